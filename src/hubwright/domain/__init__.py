@@ -1,0 +1,1 @@
+"""What builds are: values and rules without input, output, clock or randomness."""

@@ -1,0 +1,65 @@
+"""What happened, in the past tense, one sentence each: the third resting place, read by every reporter."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class FactKind(StrEnum):
+    """All that can happen. The value is the name that outside programs see."""
+
+    BUILD_QUEUED = "BuildQueued"
+    BUILD_STARTED = "BuildStarted"
+    BUILD_FINISHED = "BuildFinished"
+    RUN_QUEUED = "RunQueued"
+    RUN_STARTED = "RunStarted"
+    RUN_FINISHED = "RunFinished"
+    STAGE_STARTED = "StageStarted"
+    STAGE_FINISHED = "StageFinished"
+    BUILDER_CONNECTED = "BuilderConnected"
+    BUILDER_LOST = "BuilderLost"
+    PUSH_RECEIVED = "PushReceived"
+    REF_CREATED = "RefCreated"
+    REF_DELETED = "RefDeleted"
+    DELIVERY_FAILED = "DeliveryFailed"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Fact:
+    """One thing that happened. `at` is Unix time in seconds; `data` holds what its sentence and reporters need."""
+
+    kind: FactKind
+    at: float
+    data: dict[str, object] = field(default_factory=dict)
+    job_id: int | None = None
+    build_id: int | None = None
+    run_id: int | None = None
+
+
+_SENTENCES = {
+    FactKind.BUILD_QUEUED: "{job} #{number} queued for {sha7} on {ref}.",
+    FactKind.BUILD_STARTED: "{job} #{number} started.",
+    FactKind.BUILD_FINISHED: "{job} #{number} finished: {result}.",
+    FactKind.RUN_QUEUED: "{job} #{number} on {platform} queued again (attempt {attempt}).",
+    FactKind.RUN_STARTED: "{job} #{number} on {platform} started at builder {builder}.",
+    FactKind.RUN_FINISHED: "{job} #{number} on {platform} finished: {result}.",
+    FactKind.STAGE_STARTED: "{job} #{number} on {platform}: stage {stage} started.",
+    FactKind.STAGE_FINISHED: "{job} #{number} on {platform}: stage {stage} finished: {result}.",
+    FactKind.BUILDER_CONNECTED: "Builder {builder} ({platform}) connected.",
+    FactKind.BUILDER_LOST: "Builder {builder} ({platform}) lost.",
+    FactKind.PUSH_RECEIVED: "{repository}: {count} commits pushed to {ref} by {pusher}.",
+    FactKind.REF_CREATED: "{repository}: {ref_type} {ref} created.",
+    FactKind.REF_DELETED: "{repository}: {ref_type} {ref} deleted.",
+    FactKind.DELIVERY_FAILED: "Delivery {delivery} could not be understood: {reason}.",
+}
+
+
+class _Blanks(dict[str, object]):
+    def __missing__(self, key: str) -> str:
+        return "?"
+
+
+def sentence(fact: Fact) -> str:
+    """The fact as one English sentence; what is not known shows as `?`."""
+    return _SENTENCES[fact.kind].format_map(_Blanks(fact.data))

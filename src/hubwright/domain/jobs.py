@@ -1,0 +1,44 @@
+"""A job: what to build of a repository, and how."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Commits(StrEnum):
+    """Which commits of a push are built."""
+
+    EACH = "each"
+    HEAD = "head"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class JobSettings:
+    """The settings of a job; every one has a default, so a job may be just a repository.
+
+    `recipe` is the text of an inline recipe (then nothing is read from the repository), else `recipe_path` is read
+    at the commit, else the project is detected. `checkout: False` runs the stages in an empty folder.
+    """
+
+    commits: Commits = Commits.EACH
+    max_commits_per_push: int = 20
+    recipe: str | None = None
+    recipe_path: str = ".hubwright.yml"
+    checkout: bool = True
+    platforms: tuple[str, ...] = ()
+    env: dict[str, str] = field(default_factory=dict)
+    timeout: int = 3600
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Job:
+    """A definition in the folder tree. `path` is like `team/app`; `clone_url` is set only for plain git addresses."""
+
+    id: int
+    path: str
+    repository_id: int | None
+    repository: str
+    clone_url: str | None
+    settings: JobSettings
+    enabled: bool = True

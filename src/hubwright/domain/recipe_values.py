@@ -1,0 +1,77 @@
+"""What a recipe says, as values: stages, matrix, rules. Reading one from text is `recipe`'s work."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+STAGE_KINDS = ("build", "test", "csources", "docs", "installer", "package")
+"""The kinds that pages and reports know by name (system 1's jobs); a stage may also have none."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Rule:
+    """One rule of a `when`: all keys given must match; patterns are globs, `!glob` excludes; empty means any."""
+
+    event: tuple[str, ...] = ()
+    branch: tuple[str, ...] = ()
+    tag: tuple[str, ...] = ()
+    paths: tuple[str, ...] = ()
+    platform: tuple[str, ...] = ()
+    label: tuple[str, ...] = ()
+    matrix: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    status: str | None = None  # success, failure or always; stages only
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Files:
+    """Files to keep after a stage: globs relative to the workspace; `keep` in seconds, None for the hub's default."""
+
+    paths: tuple[str, ...]
+    keep: int | None = None
+    status: str = "success"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Stage:
+    """One named step. Times are seconds; `run` is the script as written; `when` empty means always (after success)."""
+
+    name: str
+    run: str
+    kind: str | None = None
+    shell: str = "sh"
+    dir: str = "."
+    env: dict[str, str] = field(default_factory=dict)
+    secrets: tuple[str, ...] = ()
+    when: tuple[Rule, ...] = ()
+    timeout: int | None = None
+    idle_timeout: int | None = None
+    retry: int = 0
+    allow_failure: bool = False
+    once: bool = False
+    artifacts: Files | None = None
+    reports: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Matrix:
+    """Axes in the order written; `include` adds points, `exclude` drops those that match all its keys."""
+
+    axes: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    include: tuple[dict[str, str], ...] = ()
+    exclude: tuple[dict[str, str], ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Recipe:
+    """A whole build file. `origin` tells where it came from: a path, `job`, or `detected: Makefile`."""
+
+    stages: tuple[Stage, ...]
+    name: str | None = None
+    when: tuple[Rule, ...] = ()
+    platforms: tuple[str, ...] = ()
+    matrix: Matrix = Matrix()
+    env: dict[str, str] = field(default_factory=dict)
+    secrets: tuple[str, ...] = ()
+    timeout: int | None = None
+    cancel: str = "superseded"
+    origin: str = ".hubwright.yml"

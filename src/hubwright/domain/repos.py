@@ -1,0 +1,121 @@
+"""What we read from GitHub: repositories, commits, pushes, pull requests, branch and tag news."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+NO_COMMIT = "0" * 40
+"""The sha that GitHub sends as `after` of a deletion and as `before` of a creation."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Repository:
+    """A repository as GitHub names it.
+
+    `id` is GitHub's 64-bit number, the identity through renames and transfers; None in system 0's 2008 document.
+    """
+
+    id: int | None
+    owner: str
+    name: str
+    private: bool = False
+    fork: bool = False
+    default_branch: str | None = None
+    description: str | None = None
+    html_url: str | None = None
+
+    @property
+    def full_name(self) -> str:
+        """`owner/name`, as in GitHub's addresses."""
+        return f"{self.owner}/{self.name}"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Commit:
+    """A commit as a push lists it. `timestamp` is ISO 8601 as sent; the author may have no GitHub login."""
+
+    sha: str
+    message: str
+    author_name: str | None = None
+    author_email: str | None = None
+    author_login: str | None = None
+    timestamp: str | None = None
+    url: str | None = None
+    distinct: bool = True
+    added: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+    modified: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Push:
+    """A branch or tag moved from `before` to `after`. `commits` are oldest first, at most 2,048 (GitHub's bound)."""
+
+    repository: Repository
+    ref: str
+    before: str
+    after: str
+    created: bool = False
+    deleted: bool = False
+    forced: bool = False
+    commits: tuple[Commit, ...] = ()
+    head_commit: Commit | None = None
+    pusher: str | None = None
+
+    @property
+    def branch(self) -> str | None:
+        """The branch's name, None for a tag."""
+        return self.ref.removeprefix("refs/heads/") if self.ref.startswith("refs/heads/") else None
+
+    @property
+    def tag(self) -> str | None:
+        """The tag's name, None for a branch."""
+        return self.ref.removeprefix("refs/tags/") if self.ref.startswith("refs/tags/") else None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PullRequestEvent:
+    """A pull request was opened, pushed to, reopened, closed …; `head` may come from a fork (or a deleted one)."""
+
+    repository: Repository
+    action: str
+    number: int
+    title: str
+    head_sha: str
+    head_ref: str
+    head_repository: Repository | None
+    base_ref: str
+    base_sha: str
+    author_login: str | None = None
+    author_id: int | None = None
+    draft: bool = False
+    merged: bool = False
+    labels: tuple[str, ...] = ()
+
+    @property
+    def from_fork(self) -> bool:
+        """Whether the head lives elsewhere; an unknown head counts as elsewhere, which is the safe side."""
+        return self.head_repository is None or self.head_repository.full_name != self.repository.full_name
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RefEvent:
+    """A branch or tag was made or deleted (events `create` and `delete`); `ref` has no refs/ prefix."""
+
+    repository: Repository
+    action: str
+    ref_type: str
+    ref: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Other:
+    """An event that starts nothing but is kept: `ping`, events we do not read yet, and those that GitHub invents."""
+
+    event: str
+    action: str | None = None
+    repository: Repository | None = None
+    details: dict[str, object] = field(default_factory=dict)
+
+
+Event = Push | PullRequestEvent | RefEvent | Other

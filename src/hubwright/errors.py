@@ -1,0 +1,163 @@
+"""Every error that Hubwright raises on purpose, and what a person can do about it.
+
+HubwrightError
+├── SettingsError            a setting is wrong; the message names it
+├── RefusedError             a request is refused; carries an HTTP status
+│   ├── BadSignatureError        401
+│   ├── UnauthenticatedError     401
+│   ├── ForbiddenError           403
+│   ├── MalformedError           400
+│   ├── UnprocessableError       422
+│   ├── NotFoundError            404
+│   ├── ConflictError            409
+│   └── TooLargeError            413
+├── RecipeError              a build file is wrong; carries file:line:col problems
+├── SourceError              a repository or commit can't be had
+│   ├── UnreachableRepositoryError    try again later
+│   └── VanishedCommitError           the commit is gone for good (force push, deleted fork)
+├── GitHubError              GitHub did not do as asked
+│   ├── RateLimitedError          wait `retry_after` seconds
+│   ├── GitHubUnavailableError    5xx or no connection; try again
+│   └── GitHubRefusedError        4xx; trying again won't help
+├── WireError                a builder or hub sent what the protocol does not know
+├── StaleLeaseError          a builder reports a run that it no longer holds
+└── ExecutorError            a builder could not run a stage (its own fault, not the code's)
+    └── DiskFullError
+"""
+
+from __future__ import annotations
+
+
+class HubwrightError(Exception):
+    """Something went wrong that has a name; the message is one sentence for people."""
+
+
+class SettingsError(HubwrightError):
+    """A setting is missing or wrong; the message names it and says what is expected."""
+
+
+class RefusedError(HubwrightError):
+    """A request is refused and nothing was written; `status` is the HTTP status, `title` a short fixed text."""
+
+    status = 400
+    title = "Bad request"
+
+
+class BadSignatureError(RefusedError):
+    """The signature of a webhook is missing or wrong: compare the secret in GitHub's hook with GITHUB__WEBHOOK_SECRETS."""
+
+    status = 401
+    title = "Bad signature"
+
+
+class UnauthenticatedError(RefusedError):
+    """No valid token came with the request: make one with `hubwright token new`."""
+
+    status = 401
+    title = "Not authenticated"
+
+
+class ForbiddenError(RefusedError):
+    """The token's role does not allow this."""
+
+    status = 403
+    title = "Forbidden"
+
+
+class MalformedError(RefusedError):
+    """The body is not what the route takes (not JSON, not an object, a wrong type)."""
+
+    status = 400
+    title = "Malformed request"
+
+
+class UnprocessableError(RefusedError):
+    """The body is well formed but a value can't be used."""
+
+    status = 422
+    title = "Unprocessable request"
+
+
+class NotFoundError(RefusedError):
+    """There is no such thing, or the asker may not know of it."""
+
+    status = 404
+    title = "Not found"
+
+
+class ConflictError(RefusedError):
+    """The thing is not in a state that allows this."""
+
+    status = 409
+    title = "Conflict"
+
+
+class TooLargeError(RefusedError):
+    """The body is larger than the route takes."""
+
+    status = 413
+    title = "Too large"
+
+
+class RecipeError(HubwrightError):
+    """A build file is wrong; `problems` hold (line, column, message), 1-based, in the order of the file."""
+
+    def __init__(self, file: str, problems: list[tuple[int, int, str]]) -> None:
+        self.file = file
+        self.problems = problems
+        super().__init__("\n".join(f"{file}:{line}:{column}: {message}" for line, column, message in problems))
+
+
+class SourceError(HubwrightError):
+    """A repository's content can't be had."""
+
+
+class UnreachableRepositoryError(SourceError):
+    """The repository does not answer; it is tried again later."""
+
+
+class VanishedCommitError(SourceError):
+    """The repository answers but no longer has the commit (force push, deleted branch or fork)."""
+
+
+class GitHubError(HubwrightError):
+    """GitHub did not do as asked; `status` is its HTTP status, 0 when it did not answer."""
+
+    def __init__(self, message: str, status: int = 0) -> None:
+        self.status = status
+        super().__init__(message)
+
+
+class RateLimitedError(GitHubError):
+    """GitHub asks to wait `retry_after` seconds.
+
+    https://docs.github.com/en/rest/using-the-rest-api/rate-limits-for-the-rest-api
+    """
+
+    def __init__(self, message: str, status: int, retry_after: float) -> None:
+        self.retry_after = retry_after
+        super().__init__(message, status)
+
+
+class GitHubUnavailableError(GitHubError):
+    """GitHub is down, slow or not reachable; asking again later may help."""
+
+
+class GitHubRefusedError(GitHubError):
+    """GitHub refused (4xx); asking again won't help until a person changes something."""
+
+
+class WireError(HubwrightError):
+    """The other side of a builder connection sent something that the protocol does not know."""
+
+
+class StaleLeaseError(HubwrightError):
+    """The run is no longer held under this lease; its builder must drop it."""
+
+
+class ExecutorError(HubwrightError):
+    """A stage could not be run for a reason that is not the code's fault."""
+
+
+class DiskFullError(ExecutorError):
+    """The builder's disk is full: free space or set a smaller cache."""
