@@ -44,7 +44,7 @@ class RefusedError(HubwrightError):
 
 
 class BadSignatureError(RefusedError):
-    """The signature of a webhook is missing or wrong: compare the secret in GitHub's hook with GITHUB__WEBHOOK_SECRETS."""
+    """The signature of a webhook is missing or wrong: compare the hook's secret with GITHUB__WEBHOOK_SECRETS."""
 
     status = 401
     title = "Bad signature"
