@@ -1,0 +1,69 @@
+"""A bell: "there is more" for those who wait. It carries no data, so nothing is lost when nobody listens."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections import defaultdict
+
+
+class Bell:
+    """Rings by topic. `ring` may be called from any thread; `wait` belongs to the event loop.
+
+    A waiter looks first, then waits with the count it saw, so that a ring between the two is not missed.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._counts: dict[str, int] = defaultdict(int)
+        self._waiting: dict[str, list[tuple[asyncio.AbstractEventLoop, asyncio.Future[None]]]] = defaultdict(list)
+
+    def count(self, topic: str) -> int:
+        """How often the topic has rung while somebody waited for it; take it before looking."""
+        with self._lock:
+            return self._counts[topic]
+
+    def ring(self, topic: str) -> None:
+        """Wake all who wait for the topic."""
+        with self._lock:
+            self._counts[topic] += 1
+            waiting = self._waiting.pop(topic, [])
+        for loop, future in waiting:
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(_release, future)
+
+    def forget(self, topic: str) -> None:
+        """Drop the topic's count when it will never ring again; wakes who still waits."""
+        self.ring(topic)
+        with self._lock:
+            self._counts.pop(topic, None)
+
+    async def wait(self, topic: str, seen: int, timeout: float) -> bool:
+        """Until the topic rings after `seen`, or `timeout` seconds have gone; whether it rang."""
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[None] = loop.create_future()
+        with self._lock:
+            if self._counts[topic] != seen:
+                return True
+            self._waiting[topic].append((loop, future))
+        try:
+            async with asyncio.timeout(timeout):
+                await future
+        except TimeoutError:
+            return False
+        finally:
+            self._leave(topic, future)
+        return True
+
+    def _leave(self, topic: str, future: asyncio.Future[None]) -> None:
+        with self._lock:
+            waiting = [entry for entry in self._waiting.get(topic, ()) if entry[1] is not future]
+            if waiting:
+                self._waiting[topic] = waiting
+            else:
+                self._waiting.pop(topic, None)
+
+
+def _release(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)

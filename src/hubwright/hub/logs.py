@@ -1,0 +1,94 @@
+"""Append-only logs of runs, one file each; readers read by offset, then wait for the bell.
+
+Early, late and slow readers share one path: nothing is dropped for them and nothing is held in memory.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from hubwright.hub.bell import Bell
+
+
+class Logs:
+    """The logs under a folder. Appends come from one thread (the event loop); reads may come from any."""
+
+    def __init__(self, root: Path, bell: Bell) -> None:
+        self._root = root
+        self._bell = bell
+        self._open: dict[int, tuple[int, int]] = {}  # run -> file descriptor, size
+
+    def path(self, run: int) -> Path:
+        """Where the run's log lies; a thousand runs share a folder."""
+        return self._root / str(run // 1000) / f"{run}.log"
+
+    def size(self, run: int) -> int:
+        """Bytes in the log; nought when there is none yet."""
+        if (held := self._open.get(run)) is not None:
+            return held[1]
+        try:
+            return self.path(run).stat().st_size
+        except FileNotFoundError:
+            return 0
+
+    def append(self, run: int, offset: int, data: bytes) -> int:
+        """Add what is new of `data`, which starts at `offset`; the size afterwards.
+
+        Bytes that are there already are not written twice; bytes after a gap are not written at all (the returned
+        size tells the sender where to go on). Raises OSError when the disk is full; nothing counts as written then.
+        """
+        descriptor, size = self._open.get(run) or self._start(run)
+        if offset > size or offset + len(data) <= size:
+            return size
+        fresh = memoryview(data)[size - offset :]
+        while fresh:
+            written = os.pwrite(descriptor, fresh, size)
+            size += written
+            self._open[run] = (descriptor, size)
+            fresh = fresh[written:]
+        self._bell.ring(topic(run))
+        return size
+
+    def finish(self, run: int) -> None:
+        """No more will come: make it durable, close the file and wake the readers."""
+        if (held := self._open.pop(run, None)) is not None:
+            os.close(held[0])
+        self._bell.forget(topic(run))
+
+    def close(self) -> None:
+        """Close every file."""
+        for run in list(self._open):
+            self.finish(run)
+
+    def read(self, run: int, start: int, length: int) -> bytes:
+        """At most `length` bytes from `start`; empty at the end or when there is no log."""
+        try:
+            descriptor = os.open(self.path(run), os.O_RDONLY)
+        except FileNotFoundError:
+            return b""
+        try:
+            return os.pread(descriptor, length, start)
+        finally:
+            os.close(descriptor)
+
+    async def wait(self, run: int, seen: int, timeout: float) -> bool:
+        """Until the log has grown or ended since `count` gave `seen`, or `timeout` seconds have gone."""
+        return await self._bell.wait(topic(run), seen, timeout)
+
+    def count(self, run: int) -> int:
+        """A mark to take before reading, for `wait`."""
+        return self._bell.count(topic(run))
+
+    def _start(self, run: int) -> tuple[int, int]:
+        path = self.path(run)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+        held = (descriptor, os.fstat(descriptor).st_size)
+        self._open[run] = held
+        return held
+
+
+def topic(run: int) -> str:
+    """The bell's topic of a run's log."""
+    return f"log:{run}"

@@ -1,0 +1,187 @@
+"""The door to the database: many readers, one fair queue of writers with group commit.
+
+All writes of a process go through one thread. It takes what has queued, runs it in one transaction and answers
+everyone after the commit: sixty-four requests cost one fsync, and SQLite's writers never fight for its lock. When a
+write of the group fails, the group is rolled back and each is tried alone, so that only the guilty one fails.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.pool import QueuePool
+
+from hubwright.errors import HubwrightError
+
+T = TypeVar("T")
+Item = TypeVar("Item")
+
+GROUP = 256
+"""Writes in one commit, at most."""
+
+QUEUED_WRITES = 20_000
+"""Writes that may wait; one more is refused with DatabaseBusyError."""
+
+
+class DatabaseBusyError(HubwrightError):
+    """Too many writes wait for the database: it is slow or down; try again later."""
+
+
+@dataclass(slots=True, eq=False)
+class _Write:
+    """One queued write: `work(connection, items)` gives one answer per item; `item` is this one's."""
+
+    work: Callable[[Connection, list[Any]], list[Any]]
+    item: Any
+    future: Future[Any] | asyncio.Future[Any]
+    loop: asyncio.AbstractEventLoop | None
+
+
+class Database:
+    """An open database. `url` is SQLAlchemy's; `sqlite:///path` or `postgresql+psycopg://…`."""
+
+    def __init__(self, url: str, *, readers: int = 4) -> None:
+        self.url = url
+        self.dialect = make_url(url).get_backend_name()
+        self._writer_engine = _open(url, size=1, begin="BEGIN IMMEDIATE")
+        self.engine = _open(url, size=readers, begin="BEGIN")
+        self._readers = ThreadPoolExecutor(readers, thread_name_prefix="reader")
+        self._queue: queue.SimpleQueue[_Write | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._drain, name="writer", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Finish the queued writes and close every connection."""
+        self._queue.put(None)
+        self._thread.join()
+        self._readers.shutdown()
+        self.engine.dispose()
+        self._writer_engine.dispose()
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A connection for reading, in the caller's thread."""
+        with self.engine.connect() as connection:
+            yield connection
+
+    async def read(self, work: Callable[[Connection], T]) -> T:
+        """Run `work` on a reading connection in a thread."""
+        return await asyncio.get_running_loop().run_in_executor(self._readers, self._read, work)
+
+    def write(self, work: Callable[[Connection], T]) -> T:
+        """Run `work` in a transaction and wait, from a thread, until it is durable."""
+        future: Future[Any] = Future()
+        self._put(_Write(_alone, work, future, None))
+        return future.result()  # type: ignore[no-any-return]
+
+    def write_soon(self, work: Callable[[Connection], T]) -> asyncio.Future[T]:
+        """As `write`, from the event loop: await the answer, or go on meanwhile. Writes keep their order."""
+        return self.write_each(_alone, work)
+
+    def write_each(self, work: Callable[[Connection, list[Item]], list[Any]], item: Item) -> asyncio.Future[Any]:
+        """As `write_soon`, for hot paths: `work` gets the items of all that wait for it and gives an answer to each."""
+        loop = asyncio.get_running_loop()
+        future = loop.create_future()
+        self._put(_Write(work, item, future, loop))
+        return future
+
+    def _put(self, write: _Write) -> None:
+        if self._queue.qsize() > QUEUED_WRITES:
+            raise DatabaseBusyError(
+                f"{QUEUED_WRITES} writes wait for the database; it is slow or down, try again later"
+            )
+        self._queue.put(write)
+
+    def _read(self, work: Callable[[Connection], T]) -> T:
+        with self.engine.connect() as connection:
+            return work(connection)
+
+    def _drain(self) -> None:
+        while (first := self._queue.get()) is not None:
+            group = [first]
+            ending = False
+            while len(group) < GROUP and not self._queue.empty():
+                if (write := self._queue.get()) is None:
+                    ending = True
+                    break
+                group.append(write)
+            _answer(self._commit(group))
+            if ending:
+                return
+
+    def _commit(self, group: list[_Write]) -> list[tuple[_Write, Any, BaseException | None]]:
+        try:
+            with self._writer_engine.begin() as connection:
+                return [(write, answer, None) for write, answer in _perform(connection, group)]
+        except Exception as error:  # noqa: BLE001  the thread must outlive every failure; each goes to its owner
+            if len(group) == 1:
+                return [(group[0], None, error)]
+            return [row for write in group for row in self._commit([write])]
+
+
+def _perform(connection: Connection, group: list[_Write]) -> Iterator[tuple[_Write, Any]]:
+    """Run the writes in their order; neighbours with the same work go together."""
+    for work, neighbours in groupby(group, key=lambda write: write.work):
+        writes = list(neighbours)
+        yield from zip(writes, work(connection, [write.item for write in writes]), strict=True)
+
+
+def _alone(connection: Connection, works: list[Callable[[Connection], Any]]) -> list[Any]:
+    return [work(connection) for work in works]
+
+
+def _answer(rows: list[tuple[_Write, Any, BaseException | None]]) -> None:
+    """Tell everyone; one call into each event loop for the whole group."""
+    loops: dict[asyncio.AbstractEventLoop, list[tuple[Any, Any, BaseException | None]]] = {}
+    for write, answer, error in rows:
+        if write.loop is None:
+            _settle([(write.future, answer, error)])
+        else:
+            loops.setdefault(write.loop, []).append((write.future, answer, error))
+    for loop, settled in loops.items():
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(_settle, settled)
+
+
+def _settle(rows: list[tuple[Any, Any, BaseException | None]]) -> None:
+    for future, answer, error in rows:
+        if future.done():  # the asker went away; the write stands
+            continue
+        if error is None:
+            future.set_result(answer)
+        else:
+            future.set_exception(error)
+
+
+def _open(url: str, *, size: int, begin: str) -> Engine:
+    if make_url(url).get_backend_name() != "sqlite":
+        return create_engine(url, pool_size=size, max_overflow=2, pool_pre_ping=True)
+    engine = create_engine(url, poolclass=QueuePool, pool_size=size, max_overflow=4)
+
+    @event.listens_for(engine, "connect")
+    def prepare(connection: sqlite3.Connection, _record: object) -> None:
+        connection.isolation_level = None  # we say BEGIN ourselves
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=10000", "foreign_keys=ON"):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def start(connection: Connection) -> None:
+        connection.exec_driver_sql(begin)
+
+    return engine
+
+
+def is_outage(error: BaseException) -> bool:
+    """Whether the database itself is away or overloaded, so that trying later makes sense."""
+    return isinstance(error, DatabaseBusyError | OperationalError | InterfaceError)
