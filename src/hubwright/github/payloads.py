@@ -1,0 +1,214 @@
+"""GitHub's JSON in, our values out. Pure, tolerant of what is missing, strict about names, shas and refs.
+
+https://docs.github.com/en/webhooks/webhook-events-and-payloads
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from hubwright.domain.refs import check_branch, check_owner, check_ref, check_repository, check_sha, read_clone_url
+from hubwright.domain.repos import NO_COMMIT, Commit, Event, Other, PullRequestEvent, Push, RefEvent, Repository
+from hubwright.errors import MalformedError
+from hubwright.github.webhook import LEGACY_PUSH
+
+MAX_COMMITS = 2048
+"""GitHub lists no more commits of a push. https://docs.github.com/en/webhooks/webhook-events-and-payloads#push"""
+
+_MAX_ID = 2**63 - 1
+_SKIP_WORDS = ("[skip ci]", "[ci skip]", "[no ci]", "***no_ci***")
+_SKIP_TRAILER = re.compile(r"\nskip-checks:[ \t]*true\Z", re.IGNORECASE)
+
+
+def read_event(event: str, payload: dict[str, Any]) -> Event:
+    """Return what a delivery says; `Other` for all that starts nothing, whatever it holds.
+
+    Raises MalformedError where a push, a pull request or a new or deleted branch lacks what building it needs.
+    """
+    reader = _READERS.get(event)
+    return reader(payload) if reader else _read_other(event, payload)
+
+
+def read_push(payload: dict[str, Any]) -> Push:
+    """Read event `push`. Raises MalformedError."""
+    return _read_moved_ref(payload, read_repository(_object(payload, "repository")))
+
+
+def read_legacy_push(payload: dict[str, Any]) -> Push:
+    """Read the push document of 2008, bare or in a field `payload`; its repository has an address and no number.
+
+    Raises MalformedError. The document: docs/api.md, `POST /build`.
+    """
+    payload = _object(payload, "payload") or payload
+    data = _object(payload, "repository")
+    address = read_clone_url(_needed(data, "url", "repository"))
+    repository = Repository(
+        id=_number(data, "id"),
+        owner=address.owner,
+        name=address.name,
+        private=bool(data.get("private")),
+        description=_text(data, "description"),
+        html_url=_text(data, "url"),
+    )
+    return _read_moved_ref(payload, repository)
+
+
+def read_pull_request_event(payload: dict[str, Any]) -> PullRequestEvent:
+    """Read event `pull_request`; the head's repository is None when the fork is gone. Raises MalformedError."""
+    pull_request = _object(payload, "pull_request")
+    head, base, author = (_object(pull_request, key) for key in ("head", "base", "user"))
+    number = _number(payload, "number") or _number(pull_request, "number")
+    if number is None:
+        raise MalformedError("The pull request has no number.")
+    head_repository = _object(head, "repo")
+    return PullRequestEvent(
+        repository=read_repository(_object(payload, "repository")),
+        action=_needed(payload, "action", "event"),
+        number=number,
+        title=_text(pull_request, "title") or "",
+        head_sha=check_sha(_needed(head, "sha", "pull request's head")),
+        head_ref=check_branch(_needed(head, "ref", "pull request's head")),
+        head_repository=read_repository(head_repository) if head_repository else None,
+        base_ref=check_branch(_needed(base, "ref", "pull request's base")),
+        base_sha=check_sha(_needed(base, "sha", "pull request's base")),
+        author_login=_text(author, "login"),
+        author_id=_number(author, "id"),
+        draft=pull_request.get("draft") is True,
+        merged=pull_request.get("merged") is True,
+        labels=tuple(name for label in _objects(pull_request, "labels") if (name := _text(label, "name"))),
+    )
+
+
+def read_repository(data: dict[str, Any]) -> Repository:
+    """Read a repository as webhooks and the API send it. Raises MalformedError."""
+    if not data:
+        raise MalformedError("The event has no repository.")
+    owner = _object(data, "owner")
+    login = _text(owner, "login") or _text(owner, "name") or (_text(data, "full_name") or "").partition("/")[0]
+    branch = _text(data, "default_branch")
+    return Repository(
+        id=_number(data, "id"),
+        owner=check_owner(login),
+        name=check_repository(_needed(data, "name", "repository")),
+        private=data.get("private") is True,
+        fork=data.get("fork") is True,
+        default_branch=check_branch(branch) if branch else None,
+        description=_text(data, "description"),
+        html_url=_text(data, "html_url"),
+    )
+
+
+def is_skipped(message: str) -> bool:
+    """Whether a commit's message asks for no build: `[skip ci]` and its kin in any case, or the last trailer.
+
+    https://docs.github.com/en/actions/managing-workflow-runs/skipping-workflow-runs
+    """
+    lowered = message.lower()
+    return any(word in lowered for word in _SKIP_WORDS) or bool(_SKIP_TRAILER.search(message.rstrip()))
+
+
+def _read_moved_ref(payload: dict[str, Any], repository: Repository) -> Push:
+    before = check_sha(_text(payload, "before") or NO_COMMIT)
+    after = check_sha(_needed(payload, "after", "push"))
+    head = _object(payload, "head_commit")
+    pusher = _object(payload, "pusher")
+    return Push(
+        repository=repository,
+        ref=check_ref(_needed(payload, "ref", "push")),
+        before=before,
+        after=after,
+        created=payload.get("created") is True or _is_no_commit(before),
+        deleted=payload.get("deleted") is True or _is_no_commit(after),
+        forced=payload.get("forced") is True,
+        commits=tuple(_read_commit(commit) for commit in _objects(payload, "commits")[-MAX_COMMITS:]),
+        head_commit=_read_commit(head) if head else None,
+        pusher=_text(pusher, "name") or _text(pusher, "login"),
+    )
+
+
+def _read_commit(data: dict[str, Any]) -> Commit:
+    author = _object(data, "author")
+    return Commit(
+        sha=check_sha(_needed(data, "id", "commit")),
+        message=_text(data, "message") or "",
+        author_name=_text(author, "name"),
+        author_email=_text(author, "email"),
+        author_login=_text(author, "username"),
+        timestamp=_text(data, "timestamp"),
+        url=_text(data, "url"),
+        distinct=data.get("distinct") is not False,
+        added=_texts(data, "added"),
+        removed=_texts(data, "removed"),
+        modified=_texts(data, "modified"),
+    )
+
+
+def _read_ref_event(event: str, payload: dict[str, Any]) -> Event:
+    """Read `create` and `delete`; GitHub once sent `create` for repositories too, without a ref."""
+    ref_type = _text(payload, "ref_type")
+    if ref_type not in {"branch", "tag"}:
+        return _read_other(event, payload)
+    return RefEvent(
+        repository=read_repository(_object(payload, "repository")),
+        action=event,
+        ref_type=ref_type,
+        ref=check_branch(_needed(payload, "ref", f"event `{event}`")),
+    )
+
+
+def _read_other(event: str, payload: dict[str, Any]) -> Other:
+    try:
+        repository = read_repository(_object(payload, "repository"))
+    except MalformedError:
+        repository = None
+    details: dict[str, object] = {key: payload[key] for key in ("zen", "hook_id") if key in payload}
+    return Other(event=event, action=_text(payload, "action"), repository=repository, details=details)
+
+
+_READERS: dict[str, Callable[[dict[str, Any]], Event]] = {
+    "push": read_push,
+    "pull_request": read_pull_request_event,
+    "create": lambda payload: _read_ref_event("create", payload),
+    "delete": lambda payload: _read_ref_event("delete", payload),
+    LEGACY_PUSH: read_legacy_push,
+}
+
+
+def _is_no_commit(sha: str) -> bool:
+    return not sha.strip("0")
+
+
+def _object(data: dict[str, Any], key: str) -> dict[str, Any]:
+    value = data.get(key)
+    return value if isinstance(value, dict) else {}
+
+
+def _objects(data: dict[str, Any], key: str) -> list[dict[str, Any]]:
+    value = data.get(key)
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
+def _text(data: dict[str, Any], key: str) -> str | None:
+    """Return a text that every database takes (PostgreSQL has no NUL), None when there is none."""
+    value = data.get(key)
+    return value.replace("\x00", "\ufffd") if isinstance(value, str) and value else None
+
+
+def _texts(data: dict[str, Any], key: str) -> tuple[str, ...]:
+    value = data.get(key)
+    return tuple(item for item in value if isinstance(item, str)) if isinstance(value, list) else ()
+
+
+def _number(data: dict[str, Any], key: str) -> int | None:
+    """Return a GitHub number: positive, 64 bits."""
+    value = data.get(key)
+    return value if type(value) is int and 0 < value <= _MAX_ID else None
+
+
+def _needed(data: dict[str, Any], key: str, where: str) -> str:
+    text = _text(data, key)
+    if text is None:
+        raise MalformedError(f"The {where} has no `{key}`, or it is not a text.")
+    return text
