@@ -208,7 +208,8 @@ def _number(data: dict[str, Any], key: str) -> int | None:
 
 
 def _needed(data: dict[str, Any], key: str, where: str) -> str:
-    text = _text(data, key)
-    if text is None:
+    """Return a text that must be there and is never mended."""
+    text = data.get(key)
+    if not isinstance(text, str) or not text or "\x00" in text:
         raise MalformedError(f"The {where} has no `{key}`, or it is not a text.")
     return text
