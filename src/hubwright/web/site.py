@@ -1,0 +1,34 @@
+"""What the doors are given: the living parts of the hub that pages, API and streams may use."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from hubwright.hub.bell import Bell
+from hubwright.hub.logs import Logs
+from hubwright.storage import Storage
+from hubwright.store.database import Database
+
+FACTS = "facts"
+"""The bell's topic that rings after facts were committed."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Site:
+    """The parts behind the doors. `wake` names a queue that has new work; `clock` gives Unix seconds."""
+
+    database: Database
+    logs: Logs
+    bell: Bell
+    storage: Storage
+    wake: Callable[[str], None]
+    clock: Callable[[], float]
+    version: str
+    public_url: str
+    anonymous_read: bool = False
+    anonymous_register: bool = False
+    admin_token: str | None = None
+    webhook_secrets: tuple[str, ...] = ()
+    unsigned_webhooks: bool = False  # no secret is set and the hub listens on loopback only
+    max_body: int = 25 * 1024 * 1024
