@@ -63,7 +63,10 @@ class Matrix:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Recipe:
-    """A whole build file. `origin` tells where it came from: a path, `job`, or `detected: Makefile`."""
+    """A whole build file. `origin` tells where it came from: a path, `job`, or `detected: Makefile`.
+
+    `warnings` are sentences about keys that are well formed but that this version does not act on.
+    """
 
     stages: tuple[Stage, ...]
     name: str | None = None
@@ -75,3 +78,4 @@ class Recipe:
     timeout: int | None = None
     cancel: str = "superseded"
     origin: str = ".hubwright.yml"
+    warnings: tuple[str, ...] = ()

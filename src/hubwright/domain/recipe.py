@@ -1,0 +1,125 @@
+"""A build file's text, read into a recipe, with every problem in it found and placed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import yaml
+
+from hubwright.domain.recipe_format import FORMAT, MAX_RUNS
+from hubwright.domain.recipe_matrix import count_points
+from hubwright.domain.recipe_nodes import read_nodes, read_text
+from hubwright.domain.recipe_reader import Problem, Reader, place
+from hubwright.domain.recipe_values import Files, Matrix, Recipe, Rule, Stage
+from hubwright.errors import RecipeError
+
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+
+
+def read_recipe(text: str | bytes, file: str = ".hubwright.yml") -> Recipe:
+    """The recipe that the text says; RecipeError with all problems, in the order of the file."""
+    return inspect_recipe(text, file)[0]
+
+
+def inspect_recipe(text: str | bytes, file: str = ".hubwright.yml") -> tuple[Recipe, list[Problem]]:
+    """The recipe, and with their places the notices that its `warnings` tell; RecipeError as `read_recipe`."""
+    node = read_nodes(read_text(text, file), file)
+    reader = Reader()
+    data = reader.read(FORMAT, node, "the file")
+    problems = reader.problems or _contradictions(data, node)
+    if problems:
+        raise RecipeError(file, sorted(problems))
+    notices = sorted(set(reader.notices))
+    warnings = tuple(f"{file}:{line}: {message}" for line, _, message in notices)
+    return _recipe(data, file, warnings), notices
+
+
+def _contradictions(data: Mapping[str, Any], node: yaml.Node) -> list[Problem]:
+    """Problems between values that are each well formed."""
+    if "matrix" not in data:
+        return []
+    where = next(value for key, value in node.value if key.value == "matrix")
+    matrix = _matrix(data["matrix"])
+    problems: list[Problem] = []
+    runs = count_points(matrix) * max(1, len(_many(data.get("platforms"))))
+    if runs > MAX_RUNS:
+        problems.append((*place(where), f"the matrix makes {runs} runs, platforms counted; at most {MAX_RUNS}"))
+    folded = [name.upper() for name in matrix.axes]
+    if len(set(folded)) < len(folded):
+        problems.append((*place(where), "two axes have names that differ only in case"))
+    known = {"platform", *matrix.axes, *(name for point in matrix.include for name in point)}
+    unknown = sorted({name for point in matrix.exclude for name in point} - known)
+    problems += [(*place(where), f"`exclude` names '{name}', which is no axis of the matrix") for name in unknown]
+    return problems
+
+
+def _recipe(data: Mapping[str, Any], file: str, warnings: tuple[str, ...]) -> Recipe:
+    return Recipe(
+        stages=tuple(_stage(name, said) for item in data["stages"] for name, said in item.items()),
+        name=data.get("name"),
+        when=_rules(data.get("when")),
+        platforms=_many(data.get("platforms")),
+        matrix=_matrix(data.get("matrix", {})),
+        env=data.get("env", {}),
+        secrets=_many(data.get("secrets")),
+        timeout=_seconds(data.get("timeout")),
+        cancel=data.get("cancel", "superseded"),
+        origin=file,
+        warnings=warnings,
+    )
+
+
+def _stage(name: str, said: str | Mapping[str, Any]) -> Stage:
+    data: Mapping[str, Any] = {"run": said} if isinstance(said, str) else said
+    return Stage(
+        name=name,
+        run="\n".join(_many(data["run"])),
+        kind=data.get("kind"),
+        shell=data.get("shell", "sh"),
+        dir=data.get("dir", "."),
+        env=data.get("env", {}),
+        secrets=_many(data.get("secrets")),
+        when=_rules(data.get("when")),
+        timeout=_seconds(data.get("timeout")),
+        idle_timeout=_seconds(data.get("idle_timeout")),
+        retry=int(data.get("retry", "0")),
+        allow_failure=data.get("allow_failure") == "true",
+        once=data.get("once") == "true",
+        artifacts=_files(data["artifacts"]) if "artifacts" in data else None,
+        reports=_many(data.get("reports")),
+    )
+
+
+def _rules(said: Mapping[str, Any] | list[Mapping[str, Any]] | None) -> tuple[Rule, ...]:
+    return tuple(_rule(rule) for rule in ([said] if isinstance(said, Mapping) else said or ()))
+
+
+def _rule(data: Mapping[str, Any]) -> Rule:
+    keys = ("event", "branch", "tag", "paths", "platform", "label")
+    values = {key: _many(data.get(key)) for key in keys}
+    if "schedule" in data:  # such a rule must not hold for what else happens
+        values["event"] = ("schedule",)
+    matrix = {axis: _many(patterns) for axis, patterns in data.get("matrix", {}).items()}
+    return Rule(**values, matrix=matrix, status=data.get("status"))
+
+
+def _files(said: str | list[str] | Mapping[str, Any]) -> Files:
+    data: Mapping[str, Any] = said if isinstance(said, Mapping) else {"paths": said}
+    return Files(paths=_many(data["paths"]), keep=_seconds(data.get("keep")), status=data.get("status", "success"))
+
+
+def _matrix(data: Mapping[str, Any]) -> Matrix:
+    return Matrix(
+        axes={axis: tuple(values) for axis, values in data.items() if axis not in {"include", "exclude"}},
+        include=tuple(data.get("include", ())),
+        exclude=tuple(data.get("exclude", ())),
+    )
+
+
+def _many(said: str | list[str] | None) -> tuple[str, ...]:
+    return (said,) if isinstance(said, str) else tuple(said or ())
+
+
+def _seconds(said: str | None) -> int | None:
+    return None if said is None else int(said[:-1]) * _SECONDS[said[-1]]
