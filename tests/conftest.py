@@ -1,7 +1,111 @@
-"""For every test: this folder is importable, and git knows nothing of the machine's own settings."""
+"""For every test: this folder is importable, git knows nothing of the machine's own settings, real servers at hand."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import psycopg
+import pytest
+import redis
+
+import servers
+from hubwright.store.database import Database
+from hubwright.store.schema import metadata
 
 os.environ |= {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1", "GIT_TERMINAL_PROMPT": "0"}
+
+RUN = pytest.StashKey[Path | None]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """The process that was started by hand owns the servers of this run; xdist's workers share them."""
+    config.stash[RUN] = servers.open_run()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Nothing is left behind."""
+    folder = config.stash.get(RUN, None)
+    if folder is not None:
+        servers.close_run(folder)
+
+
+@contextmanager
+def fresh_postgres(kind: str) -> Iterator[str]:
+    """A new, empty PostgreSQL database, dropped at the end; `kind` is "postgresql" or "postgresql-newest"."""
+    server = servers.url_of(kind)
+    name = f"t{servers.next_number('database')}"
+    admin = server.replace("+psycopg", "")
+    with closing(psycopg.connect(admin, autocommit=True)) as connection:
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE template0 STRATEGY file_copy")
+        try:
+            yield server.rpartition("/")[0] + f"/{name}"
+        finally:
+            connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def postgres_url() -> Iterator[str]:
+    """A new, empty PostgreSQL database of the oldest version here."""
+    with fresh_postgres("postgresql") as url:
+        yield url
+
+
+@pytest.fixture
+def newest_postgres_url() -> Iterator[str]:
+    """A new, empty PostgreSQL database of the newest version here."""
+    with fresh_postgres("postgresql-newest") as url:
+        yield url
+
+
+@pytest.fixture
+def sqlite_url(tmp_path: Path) -> str:
+    """A SQLite database that is not there yet."""
+    return f"sqlite:///{tmp_path}/hubwright.db"
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest) -> str:
+    """An empty database, once on SQLite and once on PostgreSQL."""
+    return str(request.getfixturevalue("sqlite_url" if request.param == "sqlite" else "postgres_url"))
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    """An open database with every table, once on SQLite and once on PostgreSQL."""
+    opened = Database(database_url)
+    try:
+        opened.write(metadata.create_all)
+        yield opened
+    finally:
+        opened.close()
+
+
+@pytest.fixture
+def valkey_url() -> str:
+    """An empty Valkey database of this xdist worker."""
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")
+    url = f"{servers.url_of('valkey')}/{int(worker) % servers.VALKEY_DATABASES}"
+    with closing(redis.Redis.from_url(url)) as client:
+        client.flushdb()
+    return url
+
+
+@pytest.fixture
+def rabbitmq_url() -> str:
+    """A virtual host of RabbitMQ for this test."""
+    return f"{servers.url_of('rabbitmq')}/v{servers.next_number('vhost') % servers.VHOSTS}"
+
+
+@pytest.fixture(params=["valkey", "rabbitmq"])
+def broker_url(request: pytest.FixtureRequest) -> str:
+    """An empty broker, once Valkey and once RabbitMQ."""
+    return str(request.getfixturevalue(f"{request.param}_url"))
+
+
+@pytest.fixture
+def free_port() -> int:
+    """A TCP port of 127.0.0.1 that nobody uses at this moment."""
+    return servers.free_port()
