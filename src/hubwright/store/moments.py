@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import DateTime, String
+from sqlalchemy import BindParameter, DateTime, String, literal
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
@@ -43,3 +43,8 @@ class Moment(TypeDecorator[float]):
         if value is None:
             return None
         return float(value.timestamp()) if dialect.name == "postgresql" else read_moment(value)
+
+
+def moment(seconds: float) -> BindParameter[float]:
+    """Unix seconds as a value inside an SQL expression, where no column tells its type."""
+    return literal(seconds, Moment())

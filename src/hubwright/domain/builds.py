@@ -1,0 +1,137 @@
+"""From what was pushed to what is to be built: which commits, in which order, and the plan of each build."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from hubwright.domain.jobs import Commits, JobSettings
+from hubwright.domain.matching import Circumstances
+from hubwright.domain.planning import PlannedRun
+from hubwright.domain.repos import NO_COMMIT, Commit, PullRequestEvent, Push
+
+HEAD_PRIORITY = 10
+"""The newest commit goes first; the older ones of its push have nought."""
+
+BUILDING_ACTIONS = frozenset({"opened", "reopened", "synchronize", "ready_for_review"})
+"""What a pull request does when its head may be new to us."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Wanted:
+    """One commit that somebody wants built.
+
+    `trigger` is the same for the same wish, so that a push that comes twice builds once; `head` is false for the
+    older commits of a push, which are not built again when the job has built them already.
+    """
+
+    sha: str
+    ref: str
+    event: str
+    trigger: str
+    message: str = ""
+    author_name: str | None = None
+    author_login: str | None = None
+    branch: str | None = None
+    tag: str | None = None
+    target_branch: str | None = None
+    pull_request: int | None = None
+    from_fork: bool = False
+    labels: tuple[str, ...] = ()
+    paths: tuple[str, ...] | None = None
+    before: str | None = None
+    timestamp: str | None = None
+    priority: int = HEAD_PRIORITY
+    head: bool = True
+
+    def circumstances(self) -> Circumstances:
+        """What the rules of a recipe are asked against."""
+        return Circumstances(
+            event=self.event,
+            branch=self.target_branch or self.branch,
+            tag=self.tag,
+            paths=self.paths,
+            labels=self.labels,
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BuildPlan:
+    """A build to be. Without `runs` it ends at once: as an error or failure when `problem` says why, else as a skip.
+
+    `waits` means that the repository could not be reached yet: the build is kept as queued and planned later.
+    """
+
+    wanted: Wanted
+    runs: tuple[PlannedRun, ...] = ()
+    recipe: str | None = None
+    problem: str | None = None
+    fault: str | None = None  # the result that the problem means: failure (theirs) or error (ours)
+    timeout: int | None = None
+    secrets: tuple[str, ...] = ()
+    env: tuple[tuple[str, str], ...] = ()
+    warnings: tuple[str, ...] = ()
+    waits: bool = False
+
+
+def commits_to_build(push: Push, settings: JobSettings) -> list[Wanted]:
+    """The commits of a push that are to be built, head first; none when the ref was deleted."""
+    if push.deleted or push.after == NO_COMMIT:
+        return []
+    head = _wanted(push, push.head_commit or _named(push), push.after)
+    if push.tag is not None or settings.commits is Commits.HEAD:
+        return [head]
+    older = [commit for commit in reversed(push.commits) if commit.sha != push.after]
+    if push.created or push.forced:
+        # GitHub lists commits that other branches may have brought already; `distinct` tells the new ones.
+        older = [commit for commit in older if commit.distinct]
+    bound = max(settings.max_commits_per_push - 1, 0)
+    return [head, *(replace(_wanted(push, commit, commit.sha), priority=0, head=False) for commit in older[:bound])]
+
+
+def pull_request_to_build(event: PullRequestEvent) -> list[Wanted]:
+    """The head of a pull request, when the event may have changed it."""
+    if event.action not in BUILDING_ACTIONS:
+        return []
+    ref = f"refs/pull/{event.number}/head" if event.from_fork else f"refs/heads/{event.head_ref}"
+    wanted = Wanted(
+        sha=event.head_sha,
+        ref=f"refs/pull/{event.number}/head",
+        event="pull_request",
+        trigger=f"{ref}@{event.head_sha}",  # within one repository the push of the same commit is the same wish
+        message=event.title,
+        author_name=event.author_login,
+        author_login=event.author_login,
+        branch=event.head_ref,
+        target_branch=event.base_ref,
+        pull_request=event.number,
+        from_fork=event.from_fork,
+        labels=event.labels,
+        before=event.base_sha,
+    )
+    return [wanted]
+
+
+def _named(push: Push) -> Commit:
+    return next((commit for commit in push.commits if commit.sha == push.after), Commit(sha=push.after, message=""))
+
+
+def _wanted(push: Push, commit: Commit, sha: str) -> Wanted:
+    return Wanted(
+        sha=sha,
+        ref=push.ref,
+        event="tag" if push.tag is not None else "push",
+        trigger=f"{push.ref}@{sha}",
+        message=commit.message,
+        author_name=commit.author_name,
+        author_login=commit.author_login,
+        branch=push.branch,
+        tag=push.tag,
+        paths=changed_paths(commit),
+        before=push.before,
+        timestamp=commit.timestamp,
+    )
+
+
+def changed_paths(commit: Commit) -> tuple[str, ...] | None:
+    """The files that the commit touched; None when the push did not tell."""
+    return (*commit.added, *commit.removed, *commit.modified) or None

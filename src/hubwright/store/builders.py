@@ -1,0 +1,50 @@
+"""Builders that have ever said hello. Rows are written at connect, at loss and once a minute, never per heartbeat."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from sqlalchemy import Connection, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from hubwright.store.schema import builder
+from hubwright.wire import Hello
+
+CONNECTED = "connected"
+AWAY = "away"
+
+
+def keep_connected(connection: Connection, hello: Hello, now: float) -> None:
+    """Note that a builder has connected, and what it says of itself."""
+    row = {
+        "name": hello.name,
+        "platform": hello.platform,
+        "labels": list(hello.labels),
+        "slots": hello.slots,
+        "version": hello.version,
+        "executor": hello.executor,
+        "instance": hello.instance,
+        "state": CONNECTED,
+        "connected_at": now,
+        "seen_at": now,
+    }
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    statement = dialect.insert(builder)
+    renewed = {column: statement.excluded[column] for column in row if column != "name"}
+    connection.execute(statement.on_conflict_do_update(index_elements=["name"], set_=renewed), row)
+
+
+def keep_away(connection: Connection, name: str, now: float) -> None:
+    """Note that a builder's connection has ended."""
+    connection.execute(update(builder).where(builder.c.name == name).values(state=AWAY, seen_at=now))
+
+
+def keep_seen(connection: Connection, lags: Mapping[str, float | None], now: float) -> None:
+    """Note, for all that are connected here, that they live; `lags` in seconds by name."""
+    for name, lag in lags.items():
+        connection.execute(update(builder).where(builder.c.name == name).values(state=CONNECTED, seen_at=now, lag=lag))
+
+
+def load_platforms(connection: Connection) -> Sequence[str]:
+    """The platforms of all builders that have ever connected."""
+    return connection.execute(select(builder.c.platform).distinct().order_by(builder.c.platform)).scalars().all()

@@ -1,0 +1,114 @@
+"""Builds, runs and stages as they are planned, and the end of a build."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Row, insert, select, update
+
+from hubwright.domain.builds import Wanted
+from hubwright.domain.planning import PlannedRun
+from hubwright.domain.results import Result, State
+from hubwright.store.schema import build, run, stage
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NewRun:
+    """A run to add: its plan and the complete assignment that its builder will get."""
+
+    build_id: int
+    planned: PlannedRun
+    assignment: dict[str, Any]
+    priority: int = 0
+    attempt: int = 1
+
+
+def load_triggers(connection: Connection, job_id: int, triggers: Sequence[str]) -> dict[str, Row[Any]]:
+    """The builds that these wishes have led to already, by trigger."""
+    rows = connection.execute(select(build).where(build.c.job_id == job_id, build.c.trigger.in_(triggers)))
+    return {row.trigger: row for row in rows}
+
+
+def load_built(connection: Connection, job_id: int, repository: str, shas: Sequence[str]) -> set[str]:
+    """Which of the commits the job has built already, on whatever branch."""
+    rows = connection.execute(
+        select(build.c.sha).where(build.c.repository == repository, build.c.sha.in_(shas), build.c.job_id == job_id)
+    )
+    return {row.sha for row in rows}
+
+
+def keep_build(connection: Connection, job_id: int, number: int, repository: str, wanted: Wanted, now: float) -> int:
+    """Add a queued build without runs; its id."""
+    values = {
+        "job_id": job_id,
+        "number": number,
+        "trigger": wanted.trigger,
+        "repository": repository,
+        "sha": wanted.sha,
+        "ref": wanted.ref,
+        "branch": wanted.branch,
+        "event": wanted.event,
+        "pull_request": wanted.pull_request,
+        "message": wanted.message,
+        "author_name": wanted.author_name,
+        "author_login": wanted.author_login,
+        "priority": wanted.priority,
+        "queued_at": now,
+    }
+    return int(connection.execute(insert(build).values(values).returning(build.c.id)).scalar_one())
+
+
+def keep_runs(connection: Connection, runs: Sequence[NewRun], now: float) -> list[int]:
+    """Add queued runs with their stages; their ids, in order."""
+    ids = [
+        int(connection.execute(insert(run).values(_run_values(new, now)).returning(run.c.id)).scalar_one())
+        for new in runs
+    ]
+    stages = [
+        {
+            "run_id": run_id,
+            "position": position,
+            "name": planned.stage.name,
+            "kind": planned.stage.kind,
+            "allow_failure": planned.stage.allow_failure,
+        }
+        for run_id, new in zip(ids, runs, strict=True)
+        for position, planned in enumerate(new.planned.stages)
+    ]
+    if stages:
+        connection.execute(insert(stage), stages)
+    return ids
+
+
+def set_runs_left(connection: Connection, build_id: int, count: int, recipe: str | None) -> None:
+    """Say how many runs the build waits for; nothing keeps it from them any more."""
+    connection.execute(update(build).where(build.c.id == build_id).values(runs_left=count, recipe=recipe, problem=None))
+
+
+def note_problem(connection: Connection, build_id: int, problem: str | None) -> None:
+    """Say on a queued build why it has no run yet."""
+    connection.execute(update(build).where(build.c.id == build_id).values(problem=problem))
+
+
+def finish_build(
+    connection: Connection, build_id: int, result: Result, now: float, problem: str | None = None
+) -> Row[Any]:
+    """End a build; the row afterwards."""
+    values: dict[str, Any] = {"state": State.FINISHED.value, "result": result.value, "finished_at": now, "runs_left": 0}
+    if problem is not None:
+        values["problem"] = problem
+    return connection.execute(update(build).where(build.c.id == build_id).values(values).returning(build)).one()
+
+
+def _run_values(new: NewRun, now: float) -> dict[str, Any]:
+    return {
+        "build_id": new.build_id,
+        "platform": new.planned.platform,
+        "matrix": new.planned.matrix,
+        "attempt": new.attempt,
+        "priority": new.priority,
+        "assignment": new.assignment,
+        "queued_at": now,
+    }

@@ -1,0 +1,89 @@
+"""Deliveries: every webhook as it came, once, until the hub has understood it and for a while after."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, select, update
+
+from hubwright.store.moments import write_moment
+from hubwright.store.schema import delivery
+
+_COLUMNS = "guid, event, source, received_at, body, state, attempts, next_try_at"
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """A delivery to keep; `body` is JSON, `received_at` Unix seconds."""
+
+    guid: str
+    event: str
+    source: str
+    body: bytes
+    received_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What became of it: its number, and whether it was there before."""
+
+    id: int
+    duplicate: bool
+
+
+def keep_deliveries(connection: Connection, items: list[Incoming]) -> list[Kept]:
+    """Keep many in one go; those with a known guid are told apart as duplicates. One answer per item, in order."""
+    fresh = {item.guid: item for item in reversed(items)}  # the first of equals wins
+    added = _insert_new(connection, list(fresh.values()))
+    known = _load_ids(connection, [guid for guid in fresh if guid not in added])
+    answers = []
+    for item in items:
+        new = added.get(item.guid)
+        if new is not None and fresh[item.guid] is item:
+            answers.append(Kept(new, duplicate=False))
+        else:
+            answers.append(Kept(new if new is not None else known[item.guid], duplicate=True))
+    return answers
+
+
+def _insert_new(connection: Connection, items: Sequence[Incoming]) -> dict[str, int]:
+    """One statement for all, by the driver itself: this is the hottest write of the hub."""
+    on_postgres = connection.dialect.name == "postgresql"
+    mark = "%s" if on_postgres else "?"
+    row = f"({mark}, {mark}, {mark}, {mark}, {mark}, 'waiting', 0, {mark})"
+    sql = (
+        f"INSERT INTO delivery ({_COLUMNS}) VALUES {', '.join([row] * len(items))} "  # noqa: S608  only our own marks
+        "ON CONFLICT (guid) DO NOTHING RETURNING guid, id"
+    )
+    values: list[Any] = []
+    for item in items:
+        moment = write_moment(item.received_at)
+        values += (item.guid, item.event, item.source, moment, zlib.compress(item.body, 1), moment)
+    return {row.guid: row.id for row in connection.exec_driver_sql(sql, tuple(values))}
+
+
+def _load_ids(connection: Connection, guids: Sequence[str]) -> dict[str, int]:
+    if not guids:
+        return {}
+    rows = connection.execute(select(delivery.c.guid, delivery.c.id).where(delivery.c.guid.in_(guids)))
+    return {row.guid: row.id for row in rows}
+
+
+def keep_delivery(connection: Connection, item: Incoming) -> Kept:
+    """Keep one."""
+    return keep_deliveries(connection, [item])[0]
+
+
+def keep_outcome(connection: Connection, number: int, repository: str | None, outcome: str) -> None:
+    """Note what the hub made of a delivery."""
+    connection.execute(
+        update(delivery).where(delivery.c.id == number).values(repository=repository, outcome=outcome[:1000])
+    )
+
+
+def read_body(kept: bytes) -> bytes:
+    """The JSON of a kept body."""
+    return zlib.decompress(kept)
