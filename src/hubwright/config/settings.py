@@ -1,0 +1,163 @@
+"""Every setting: its name, kind and default. `docs/settings.md` tells what each one does; a test compares the two.
+
+A setting has one name in three spellings: `github.token` here, `HUBWRIGHT_GITHUB__TOKEN` in the environment, and
+`token` below `[github]` in `hubwright.toml`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+_SECRET = {"secret": True}
+
+# The kinds of values. A description says what is expected, as the end of "... is expected".
+Text = Annotated[str, Meta(min_length=1, description="some text")]
+Secret = Annotated[str, Meta(min_length=1, description="a secret", extra=_SECRET)]
+Secrets = Annotated[tuple[Secret, ...], Meta(description="a list of secrets (JSON or comma-separated)", extra=_SECRET)]
+Names = Annotated[tuple[Text, ...], Meta(description="a list of names (JSON or comma-separated)")]
+Switch = Annotated[bool, Meta(description="true or false")]
+Port = Annotated[int, Meta(ge=0, le=65535, description="a port number from 0 (any free one) to 65535")]
+Count = Annotated[int, Meta(ge=1, description="a whole number from 1")]
+Days = Annotated[int, Meta(ge=1, description="a number of days from 1")]
+WholeSeconds = Annotated[
+    int, Meta(ge=1, description="a whole number of seconds, or a time like 45m", extra={"unit": "seconds"})
+]
+Seconds = Annotated[float, Meta(gt=0, description="a number of seconds, or a time like 45m", extra={"unit": "seconds"})]
+Bytes = Annotated[int, Meta(ge=1, description="a number of bytes, or a size like 256MiB", extra={"unit": "bytes"})]
+Url = Annotated[
+    str, Meta(pattern=r"^https?://[^/]", description="an address like https://host", extra={"is_base": True})
+]
+DatabaseUrl = Annotated[
+    str,
+    Meta(
+        pattern=r"^(sqlite:///|postgresql(\+psycopg)?://)",
+        description="sqlite:///PATH or postgresql+psycopg://USER@HOST/NAME",
+    ),
+]
+BrokerUrl = Annotated[str, Meta(pattern=r"^(rediss?|amqps?)://", description="redis://HOST/0 or amqp://HOST")]
+RedisUrl = Annotated[str, Meta(pattern=r"^(rediss?|unix)://", description="an address like redis://HOST/0")]
+StorageUrl = Annotated[str, Meta(pattern=r"^(file|s3|gs|az)://", description="file:///PATH or s3://BUCKET/PREFIX")]
+CloneBase = Annotated[
+    str,
+    Meta(
+        pattern=r"^(https?|ssh|git|file)://",
+        description="an address like https://github.com, to which /OWNER/NAME.git is added",
+        extra={"is_base": True},
+    ),
+]
+
+
+class Section(msgspec.Struct, frozen=True, kw_only=True):
+    """A group of settings; its `repr` shows no values, so that no secret gets into a log."""
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} settings>"
+
+
+class GitHub(Section, frozen=True, kw_only=True):
+    """How Hubwright and GitHub know each other."""
+
+    webhook_secrets: Secrets = ()
+    api_url: Url = "https://api.github.com"
+    token: Secret | None = None
+    app_id: Text | None = None
+    app_private_key: Secret | None = None
+    clone_base: CloneBase = "https://github.com"
+    owners: Names = ()
+    oauth_client_id: Text | None = None
+    oauth_client_secret: Secret | None = None
+
+
+class Git(Section, frozen=True, kw_only=True):
+    """What git may do. `allow_protocols` always holds the protocol of `github.clone_base`."""
+
+    allow_protocols: Names
+    fetch_timeout: Seconds = 600
+
+
+class Builds(Section, frozen=True, kw_only=True):
+    """What is built by default, and the bounds of a build."""
+
+    commits: Annotated[Literal["each", "head"], Meta(description="each or head")] = "each"
+    max_commits_per_push: Count = 20
+    timeout: WholeSeconds = 3600
+    log_limit: Bytes = 256 * 1024 * 1024
+    default_platform: Text | None = None
+    lease: Seconds = 60
+    lost_after: Seconds = 300
+
+
+class Hooks(Section, frozen=True, kw_only=True):
+    """The bounds of a webhook. GitHub sends at most 25 MB: https://docs.github.com/en/webhooks."""
+
+    max_body: Bytes = 25 * 1024 * 1024
+
+
+class Retention(Section, frozen=True, kw_only=True):
+    """How many days things are kept."""
+
+    deliveries: Days = 30
+    facts: Days = 90
+    logs: Days = 180
+    artifacts: Days = 90
+
+
+class Agent(Section, frozen=True, kw_only=True):
+    """System 3's name for the slots of the local builder."""
+
+    max_workers: Count | None = None
+
+
+class Rebuild(Section, frozen=True, kw_only=True):
+    """Polling for commits that no webhook told of."""
+
+    interval: Seconds | None = None
+
+
+class Elasticsearch(Section, frozen=True, kw_only=True):
+    """Where builds go as documents."""
+
+    url: Url | None = None
+
+
+class Irc(Section, frozen=True, kw_only=True):
+    """The bot on IRC."""
+
+    server: Text | None = None
+    port: Port = 6697
+    tls: Switch = True
+    nick: Text = "hubwright"
+    password: Secret | None = None
+    channels: Names = ()
+
+
+class Settings(Section, frozen=True, kw_only=True):
+    """Every setting. Those without a default here get one from others; see `sources.derived_defaults`."""
+
+    data_dir: Path
+    host: Text = "127.0.0.1"
+    port: Port = 8010
+    public_url: Url
+    database_url: DatabaseUrl
+    broker_url: BrokerUrl | None = None
+    redis_url: RedisUrl | None = None
+    storage_url: StorageUrl
+    admin_token: Secret | None = None
+    anonymous_read: Switch
+    slots: Count
+    executor: Annotated[Literal["auto", "process", "bubblewrap"], Meta(description="auto, process or bubblewrap")] = (
+        "auto"
+    )
+    github: GitHub = GitHub()
+    git: Git
+    builds: Builds = Builds()
+    hooks: Hooks = Hooks()
+    retention: Retention = Retention()
+    agent: Agent = Agent()
+    rebuild: Rebuild = Rebuild()
+    elasticsearch: Elasticsearch = Elasticsearch()
+    irc: Irc = Irc()
