@@ -1,0 +1,209 @@
+"""A stateful fake GitHub over real HTTP, in a thread of its own: the only fake of these tests.
+
+with FakeGitHub() as github:
+    repository = github.create_repository("octo/hello", {"Makefile": "all:\\n"})
+    payload = repository.push({"README": "hi"})
+    github.deliver(url, "push", payload, secret="s")
+    github.wait_for(lambda: github.statuses(payload["after"]))
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import itertools
+import shutil
+import socket
+import tempfile
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Self, TypeVar
+from urllib.parse import urlencode
+
+import httpx2
+import orjson
+import uvicorn
+
+from fake_github_api import make_app
+from fake_github_state import Fault, Recorded, State
+from fake_repository import FakeRepository
+from git_repositories import Files
+
+T = TypeVar("T")
+TOKEN = "ghp_fake"
+
+
+class FakeGitHub:
+    """`api_url` is for the client, `clone_base` for git; both stop and start with `down` and `up`.
+
+    `token` is accepted from the start. Below `root` (a temporary folder when none is given) lie bare repositories as
+    OWNER/NAME.git, so `file_clone_base` serves git without HTTP.
+    """
+
+    def __init__(self, root: Path | None = None) -> None:
+        self._own_root = root is None
+        self.root = root or Path(tempfile.mkdtemp(prefix="fake-github-"))
+        self.token = TOKEN
+        self.state = State(root=self.root, tokens={TOKEN})
+        self._numbers = itertools.count(2**40)
+        self._client = httpx2.Client(timeout=30, trust_env=False)
+        self._server: uvicorn.Server | None = None
+        self._thread = threading.Thread()
+        self.port = 0
+
+    def __enter__(self) -> Self:
+        self.up()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.down()
+        self._client.close()
+        if self._own_root:
+            shutil.rmtree(self.root, ignore_errors=True)
+
+    @property
+    def clone_base(self) -> str:
+        """What stands before `/OWNER/NAME.git` over HTTP."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def file_clone_base(self) -> str:
+        """What stands before `/OWNER/NAME.git` on disk."""
+        return self.root.as_uri()
+
+    @property
+    def api_url(self) -> str:
+        """The REST API's address, with a path as on an enterprise server."""
+        return f"{self.clone_base}/api/v3"
+
+    @property
+    def requests(self) -> list[Recorded]:
+        """Every request so far, in the order of arrival."""
+        return list(self.state.requests)
+
+    def up(self) -> None:
+        """Start to answer, at the same port as before."""
+        listener = socket.socket()
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(("127.0.0.1", self.port))
+        self.port = listener.getsockname()[1]
+        config = uvicorn.Config(
+            make_app(self.state),
+            log_level="error",
+            access_log=False,
+            lifespan="off",
+            ws="none",
+            timeout_graceful_shutdown=1,
+        )
+        server = self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+        self._thread.start()
+        self.wait_for(lambda: server.started)
+
+    def down(self) -> None:
+        """Refuse connections until `up`; what is known stays known."""
+        if self._server is not None:
+            self._server.should_exit = True
+            self._thread.join()
+            self._server = None
+
+    def create_repository(self, full_name: str, files: Files | None = None, *, private: bool = False) -> FakeRepository:
+        """Make a repository; with `files` it has a first commit on main."""
+        repository = FakeRepository(
+            self.root / f"{full_name}.git",
+            number=next(self._numbers), full_name=full_name, base_url=self.clone_base, private=private,
+        )  # fmt: skip
+        if files is not None:
+            repository.commit(files, "First commit")
+        self.state.repositories[full_name.lower()] = repository
+        return repository
+
+    def rename(self, old: str, new: str) -> None:
+        """Rename a repository; the old name redirects."""
+        repository = self.state.repositories.pop(old.lower())
+        repository.full_name = new
+        self.state.repositories[new.lower()] = repository
+        self.state.moved[old.lower()] = new.lower()
+
+    def remove(self, full_name: str) -> None:
+        """Delete a repository: API and git answer 404."""
+        shutil.rmtree(self.state.repositories.pop(full_name.lower()).path)
+
+    def statuses(self, sha: str, context: str | None = None) -> list[dict[str, Any]]:
+        """Return the statuses of a commit in the order of arrival, of one context if given."""
+        found = [status for status in list(self.state.statuses) if status["sha"] == sha]
+        return [status for status in found if context is None or status["context"].lower() == context.lower()]
+
+    def set_quota(self, left: int) -> None:
+        """Let `left` more requests pass until the hour's primary limit is used up."""
+        self.state.quota = self.state.used + left
+
+    def fail_next(
+        self,
+        count: int = 1,
+        *,
+        status: int = 503,
+        retry_after: int | None = None,
+        latency: float = 0.0,
+        git: bool = False,
+    ) -> None:
+        """Let the next `count` requests fail, of the API or of git; status 0 only delays them by `latency` seconds.
+
+        With `retry_after` a 403 or 429 is GitHub's secondary rate limit.
+        """
+        headers = {} if retry_after is None else {"retry-after": str(retry_after)}
+        limited = status in {403, 429}
+        body = {"message": "You have exceeded a secondary rate limit." if limited else "Server Error"}
+        fault = Fault(status=status, headers=headers, body=body, latency=latency)
+        (self.state.git_faults if git else self.state.faults).extend([fault] * count)
+
+    def limit_next(self, count: int = 1, *, reset_in: float = 60) -> None:
+        """Let the next `count` API requests meet the primary rate limit, over in `reset_in` seconds."""
+        headers = {"x-ratelimit-remaining": "0", "x-ratelimit-reset": str(int(time.time() + reset_in))}
+        fault = Fault(status=403, headers=headers, body={"message": "API rate limit exceeded for user ID 1."})
+        self.state.faults.extend([fault] * count)
+
+    def deliver(
+        self, url: str, event: str, payload: dict[str, Any] | bytes, *, secret: str | None = None,
+        guid: str | None = None, form: bool = False,
+    ) -> tuple[int, Any]:  # fmt: skip
+        """POST a webhook as GitHub does, signed when there is a secret; return the status and the JSON answer."""
+        body = payload if isinstance(payload, bytes) else orjson.dumps(payload)
+        if form:
+            body = urlencode({"payload": body.decode()}).encode()
+        headers = delivery_headers(event, body, secret=secret, guid=guid, form=form)
+        response = self._client.post(url, content=body, headers=headers)
+        json = "json" in response.headers.get("content-type", "")
+        return response.status_code, response.json() if json else response.text
+
+    def wait_for(self, question: Callable[[], T], timeout: float = 15) -> T:
+        """Ask until the answer is true, again whenever something arrives; fail the test after `timeout` seconds."""
+        deadline = time.monotonic() + timeout
+        while not (answer := question()):
+            assert time.monotonic() < deadline, f"still {answer!r} after {timeout} s"
+            with self.state.changed:
+                self.state.changed.wait(0.01)
+        return answer
+
+
+def delivery_headers(
+    event: str, body: bytes, *, secret: str | None = None, guid: str | None = None, form: bool = False
+) -> dict[str, str]:
+    """Return the headers that GitHub sends with `body`."""
+    headers = {
+        "accept": "*/*",
+        "content-type": "application/x-www-form-urlencoded" if form else "application/json",
+        "user-agent": "GitHub-Hookshot/044aadd",
+        "x-github-delivery": guid or str(uuid.uuid4()),
+        "x-github-event": event,
+        "x-github-hook-id": "292430182",
+        "x-github-hook-installation-target-id": "79929171",
+        "x-github-hook-installation-target-type": "repository",
+    }
+    if secret is not None:
+        for name, digest in (("x-hub-signature", hashlib.sha1), ("x-hub-signature-256", hashlib.sha256)):
+            headers[name] = f"{digest().name}={hmac.new(secret.encode(), body, digest).hexdigest()}"
+    return headers
