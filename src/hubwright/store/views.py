@@ -1,0 +1,210 @@
+"""Builds, runs and the first page, read for people and programs: few queries, each bounded.
+
+The other lists are in `views_jobs`, `views_lists` and `views_queue`, the values in `views_values`.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Select, func, literal_column, select
+
+from hubwright.errors import NotFoundError
+from hubwright.store.schema import build, gh_repository, job, run, stage
+from hubwright.store.views_values import BuildFilter, BuildView, HomeView, Page, RunView, StageView, Totals
+
+MAX_PAGE = 200
+"""Items of a list at once, at most."""
+
+_BUILD_COLUMNS = [
+    *(column for column in build.c if column.name not in {"trigger", "runs_left"}),
+    job.c.path.label("job"),
+]
+_RUN_COLUMNS = [
+    column
+    for column in run.c
+    if column.name not in {"priority", "assignment", "lease", "leased_at", "seq"}  # the assignment may be large
+]
+# Literals, not parameters: SQLite uses a partial index only where it sees the index's own condition.
+QUEUED: ColumnElement[str] = literal_column("'queued'")
+RUNNING: ColumnElement[str] = literal_column("'running'")
+FINISHED: ColumnElement[str] = literal_column("'finished'")
+_SETTLED = ("success", "failure", "error", "timeout")  # a skip or a cancellation says nothing of the code
+
+
+def bounded(limit: int) -> int:
+    """`limit` between one and `MAX_PAGE`."""
+    return max(1, min(limit, MAX_PAGE))
+
+
+def load_rows(connection: Connection, query: Select[Any]) -> list[dict[str, Any]]:
+    """The query's rows, each with its columns by name."""
+    result = connection.execute(query)
+    names = tuple(result.keys())
+    return [dict(zip(names, row, strict=True)) for row in result]
+
+
+def load_builds(
+    connection: Connection, wanted: BuildFilter, limit: int = 50, cursor: int | None = None
+) -> Page[BuildView]:
+    """The builds that `wanted` names, newest first, with their latest runs and stages."""
+    limit = bounded(limit)
+    # within a job the number grows with the id, and there is an index on it
+    order = build.c.number if wanted.job is not None else build.c.id
+    query = _builds().where(*_conditions(wanted)).order_by(order.desc()).limit(limit + 1)
+    if cursor is not None:
+        query = query.where(build.c.id < cursor)
+    builds = _load(connection, query)
+    return Page(builds[:limit], builds[limit - 1].id if len(builds) > limit else None)
+
+
+def load_build(connection: Connection, build_id: int) -> BuildView:
+    """The build with its runs, replaced attempts too. Raises NotFoundError."""
+    found = _load(connection, _builds().where(build.c.id == build_id), replaced=True)
+    if not found:
+        raise NotFoundError(f"There is no build {build_id}.")
+    return found[0]
+
+
+def load_newest_builds(connection: Connection, ids: Iterable[int]) -> dict[int, BuildView]:
+    """The builds of these ids, at most `MAX_PAGE`, without their runs."""
+    wanted = list(ids)[:MAX_PAGE]
+    if not wanted:
+        return {}
+    rows = load_rows(connection, _builds().where(build.c.id.in_(wanted)))
+    return {row["id"]: BuildView(**row) for row in rows}
+
+
+def load_run(connection: Connection, run_id: int) -> RunView:
+    """The run with its stages. Raises NotFoundError."""
+    rows = load_rows(connection, select(*_RUN_COLUMNS).where(run.c.id == run_id))
+    if not rows:
+        raise NotFoundError(f"There is no run {run_id}.")
+    return _run(rows[0], load_stages(connection, [run_id]).get(run_id, ()))
+
+
+def load_stages(connection: Connection, runs: Sequence[int]) -> dict[int, tuple[StageView, ...]]:
+    """The stages of each run, in their order."""
+    found: dict[int, list[StageView]] = defaultdict(list)
+    if runs:
+        query = select(*stage.c).where(stage.c.run_id.in_(runs)).order_by(stage.c.run_id, stage.c.position)
+        for row in load_rows(connection, query):
+            found[row["run_id"]].append(StageView(**row))
+    return {key: tuple(stages) for key, stages in found.items()}
+
+
+def load_home(connection: Connection, limit: int = 20) -> HomeView:
+    """What runs, what has finished last, which jobs are broken, and how much waits."""
+    limit = bounded(limit)
+    newest = _builds().order_by(build.c.id.desc()).limit(limit)
+    counts = {
+        state: connection.execute(select(func.count()).where(run.c.state == state)).scalar_one()
+        for state in (QUEUED, RUNNING)
+    }
+    return HomeView(
+        running=_load(connection, newest.where(*_in_state("running"))),
+        finished=_load(connection, newest.where(*_in_state("finished"))),
+        broken=_load(connection, _broken().limit(limit)),
+        queued=counts[QUEUED],
+        running_runs=counts[RUNNING],
+    )
+
+
+def _builds() -> Select[Any]:
+    return select(*_BUILD_COLUMNS).join(job, job.c.id == build.c.job_id)
+
+
+def _broken() -> Select[Any]:
+    """Of every job the newest build that tells something, where it did not succeed.
+
+    Builds of the default branch tell it; where that branch is unknown or unbuilt, those of any branch.
+    """
+    telling = (
+        select(build.c.id)
+        .where(build.c.job_id == job.c.id, build.c.state == "finished", build.c.result.in_(_SETTLED))
+        .where(build.c.pull_request.is_(None))
+        .order_by(build.c.number.desc())
+        .limit(1)
+    )
+    of_default = telling.where(build.c.branch == gh_repository.c.default_branch)
+    newest = (
+        select(func.coalesce(of_default.scalar_subquery(), telling.scalar_subquery()).label("id"))
+        .select_from(job.outerjoin(gh_repository, gh_repository.c.id == job.c.repository_id))
+        .where(job.c.enabled)
+        .subquery()
+    )
+    chosen = select(newest.c.id)
+    return _builds().where(build.c.id.in_(chosen), build.c.result != "success").order_by(build.c.id.desc())
+
+
+def _conditions(wanted: BuildFilter) -> list[ColumnElement[bool]]:
+    exact = {
+        build.c.repository: wanted.repository,
+        build.c.branch: wanted.branch,
+        build.c.result: wanted.result,
+    }
+    conditions: list[ColumnElement[bool]] = [column == value for column, value in exact.items() if value is not None]
+    if wanted.job is not None:
+        conditions.append(build.c.job_id == select(job.c.id).where(job.c.path == wanted.job).scalar_subquery())
+    if wanted.state is not None:
+        conditions += _in_state(wanted.state)
+    if wanted.sha is not None:
+        conditions.append(_sha(wanted.sha.lower()))
+    return conditions
+
+
+def _in_state(state: str) -> list[ColumnElement[bool]]:
+    """The second condition, needless as it looks, lets SQLite take the small index of unfinished builds."""
+    exact = build.c.state == state
+    return [exact] if state == "finished" else [exact, build.c.state != FINISHED]
+
+
+def _sha(sha: str) -> ColumnElement[bool]:
+    """The whole name, or its start as a range, which an index serves and no wildcard can widen."""
+    return build.c.sha == sha if len(sha) >= 40 else build.c.sha.between(sha, sha + "g")
+
+
+def _load(connection: Connection, query: Select[Any], *, replaced: bool = False) -> tuple[BuildView, ...]:
+    """The query's builds with their runs and stages: three queries, however many builds."""
+    builds = [BuildView(**row) for row in load_rows(connection, query)]
+    if not builds:
+        return ()
+    runs = _load_runs(connection, [one.id for one in builds], replaced=replaced)
+    return tuple(_with_runs(one, runs.get(one.id, [])) for one in builds)
+
+
+def _load_runs(connection: Connection, builds: list[int], *, replaced: bool) -> dict[int, list[RunView]]:
+    query = select(*_RUN_COLUMNS).where(run.c.build_id.in_(builds)).order_by(run.c.id)
+    rows = load_rows(connection, query if replaced else query.where(run.c.latest))
+    stages = load_stages(connection, [row["id"] for row in rows])
+    found: dict[int, list[RunView]] = defaultdict(list)
+    for row in rows:
+        found[row["build_id"]].append(_run(row, stages.get(row["id"], ())))
+    return found
+
+
+def _with_runs(one: BuildView, runs: list[RunView]) -> BuildView:
+    latest = tuple(each for each in runs if each.latest)
+    earlier = tuple(each for each in runs if not each.latest)
+    return replace(one, runs=latest, earlier=earlier, tests=_sum(latest))
+
+
+def _run(fields: dict[str, Any], stages: tuple[StageView, ...]) -> RunView:
+    counts = {name: fields.pop(f"tests_{name}") for name in ("total", "passed", "skipped", "failed")}
+    tests = None if counts["total"] is None else Totals(**{name: count or 0 for name, count in counts.items()})
+    return RunView(**fields, tests=tests, stages=stages)
+
+
+def _sum(runs: tuple[RunView, ...]) -> Totals | None:
+    found = [each.tests for each in runs if each.tests is not None]
+    if not found:
+        return None
+    return Totals(
+        total=sum(tests.total for tests in found),
+        passed=sum(tests.passed for tests in found),
+        skipped=sum(tests.skipped for tests in found),
+        failed=sum(tests.failed for tests in found),
+    )

@@ -1,0 +1,137 @@
+"""Tests, artifacts, deliveries, commits and facts, read for people and programs."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from sqlalchemy import ColumnElement, Connection, Select, select
+
+from hubwright.domain.facts import Fact, FactKind, sentence
+from hubwright.errors import NotFoundError
+from hubwright.store.schema import artifact, delivery, fact, gh_commit, test_case
+from hubwright.store.views import bounded, load_rows
+from hubwright.store.views_values import ArtifactView, CaseView, CommitView, DeliveryView, FactView, Page
+
+Item = TypeVar("Item")
+
+MAX_BODY = 64 * 1024 * 1024
+"""Bytes of an unpacked delivery that are shown; the door takes less than half of it."""
+
+_CASE_COLUMNS = [column for column in test_case.c if column.name != "run_id"]
+_DELIVERY_COLUMNS = [
+    column for column in delivery.c if column.name not in {"body", "lease_owner", "lease_until", "next_try_at"}
+]
+_COMMIT_COLUMNS = [gh_commit.c[name] for name in CommitView.__dataclass_fields__]
+
+
+def load_tests(connection: Connection, run_id: int, limit: int = 200, cursor: int | None = None) -> Page[CaseView]:
+    """The run's test cases in the order reported."""
+    query = select(*_CASE_COLUMNS).where(test_case.c.run_id == run_id).order_by(test_case.c.id)
+    if cursor is not None:
+        query = query.where(test_case.c.id > cursor)
+    return _page(connection, query, CaseView, limit)
+
+
+def load_failed_tests(connection: Connection, runs: list[int], limit: int = 50) -> dict[int, tuple[CaseView, ...]]:
+    """The first failed test cases of these runs, by run."""
+    failed = test_case.c.result.in_(("failed", "error"))
+    query = select(*test_case.c).where(test_case.c.run_id.in_(runs), failed).order_by(test_case.c.id)
+    found: dict[int, tuple[CaseView, ...]] = {}
+    for fields in load_rows(connection, query.limit(bounded(limit))):
+        run_id = fields.pop("run_id")
+        found[run_id] = (*found.get(run_id, ()), CaseView(**fields))
+    return found
+
+
+def load_artifacts(connection: Connection, runs: list[int], limit: int = 200) -> tuple[ArtifactView, ...]:
+    """The files that the runs kept, by path."""
+    query = select(*artifact.c).where(artifact.c.run_id.in_(runs)).order_by(artifact.c.path, artifact.c.id)
+    return tuple(ArtifactView(**row) for row in load_rows(connection, query.limit(bounded(limit))))
+
+
+def load_artifact(connection: Connection, sha: str, platform: str, path: str) -> ArtifactView:
+    """The newest file of this path that a run of the commit on the platform kept. Raises NotFoundError."""
+    wanted = (artifact.c.sha == sha) & (artifact.c.platform == platform) & (artifact.c.path == path)
+    found = load_rows(connection, select(*artifact.c).where(wanted).order_by(artifact.c.id.desc()).limit(1))
+    if not found:
+        raise NotFoundError("There is no such artifact; it may have expired.")
+    return ArtifactView(**found[0])
+
+
+def load_deliveries(
+    connection: Connection, limit: int = 50, cursor: int | None = None, state: str | None = None
+) -> Page[DeliveryView]:
+    """The webhooks, newest first, without their bodies."""
+    query = select(*_DELIVERY_COLUMNS).order_by(delivery.c.id.desc())
+    if cursor is not None:
+        query = query.where(delivery.c.id < cursor)
+    if state is not None:
+        query = query.where(delivery.c.state == state)
+    return _page(connection, query, DeliveryView, limit)
+
+
+def load_delivery(connection: Connection, delivery_id: int) -> tuple[DeliveryView, bytes]:
+    """A webhook and its body, JSON. Raises NotFoundError."""
+    query = select(*_DELIVERY_COLUMNS, delivery.c.body).where(delivery.c.id == delivery_id)
+    found = load_rows(connection, query)
+    if not found:
+        raise NotFoundError(f"There is no delivery {delivery_id}.")
+    body = found[0].pop("body")
+    return DeliveryView(**found[0]), _unpack(body)
+
+
+def load_commits(
+    connection: Connection, repository: str, limit: int = 50, cursor: str | None = None
+) -> Page[CommitView]:
+    """The commits of `owner/name` that are known, latest authored first; the cursor is a time and a sha."""
+    limit = bounded(limit)
+    order = (gh_commit.c.authored_at.desc().nulls_last(), gh_commit.c.sha.desc())
+    query = select(*_COMMIT_COLUMNS).where(gh_commit.c.repository == repository).order_by(*order)
+    if cursor is not None:
+        query = query.where(_authored_before(*cursor.rpartition(" ")[::2]))
+    commits = tuple(CommitView(**row) for row in load_rows(connection, query.limit(limit + 1)))
+    last = commits[limit - 1] if len(commits) > limit else None
+    return Page(commits[:limit], None if last is None else f"{last.authored_at or ''} {last.sha}")
+
+
+def load_facts(
+    connection: Connection, after: int = 0, limit: int = 200, build_id: int | None = None
+) -> tuple[FactView, ...]:
+    """What happened after the fact of this id, oldest first."""
+    query = select(*fact.c).where(fact.c.id > after).order_by(fact.c.id).limit(bounded(limit))
+    if build_id is not None:
+        query = query.where(fact.c.build_id == build_id)
+    return tuple(FactView(**row, sentence=_sentence(row)) for row in load_rows(connection, query))
+
+
+def load_last_fact(connection: Connection) -> int:
+    """The id of the newest fact, nought when nothing has happened."""
+    return connection.execute(select(fact.c.id).order_by(fact.c.id.desc()).limit(1)).scalar() or 0
+
+
+def _page(connection: Connection, query: Select[Any], view: Callable[..., Item], limit: int) -> Page[Item]:
+    limit = bounded(limit)
+    rows = load_rows(connection, query.limit(limit + 1))
+    return Page(tuple(view(**row) for row in rows[:limit]), rows[limit - 1]["id"] if len(rows) > limit else None)
+
+
+def _sentence(row: dict[str, Any]) -> str:
+    try:
+        kind = FactKind(row["kind"])
+    except ValueError:  # kept by a newer version
+        return f"{row['kind']}."
+    return sentence(Fact(kind=kind, at=row["at"], data=row["data"]))
+
+
+def _authored_before(at: str, sha: str) -> ColumnElement[bool]:
+    """Behind this commit in the order of `load_commits`; no time is last."""
+    authored = gh_commit.c.authored_at
+    if not at:
+        return authored.is_(None) & (gh_commit.c.sha < sha)
+    return (authored < at) | ((authored == at) & (gh_commit.c.sha < sha)) | authored.is_(None)
+
+
+def _unpack(body: bytes) -> bytes:
+    return zlib.decompressobj().decompress(body, MAX_BODY)

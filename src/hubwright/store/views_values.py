@@ -1,0 +1,262 @@
+"""What pages, API and reports are shown: plain values, no rows. Times are Unix seconds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[Item]):
+    """Some items of a list; `next` is the cursor that gets the following ones, None at the end."""
+
+    items: tuple[Item, ...]
+    next: int | str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Totals:
+    """Counts of test cases."""
+
+    total: int
+    passed: int
+    skipped: int
+    failed: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StageView:
+    """A stage of a run; `log_start` and `log_end` bound its part of the run's log, in bytes."""
+
+    run_id: int
+    position: int
+    name: str
+    kind: str | None
+    allow_failure: bool
+    state: str
+    result: str | None
+    exit_code: int | None
+    detail: str | None
+    attempt: int
+    log_start: int | None
+    log_end: int | None
+    started_at: float | None
+    finished_at: float | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RunView:
+    """A build on one platform and matrix point; `latest` is False when a newer attempt replaced it."""
+
+    id: int
+    build_id: int
+    platform: str
+    matrix: dict[str, str]
+    attempt: int
+    latest: bool
+    state: str
+    result: str | None
+    detail: str | None
+    builder: str | None
+    cancel: str | None
+    log_size: int
+    tests: Totals | None
+    queued_at: float
+    started_at: float | None
+    finished_at: float | None
+    stages: tuple[StageView, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BuildView:
+    """Build `number` of `job` (its path). `runs` are the latest attempts; `earlier` those that were replaced.
+
+    `tests` sums the runs; `problem` says why there is no run.
+    """
+
+    id: int
+    number: int
+    job_id: int
+    job: str
+    repository: str
+    sha: str
+    ref: str
+    branch: str | None
+    event: str
+    pull_request: int | None
+    message: str
+    author_name: str | None
+    author_login: str | None
+    priority: int
+    state: str
+    result: str | None
+    problem: str | None
+    recipe: str | None
+    queued_at: float
+    started_at: float | None
+    finished_at: float | None
+    runs: tuple[RunView, ...] = ()
+    earlier: tuple[RunView, ...] = ()
+    tests: Totals | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BuildFilter:
+    """Which builds are wanted; None is any. `job` is a path; all of a sha's digits, or 7 and more from its start."""
+
+    repository: str | None = None
+    sha: str | None = None
+    job: str | None = None
+    branch: str | None = None
+    state: str | None = None
+    result: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CaseView:
+    """A test case; `result` is passed, failed, error or skipped."""
+
+    id: int
+    position: int
+    suite: str
+    classname: str
+    name: str
+    result: str
+    seconds: float | None
+    message: str | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ArtifactView:
+    """A file that a run kept. Its key in the storage is `domain.artifacts.artifact_key`'s; `sha` is the commit's."""
+
+    id: int
+    run_id: int
+    sha: str
+    platform: str
+    path: str
+    size: int
+    sha256: str
+    kept_at: float
+    expires_at: float | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class JobView:
+    """A job as stored; `settings` are JSON, `builds` is the number of its newest build, `newest` that build."""
+
+    id: int
+    path: str
+    repository: str
+    repository_id: int | None
+    clone_url: str | None
+    settings: dict[str, Any]
+    enabled: bool
+    builds: int
+    created_at: float
+    newest: BuildView | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BuilderView:
+    """A builder as last heard of; `running` are the runs it holds, `lag` seconds of its clock or answer."""
+
+    name: str
+    platform: str
+    labels: tuple[str, ...]
+    slots: int
+    version: str
+    executor: str
+    state: str
+    connected_at: float | None
+    seen_at: float | None
+    lag: float | None
+    running: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class QueuedView:
+    """A run that waits for a builder, in the order in which it is due."""
+
+    id: int
+    build_id: int
+    job: str
+    number: int
+    sha: str
+    branch: str | None
+    platform: str
+    matrix: dict[str, str]
+    attempt: int
+    priority: int
+    queued_at: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Wait:
+    """Why a run of a build waits, as a sentence; `ahead` runs are due before it."""
+
+    run_id: int
+    platform: str
+    ahead: int
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DeliveryView:
+    """A webhook as kept, without its body; `outcome` says what it led to."""
+
+    id: int
+    guid: str
+    event: str
+    source: str
+    received_at: float
+    repository: str | None
+    state: str
+    outcome: str | None
+    error: str | None
+    attempts: int
+    finished_at: float | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CommitView:
+    """A commit of the copy of GitHub."""
+
+    repository: str
+    sha: str
+    message: str
+    author_name: str | None
+    author_email: str | None
+    author_login: str | None
+    authored_at: str | None
+    url: str | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FactView:
+    """What happened: kind, and one sentence that says it."""
+
+    id: int
+    kind: str
+    at: float
+    job_id: int | None
+    build_id: int | None
+    run_id: int | None
+    sentence: str
+    data: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class HomeView:
+    """What the first page tells; `broken` are the newest telling builds of jobs that did not end well.
+
+    `queued` and `running_runs` count runs.
+    """
+
+    running: tuple[BuildView, ...]
+    finished: tuple[BuildView, ...]
+    broken: tuple[BuildView, ...]
+    queued: int
+    running_runs: int
