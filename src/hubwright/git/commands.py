@@ -1,0 +1,100 @@
+"""git, run so that nothing of the machine's or the repository's settings can change what it does."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from hubwright.errors import HubwrightError
+
+_SETTINGS = {
+    "core.hooksPath": "/dev/null",
+    "core.fsmonitor": "false",
+    "credential.helper": "",
+    "safe.directory": "*",
+    "protocol.version": "2",
+    "gc.auto": "0",
+    "maintenance.auto": "false",
+}
+_PASSED_ON = ("PATH", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy", "SSH_AUTH_SOCK")
+_OUTPUT = 64 * 1024 * 1024
+"""Bytes of git's answer that are read, at most."""
+
+
+class GitError(HubwrightError):
+    """git ended with an error; `output` is what it said."""
+
+    def __init__(self, output: str) -> None:
+        self.output = output
+        super().__init__(self.reason)
+
+    @property
+    def reason(self) -> str:
+        """The line that tells why, for people."""
+        lines = [line.strip() for line in self.output.splitlines() if line.strip()]
+        telling = [line for line in lines if line.startswith(("fatal:", "error:", "remote:", "ssh:"))]
+        return (telling or lines or ["git said nothing"])[0][:300]
+
+
+@dataclass(frozen=True)
+class Git:
+    """`protocols` are those that git may use, such as `https:ssh`; `file` only where the operator allows it."""
+
+    protocols: str = "https:ssh"
+    own: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
+
+    def environment(self, settings: Mapping[str, str]) -> dict[str, str]:
+        """The environment of a git process; `settings` go in beside ours, never on the command line."""
+        env = {name: self.own[name] for name in _PASSED_ON if name in self.own}
+        env |= {
+            "GIT_TERMINAL_PROMPT": "0",
+            "GIT_CONFIG_NOSYSTEM": "1",
+            "GIT_CONFIG_GLOBAL": os.devnull,
+            "GIT_ALLOW_PROTOCOL": self.protocols,
+            "GIT_ASKPASS": "true",
+            "SSH_ASKPASS": "true",
+            "GIT_SSH_COMMAND": "ssh -oBatchMode=yes",
+            "LC_ALL": "C",
+            "HOME": self.own.get("HOME", "/"),
+        }
+        together = _SETTINGS | dict(settings)
+        env["GIT_CONFIG_COUNT"] = str(len(together))
+        for number, (key, value) in enumerate(together.items()):
+            env |= {f"GIT_CONFIG_KEY_{number}": key, f"GIT_CONFIG_VALUE_{number}": value}
+        return env
+
+    def run(
+        self, arguments: Sequence[str], folder: Path, settings: Mapping[str, str] | None = None, timeout: float = 300
+    ) -> bytes:
+        """Run git and give its answer. Raises GitError, also after `timeout` seconds.
+
+        Its words go to files, so that no pipe can fill; its whole process group ends with it.
+        """
+        with tempfile.TemporaryFile() as answer, tempfile.TemporaryFile() as complaint:
+            process = subprocess.Popen(
+                ["git", *arguments],
+                cwd=folder,
+                env=self.environment(settings or {}),
+                stdin=subprocess.DEVNULL,
+                stdout=answer,
+                stderr=complaint,
+                start_new_session=True,
+            )
+            try:
+                code = process.wait(timeout)
+            except subprocess.TimeoutExpired as error:
+                raise GitError(f"fatal: git {arguments[0]} took longer than {timeout:g} s") from error
+            finally:
+                if process.returncode is None:
+                    os.killpg(process.pid, signal.SIGKILL)
+                    process.wait()
+            if code:
+                complaint.seek(0)
+                raise GitError(complaint.read(65_536).decode("utf-8", "replace"))
+            answer.seek(0)
+            return answer.read(_OUTPUT)

@@ -1,0 +1,198 @@
+"""The mirrors under a folder: fetch what is missing, once however many ask; read commits from them."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import threading
+import time
+from base64 import b64encode
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from hubwright.domain.mirrors import mirror_path
+from hubwright.domain.refs import check_ref, check_sha
+from hubwright.errors import DiskFullError, MalformedError, UnreachableRepositoryError, VanishedCommitError
+from hubwright.git.commands import Git, GitError
+from hubwright.git.objects import ObjectReader
+
+_ANSWERED = ("couldn't find remote ref", "not our ref", "unadvertised object", "lock ref", "update local ref")
+_FULL = ("No space left on device", "Disk quota exceeded", "file write error", "unable to write")
+_FETCH = ("fetch", "-q", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules", "--no-auto-maintenance")
+_READERS = 16
+"""Mirrors whose `git cat-file` is kept running."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Origin:
+    """Where to fetch from. `token` goes to https addresses only."""
+
+    repository: str
+    clone_url: str
+    token: str | None = None
+
+
+class Mirrors:
+    """The folder `root` of all mirrors; `timeout` in seconds bounds each fetch. Thread-safe."""
+
+    def __init__(self, root: Path, git: Git, timeout: float = 300) -> None:
+        self.root = root
+        self.git = git
+        self._timeout = timeout
+        self._lock = threading.Lock()
+        self._readers: OrderedDict[Path, ObjectReader] = OrderedDict()
+
+    def close(self) -> None:
+        """End the reading processes."""
+        with self._lock:
+            for reader in self._readers.values():
+                reader.close()
+            self._readers.clear()
+
+    def path(self, origin: Origin) -> Path:
+        """Where the mirror is, or will be."""
+        return mirror_path(self.root, origin.clone_url)
+
+    def has(self, origin: Origin, sha: str) -> bool:
+        """Whether the mirror has the commit."""
+        mirror = self.path(origin)
+        return (mirror / "HEAD").exists() and self._reader(mirror).has_commit(sha)
+
+    def read_file(self, origin: Origin, sha: str, path: str) -> bytes | None:
+        """A file of a commit that the mirror has; None when the commit has no such file."""
+        return self._reader(self.path(origin)).read_file(sha, path)
+
+    def list_files(self, origin: Origin, sha: str, bound: int = 50_000) -> list[str]:
+        """The paths of a commit's files, at most `bound`. Raises UnreachableRepositoryError."""
+        try:
+            listing = self.git.run(["ls-tree", "-r", "-z", "--name-only", sha], self.path(origin))
+        except GitError as failure:
+            raise explained(failure, origin.repository) from failure
+        return [name.decode("utf-8", "surrogateescape") for name in listing.split(b"\0")[:bound] if name]
+
+    def fetch(self, origin: Origin, sha: str, ref: str) -> None:
+        """Have the commit in the mirror. `ref` is where it should be found.
+
+        Raises UnreachableRepositoryError, VanishedCommitError, DiskFullError.
+        """
+        check_wish(origin, sha, ref)
+        if self.has(origin, sha):
+            return
+        self.root.mkdir(parents=True, exist_ok=True)
+        mirror = self.path(origin)
+        with _locked(mirror.with_suffix(".lock"), self._timeout):
+            self._initialize(mirror, sha)
+            if not self.has(origin, sha):
+                self._fetch_until_there(origin, sha, ref)
+
+    def read_heads(self, origin: Origin) -> dict[str, str]:
+        """The branches of the repository and their commits, and `HEAD`. Raises UnreachableRepositoryError."""
+        check_address(origin)
+        try:
+            answer = self.git.run(
+                ["ls-remote", "--", origin.clone_url, "HEAD", "refs/heads/*"], Path("/"), _credentials(origin), 60
+            )
+        except GitError as failure:
+            raise explained(failure, origin.repository) from failure
+        rows = (line.split("\t", 1) for line in answer.decode("utf-8", "surrogateescape").splitlines() if "\t" in line)
+        return {ref: sha for sha, ref in rows}
+
+    def _reader(self, mirror: Path) -> ObjectReader:
+        with self._lock:
+            reader = self._readers.get(mirror)
+            if reader is None:
+                reader = self._readers[mirror] = ObjectReader(self.git, mirror)
+            self._readers.move_to_end(mirror)
+            if len(self._readers) > _READERS:
+                self._readers.popitem(last=False)[1].close()
+            return reader
+
+    def _initialize(self, mirror: Path, sha: str) -> None:
+        if (mirror / "HEAD").exists():
+            return
+        kind = "sha256" if len(sha) == 64 else "sha1"
+        try:
+            self.git.run(["init", "-q", "--bare", "--template=", f"--object-format={kind}", str(mirror)], self.root)
+        except GitError as failure:
+            raise explained(failure, "the mirror") from failure
+
+    def _fetch_until_there(self, origin: Origin, sha: str, ref: str) -> None:
+        """Ask for the ref, then the commit itself, then all branches, until the commit has come."""
+        refspecs = [f"+{ref}:{ref}"] if ref.startswith("refs/") else []
+        refspecs += [f"+{sha}:refs/hubwright/{sha}", "+refs/heads/*:refs/heads/*"]
+        mirror = self.path(origin)
+        for refspec in refspecs:
+            arguments = [*_FETCH, "--", origin.clone_url, refspec]
+            try:
+                self.git.run(arguments, mirror, _credentials(origin), self._timeout)
+            except GitError as failure:
+                if not any(sign in failure.output for sign in _ANSWERED):
+                    raise explained(failure, origin.repository) from failure
+            if self.has(origin, sha):
+                return
+        raise VanishedCommitError(
+            f"{origin.repository} no longer has commit {sha[:12]}: its branch was deleted or pushed over."
+        )
+
+
+def check_address(origin: Origin) -> None:
+    """Refuse an address that git could take for an option. Raises UnreachableRepositoryError."""
+    if origin.clone_url.startswith("-") or not origin.clone_url.isprintable():
+        raise UnreachableRepositoryError(f"{origin.clone_url!r} is not an address of a repository.")
+
+
+def check_wish(origin: Origin, sha: str, ref: str) -> None:
+    """Nothing that git could take for an option or another kind of name gets past here.
+
+    Raises VanishedCommitError, UnreachableRepositoryError.
+    """
+    try:
+        check_sha(sha)
+        if ref.startswith("refs/"):
+            check_ref(ref)
+    except MalformedError as error:
+        raise VanishedCommitError(str(error)) from error
+    check_address(origin)
+
+
+def explained(failure: GitError, repository: str) -> DiskFullError | UnreachableRepositoryError:
+    """What git's complaint means for us."""
+    if any(sign in failure.output for sign in _FULL):
+        return DiskFullError(f"The disk is full: git could not write {repository}.")
+    return UnreachableRepositoryError(f"{repository} can't be fetched: {failure.reason}")
+
+
+def _credentials(origin: Origin) -> Mapping[str, str]:
+    """The token as a header for this host only, through the environment: an argument would show in `ps`."""
+    address = urlsplit(origin.clone_url)
+    if origin.token is None or address.scheme != "https":
+        return {}
+    word = b64encode(f"x-access-token:{origin.token}".encode()).decode()
+    return {f"http.https://{address.netloc}/.extraHeader": f"Authorization: Basic {word}"}
+
+
+@contextmanager
+def _locked(path: Path, timeout: float) -> Iterator[None]:
+    """Hold the file's lock against every thread and process of the machine."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    deadline = time.monotonic() + timeout
+    try:
+        while not _try_lock(descriptor):
+            if time.monotonic() > deadline:
+                raise UnreachableRepositoryError("Another fetch of the same repository does not end.")
+            time.sleep(0.01)  # a file lock has no event to wait for
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _try_lock(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
