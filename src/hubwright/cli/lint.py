@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from typing import BinaryIO
 
 import click
 
@@ -14,7 +13,7 @@ from hubwright.errors import RecipeError
 
 
 @click.command()
-@click.argument("file", type=click.File("rb"), default=".hubwright.yml")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, allow_dash=True), default=".hubwright.yml")
 @click.option(
     "--format",
     "style",
@@ -24,13 +23,13 @@ from hubwright.errors import RecipeError
 )
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
 @click.pass_context
-def lint(context: click.Context, file: BinaryIO, style: str, as_json: bool) -> None:  # noqa: FBT001 - click's way
+def lint(context: click.Context, file: str, style: str, as_json: bool) -> None:  # noqa: FBT001 - click's way
     """Check a build file (default: .hubwright.yml; - reads standard input).
 
     Prints FILE:LINE:COLUMN: MESSAGE for each problem. Exit code 0: fine, 1: problems, 2: the file can't be read.
     """
-    name = "<stdin>" if file.name in {"-", "<stdin>"} else file.name
-    level, found = _inspect(file, name)
+    name = "<stdin>" if file == "-" else file
+    level, found = _inspect(_read(file), name)
     if as_json or style == "json":
         click.echo(json.dumps([_as_json(name, level, problem) for problem in found]))
     else:
@@ -40,13 +39,20 @@ def lint(context: click.Context, file: BinaryIO, style: str, as_json: bool) -> N
     context.exit(1 if level == "error" else 0)
 
 
-def _inspect(file: BinaryIO, name: str) -> tuple[str, list[Problem]]:
+def _read(file: str) -> bytes:
     try:
-        return "warning", inspect_recipe(file.read(MAX_BYTES + 1), name)[1]
+        with click.open_file(file, "rb") as stream:
+            content: bytes = stream.read(MAX_BYTES + 1)
+            return content
+    except OSError as error:
+        raise click.UsageError(f"'{file}' can't be read: {error.strerror}.") from error
+
+
+def _inspect(content: bytes, name: str) -> tuple[str, list[Problem]]:
+    try:
+        return "warning", inspect_recipe(content, name)[1]
     except RecipeError as error:
         return "error", error.problems
-    except OSError as error:
-        raise click.UsageError(f"'{name}' can't be read: {error.strerror}.") from error
 
 
 def _text_line(file: str, level: str, problem: Problem) -> str:

@@ -8,8 +8,9 @@ from fnmatch import fnmatchcase
 
 from hubwright.domain.recipe_values import Rule, Stage
 
-MAX_PATHS = 1000
-"""A change of more files than this is taken to touch everything: comparing them all would cost seconds."""
+MAX_PATHS = 300
+"""A change of more files than this is taken to touch everything: comparing them all with a hostile file's thousands
+of patterns would cost many seconds."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

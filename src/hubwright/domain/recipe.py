@@ -29,7 +29,7 @@ def inspect_recipe(text: str | bytes, file: str = ".hubwright.yml") -> tuple[Rec
     data = reader.read(FORMAT, node, "the file")
     problems = reader.problems or _contradictions(data, node)
     if problems:
-        raise RecipeError(file, sorted(problems))
+        raise RecipeError(file, sorted(problems, key=lambda problem: problem[:2]))
     notices = sorted(set(reader.notices))
     warnings = tuple(f"{file}:{line}: {message}" for line, _, message in notices)
     return _recipe(data, file, warnings), notices

@@ -47,20 +47,16 @@ def read_nodes(text: str, file: str) -> yaml.Node:
         return composer.document()
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        place = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-        raise RecipeError(file, [(*place, _syntax_message(error.problem or "it can't be read"))]) from error
+        line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+        found = "".join(text.splitlines()[line - 1 : line])[column - 1 : column]
+        message = "a tab can't be used here, indent with blanks" if found == "\t" else error.problem
+        raise RecipeError(file, [(line, column, f"not valid YAML: {message}")]) from error
     except (
         yaml.YAMLError,
         ValueError,
         OverflowError,
     ) as error:  # the last two: escapes and directives, without libyaml
-        raise RecipeError(file, [(1, 1, _syntax_message(str(error).partition("\n")[0]))]) from error
-
-
-def _syntax_message(problem: str) -> str:
-    if "\\t" in problem:
-        return "not valid YAML: a tab can't be used here, indent with blanks"
-    return f"not valid YAML: {problem}"
+        raise RecipeError(file, [(1, 1, f"not valid YAML: {str(error).partition(chr(10))[0]}")]) from error
 
 
 class _Composer:
@@ -76,9 +72,8 @@ class _Composer:
         next(self._events)  # the stream's start
         event = next(self._events)
         if isinstance(event, yaml.StreamEndEvent):
-            raise self._problem(
-                event, "the file is empty; the smallest has `stages:` and below it `- test: make check`"
-            )
+            message = "the file is empty; the smallest has `stages:` and below it `- test: make check`"
+            raise RecipeError(self._file, [(1, 1, message)])
         node = self._node(next(self._events), 1)
         next(self._events)  # the document's end
         event = next(self._events)
