@@ -1,0 +1,250 @@
+"""The scale-out mode: hints to drain a queue travel over RabbitMQ or Valkey/Redis as Celery messages.
+
+Only hints travel: the rows are the truth, and any message may be lost, doubled or late. A worker hands each message to
+its own in-process dispatcher, so both modes drain, retry and keep due times with the same code, and a worker with a
+dead broker still finds its work. Celery's rate limits, chords, ETAs and results are not used: they don't survive a
+`kill -9`, rows do. https://docs.celeryq.dev/en/stable/userguide/configuration.html
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import structlog
+from celery import Celery, signals
+from kombu import Connection, Consumer, Exchange, Producer, Queue
+
+from hubwright.domain.backoff import backoff
+from hubwright.hub.dispatcher import Drain, InProcessDispatcher
+
+log = structlog.get_logger(__name__)
+
+QUEUE = "hubwright"
+"""The broker's queue for all hints."""
+
+TASK = "hubwright.drain"
+
+QUEUED_HINTS = 1000
+"""Hints that may wait in the broker; while more do, no worker listens and no more are sent."""
+
+QUEUED_NAMES = 10_000
+"""Names that may wait in a process to be sent; more are dropped."""
+
+HINT_INTERVAL = 0.02
+"""Seconds between two hints for one queue from one process, at least."""
+
+RING_INTERVAL = 0.005
+"""Seconds between two messages with rings from one process, at least."""
+
+RECONCILE = 5.0
+"""Seconds between beat's rounds."""
+
+PATIENCE = 2.0
+"""Seconds a broker may take to accept a connection."""
+
+
+def make_celery(broker_url: str, queues: Iterable[str], wake: Callable[[str], None]) -> Celery:
+    """The Celery app with its one task, which calls `wake(queue)`; its beat sends it for each of `queues`."""
+    signals.setup_logging.connect(_leave_logging_alone)
+    app = Celery("hubwright", broker=broker_url, set_as_current=False)
+    app.conf.update(
+        broker_connection_max_retries=None,
+        broker_connection_retry_on_startup=True,
+        broker_connection_timeout=PATIENCE,
+        task_default_queue=QUEUE,
+        task_ignore_result=True,
+        worker_hijack_root_logger=False,
+        worker_redirect_stdouts=False,
+        beat_schedule={
+            f"wake-{queue}": {"task": TASK, "schedule": RECONCILE, "args": [queue]} for queue in queues
+        },
+    )  # fmt: skip
+    app.task(name=TASK, ignore_result=True)(wake)
+    return app
+
+
+def run_worker(broker_url: str, drains: Mapping[str, Drain], *, name: str | None = None) -> int:
+    """Drain until SIGTERM or SIGINT, in the main thread; an exit code. `name` is the worker's, unique on the broker.
+
+    One thread per queue drains; Celery only listens, so its pool is `solo`.
+    """
+    dispatcher = InProcessDispatcher(drains)
+    app = make_celery(broker_url, drains, dispatcher.wake)
+    dispatcher.start()
+    try:
+        worker = app.Worker(
+            pool="solo", hostname=name, quiet=True, loglevel="WARNING",
+            without_gossip=True, without_mingle=True, without_heartbeat=True,
+        )  # fmt: skip
+        worker.start()
+        return int(worker.exitcode or 0)
+    finally:
+        dispatcher.stop()
+
+
+def run_beat(broker_url: str, queues: Iterable[str]) -> None:
+    """Wake every queue every few seconds until SIGTERM or SIGINT, in the main thread. Any number of beats may run."""
+    app = make_celery(broker_url, queues, lambda _queue: None)
+    app.Beat(scheduler="celery.beat:Scheduler", quiet=True, loglevel="WARNING").run()
+
+
+class CeleryDispatcher:
+    """Has workers drain the queues. A dead broker costs nothing but time: whoever wakes never notices."""
+
+    def __init__(self, broker_url: str) -> None:
+        self._app = make_celery(broker_url, (), self.wake)
+        self._sender = _Sender("hints", broker_url, HINT_INTERVAL, self._send)
+
+    def wake(self, queue: str) -> None:
+        """Send a hint soon, from another thread; many wakes within HINT_INTERVAL are one."""
+        self._sender.put(queue)
+
+    def start(self) -> None:
+        """Connect to the broker."""
+        self._sender.start()
+
+    def stop(self, timeout: float = 10.0) -> None:
+        """Send what waits, if the broker answers, and disconnect."""
+        self._sender.stop(timeout)
+
+    def _send(self, connection: Any, queues: list[str]) -> None:
+        queue = connection.default_channel.queue_declare(QUEUE, durable=True, auto_delete=False)
+        if queue.message_count > QUEUED_HINTS:
+            return
+        for name in queues:
+            self._app.send_task(TASK, [name], connection=connection, retry=False, ignore_result=True)
+
+
+class Rings:
+    """Rings of every process for every process: each topic published anywhere reaches `on_ring` everywhere.
+
+    `on_ring` is called in a thread of ours. Rings are hints: while the broker is away they are lost.
+    """
+
+    def __init__(self, broker_url: str, on_ring: Callable[[str], None]) -> None:
+        self._exchange = Exchange("hubwright.rings", "fanout", durable=False)
+        self._sender = _Sender("rings", broker_url, RING_INTERVAL, self._send)
+        self._broker_url = broker_url
+        self._on_ring = on_ring
+        self._ending = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="rings-in", daemon=True)
+
+    def publish(self, topic: str) -> None:
+        """Ring everywhere, here too. Never blocks, never fails."""
+        self._sender.put(topic)
+
+    def start(self) -> None:
+        """Connect to the broker, and again whenever it was away."""
+        self._sender.start()
+        self._thread.start()
+
+    def stop(self, timeout: float = 10.0) -> None:
+        """Disconnect."""
+        self._ending.set()
+        self._sender.stop(timeout)
+        self._thread.join(timeout)
+
+    def _send(self, connection: Any, topics: list[str]) -> None:
+        Producer(connection, self._exchange, auto_declare=False).publish(json.dumps(topics), content_type="text/plain")
+
+    def _run(self) -> None:
+        failures = 0
+        while not self._ending.is_set():
+            try:
+                with _connect(self._broker_url) as connection:
+                    queue = Queue(exchange=self._exchange, exclusive=True, auto_delete=True, max_length=QUEUED_NAMES)
+                    with Consumer(connection, queue, on_message=self._receive, no_ack=True):
+                        failures = 0
+                        self._listen(connection)
+            except Exception as error:  # noqa: BLE001  a broker fails in many ways; the thread must outlive them all
+                failures += 1
+                log.warning("no rings from the broker; trying again", error=str(error), failures=failures)
+                self._ending.wait(backoff(failures, 0.2, RECONCILE, random.random()))  # noqa: S311  no secret
+
+    def _listen(self, connection: Any) -> None:
+        while not self._ending.is_set():
+            try:
+                connection.drain_events(timeout=0.5)
+            except TimeoutError:
+                continue
+
+    def _receive(self, message: Any) -> None:
+        for topic in json.loads(message.body):
+            self._on_ring(topic)
+
+
+class _Sender:
+    """A thread that sends names through a broker, together what came together; while it is away they wait."""
+
+    def __init__(self, name: str, broker_url: str, interval: float, send: Callable[[Any, list[str]], None]) -> None:
+        self._name = name
+        self._broker_url = broker_url
+        self._interval = interval
+        self._send = send
+        self._lock = threading.Lock()
+        self._names: dict[str, None] = {}
+        self._woken = threading.Event()
+        self._ending = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=f"{name}-out", daemon=True)
+
+    def put(self, name: str) -> None:
+        with self._lock:
+            if len(self._names) < QUEUED_NAMES:
+                self._names[name] = None
+        self._woken.set()
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self, timeout: float) -> None:
+        self._ending.set()
+        self._woken.set()
+        self._thread.join(timeout)
+
+    def _run(self) -> None:
+        failures = 0
+        while not self._ending.is_set():
+            try:
+                with _connect(self._broker_url) as connection:
+                    connection.connect()
+                    failures = 0
+                    self._send_all(connection)
+            except Exception as error:  # noqa: BLE001  a broker fails in many ways; the thread must outlive them all
+                failures += 1
+                log.warning("the broker takes no hints; trying again", error=str(error), failures=failures)
+                self._ending.wait(backoff(failures, 0.2, RECONCILE, random.random()))  # noqa: S311  no secret
+
+    def _send_all(self, connection: Any) -> None:
+        while True:
+            self._woken.wait()
+            self._woken.clear()
+            with self._lock:
+                names, self._names = list(self._names), {}
+            if names:
+                self._send_or_keep(connection, names)
+            if self._ending.wait(self._interval) and not self._names:
+                return
+
+    def _send_or_keep(self, connection: Any, names: list[str]) -> None:
+        try:
+            self._send(connection, names)
+        except BaseException:
+            with self._lock:
+                self._names = dict.fromkeys(names) | self._names
+            self._woken.set()
+            raise
+
+
+def _connect(broker_url: str) -> Any:
+    """A connection that gives up soon on a broker that does not answer."""
+    redis = broker_url.startswith("redis")
+    options = {"socket_connect_timeout": PATIENCE, "socket_timeout": 5 * PATIENCE} if redis else {}
+    return Connection(broker_url, connect_timeout=PATIENCE, transport_options=options)
+
+
+def _leave_logging_alone(**_settings: object) -> None:
+    """While somebody listens to this signal, Celery sets up no logging of its own."""
