@@ -97,6 +97,7 @@ class Payload(msgspec.Struct, frozen=True, kw_only=True):
     timeout: int = 3600
     log_limit: int = 256 * 1024 * 1024
     uploads: str | None = None
+    warnings: tuple[str, ...] = ()
 
 
 class Do(Message, frozen=True, kw_only=True):
@@ -206,6 +207,15 @@ class LatestCommit(Message, frozen=True, kw_only=True):
     platform: str = ""
 
 
+class Leaving(Message, frozen=True, kw_only=True):
+    """Sent by: builder. It takes no more runs and ends when the hub has all of those it holds.
+
+    A `do` build that crosses this message is still worked off.
+    """
+
+    word: ClassVar[str] = "leaving"
+
+
 class Ping(Message, frozen=True, kw_only=True):
     """Sent by: both. Are you there? `at` is the sender's clock."""
 
@@ -232,7 +242,7 @@ class Output(NamedTuple):
     data: bytes
 
 
-FROM_BUILDER: tuple[type[Message], ...] = (Hello, Job, Result, Event, Tests, LatestCommit, Ping, Pong)
+FROM_BUILDER: tuple[type[Message], ...] = (Hello, Job, Result, Event, Tests, LatestCommit, Leaving, Ping, Pong)
 FROM_HUB: tuple[type[Message], ...] = (Welcome, Do, Ack, Ping, Pong)
 
 _HEADER = struct.Struct(">BQIQ")

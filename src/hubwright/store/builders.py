@@ -14,7 +14,12 @@ CONNECTED = "connected"
 AWAY = "away"
 
 
-def keep_connected(connection: Connection, hello: Hello, now: float) -> None:
+def load_owner(connection: Connection, name: str) -> int | None:
+    """The number of the token that a builder's name belongs to."""
+    return connection.execute(select(builder.c.token_id).where(builder.c.name == name)).scalar()
+
+
+def keep_connected(connection: Connection, hello: Hello, token_id: int | None, now: float) -> None:
     """Note that a builder has connected, and what it says of itself."""
     row = {
         "name": hello.name,
@@ -24,6 +29,7 @@ def keep_connected(connection: Connection, hello: Hello, now: float) -> None:
         "version": hello.version,
         "executor": hello.executor,
         "instance": hello.instance,
+        "token_id": token_id,
         "state": CONNECTED,
         "connected_at": now,
         "seen_at": now,

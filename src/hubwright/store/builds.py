@@ -112,3 +112,8 @@ def _run_values(new: NewRun, now: float) -> dict[str, Any]:
         "assignment": new.assignment,
         "queued_at": now,
     }
+
+
+def load_build_row(connection: Connection, build_id: int) -> Row[Any] | None:
+    """A build's row, to be changed: locked where the database can."""
+    return connection.execute(select(build).where(build.c.id == build_id).with_for_update()).one_or_none()

@@ -342,6 +342,7 @@ builder = Table(
     Column("version", String(40), nullable=False),
     Column("executor", String(20), nullable=False),
     Column("instance", String(64), nullable=False),
+    Column("token_id", Identity),  # the token that this name belongs to; another one can't take it
     Column("state", String(12), nullable=False),  # connected, away, draining
     Column("connected_at", Moment),
     Column("seen_at", Moment),  # written seldom: at connect, at loss and once a minute

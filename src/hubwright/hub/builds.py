@@ -1,0 +1,76 @@
+"""What people ask of builds: cancel, run again."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection, update
+
+from hubwright.domain.facts import Fact, FactKind
+from hubwright.domain.results import Result, State
+from hubwright.errors import ConflictError, NotFoundError
+from hubwright.hub import moves
+from hubwright.store import runs
+from hubwright.store.builds import finish_build, load_build_row
+from hubwright.store.facts import keep_facts
+from hubwright.store.schema import build
+
+
+def cancel(connection: Connection, build_id: int, now: float, reason: str) -> int:
+    """Cancel what is not finished of a build: queued runs end at once, running ones are told to; how many.
+
+    Raises NotFoundError, ConflictError.
+    """
+    row = load_build_row(connection, build_id)
+    if row is None:
+        raise NotFoundError(f"There is no build {build_id}.")
+    if row.state == State.FINISHED:
+        raise ConflictError(f"Build {build_id} is finished already.")
+    facts: list[Fact] = []
+    unfinished = runs.wish_cancel(connection, build_id, reason)
+    for run in unfinished:
+        if run.state == runs.QUEUED:
+            facts += moves.end_run(connection, run, Result.CANCELLATION, now, reason)
+    if not unfinished:  # it waited for its repository and had no run yet
+        finish_build(connection, build_id, Result.CANCELLATION, now, reason)
+    keep_facts(connection, facts)
+    return max(len(unfinished), 1)
+
+
+def rerun(connection: Connection, build_id: int, now: float, *, failed_only: bool = False) -> list[int]:
+    """Begin the finished runs of a build again, as new attempts; their old ids.
+
+    Raises NotFoundError, ConflictError.
+    """
+    row = load_build_row(connection, build_id)
+    if row is None:
+        raise NotFoundError(f"There is no build {build_id}.")
+    chosen = [
+        run
+        for run in runs.load_newest(connection, build_id)
+        if run.state == runs.FINISHED and (not failed_only or run.result != Result.SUCCESS)
+    ]
+    if not chosen:
+        raise ConflictError(f"Build {build_id} has no finished run to begin again.")
+    facts = moves.attempt_again(connection, chosen, now)
+    connection.execute(
+        update(build)
+        .where(build.c.id == build_id)
+        .values(
+            state=State.QUEUED.value if row.state == State.FINISHED else row.state,
+            result=None,
+            finished_at=None,
+            runs_left=build.c.runs_left + len(chosen),
+        )
+    )
+    data: dict[str, object] = {
+        "job": chosen[0].job,
+        "number": row.number,
+        "repository": row.repository,
+        "sha": row.sha,
+        "sha7": row.sha[:7],
+        "ref": row.ref,
+        "branch": row.branch,
+        "event": row.event,
+    }
+    queued = Fact(kind=FactKind.BUILD_QUEUED, at=now, job_id=row.job_id, build_id=build_id, data=data)
+    keep_facts(connection, [queued, *facts])
+    return [run.id for run in chosen]

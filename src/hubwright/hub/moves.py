@@ -1,0 +1,215 @@
+"""The legal moves of runs and builds, each with its facts, all inside a transaction that the caller owns."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Row
+
+from hubwright.domain.facts import Fact, FactKind
+from hubwright.domain.planning import PlannedRun, PlannedStage
+from hubwright.domain.recipe_json import stage_from_json
+from hubwright.domain.results import Result, verdict
+from hubwright.errors import WireError
+from hubwright.store import builds, runs
+from hubwright.store.facts import keep_facts
+from hubwright.wire import Event, Job, Tests
+from hubwright.wire import Result as ResultMessage
+
+ATTEMPTS = 2
+"""How often a run is begun when its builder is lost: once, and once again."""
+
+Telling = Job | ResultMessage | Event | Tests
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A builder's message about a run, and when it came (Unix seconds)."""
+
+    builder: str
+    message: Telling
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What a message did. `held` false: the lease is gone; `gap`: messages before it are missing, resend them."""
+
+    held: bool
+    gap: bool = False
+    ended: bool = False
+
+
+@dataclass(slots=True)
+class _Standing:
+    """A run while the messages of one transaction are applied to it."""
+
+    row: Row[Any]
+    seq: int
+    log: int
+    running: bool
+
+
+def apply_messages(connection: Connection, items: list[Told]) -> list[Applied]:
+    """Apply builders' messages, once each however often they come; a message under a stale lease changes nothing."""
+    rows = runs.load_runs(connection, list({item.message.run for item in items}))
+    standings = {row.id: _Standing(row, row.seq, row.log_size, row.state == runs.RUNNING) for row in rows}
+    facts: list[Fact] = []
+    answers = [_apply(connection, standings.get(item.message.run), item, facts) for item in items]
+    for run_id, standing in standings.items():
+        if standing.seq != standing.row.seq:
+            runs.keep_progress(connection, run_id, standing.seq, standing.log)
+    keep_facts(connection, facts)
+    return answers
+
+
+def _apply(connection: Connection, standing: _Standing | None, told: Told, facts: list[Fact]) -> Applied:
+    message = told.message
+    if (
+        standing is None
+        or not standing.running
+        or standing.row.lease != message.lease
+        or standing.row.builder != told.builder
+    ):
+        return Applied(held=False)
+    if message.seq <= standing.seq:
+        return Applied(held=True)
+    if message.seq > standing.seq + 1:
+        return Applied(held=True, gap=True)
+    standing.seq = message.seq
+    return _move(connection, standing, told, facts)
+
+
+def _move(connection: Connection, standing: _Standing, told: Told, facts: list[Fact]) -> Applied:
+    match told.message:
+        case Job() as message:
+            stage = runs.start_stage(connection, message)
+            facts.append(_fact(FactKind.STAGE_STARTED, standing.row, message.at, stage=stage and stage.name))
+        case ResultMessage(stage=int()) as message:
+            stage = runs.finish_stage(connection, message)
+            facts.append(
+                _fact(
+                    FactKind.STAGE_FINISHED,
+                    standing.row,
+                    message.at,
+                    stage=stage and stage.name,
+                    result=read_result(message.result).value,
+                )
+            )
+            standing.log = max(standing.log, message.log)
+        case ResultMessage() as message:
+            standing.log = max(standing.log, message.log)
+            standing.running = False
+            facts += end_run(connection, standing.row, read_result(message.result), told.at, message.detail)
+            return Applied(held=True, ended=True)
+        case Tests() as message:
+            runs.keep_tests(connection, message)
+        case Event():
+            pass  # it has moved the sequence on; its words are in the log
+    return Applied(held=True)
+
+
+def read_result(word: str) -> Result:
+    """A result as a builder names it. Raises WireError."""
+    try:
+        return Result(word)
+    except ValueError as error:
+        raise WireError(f"unknown result {word!r}") from error
+
+
+def end_run(connection: Connection, row: Row[Any], result: Result, now: float, detail: str) -> list[Fact]:
+    """End a run; with the last of them its build ends too."""
+    runs.finish_run(connection, row.id, result, now, detail)
+    facts = [_fact(FactKind.RUN_FINISHED, row, now, result=result.value, detail=detail)]
+    if runs.count_off(connection, row.build_id) <= 0:
+        facts.append(_end_build(connection, row, now))
+    return facts
+
+
+def _end_build(connection: Connection, row: Row[Any], now: float) -> Fact:
+    result = verdict(runs.load_results(connection, row.build_id))
+    ended = builds.finish_build(connection, row.build_id, result, now)
+    return Fact(
+        kind=FactKind.BUILD_FINISHED,
+        at=now,
+        job_id=row.job_id,
+        build_id=row.build_id,
+        data={**_build_data(row), "result": result.value, "branch": ended.branch, "event": ended.event},
+    )
+
+
+def lose_run(connection: Connection, row: Row[Any], now: float, detail: str) -> list[Fact]:
+    """A run's builder is gone: the attempt ends as an error, and a first one is begun again as a new attempt."""
+    if row.attempt >= ATTEMPTS or row.cancel is not None:
+        result = Result.ERROR if row.cancel is None else Result.CANCELLATION
+        return end_run(connection, row, result, now, detail)
+    runs.finish_run(connection, row.id, Result.ERROR, now, detail)
+    return [
+        _fact(FactKind.RUN_FINISHED, row, now, result=Result.ERROR.value, detail=detail),
+        *attempt_again(connection, [row], now),
+    ]
+
+
+def attempt_again(connection: Connection, rows: Sequence[Row[Any]], now: float) -> list[Fact]:
+    """A new attempt of each run; the old ones stay to be looked at."""
+    new = []
+    for row in rows:
+        runs.replace_run(connection, row.id)
+        stages = tuple(PlannedStage(stage=stage_from_json(stage)) for stage in row.assignment["stages"])
+        new.append(
+            builds.NewRun(
+                build_id=row.build_id,
+                planned=PlannedRun(platform=row.platform, matrix=row.matrix, stages=stages),
+                assignment=row.assignment,
+                priority=row.priority,
+                attempt=row.attempt + 1,
+            )
+        )
+    ids = builds.keep_runs(connection, new, now)
+    return [
+        Fact(
+            kind=FactKind.RUN_QUEUED,
+            at=now,
+            job_id=row.job_id,
+            build_id=row.build_id,
+            run_id=run_id,
+            data={**_build_data(row), "platform": row.platform, "attempt": row.attempt + 1},
+        )
+        for run_id, row in zip(ids, rows, strict=True)
+    ]
+
+
+def lease(connection: Connection, pairs: Sequence[tuple[int, str]], now: float) -> list[Row[Any]]:
+    """Lease runs to builders and say so; the leased rows."""
+    rows = runs.lease_runs(connection, pairs, now)
+    facts = [
+        Fact(
+            kind=FactKind.BUILD_STARTED,
+            at=now,
+            job_id=started.job_id,
+            build_id=started.id,
+            data=next(_build_data(row) for row in rows if row.build_id == started.id),
+        )
+        for started in runs.start_builds(connection, [row.build_id for row in rows], now)
+    ]
+    facts += [_fact(FactKind.RUN_STARTED, row, now, builder=row.builder) for row in rows]
+    keep_facts(connection, facts)
+    return rows
+
+
+def _fact(kind: FactKind, row: Row[Any], at: float, **more: object) -> Fact:
+    data = {**_build_data(row), "platform": row.platform, "attempt": row.attempt, **more}
+    return Fact(kind=kind, at=at, job_id=row.job_id, build_id=row.build_id, run_id=row.id, data=data)
+
+
+def _build_data(row: Row[Any]) -> dict[str, object]:
+    return {
+        "job": row.job,
+        "number": row.number,
+        "repository": row.repository,
+        "sha": row.sha,
+        "sha7": row.sha[:7],
+        "ref": row.ref,
+    }

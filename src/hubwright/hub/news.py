@@ -1,0 +1,53 @@
+"""What an event tells of GitHub's own things: rows of the copy, and facts."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection
+
+from hubwright.domain.facts import Fact, FactKind
+from hubwright.domain.repos import Event, PullRequestEvent, Push, RefEvent
+from hubwright.store import repos
+from hubwright.store.facts import keep_facts
+
+
+def keep_event(connection: Connection, event: Event, now: float) -> None:
+    """Keep what the event says of repositories, commits, branches and pull requests."""
+    if event.repository is not None:
+        repos.keep_repository(connection, event.repository, now)
+    match event:
+        case Push():
+            heads = [event.head_commit] if event.head_commit is not None else []
+            repos.keep_commits(connection, event.repository, [*event.commits, *heads], now)
+            repos.keep_branch(connection, event, now)
+            keep_facts(connection, [_pushed(event, now)])
+        case PullRequestEvent():
+            repos.keep_pull_request(connection, event, now)
+        case RefEvent():
+            if event.action == "delete" and event.ref_type == "branch":
+                repos.keep_deleted_branch(connection, event.repository.full_name, event.ref, now)
+            keep_facts(connection, [_ref_fact(event, now)])
+
+
+def _pushed(push: Push, now: float) -> Fact:
+    data: dict[str, object] = {
+        "repository": push.repository.full_name,
+        "ref": push.ref,
+        "before": push.before,
+        "after": push.after,
+        "count": len(push.commits),
+        "pusher": push.pusher,
+        "created": push.created,
+        "deleted": push.deleted,
+        "forced": push.forced,
+    }
+    return Fact(kind=FactKind.PUSH_RECEIVED, at=now, data=data)
+
+
+def _ref_fact(event: RefEvent, now: float) -> Fact:
+    kind = FactKind.REF_CREATED if event.action == "create" else FactKind.REF_DELETED
+    data: dict[str, object] = {
+        "repository": event.repository.full_name,
+        "ref_type": event.ref_type,
+        "ref": event.ref,
+    }
+    return Fact(kind=kind, at=now, data=data)

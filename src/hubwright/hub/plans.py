@@ -1,0 +1,226 @@
+"""From wanted commits to rows: what each is to run, then builds, runs, stages and facts in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection
+
+from hubwright.domain.builds import BuildPlan, Wanted
+from hubwright.domain.environment import Place, build_environment
+from hubwright.domain.facts import Fact, FactKind
+from hubwright.domain.jobs import Job
+from hubwright.domain.planning import PlannedRun, plan_runs
+from hubwright.domain.recipe_excerpt import recipe_excerpt
+from hubwright.domain.recipe_json import stage_to_json
+from hubwright.domain.recipe_values import Recipe
+from hubwright.domain.results import Result
+from hubwright.errors import RecipeError, SourceError, VanishedCommitError
+from hubwright.git.mirrors import Mirrors, Origin
+from hubwright.hub.recipes import find_recipe
+from hubwright.store import builds
+from hubwright.store.facts import keep_facts
+from hubwright.store.jobs import take_numbers
+from hubwright.wire import Payload, Source
+
+EXCERPTS = 5
+"""Problems of a recipe whose lines are shown; the others are named."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ground:
+    """What plans stand on: addresses, the platforms known, the limits of a run."""
+
+    public_url: str
+    version: str
+    default_platform: str
+    log_limit: int
+    platforms: Sequence[str] = ()
+    default_branch: str | None = None
+
+
+def plan_build(mirrors: Mirrors, origin: Origin, job: Job, wanted: Wanted, ground: Ground) -> BuildPlan:
+    """What to run for a commit that the mirror has (or need not have). A wrong recipe is a plan that fails."""
+    text: str | None = job.settings.recipe
+    try:
+        recipe, text = find_recipe(mirrors, origin, job.settings, wanted.sha)
+    except RecipeError as error:
+        shown = text if text is not None else _text_at(mirrors, origin, job, wanted.sha)
+        return failed_plan(wanted, explain(error, shown), Result.FAILURE)
+    except SourceError as error:
+        return failed_plan(wanted, str(error), Result.ERROR)
+    return planned(job, wanted, recipe, ground)
+
+
+def planned(job: Job, wanted: Wanted, recipe: Recipe, ground: Ground) -> BuildPlan:
+    """The plan that a recipe makes in these circumstances."""
+    if job.settings.platforms and not recipe.platforms:
+        recipe = replace(recipe, platforms=job.settings.platforms)
+    runs = plan_runs(recipe, wanted.circumstances(), ground.platforms, ground.default_platform)
+    return BuildPlan(
+        wanted=wanted,
+        runs=tuple(runs),
+        recipe=recipe.origin,
+        timeout=recipe.timeout,
+        secrets=() if wanted.from_fork else _secrets(recipe),
+        env=tuple(recipe.env.items()),
+        warnings=recipe.warnings,
+    )
+
+
+def _secrets(recipe: Recipe) -> tuple[str, ...]:
+    """The names that the recipe and its stages ask for, each once."""
+    names = [*recipe.secrets, *(name for stage in recipe.stages for name in stage.secrets)]
+    return tuple(dict.fromkeys(names))
+
+
+def failed_plan(wanted: Wanted, problem: str, result: Result) -> BuildPlan:
+    """A build that ends before it begins, and says why."""
+    return BuildPlan(wanted=wanted, problem=problem, fault=result.value)
+
+
+def vanished_plan(wanted: Wanted, error: VanishedCommitError) -> BuildPlan:
+    """A build of a commit that is gone for good."""
+    return failed_plan(wanted, str(error), Result.ERROR)
+
+
+def explain(error: RecipeError, text: str | None) -> str:
+    """The problems of a recipe, each with the lines it is about."""
+    parts = []
+    for number, (line, column, message) in enumerate(error.problems):
+        parts.append(f"{error.file}:{line}:{column}: {message}")
+        if text is not None and number < EXCERPTS:
+            parts.append(recipe_excerpt(text, line))
+    return "\n".join(parts)
+
+
+def keep_plans(
+    connection: Connection, job: Job, origin: Origin, plans: Sequence[BuildPlan], ground: Ground, now: float
+) -> list[int]:
+    """Add the builds that are new, or fill those that waited for their repository; the ids of the builds touched."""
+    known = builds.load_triggers(connection, job.id, [plan.wanted.trigger for plan in plans])
+    built = builds.load_built(
+        connection, job.id, job.repository, [plan.wanted.sha for plan in plans if not plan.wanted.head]
+    )
+    fresh = [
+        plan
+        for plan in plans
+        if plan.wanted.trigger not in known and (plan.wanted.head or plan.wanted.sha not in built)
+    ]
+    facts: list[Fact] = []
+    touched: list[int] = []
+    if fresh:
+        first = take_numbers(connection, job.id, len(fresh))
+        # The head is planned first but is the newest commit: it gets the highest number.
+        for number, plan in zip(range(first + len(fresh) - 1, first - 1, -1), fresh, strict=True):
+            build_id = builds.keep_build(connection, job.id, number, job.repository, plan.wanted, now)
+            facts.append(_queued(job, build_id, number, plan.wanted, now))
+            facts += _fill(connection, job, origin, plan, ground, (build_id, number, now))
+            touched.append(build_id)
+    for plan in plans:
+        row = known.get(plan.wanted.trigger)
+        if row is not None and row.state == "queued" and row.runs_left == 0:
+            facts += _fill(connection, job, origin, plan, ground, (row.id, row.number, now))
+            touched.append(row.id)
+    keep_facts(connection, facts)
+    return touched
+
+
+def _fill(
+    connection: Connection,
+    job: Job,
+    origin: Origin,
+    plan: BuildPlan,
+    ground: Ground,
+    place: tuple[int, int, float],
+) -> list[Fact]:
+    """Give a build its runs, or end it when there are none."""
+    build_id, number, now = place
+    if plan.waits:
+        builds.note_problem(connection, build_id, plan.problem)
+        return []
+    if not plan.runs:
+        result = Result(plan.fault) if plan.fault else Result.SKIP
+        problem = plan.problem or "Nothing in the recipe applies to this event, branch and platform."
+        builds.finish_build(connection, build_id, result, now, problem)
+        return [finished_fact(job, build_id, number, plan.wanted, result, now)]
+    env = build_environment(_place(job, origin, ground, build_id, number), plan.wanted)
+    new = [
+        builds.NewRun(
+            build_id=build_id,
+            planned=run,
+            assignment=_assignment(job, origin, plan, run, env, ground),
+            priority=plan.wanted.priority,
+        )
+        for run in plan.runs
+    ]
+    builds.keep_runs(connection, new, now)
+    builds.set_runs_left(connection, build_id, len(new), plan.recipe)
+    return []
+
+
+def _assignment(
+    job: Job, origin: Origin, plan: BuildPlan, run: PlannedRun, env: dict[str, str], ground: Ground
+) -> dict[str, Any]:
+    payload = Payload(
+        source=Source(
+            repository=job.repository,
+            clone_url=origin.clone_url,
+            sha=plan.wanted.sha,
+            ref=plan.wanted.ref,
+            checkout=job.settings.checkout,
+        ),
+        stages=tuple(stage_to_json(planned.stage) for planned in run.stages),
+        env={**env, **job.settings.env, **dict(plan.env)},
+        secrets=dict.fromkeys(plan.secrets, ""),  # names only; the values join the order when it is sent
+        matrix=run.matrix,
+        timeout=plan.timeout or job.settings.timeout,
+        log_limit=ground.log_limit,
+        warnings=plan.warnings,
+    )
+    return dict(msgspec.to_builtins(payload))
+
+
+def _place(job: Job, origin: Origin, ground: Ground, build_id: int, number: int) -> Place:
+    return Place(
+        job=job.path,
+        repository=job.repository,
+        clone_url=origin.clone_url,
+        default_branch=ground.default_branch,
+        number=number,
+        build_id=build_id,
+        build_url=f"{ground.public_url}/builds/{build_id}",
+        system_url=ground.public_url,
+        version=ground.version,
+    )
+
+
+def _text_at(mirrors: Mirrors, origin: Origin, job: Job, sha: str) -> str | None:
+    content = mirrors.read_file(origin, sha, job.settings.recipe_path)
+    return content.decode("utf-8", "replace") if content is not None else None
+
+
+def _queued(job: Job, build_id: int, number: int, wanted: Wanted, now: float) -> Fact:
+    return Fact(kind=FactKind.BUILD_QUEUED, at=now, job_id=job.id, build_id=build_id, data=_data(job, number, wanted))
+
+
+def finished_fact(job: Job, build_id: int, number: int, wanted: Wanted, result: Result, now: float) -> Fact:
+    """The fact that a build ended without a run."""
+    data = {**_data(job, number, wanted), "result": result.value}
+    return Fact(kind=FactKind.BUILD_FINISHED, at=now, job_id=job.id, build_id=build_id, data=data)
+
+
+def _data(job: Job, number: int, wanted: Wanted) -> dict[str, object]:
+    return {
+        "job": job.path,
+        "number": number,
+        "repository": job.repository,
+        "sha": wanted.sha,
+        "sha7": wanted.sha[:7],
+        "ref": wanted.ref,
+        "branch": wanted.branch,
+        "event": wanted.event,
+    }
