@@ -204,6 +204,10 @@ BOMBS = {
     "too many stages": ("stages:\n" + "".join(f"- s{i}: x\n" for i in range(201)), "1 to 200 items"),
     "matrix": (f"matrix: {{a: {_AXIS}, b: {_AXIS}, c: {_AXIS}}}\n{SMALLEST}", "262144 runs"),
     "matrix and platforms": (f"platforms: [a, b, c, d, e]\nmatrix: {{a: {_AXIS}}}\n{SMALLEST}", "320 runs"),
+    "stages of all runs": (
+        f"matrix: {{a: {_AXIS}}}\nstages:\n" + "".join(f"- s{i}: x\n" for i in range(200)),
+        "64 runs of 200 stages",
+    ),
     "huge version": (f"%YAML {'9' * 5000}.1\n---\n{SMALLEST}", "not valid YAML"),
     "impossible character": ('stages: [a: "\\UFFFFFFFF"]', "not valid YAML"),
     "complex key": (f"? [a]\n: b\n{SMALLEST}", "plain text"),

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from hubwright.domain.recipe import inspect_recipe
-from hubwright.domain.recipe_format import FORMAT, MAX_BYTES, MAX_DEPTH, MAX_NODES, MAX_RUNS, MAX_STAGES
+from hubwright.domain.recipe_format import FORMAT, MAX_BYTES, MAX_DEPTH, MAX_NODES, MAX_RUN_STAGES, MAX_RUNS, MAX_STAGES
 
 PAGE = (Path(__file__).parents[2] / "docs" / "recipe.md").read_text()
 SNIPPETS = re.findall(r"^```yaml\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
@@ -33,4 +33,5 @@ def test_every_key_is_told() -> None:
 
 def test_the_bounds_are_those_of_the_code() -> None:
     bounds = f"{MAX_BYTES // 1024} KiB, {MAX_DEPTH} levels, {MAX_NODES:,} values with what aliases repeat, "
-    assert bounds + f"{MAX_STAGES} stages, {MAX_RUNS} runs" in " ".join(PAGE.split())
+    bounds += f"{MAX_STAGES} stages, {MAX_RUNS} runs, {MAX_RUN_STAGES:,} stages in all runs together."
+    assert bounds in " ".join(PAGE.split())

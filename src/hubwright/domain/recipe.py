@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from hubwright.domain.recipe_format import FORMAT, MAX_RUNS
+from hubwright.domain.recipe_format import FORMAT, MAX_RUN_STAGES, MAX_RUNS
 from hubwright.domain.recipe_matrix import count_points
 from hubwright.domain.recipe_nodes import read_nodes, read_text
 from hubwright.domain.recipe_reader import Problem, Reader, place
@@ -45,6 +45,11 @@ def _contradictions(data: Mapping[str, Any], node: yaml.Node) -> list[Problem]:
     runs = count_points(matrix) * max(1, len(_many(data.get("platforms"))))
     if runs > MAX_RUNS:
         problems.append((*place(where), f"the matrix makes {runs} runs, platforms counted; at most {MAX_RUNS}"))
+    elif runs * len(data["stages"]) > MAX_RUN_STAGES:
+        message = (
+            f"{runs} runs of {len(data['stages'])} stages are too many: at most {MAX_RUN_STAGES} stages in all runs"
+        )
+        problems.append((*place(where), message))
     folded = [name.upper() for name in matrix.axes]
     if len(set(folded)) < len(folded):
         problems.append((*place(where), "two axes have names that differ only in case"))

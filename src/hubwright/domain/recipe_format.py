@@ -7,9 +7,10 @@ from hubwright.domain.recipe_values import STAGE_KINDS
 
 MAX_BYTES = 256 * 1024
 MAX_DEPTH = 16
-MAX_NODES = 10_000
+MAX_NODES = 5_000
 MAX_STAGES = 200
 MAX_RUNS = 256
+MAX_RUN_STAGES = 10_000
 
 _VARIABLE = Text(expected="a variable's name (letters, digits and _)", pattern=r"[A-Za-z_][A-Za-z0-9_]*", most=200)
 _AXIS = Text(
