@@ -1,0 +1,45 @@
+"""`hubwright config`: the settings as they are."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+from hubwright.cli.options import settings_of, settings_options
+from hubwright.cli.output import json_option, print_json, print_table, shown
+from hubwright.config import origins
+
+
+@click.group()
+def config() -> None:
+    """Show the settings and where they come from."""
+
+
+@config.command()
+@settings_options
+@click.option("--origin", is_flag=True, help="Say where each value comes from.")
+@json_option
+def show(*, config: Path | None, data_dir: str | None, origin: bool, as_json: bool) -> None:
+    """Every setting with its value; secrets are masked. Exit code 1 when a setting is wrong."""
+    settings_of(config, data_dir=data_dir)
+    found = origins({"data_dir": data_dir}, config, os.environ)
+    if as_json:
+        print_json([{"name": one.name, "value": _plain(one.value), "origin": one.origin} for one in found])
+        return
+    print_table(
+        [one.name, "=", shown(_text(one.value)), *([f"({shown(one.origin)})"] if origin else [])] for one in found
+    )
+
+
+def _plain(value: object) -> object:
+    return str(value) if isinstance(value, Path) else value
+
+
+def _text(value: object) -> str:
+    if value is None:
+        return "(not set)"
+    if isinstance(value, bool):
+        return str(value).lower()
+    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
