@@ -18,7 +18,7 @@ import tempfile
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Self, TypeVar
 from urllib.parse import urlencode
@@ -28,7 +28,7 @@ import orjson
 import uvicorn
 
 from fake_github_api import make_app
-from fake_github_state import Fault, Recorded, State
+from fake_github_state import App, Fault, Recorded, State
 from fake_repository import FakeRepository
 from git_repositories import Files
 
@@ -131,6 +131,11 @@ class FakeGitHub:
     def remove(self, full_name: str) -> None:
         """Delete a repository: API and git answer 404."""
         shutil.rmtree(self.state.repositories.pop(full_name.lower()).path)
+
+    def install_app(self, app_id: str, public_key: str, owners: Sequence[str]) -> None:
+        """Know a GitHub App by its public key (PEM), installed for `owners`."""
+        installations = {owner: 2**33 + number for number, owner in enumerate(owners)}
+        self.state.app = App(app_id=app_id, public_key=public_key, installations=installations)
 
     def statuses(self, sha: str, context: str | None = None) -> list[dict[str, Any]]:
         """Return the statuses of a commit in the order of arrival, of one context if given."""

@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from fake_github_apps import check_app, list_installations, post_access_token
 from fake_github_git import make_git_endpoint
 from fake_github_state import DOCS, RefusalError, State, meet_fault, record_request, reply
 from fake_repository import CREATED_AT, FakeRepository, user
@@ -38,6 +39,9 @@ def make_app(state: State) -> Starlette:
     routes = [
         Route(place + path, _rest(state, answer), methods=[method]) for method, path, answer in rest for place in places
     ]
+    routes.append(Route("/api/v3/app/installations", _rest(state, list_installations)))
+    token_path = "/api/v3/app/installations/{number:int}/access_tokens"
+    routes.append(Route(token_path, _rest(state, post_access_token), methods=["POST"]))
     routes.append(
         Route("/api/v3/{path:path}", _rest(state, get_nothing), methods=["GET", "POST", "PATCH", "PUT", "DELETE"])
     )
@@ -70,6 +74,9 @@ def _rest(
 def _check_token(state: State, request: Request) -> None:
     """GitHub answers 401 to a wrong token; without one, writing and private repositories look absent."""
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    if request.url.path.startswith("/api/v3/app"):
+        check_app(state, token)
+        return
     if scheme and (scheme.lower() not in {"bearer", "token"} or token not in state.tokens):
         raise RefusalError(401, "Bad credentials")
     if not scheme and request.method != "GET" and state.tokens:

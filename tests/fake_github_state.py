@@ -51,6 +51,21 @@ class RefusalError(Exception):
 
 
 @dataclass
+class App:
+    """The GitHub App that the fake knows; `installations` are numbers by owner; its clock is `ahead` by seconds."""
+
+    app_id: str
+    public_key: str
+    installations: dict[str, int]
+    issued: int = 0
+    ahead: float = 0.0
+
+    def now(self) -> float:
+        """Return Unix time as the App's answers have it."""
+        return time.time() + self.ahead
+
+
+@dataclass
 class State:
     """All that the fake knows; the test's thread reads it while the server's thread writes."""
 
@@ -61,6 +76,7 @@ class State:
     requests: list[Recorded] = field(default_factory=list)
     faults: deque[Fault] = field(default_factory=deque)
     git_faults: deque[Fault] = field(default_factory=deque)
+    app: App | None = None
     tokens: set[str] = field(default_factory=set)
     quota: int = 5000
     used: int = 0

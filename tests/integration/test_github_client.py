@@ -75,7 +75,7 @@ def test_a_refusal_tells_why(client: GitHubClient, repository: FakeRepository) -
 def test_the_token_may_change_between_requests(github: FakeGitHub, repository: FakeRepository) -> None:
     """App tokens live an hour; a wrong one is a refusal that names the setting."""
     tokens = iter([github.token, "ghs_expired"])
-    with GitHubClient(github.api_url, lambda: next(tokens)) as client:
+    with GitHubClient(github.api_url, lambda _owner: next(tokens)) as client:
         assert client.get("/repos/octo/hello").json["full_name"] == "octo/hello"
         with pytest.raises(GitHubRefusedError, match="GITHUB__TOKEN"):
             client.get("/repos/octo/hello")

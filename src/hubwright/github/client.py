@@ -32,11 +32,14 @@ _MAX_REDIRECTS = 3
 _TIMES_TIMEOUT = 6
 _CONNECTIONS = 10
 
+TokenOf = Callable[[str | None], str | None]
+"""Gives the token for an owner's repositories, None for none."""
+
 
 class GitHubClient:
     """Asks GitHub's REST API at `api_url`, from any thread.
 
-    `token` may be a function, called for each request (App tokens change hourly); it is never logged; None: no token.
+    `token` may be a function of the owner asked about (`AppTokens`), called for each request; it is never logged.
     After a rate limit every request raises RateLimitedError at once until its time is over, so no caller hammers GitHub
     into a ban. `clock` tells Unix time; `timeout` is in seconds for each step, an answer as a whole has six times that.
     """
@@ -44,13 +47,13 @@ class GitHubClient:
     def __init__(
         self,
         api_url: str = "https://api.github.com",
-        token: str | Callable[[], str] | None = None,
+        token: str | TokenOf | None = None,
         *,
         timeout: float = 10.0,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._api_url = api_url.rstrip("/")
-        self._token: Callable[[], str | None] = _always(token) if token is None or isinstance(token, str) else token
+        self._token: TokenOf = _always(token) if token is None or isinstance(token, str) else token
         self._clock = clock
         self._timeout = timeout
         self._pause = _Pause()
@@ -90,13 +93,13 @@ class GitHubClient:
         )  # fmt: skip
         self._ask(form_status(status))
 
-    def get(self, path: str) -> Answer:
+    def get(self, path: str, *, owner: str | None = None) -> Answer:
         """Read `path` (escaped, see `form_path`), or the whole address of a next page. Raises GitHubError."""
-        return self._ask(Request(method="GET", path=path))
+        return self._ask(Request(method="GET", path=path, owner=owner))
 
-    def post(self, path: str, json: Any) -> Answer:
+    def post(self, path: str, json: Any, *, owner: str | None = None) -> Answer:
         """Send `json` to `path`. Raises GitHubError."""
-        return self._ask(Request(method="POST", path=path, json=json))
+        return self._ask(Request(method="POST", path=path, json=json, owner=owner))
 
     def _ask(self, request: Request) -> Answer:
         limited_before = self._pause.check(self._clock())
@@ -133,7 +136,11 @@ class GitHubClient:
         deadline = time.monotonic() + _TIMES_TIMEOUT * self._timeout
         try:
             with self._http.stream(
-                request.method, url, content=content, headers=form_headers(self._token()), follow_redirects=False
+                request.method,
+                url,
+                content=content,
+                headers=form_headers(self._token(request.owner)),
+                follow_redirects=False,
             ) as response:
                 body = bytearray()
                 for piece in response.iter_bytes():
@@ -147,8 +154,8 @@ class GitHubClient:
             ) from error
 
 
-def _always(token: str | None) -> Callable[[], str | None]:
-    return lambda: token
+def _always(token: str | None) -> TokenOf:
+    return lambda _owner: token
 
 
 class _Pause:

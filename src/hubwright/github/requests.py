@@ -57,11 +57,12 @@ class CommitStatus:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Request:
-    """One request; `path` begins with a slash and follows the API's address."""
+    """One request; `path` begins with a slash and follows the API's address. `owner` says whose token fits."""
 
     method: str
     path: str
     json: Any = None
+    owner: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -90,9 +91,8 @@ def form_status(status: CommitStatus) -> Request:
     }
     if status.target_url and status.target_url.startswith(("http://", "https://")):
         body["target_url"] = status.target_url
-    return Request(
-        method="POST", path=form_path("repos", status.owner, status.repository, "statuses", status.sha), json=body
-    )
+    path = form_path("repos", status.owner, status.repository, "statuses", status.sha)
+    return Request(method="POST", path=path, json=body, owner=status.owner)
 
 
 def cut_text(text: str, limit: int) -> str:
