@@ -57,6 +57,7 @@ def rerun(connection: Connection, build_id: int, now: float, *, failed_only: boo
         .values(
             state=State.QUEUED.value if row.state == State.FINISHED else row.state,
             result=None,
+            started_at=None if row.state == State.FINISHED else build.c.started_at,
             finished_at=None,
             runs_left=build.c.runs_left + len(chosen),
         )

@@ -50,6 +50,11 @@ class Logs:
         self._bell.ring(topic(run))
         return size
 
+    def clear(self, run: int) -> None:
+        """Forget a log whose run begins anew."""
+        self.finish(run)
+        self.path(run).unlink(missing_ok=True)
+
     def finish(self, run: int) -> None:
         """No more will come: make it durable, close the file and wake the readers."""
         if (held := self._open.pop(run, None)) is not None:

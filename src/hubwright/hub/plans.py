@@ -14,7 +14,7 @@ from hubwright.domain.environment import Place, build_environment
 from hubwright.domain.facts import Fact, FactKind
 from hubwright.domain.jobs import Job
 from hubwright.domain.planning import PlannedRun, plan_runs
-from hubwright.domain.recipe_excerpt import recipe_excerpt
+from hubwright.domain.recipe_excerpt import problem_report
 from hubwright.domain.recipe_json import stage_to_json
 from hubwright.domain.recipe_values import Recipe
 from hubwright.domain.results import Result
@@ -25,9 +25,6 @@ from hubwright.store import builds
 from hubwright.store.facts import keep_facts
 from hubwright.store.jobs import take_numbers
 from hubwright.wire import Payload, Source
-
-EXCERPTS = 5
-"""Problems of a recipe whose lines are shown; the others are named."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -49,7 +46,7 @@ def plan_build(mirrors: Mirrors, origin: Origin, job: Job, wanted: Wanted, groun
         recipe, text = find_recipe(mirrors, origin, job.settings, wanted.sha)
     except RecipeError as error:
         shown = text if text is not None else _text_at(mirrors, origin, job, wanted.sha)
-        return failed_plan(wanted, explain(error, shown), Result.FAILURE)
+        return failed_plan(wanted, problem_report(error, shown or ""), Result.FAILURE)
     except SourceError as error:
         return failed_plan(wanted, str(error), Result.ERROR)
     return planned(job, wanted, recipe, ground)
@@ -85,16 +82,6 @@ def failed_plan(wanted: Wanted, problem: str, result: Result) -> BuildPlan:
 def vanished_plan(wanted: Wanted, error: VanishedCommitError) -> BuildPlan:
     """A build of a commit that is gone for good."""
     return failed_plan(wanted, str(error), Result.ERROR)
-
-
-def explain(error: RecipeError, text: str | None) -> str:
-    """The problems of a recipe, each with the lines it is about."""
-    parts = []
-    for number, (line, column, message) in enumerate(error.problems):
-        parts.append(f"{error.file}:{line}:{column}: {message}")
-        if text is not None and number < EXCERPTS:
-            parts.append(recipe_excerpt(text, line))
-    return "\n".join(parts)
 
 
 def keep_plans(

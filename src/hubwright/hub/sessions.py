@@ -1,0 +1,303 @@
+"""Connected builders: what each says, what each is told. One session lives as long as one connection."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterable, Awaitable, Callable
+from functools import partial
+from typing import Any
+
+import msgspec
+import structlog
+from sqlalchemy import Connection, Row
+
+from hubwright.domain.facts import Fact, FactKind
+from hubwright.domain.scheduling import FreeBuilder
+from hubwright.errors import ForbiddenError, WireError
+from hubwright.hub import moves
+from hubwright.hub.logs import Logs
+from hubwright.hub.session import Channel, Holding, Session, SessionSettings
+from hubwright.store import builders, runs
+from hubwright.store.database import Database
+from hubwright.store.facts import keep_facts
+from hubwright.wire import (
+    WIRE_VERSION,
+    Ack,
+    Do,
+    Event,
+    Held,
+    Hello,
+    Job,
+    Known,
+    LatestCommit,
+    Output,
+    Payload,
+    Ping,
+    Pong,
+    Result,
+    Tests,
+    Welcome,
+    read_message,
+    read_output,
+)
+
+ACK_BYTES = 1024 * 1024
+"""Log bytes after which they are acknowledged at once."""
+
+ACK_SOON = 0.05
+"""Seconds within which everything else is acknowledged."""
+
+logger = structlog.get_logger()
+
+
+class Sessions:
+    """All builders that are connected to this process."""
+
+    def __init__(
+        self,
+        database: Database,
+        logs: Logs,
+        clock: Callable[[], float],
+        on_change: Callable[[], None],
+        settings: SessionSettings,
+    ) -> None:
+        self._database = database
+        self._logs = logs
+        self._clock = clock
+        self._on_change = on_change
+        self._heartbeat = settings.heartbeat
+        self._settings = settings
+        self._sessions: dict[str, Session] = {}
+        self._tasks: set[asyncio.Task[Any]] = set()
+
+    def free(self) -> list[FreeBuilder]:
+        """Who could take a run now."""
+        return [
+            FreeBuilder(name=name, platform=session.hello.platform, slots=count, labels=session.hello.labels)
+            for name, session in self._sessions.items()
+            if (count := session.free()) > 0
+        ]
+
+    def names(self) -> set[str]:
+        """Who is connected."""
+        return set(self._sessions)
+
+    def lags(self) -> dict[str, float | None]:
+        """The lag of each connected builder, in seconds."""
+        return {name: session.lag for name, session in self._sessions.items()}
+
+    def holds(self, name: str, run: int, lease: int) -> bool:
+        """Whether a connected builder holds the run under that lease."""
+        session = self._sessions.get(name)
+        holding = session.holdings.get(run) if session is not None else None
+        return holding is not None and holding.lease == lease
+
+    def token_of(self, name: str) -> int | None:
+        """The token that a connected builder came with."""
+        session = self._sessions.get(name)
+        return session.token_id if session is not None else None
+
+    async def serve(
+        self, hello: Hello, channel: Channel, token_id: int | None, frames: AsyncIterable[str | bytes]
+    ) -> None:
+        """Welcome a builder and hear it until its connection ends. Raises WireError, ForbiddenError."""
+        session = await self._welcome(hello, channel, token_id)
+        beat = asyncio.create_task(self._beat(session))
+        try:
+            async for frame in frames:
+                session.heard_at = self._clock()
+                await self._hear(session, frame)
+                if session.failure is not None:
+                    raise session.failure
+        finally:
+            beat.cancel()
+            await self._leave(session)
+
+    async def _welcome(self, hello: Hello, channel: Channel, token_id: int | None) -> Session:
+        if abs(hello.wire - WIRE_VERSION) > 1:
+            raise WireError(f"this hub speaks version {WIRE_VERSION} of the wire, the builder {hello.wire}: update it")
+        old = self._sessions.get(hello.name)
+        if old is not None:
+            await self._replace(old, hello)
+        now = self._clock()
+        held = await self._database.write_soon(partial(_greet, hello=hello, token_id=token_id, now=now))
+        session = Session(hello, channel, token_id, now)
+        known = [self._know(session, one, held.get(one.run)) for one in hello.runs]
+        for run in held.keys() - {one.run for one in hello.runs}:
+            self._logs.clear(run)  # never begun there: it was put back
+        self._sessions[hello.name] = session
+        await session.send(Welcome(wire=WIRE_VERSION, heartbeat=self._heartbeat, runs=tuple(known)))
+        logger.info("builder_connected", builder=hello.name, platform=hello.platform, runs=len(known))
+        self._on_change()
+        return session
+
+    async def _replace(self, old: Session, hello: Hello) -> None:
+        """The same builder again takes over; another one under its name has to wait until it is silent."""
+        silent = self._clock() - old.heard_at > 2 * self._heartbeat
+        if old.hello.instance != hello.instance and not silent:
+            raise WireError(f"a builder named {hello.name!r} is connected already: choose another --name")
+        self._sessions.pop(hello.name, None)
+        await old.channel.close("replaced by a newer connection")
+
+    def _know(self, session: Session, one: Held, row: Row[Any] | None) -> Known:
+        if row is None or row.lease != one.lease:
+            return Known(run=one.run, lease=one.lease, held=False)
+        size = self._logs.size(one.run)
+        session.holdings[one.run] = Holding(one.lease, row.seq, size, size)
+        return Known(run=one.run, lease=one.lease, held=True, seq=row.seq, log=size)
+
+    async def assign(self, row: Row[Any]) -> None:
+        """Send a leased run to its builder; when that fails, its reconnect puts the run back."""
+        session = self._sessions.get(row.builder)
+        if session is None:
+            return
+        session.holdings[row.id] = Holding(row.lease)
+        order = Do(order="build", run=row.id, lease=row.lease, payload=self._complete(row))
+        try:
+            await session.send(order)
+        except ConnectionError:
+            logger.info("assignment_not_sent", builder=row.builder, run=row.id)
+
+    def _complete(self, row: Row[Any]) -> Payload:
+        """The stored assignment with what must not be stored: secrets and tokens."""
+        payload = msgspec.convert(row.assignment, Payload)
+        values = {name: self._settings.secrets[name] for name in payload.secrets if name in self._settings.secrets}
+        source = msgspec.structs.replace(payload.source, token=self._settings.token())
+        uploads = f"{self._settings.uploads}/api/v1/runs/{row.id}/artifacts"
+        return msgspec.structs.replace(payload, source=source, secrets=values, uploads=uploads)
+
+    async def cancel(self, row: Row[Any]) -> bool:
+        """Tell the builder to cancel a run; whether it is connected here."""
+        session = self._sessions.get(row.builder)
+        if session is None or row.id not in session.holdings:
+            return False
+        await session.send(Do(order="cancel", run=row.id, lease=row.lease, reason=row.cancel or ""))
+        return True
+
+    async def _hear(self, session: Session, frame: str | bytes) -> None:
+        if isinstance(frame, bytes):
+            await self._hear_output(session, read_output(frame))
+            return
+        match read_message(frame, from_builder=True):
+            case Ping() as ping:
+                await session.send(Pong(at=ping.at, clock=self._clock()))
+            case Pong() as pong:
+                session.lag = max(self._clock() - pong.at, 0.0)
+            case LatestCommit():
+                self._on_change()
+            case Job() | Result() | Event() | Tests() as message:
+                await self._hear_message(session, message)
+            case message:
+                raise WireError(f"{message.word} is not expected here")
+
+    async def _hear_output(self, session: Session, output: Output) -> None:
+        holding = session.holdings.get(output.run)
+        if holding is None or holding.lease != output.lease:
+            await session.send(Do(order="drop", run=output.run, lease=output.lease, reason="the lease is gone"))
+            return
+        holding.log = self._logs.append(output.run, output.offset, output.data)
+        holding.dirty = True
+        if holding.log - holding.acked_log >= ACK_BYTES:
+            await self._acknowledge(session, output.run)
+        else:
+            self._acknowledge_soon(session)
+
+    async def _hear_message(self, session: Session, message: moves.Telling) -> None:
+        await session.pending.acquire()
+        told = moves.Told(session.hello.name, message, self._clock())
+        answer = self._database.write_each(moves.apply_messages, told)
+        answer.add_done_callback(partial(self._applied, session, message))
+
+    def _applied(self, session: Session, message: moves.Telling, answer: asyncio.Future[moves.Applied]) -> None:
+        session.pending.release()
+        if answer.cancelled() or (error := answer.exception()) is not None:
+            session.failure = None if answer.cancelled() else error
+            self._soon(session.channel.close("a message could not be kept"))
+            return
+        applied = answer.result()
+        if not applied.held:
+            session.holdings.pop(message.run, None)
+            self._soon(self._drop(session, message))
+        elif applied.gap:
+            self._soon(session.channel.close("messages are missing; connect again and resend them"))
+        else:
+            self._advance(session, message, ended=applied.ended)
+        self._on_change()
+
+    def _advance(self, session: Session, message: moves.Telling, *, ended: bool) -> None:
+        holding = session.holdings.get(message.run)
+        if holding is None:
+            return
+        holding.seq = max(holding.seq, message.seq)
+        holding.dirty = True
+        if ended:
+            self._logs.finish(message.run)
+            del session.holdings[message.run]
+            self._soon(session.send(Ack(run=message.run, lease=message.lease, seq=holding.seq, log=holding.log)))
+        else:
+            self._acknowledge_soon(session)
+
+    async def _drop(self, session: Session, message: moves.Telling) -> None:
+        await session.send(Do(order="drop", run=message.run, lease=message.lease, reason="the lease is gone"))
+
+    def _acknowledge_soon(self, session: Session) -> None:
+        if not session.ack_due:
+            session.ack_due = True
+            asyncio.get_running_loop().call_later(ACK_SOON, lambda: self._soon(self._acknowledge_all(session)))
+
+    async def _acknowledge_all(self, session: Session) -> None:
+        session.ack_due = False
+        for run in [run for run, holding in session.holdings.items() if holding.dirty]:
+            await self._acknowledge(session, run)
+
+    async def _acknowledge(self, session: Session, run: int) -> None:
+        holding = session.holdings.get(run)
+        if holding is not None:
+            holding.dirty = False
+            holding.acked_log = holding.log
+            await session.send(Ack(run=run, lease=holding.lease, seq=holding.seq, log=holding.log))
+
+    async def _beat(self, session: Session) -> None:
+        while True:
+            await asyncio.sleep(self._heartbeat)
+            if self._clock() - session.heard_at > 3 * self._heartbeat:
+                await session.channel.close("nothing heard for three heartbeats")
+                return
+            await session.send(Ping(at=self._clock()))
+
+    async def _leave(self, session: Session) -> None:
+        if self._sessions.get(session.hello.name) is not session:
+            return
+        del self._sessions[session.hello.name]
+        logger.info("builder_left", builder=session.hello.name)
+        now = self._clock()
+        await self._database.write_soon(lambda connection: builders.keep_away(connection, session.hello.name, now))
+
+    def _soon(self, work: Awaitable[Any]) -> None:
+        """Do it in the background; a connection that has ended meanwhile is no failure."""
+        task = asyncio.ensure_future(_quietly(work))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+async def _quietly(work: Awaitable[Any]) -> None:
+    try:
+        await work
+    except ConnectionError:
+        return
+
+
+def _greet(connection: Connection, hello: Hello, token_id: int | None, now: float) -> dict[int, Row[Any]]:
+    """Note the builder; the runs that it holds. What it was given but never heard of goes back to the queue."""
+    owner = builders.load_owner(connection, hello.name)
+    if owner is not None and token_id is not None and owner != token_id:
+        raise ForbiddenError(f"The name {hello.name!r} belongs to another builder's token: choose another --name.")
+    builders.keep_connected(connection, hello, token_id, now)
+    held = {row.id: row for row in runs.load_held(connection, hello.name)}
+    reported = {(one.run, one.lease) for one in hello.runs}
+    for row in held.values():
+        if (row.id, row.lease) not in reported:
+            runs.requeue_run(connection, row.id, row.lease)
+    data: dict[str, object] = {"builder": hello.name, "platform": hello.platform}
+    keep_facts(connection, [Fact(kind=FactKind.BUILDER_CONNECTED, at=now, data=data)])
+    return held
