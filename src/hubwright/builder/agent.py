@@ -1,0 +1,200 @@
+"""The builder: takes orders, works runs off side by side, and ends when it is told to."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import uuid4
+
+import structlog
+
+from hubwright import __version__
+from hubwright.builder.connection import Connection, Hub, Talk
+from hubwright.builder.leftovers import close_unfinished
+from hubwright.builder.run import Run, Tools
+from hubwright.builder.spool import Key, Spools
+from hubwright.domain.results import Result
+from hubwright.errors import ConflictError
+from hubwright.wire import WIRE_VERSION, Do, Hello
+
+FORGOTTEN = 600.0
+"""Seconds without a hub after which a builder ends whose `up` process is gone."""
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Identity:
+    """What hello tells of this builder."""
+
+    name: str
+    platform: str
+    labels: tuple[str, ...] = ()
+    slots: int = 1
+    once: bool = False
+    parent_pid: int | None = None
+
+
+class WorkDir:
+    """The builder's folder, held against a second builder until `release`; `instance` is its identity for ever."""
+
+    def __init__(self, path: Path) -> None:
+        """Take the folder. Raises ConflictError when another builder has it."""
+        self.path = path
+        path.mkdir(parents=True, exist_ok=True)
+        self._lock = os.open(path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            os.close(self._lock)
+            raise ConflictError(
+                f"Another builder is using {path}: give this one a folder of its own with --work-dir."
+            ) from error
+        self.instance = self._load_instance()
+
+    def _load_instance(self) -> str:
+        file = self.path / "instance"
+        if file.exists() and (known := file.read_text().strip()):
+            return known
+        fresh = uuid4().hex
+        file.write_text(fresh)
+        return fresh
+
+    @property
+    def runs(self) -> Path:
+        """Where the spools are."""
+        return self.path / "runs"
+
+    @property
+    def trees(self) -> Path:
+        """Where the workspaces are."""
+        return self.path / "trees"
+
+    def release(self) -> None:
+        """Let another builder have it."""
+        os.close(self._lock)
+
+
+class Agent:
+    """Works for one hub. All in the event loop of `work`."""
+
+    def __init__(self, identity: Identity, hub: Hub, work_dir: WorkDir, tools: Tools) -> None:
+        self._identity = identity
+        self._tools = tools
+        self._spools = Spools(work_dir.runs)
+        self._runs: dict[Key, tuple[Run, asyncio.Task[None]]] = {}
+        self._done = asyncio.Event()
+        self._goodbyes: set[asyncio.Task[None]] = set()
+        self._connection = Connection(hub, self._spools, Talk(self._hello, self._obey, self._lose, self._free))
+
+    async def work(self) -> None:
+        """Serve until drained, or until its one run is over. Raises UnauthenticatedError."""
+        close_unfinished(self._spools, self._tools)
+        connection = asyncio.create_task(self._connection.keep())
+        ending = asyncio.create_task(self._wait_for_end())
+        try:
+            done, _ = await asyncio.wait({connection, ending}, return_when=asyncio.FIRST_COMPLETED)
+            done.pop().result()
+        finally:
+            for task in (connection, ending):
+                task.cancel()
+            await asyncio.gather(connection, ending, return_exceptions=True)
+            self._spools.close()
+
+    def drain(self) -> None:
+        """Take no more; `work` ends when nothing is held. Said twice: cancel what runs."""
+        if not self._connection.leaving:
+            log.info("builder_drains", runs=len(self._runs))
+            self._leave()
+        else:
+            for run, _ in self._runs.values():
+                run.end(Result.CANCELLATION, "The builder was stopped.")
+        self._done.set()
+
+    def _leave(self) -> None:
+        self._connection.leaving = True
+        task = asyncio.create_task(self._connection.leave())
+        self._goodbyes.add(task)
+        task.add_done_callback(self._goodbyes.discard)
+
+    async def _wait_for_end(self) -> None:
+        """Until there is nothing left to do and a reason to end."""
+        while not (self._connection.leaving and not self._runs and not len(self._spools)):
+            self._done.clear()
+            try:
+                async with asyncio.timeout(1):
+                    await self._done.wait()
+            except TimeoutError:
+                if self._is_orphaned():
+                    return
+
+    def _is_orphaned(self) -> bool:
+        """Whether `up` is gone, nothing runs, and no hub has been heard for long."""
+        parent = self._identity.parent_pid
+        if parent is None or os.getppid() == parent or self._runs:
+            return False
+        return asyncio.get_running_loop().time() - self._connection.last_heard > FORGOTTEN
+
+    def _hello(self) -> Hello:
+        identity = self._identity
+        return Hello(
+            wire=WIRE_VERSION,
+            name=identity.name,
+            platform=identity.platform,
+            version=__version__,
+            instance=self._tools.instance,
+            labels=identity.labels,
+            slots=1 if identity.once else identity.slots,
+            executor=self._tools.executor.name,
+            runs=tuple(spool.held() for spool in self._spools),
+        )
+
+    def _free(self) -> bool:
+        return not self._connection.leaving and len(self._runs) < self._identity.slots
+
+    def _obey(self, order: Do) -> None:
+        key = Key(order.run, order.lease)
+        match order.order:
+            case "build":
+                self._start(key, order)
+            case "cancel" if key in self._runs:
+                self._runs[key][0].end(Result.CANCELLATION, order.reason or "The run was cancelled.")
+            case "drop":
+                self._lose(key, order.reason)
+            case "drain":
+                self._connection.leaving = True
+                self._done.set()
+
+    def _start(self, key: Key, order: Do) -> None:
+        if self._spools.get(key) is not None or order.payload is None:
+            return  # said twice
+        for other in [held for held in self._runs if held.run == key.run]:
+            self._lose(other, "the run came again under a new lease")
+        log.info("run_taken", run=key.run, lease=key.lease, sha=order.payload.source.sha)
+        if self._identity.once:
+            self._leave()
+        run = Run(order.payload, self._spools.open(key), self._tools)
+        task = asyncio.create_task(self._go(key, run))
+        self._runs[key] = (run, task)
+
+    async def _go(self, key: Key, run: Run) -> None:
+        try:
+            await run.go()
+        except Exception:  # the one place that keeps a fault of ours in one run from ending the others
+            log.exception("run_broke", run=key.run)
+            run.give_up()
+        finally:
+            del self._runs[key]
+            self._done.set()
+            log.info("run_ended", run=key.run, lease=key.lease)
+
+    def _lose(self, key: Key, reason: str) -> None:
+        """Stop the run and forget it, telling nobody."""
+        log.info("run_lost", run=key.run, lease=key.lease, reason=reason)
+        if key in self._runs:
+            self._runs[key][0].end(Result.CANCELLATION, reason)
+        self._spools.drop(key)
+        self._done.set()

@@ -1,0 +1,206 @@
+"""The WebSocket to the hub: made again for ever, resumed where it was cut, while builds go on."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from time import time
+
+import structlog
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import InvalidStatus, WebSocketException
+
+from hubwright.builder.delivery import Delivery
+from hubwright.builder.spool import Key, Spools
+from hubwright.errors import UnauthenticatedError, WireError
+from hubwright.wire import (
+    MAX_FRAME,
+    WIRE_VERSION,
+    Ack,
+    Do,
+    Hello,
+    Known,
+    LatestCommit,
+    Leaving,
+    Message,
+    Ping,
+    Pong,
+    Welcome,
+    read_message,
+    write_message,
+)
+
+FIRST_PAUSE, LONGEST_PAUSE = 0.2, 30.0
+"""Seconds between attempts to connect; each doubles the one before, with up to a half taken off at random."""
+
+_PATIENCE = 10.0  # seconds for the handshake and for the welcome
+_SILENT_HEARTBEATS = 3
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True)
+class Hub:
+    """Where the hub is, and the token that it knows this builder by."""
+
+    url: str
+    token: str
+
+    @property
+    def socket(self) -> str:
+        """The address of the builders' socket."""
+        return "ws" + self.url.rstrip("/").removeprefix("http") + "/api/v1/builder"
+
+
+@dataclass(frozen=True)
+class Talk:
+    """What the connection asks of the agent: who it is, what to do with an order, and with a run that is lost."""
+
+    hello: Callable[[], Hello]
+    obey: Callable[[Do], None]
+    lose: Callable[[Key, str], None]
+    free: Callable[[], bool]
+
+
+class Connection:
+    """Keeps the spools flowing to the hub and hands its orders to the agent."""
+
+    def __init__(self, hub: Hub, spools: Spools, talk: Talk) -> None:
+        self._hub = hub
+        self._spools = spools
+        self._talk = talk
+        self._socket: ClientConnection | None = None
+        self._heartbeat = 10.0
+        self.last_heard = asyncio.get_running_loop().time()
+        self.leaving = False
+
+    async def keep(self) -> None:
+        """Connect, and connect again, for ever. Raises UnauthenticatedError when the hub has never known the token."""
+        pause = FIRST_PAUSE
+        known = False
+        while True:
+            try:
+                async with connect(
+                    self._hub.socket,
+                    additional_headers={"Authorization": f"Bearer {self._hub.token}"},
+                    compression=None,
+                    max_size=MAX_FRAME,
+                    ping_interval=None,
+                    open_timeout=_PATIENCE,
+                    close_timeout=1,
+                ) as socket:
+                    await self._greet(socket)
+                    known, pause = True, FIRST_PAUSE
+                    await self._converse(socket)
+            except InvalidStatus as error:
+                status = error.response.status_code
+                if status in {401, 403} and not known and not len(self._spools):
+                    raise UnauthenticatedError("The hub does not accept the token of this builder.") from error
+                log.warning("hub_refused", status=status, hub=self._hub.url)
+            except (OSError, WebSocketException, TimeoutError, WireError) as error:
+                log.info("hub_away", hub=self._hub.url, reason=str(error) or type(error).__name__)
+            finally:
+                self._socket = None
+            await asyncio.sleep(pause * random.uniform(0.5, 1))  # noqa: S311  spreads builders, guards nothing
+            pause = min(pause * 2, LONGEST_PAUSE)
+
+    async def leave(self) -> None:
+        """Tell the hub that this builder takes no more; when the connection is cut, after the next welcome."""
+        self.leaving = True
+        if self._socket is not None:
+            with suppress(WebSocketException):
+                await self._say(self._socket, Leaving())
+
+    async def _greet(self, socket: ClientConnection) -> None:
+        await self._say(socket, self._talk.hello())
+        async with asyncio.timeout(_PATIENCE):
+            welcome = await self._hear(socket)
+        if not isinstance(welcome, Welcome):
+            raise WireError("the hub's first message is no welcome")
+        if abs(welcome.wire - WIRE_VERSION) > 1:
+            raise WireError(f"the hub speaks version {welcome.wire} of the wire, this builder {WIRE_VERSION}")
+        self._heartbeat = max(0.1, welcome.heartbeat)
+        for known in welcome.runs:
+            self._resume(known)
+        self._socket = socket
+        log.info("hub_connected", hub=self._hub.url, runs=len(self._spools))
+        if self.leaving:
+            await self._say(socket, Leaving())
+        elif self._talk.free():
+            await self._say(socket, LatestCommit(platform=self._talk.hello().platform))
+
+    def _resume(self, known: Known) -> None:
+        key = Key(known.run, known.lease)
+        spool = self._spools.get(key)
+        if spool is None:
+            return
+        if known.held:
+            spool.acknowledge(known.seq, known.log)
+        else:
+            self._talk.lose(key, "the hub gave the run to another builder")
+
+    async def _converse(self, socket: ClientConnection) -> None:
+        """Listen and send until the connection breaks; then all of it ends."""
+        sending = asyncio.create_task(self._send_all(socket))
+        listening = asyncio.create_task(self._listen(socket))
+        try:
+            done, _ = await asyncio.wait({sending, listening}, return_when=asyncio.FIRST_COMPLETED)
+            done.pop().result()
+        finally:
+            for task in (sending, listening):
+                task.cancel()
+            await asyncio.gather(sending, listening, return_exceptions=True)
+
+    async def _listen(self, socket: ClientConnection) -> None:
+        silent = 0
+        while True:
+            try:
+                async with asyncio.timeout(self._heartbeat):
+                    message = await self._hear(socket)
+            except TimeoutError:
+                silent += 1
+                if silent > _SILENT_HEARTBEATS:
+                    raise
+                await self._say(socket, Ping(at=time()))
+                continue
+            silent = 0
+            match message:
+                case Ack(run=run, lease=lease, seq=seq, log=size):
+                    spool = self._spools.get(Key(run, lease))
+                    if spool is not None:
+                        spool.acknowledge(seq, size)
+                case Do():
+                    self._talk.obey(message)
+                case Ping(at=at):
+                    await self._say(socket, Pong(at=at, clock=time()))
+
+    async def _send_all(self, socket: ClientConnection) -> None:
+        """One delivery for each held run, as runs come; what is delivered is forgotten."""
+        started: set[Key] = set()
+        async with asyncio.TaskGroup() as group:
+            while True:
+                self._spools.changed.clear()
+                for spool in self._spools:
+                    if spool.key not in started:
+                        started.add(spool.key)
+                        group.create_task(self._deliver(socket, spool.key))
+                await self._spools.changed.wait()
+
+    async def _deliver(self, socket: ClientConnection, key: Key) -> None:
+        spool = self._spools.get(key)
+        if spool is None:
+            return
+        await Delivery(spool, socket.send).run()
+        if spool.delivered and not spool.closed:
+            self._spools.drop(key)
+
+    async def _hear(self, socket: ClientConnection) -> Message:
+        frame = await socket.recv()
+        self.last_heard = asyncio.get_running_loop().time()
+        return read_message(frame, from_builder=False)
+
+    async def _say(self, socket: ClientConnection, message: Message) -> None:
+        await socket.send(write_message(message))

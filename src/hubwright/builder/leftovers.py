@@ -1,0 +1,51 @@
+"""What a builder that was killed has left: its processes are ended, its trees removed, its runs told as errors."""
+
+from __future__ import annotations
+
+import shutil
+
+import structlog
+
+from hubwright.builder.executors.tree import kill_marked
+from hubwright.builder.run import Tools
+from hubwright.builder.spool import Spool, Spools
+from hubwright.builder.telling import Telling
+from hubwright.domain.results import Result as Outcome
+from hubwright.wire import Job, Result, read_message
+
+_REASON = "The builder was restarted while the run was under way."
+
+log = structlog.get_logger()
+
+
+def close_unfinished(spools: Spools, tools: Tools) -> None:
+    """Load the spools of the process before; every run in them has a last message afterwards."""
+    for spool in spools.load():
+        kill_marked(f"{tools.instance}-{spool.key.run}-{spool.key.lease}")
+        _close(spool, Telling(spool, tools.clock))
+    shutil.rmtree(tools.trees, ignore_errors=True)
+    tools.trees.mkdir(parents=True, exist_ok=True)
+
+
+def _close(spool: Spool, telling: Telling) -> None:
+    running: int | None = None
+    ended: set[int] = set()
+    for _, frame in spool.read_back():
+        match read_message(frame, from_builder=True):
+            case Job(stage=stage):
+                running = stage
+            case Result(stage=None):
+                spool.complete = True
+            case Result(stage=int(stage)):
+                running = None
+                ended.add(stage)
+    if spool.complete:
+        return
+    log.info("run_left_over", run=spool.key.run, lease=spool.key.lease)
+    if running is not None:
+        ended.add(running)
+        telling.stage_ended(running, Outcome.ERROR, _REASON)
+    for stage in range(spool.read_about().stages):
+        if stage not in ended:
+            telling.stage_ended(stage, Outcome.SKIP)
+    telling.run_ended(Outcome.ERROR, _REASON)

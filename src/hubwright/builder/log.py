@@ -1,0 +1,84 @@
+"""A run's log on its way from the terminal to the spool: secrets hidden, size bounded, a full disk noticed."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable
+
+from hubwright.builder.masking import Masking
+from hubwright.builder.spool import Spool
+
+TAIL = 1024 * 1024
+"""Bytes of the end of a log that are kept beyond its limit."""
+
+
+class Log:
+    """Writes to the spool: the first `limit` bytes as they come, of the rest only the last `TAIL`, at `finish`.
+
+    When the disk is full, `failed` is called once and the output is dropped from then on.
+    """
+
+    def __init__(self, spool: Spool, limit: int, secrets: Iterable[str], failed: Callable[[OSError], None]) -> None:
+        self._spool = spool
+        self._room = limit
+        self._limit = limit
+        self._masking = Masking(secrets)
+        self._failed: Callable[[OSError], None] | None = failed
+        self._tail: deque[bytes] = deque()
+        self._tail_size = 0
+        self._left_out = 0
+
+    def write(self, data: bytes) -> None:
+        """Output of the build."""
+        self._bounded(self._masking.feed(data))
+
+    def say(self, line: str) -> None:
+        """A line of the builder's own, in bold so that it stands out; it never has control characters in it."""
+        self.flush()
+        plain = "".join(char if char.isprintable() else "?" for char in line)
+        self._bounded(self._masking.feed(f"\x1b[1m{plain}\x1b[0m\n".encode("utf-8", "replace")))
+        self.flush()
+
+    def flush(self) -> None:
+        """A stage ended: what was held back for masking goes out."""
+        self._bounded(self._masking.flush())
+
+    def finish(self) -> None:
+        """The run ended: what was kept of the end goes out, with a line that tells what is missing before it."""
+        self.flush()
+        if self._left_out:
+            left_out = self._left_out - self._tail_size
+            self._append(
+                f"\n\x1b[1m… {left_out} bytes left out: the log is longer than {self._limit}\x1b[0m\n".encode()
+            )
+        for chunk in self._tail:
+            self._append(chunk)
+        self._tail.clear()
+
+    def _bounded(self, data: bytes) -> None:
+        head, rest = data[: self._room], data[self._room :]
+        if head:
+            self._room -= len(head)
+            self._append(head)
+        if rest:
+            self._left_out += len(rest)
+            self._tail.append(rest[-TAIL:])
+            self._tail_size += len(self._tail[-1])
+            self._trim()
+
+    def _trim(self) -> None:
+        while self._tail_size > TAIL:
+            extra = self._tail_size - TAIL
+            first = self._tail.popleft()
+            if len(first) > extra:
+                self._tail.appendleft(first[extra:])
+            self._tail_size -= min(extra, len(first))
+
+    def _append(self, data: bytes) -> None:
+        if self._failed is None:
+            return
+        try:
+            self._spool.append_log(data)
+        except OSError as error:
+            failed, self._failed = self._failed, None
+            failed(error)

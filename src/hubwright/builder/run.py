@@ -1,0 +1,194 @@
+"""One run, from its assignment to its result: checkout, stages, reports, files, and the floor swept."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from hubwright.builder.checkout import fill_tree, origin_of
+from hubwright.builder.executors import Executor
+from hubwright.builder.log import Log
+from hubwright.builder.spool import About, Spool
+from hubwright.builder.stage import Outcome, RunEnded, Work, chosen_files, harvest, run_command
+from hubwright.builder.telling import Telling
+from hubwright.builder.upload import Uploads
+from hubwright.builder.workspace import Workspace
+from hubwright.domain.matching import runs_after
+from hubwright.domain.recipe_json import stage_from_json
+from hubwright.domain.recipe_values import Stage
+from hubwright.domain.results import Result, verdict
+from hubwright.errors import ExecutorError, HubwrightError
+from hubwright.git.mirrors import Mirrors
+from hubwright.wire import Payload
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tools:
+    """What every run of a builder uses. `instance` makes the markers of its processes its own."""
+
+    executor: Executor
+    mirrors: Mirrors
+    trees: Path
+    instance: str
+    machine: str
+    own_environment: Mapping[str, str]
+    uploads: Uploads | None
+    clock: Callable[[], float]
+
+
+class Run:
+    """Works an assignment off. `go` never raises for what a build or its hub may do; the result is in the spool."""
+
+    def __init__(self, payload: Payload, spool: Spool, tools: Tools) -> None:
+        loop = asyncio.get_running_loop()
+        self._payload = payload
+        self._spool = spool
+        self._tools = tools
+        self._ending: asyncio.Future[RunEnded] = loop.create_future()
+        self._telling = Telling(spool, tools.clock)
+        secrets = [*payload.secrets.values(), *([payload.source.token] if payload.source.token else [])]
+        self._log = Log(spool, payload.log_limit, secrets, self._disk_failed)
+        self._workspace = make_workspace(payload, spool, tools)
+        self._results: dict[int, Result] = {}
+
+    def end(self, result: Result, reason: str) -> None:
+        """End the run now, with this result. Only the first call counts."""
+        if not self._ending.done():
+            self._ending.set_result(RunEnded(result, reason))
+
+    async def go(self) -> None:
+        """Do it all, and tell the result."""
+        limit = self._payload.timeout
+        reason = f"The run took longer than {limit} s."
+        timer = asyncio.get_running_loop().call_later(limit, self.end, Result.TIMEOUT, reason)
+        try:
+            result, detail = await self._build()
+        except RunEnded as ended:
+            result, detail = ended.result, ended.reason
+        except HubwrightError as error:
+            result, detail = Result.ERROR, str(error)
+        except OSError as error:
+            result, detail = Result.ERROR, f"The builder's files can't be used: {error.strerror or error}."
+        finally:
+            timer.cancel()
+        await asyncio.to_thread(self._tools.executor.destroy, self._workspace)
+        if result not in {Result.SUCCESS, Result.FAILURE}:
+            self._log.say(detail)
+        self._log.finish()
+        self._skip_rest()
+        self._telling.run_ended(result, detail)
+        await asyncio.to_thread(self._workspace.remove)
+
+    def give_up(self) -> None:
+        """A fault of the builder itself came between: the run ends as an error, if it has not ended."""
+        if not self._spool.complete:
+            self._telling.run_ended(Result.ERROR, "The builder failed; its own log says why.")
+
+    async def _build(self) -> tuple[Result, str]:
+        stages = [stage_from_json(stage) for stage in self._payload.stages]
+        self._spool.write_about(About(stages=len(stages)))
+        self._workspace.make()
+        if self._payload.source.checkout:
+            await self._check_out()
+        await asyncio.to_thread(self._tools.executor.prepare, self._workspace)
+        return await self._run_stages(stages)
+
+    async def _check_out(self) -> None:
+        source = self._payload.source
+        self._telling.happened("checkout")
+        self._log.say(f"▶ checkout {source.sha[:12]} of {source.repository} ({source.ref})")
+        mirrors, tree = self._tools.mirrors, self._workspace.tree
+        if await asyncio.to_thread(fill_tree, mirrors, source, tree):
+            return
+        origin = origin_of(source)
+        await self._unless_ended(asyncio.to_thread(mirrors.fetch, origin, source.sha, source.ref))
+        if not await asyncio.to_thread(fill_tree, mirrors, source, tree):
+            raise ExecutorError(f"The mirror of {source.repository} lost commit {source.sha[:12]}.")
+
+    async def _run_stages(self, stages: list[Stage]) -> tuple[Result, str]:
+        work = Work(
+            payload=self._payload,
+            workspace=self._workspace,
+            executor=self._tools.executor,
+            log=self._log,
+            telling=self._telling,
+            machine=self._tools.machine,
+            own_environment=self._tools.own_environment,
+            ending=self._ending,
+        )
+        failed: list[tuple[Result, str]] = []
+        for number, stage in enumerate(stages):
+            if not runs_after(stage, failed=bool(failed)):
+                self._end_stage(number, Outcome(result=Result.SKIP))
+                continue
+            outcome = await self._run_stage(work, number, stage)
+            if outcome.result is not Result.SUCCESS and not stage.allow_failure:
+                failed.append((outcome.result, f"Stage {stage.name}: {outcome.detail}"))
+        if not failed:
+            return Result.SUCCESS, ""
+        worst = verdict(result for result, _ in failed)
+        return worst, next(detail for result, detail in failed if result is worst)
+
+    async def _run_stage(self, work: Work, number: int, stage: Stage) -> Outcome:
+        try:
+            outcome = await run_command(work, number, stage)
+            tests = harvest(work, number, stage)
+            await self._keep_files(stage, outcome.result)
+        except RunEnded as ended:
+            self._end_stage(number, Outcome(result=ended.result, detail=ended.reason))
+            raise
+        except HubwrightError as error:
+            self._end_stage(number, Outcome(result=Result.ERROR, detail=str(error)))
+            raise
+        self._results[number] = outcome.result
+        self._telling.stage_ended(number, outcome.result, outcome.detail, outcome.exit_code, tests)
+        return outcome
+
+    async def _keep_files(self, stage: Stage, result: Result) -> None:
+        address, uploads = self._payload.uploads, self._tools.uploads
+        files = chosen_files(self._workspace.tree, stage, result)
+        if address is None or uploads is None:
+            return
+        for file in files:
+            kept = uploads.keep(self._workspace.tree, file, address, self._spool.key)
+            problem = await self._unless_ended(kept)
+            if problem:
+                self._log.say(problem)
+                self._telling.happened("warning", problem)
+
+    def _end_stage(self, number: int, outcome: Outcome) -> None:
+        self._results[number] = outcome.result
+        self._telling.stage_ended(number, outcome.result, outcome.detail)
+
+    def _skip_rest(self) -> None:
+        """Stages that have no result yet: they never ran."""
+        for number in range(len(self._payload.stages)):
+            if number not in self._results:
+                self._end_stage(number, Outcome(result=Result.SKIP))
+
+    async def _unless_ended(self, work: Coroutine[Any, Any, T]) -> T:
+        """The value of `work`, which is cancelled when the run ends first. Raises RunEnded."""
+        task = asyncio.ensure_future(work)
+        either: list[asyncio.Future[Any]] = [task, self._ending]
+        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+        if task.done():
+            return task.result()
+        task.cancel()
+        await asyncio.wait({task})
+        raise self._ending.result()
+
+    def _disk_failed(self, error: OSError) -> None:
+        self.end(Result.ERROR, f"The builder's disk is full or broken: the log can't be written ({error.strerror}).")
+
+
+def make_workspace(payload: Payload, spool: Spool, tools: Tools) -> Workspace:
+    """The workspace of a run, named by run and lease: nothing from outside is in its path."""
+    run, lease = spool.key
+    root = tools.trees / f"{run}-{lease}"
+    objects = tools.mirrors.path(origin_of(payload.source)) / "objects" if payload.source.checkout else None
+    return Workspace(root=root, tree=root / "tree", marker=f"{tools.instance}-{run}-{lease}", objects=objects)

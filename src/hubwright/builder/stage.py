@@ -1,0 +1,177 @@
+"""One stage: its command, tried as often as it may be; then its test reports and its files."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hubwright.builder.environment import build_environment
+from hubwright.builder.executors import Command, Executor
+from hubwright.builder.executors.terminal import Running
+from hubwright.builder.files import find_files
+from hubwright.builder.harvest import MAX_CASES, MAX_REPORT, UnreadableReportError, count_cases, read_report
+from hubwright.builder.log import Log
+from hubwright.builder.telling import Telling
+from hubwright.builder.workspace import Workspace
+from hubwright.domain.recipe_values import Stage
+from hubwright.domain.results import Result
+from hubwright.errors import DiskFullError
+from hubwright.wire import Case, Payload, Totals
+
+GRACE = 5.0
+"""Seconds between asking a stage to end and forcing it."""
+
+_LONGEST_ARGUMENT = 100_000  # Linux takes 128 KiB an argument
+_SHELLS = {
+    "sh": (("sh", "-eu"), ("-c",), ""),
+    "bash": (("bash", "-eu", "-o", "pipefail"), ("-c",), ""),
+    "python": (("python3",), ("-c",), ""),
+    "pwsh": (("pwsh", "-NoProfile", "-NonInteractive"), ("-Command",), "$ErrorActionPreference = 'Stop'\n"),
+    "cmd": (("cmd", "/d", "/s"), ("/c",), ""),
+}
+
+
+class RunEnded(Exception):  # noqa: N818  not an error: somebody or a clock ended the run
+    """The run is to end now, with this result and reason."""
+
+    def __init__(self, result: Result, reason: str) -> None:
+        self.result = result
+        self.reason = reason
+        super().__init__(reason)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Work:
+    """All that the stages of a run share. `ending` is given an exception when the run must end early."""
+
+    payload: Payload
+    workspace: Workspace
+    executor: Executor
+    log: Log
+    telling: Telling
+    machine: str
+    own_environment: Mapping[str, str]
+    ending: asyncio.Future[RunEnded]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """How a stage ended; `exit_code` None when its command did not end by itself."""
+
+    result: Result
+    exit_code: int | None = None
+    detail: str = ""
+
+
+async def run_command(work: Work, number: int, stage: Stage) -> Outcome:
+    """Run the stage's command, again while it fails and may be retried. Raises RunEnded, ExecutorError."""
+    for attempt in range(1, stage.retry + 2):
+        work.telling.stage_began(number, attempt)
+        work.log.say(_header(stage, attempt))
+        outcome = await _try_command(work, stage)
+        work.log.flush()
+        if outcome.result is Result.SUCCESS:
+            break
+        if outcome.detail:
+            work.log.say(outcome.detail)
+    return outcome
+
+
+def _header(stage: Stage, attempt: int) -> str:
+    lines = stage.run.strip().splitlines() or [""]
+    more = f" … {len(lines) - 1} more lines" if len(lines) > 1 else ""
+    again = f" (attempt {attempt} of {stage.retry + 1})" if attempt > 1 else ""
+    return f"▶ {stage.name}: {lines[0][:200]}{more}{again}"
+
+
+async def _try_command(work: Work, stage: Stage) -> Outcome:
+    directory = (work.workspace.tree / stage.dir).resolve()
+    if not directory.is_dir() or not directory.is_relative_to(work.workspace.tree.resolve()):
+        return Outcome(result=Result.FAILURE, detail=f"The folder '{stage.dir}' is not in the workspace.")
+    env = build_environment(work.payload, stage, work.workspace, work.machine, work.own_environment)
+    command = Command(argv=_arguments(work.workspace, stage), env=env, directory=directory)
+    running = work.executor.run(work.workspace, command, work.log.write)
+    try:
+        late = await _wait(running, stage, work.ending)
+    finally:
+        await running.kill(GRACE)
+    if late:
+        return Outcome(result=Result.TIMEOUT, detail=late)
+    return _judge(work, running.finished.result())
+
+
+def _judge(work: Work, code: int) -> Outcome:
+    if code == 0:
+        return Outcome(result=Result.SUCCESS, exit_code=0)
+    if work.workspace.is_full():
+        raise DiskFullError("The builder's disk is full: the stage could not write in its workspace.")
+    detail = f"Signal {code - 128} ended the command." if code > 128 else f"The command ended with exit code {code}."
+    return Outcome(result=Result.FAILURE, exit_code=code, detail=detail)
+
+
+def _arguments(workspace: Workspace, stage: Stage) -> tuple[str, ...]:
+    program, inline, prefix = _SHELLS.get(stage.shell, _SHELLS["sh"])
+    script = prefix + stage.run
+    if len(script.encode()) < _LONGEST_ARGUMENT:
+        return (*program, *inline, script)
+    file = workspace.commands / f"script{'.ps1' if stage.shell == 'pwsh' else ''}"
+    file.write_text(script)
+    return (*program, str(file))
+
+
+async def _wait(running: Running, stage: Stage, ending: asyncio.Future[RunEnded]) -> str:
+    """Until the command has ended (gives ""), or is too late (gives why). Raises RunEnded."""
+    loop = asyncio.get_running_loop()
+    either: list[asyncio.Future[Any]] = [running.finished, ending]
+    deadline = None if stage.timeout is None else loop.time() + stage.timeout
+    while True:
+        ends = [] if deadline is None else [deadline]
+        if stage.idle_timeout is not None:
+            ends.append(running.idle_since + stage.idle_timeout)
+        left = max(0.0, min(ends) - loop.time()) if ends else None
+        await asyncio.wait(either, timeout=left, return_when=asyncio.FIRST_COMPLETED)
+        if running.finished.done():
+            return ""
+        if ending.done():
+            raise ending.result()
+        if deadline is not None and loop.time() >= deadline:
+            return f"The stage took longer than {stage.timeout} s."
+        if stage.idle_timeout is not None and loop.time() >= running.idle_since + stage.idle_timeout:
+            return f"The stage wrote nothing for {stage.idle_timeout} s."
+
+
+def harvest(work: Work, number: int, stage: Stage) -> Totals | None:
+    """Read the stage's test reports and tell their cases; None when there are none. A bad report is a warning."""
+    cases: list[Case] = []
+    files = find_files(work.workspace.tree, stage.reports) if stage.reports else []
+    for file in files:
+        path = work.workspace.tree / file
+        try:
+            if path.stat().st_size > MAX_REPORT:
+                raise UnreadableReportError(f"{file} is larger than {MAX_REPORT} bytes.")
+            cases += read_report(path.read_bytes(), str(file))
+        except UnreadableReportError as error:
+            _warn(work, f"Report not read: {error}")
+        except OSError as error:
+            _warn(work, f"Report not read: {file}: {error.strerror}.")
+    if len(cases) > MAX_CASES:
+        _warn(work, f"{len(cases) - MAX_CASES} test cases left out: at most {MAX_CASES} of a stage are kept.")
+    work.telling.tested(number, cases[:MAX_CASES])
+    return count_cases(cases) if files else None
+
+
+def chosen_files(tree: Path, stage: Stage, result: Result) -> list[Path]:
+    """The files to keep after the stage ended so."""
+    files = stage.artifacts
+    wanted = "success" if result is Result.SUCCESS else "failure"
+    if files is None or files.status not in {"always", wanted}:
+        return []
+    return find_files(tree, files.paths)
+
+
+def _warn(work: Work, text: str) -> None:
+    work.log.say(text)
+    work.telling.happened("warning", text)

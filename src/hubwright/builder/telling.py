@@ -1,0 +1,76 @@
+"""What a run tells the hub: each sentence a numbered message in its spool."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import islice
+
+from hubwright.builder.spool import Spool
+from hubwright.domain.results import Result as Outcome
+from hubwright.wire import Case, Event, Job, Result, Tests, Totals
+
+CASES = 500
+"""Test cases a message."""
+
+
+class Telling:
+    """Writes a run's messages; `clock` gives Unix time."""
+
+    def __init__(self, spool: Spool, clock: Callable[[], float]) -> None:
+        self._spool = spool
+        self._clock = clock
+        self._run, self._lease = spool.key
+
+    def stage_began(self, stage: int, attempt: int) -> None:
+        """A stage begins, for the `attempt`th time."""
+        at = self._clock()
+        self._spool.add(
+            lambda seq, log: Job(
+                run=self._run, lease=self._lease, seq=seq, at=at, stage=stage, attempt=attempt, log=log
+            )
+        )
+
+    def stage_ended(
+        self, stage: int, outcome: Outcome, detail: str = "", exit_code: int | None = None, tests: Totals | None = None
+    ) -> None:
+        """A stage ended, or never ran (a skip)."""
+        at = self._clock()
+        self._spool.add(
+            lambda seq, log: Result(
+                run=self._run,
+                lease=self._lease,
+                seq=seq,
+                at=at,
+                result=outcome.value,
+                stage=stage,
+                exit_code=exit_code,
+                detail=detail,
+                log=log,
+                tests=tests,
+            )
+        )
+
+    def run_ended(self, outcome: Outcome, detail: str) -> None:
+        """The run ended: its last message."""
+        at = self._clock()
+        self._spool.add(
+            lambda seq, log: Result(
+                run=self._run, lease=self._lease, seq=seq, at=at, result=outcome.value, detail=detail, log=log
+            ),
+            last=True,
+        )
+
+    def happened(self, event: str, text: str = "") -> None:
+        """Something between the stages: `accepted`, `checkout`, `cleanup`, `warning`."""
+        at = self._clock()
+        self._spool.add(lambda seq, _: Event(run=self._run, lease=self._lease, seq=seq, at=at, event=event, text=text))
+
+    def tested(self, stage: int, cases: Sequence[Case]) -> None:
+        """Test cases of a stage, in as many messages as they need."""
+        rest = iter(cases)
+        while batch := tuple(islice(rest, CASES)):
+            self._spool.add(
+                lambda seq, _, batch=batch: Tests(  # type: ignore[misc]
+                    run=self._run, lease=self._lease, seq=seq, stage=stage, cases=batch
+                )
+            )

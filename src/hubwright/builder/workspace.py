@@ -1,0 +1,73 @@
+"""The folder of one run: its tree, home, temporary files and the small files that stages write to."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+COMMAND_FILES = ("output", "env", "path", "summary")
+"""Files that `GITHUB_OUTPUT`, `GITHUB_ENV`, `GITHUB_PATH` and `GITHUB_STEP_SUMMARY` point to."""
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """Where a run's files lie. `marker` is in the environment of all its processes; `objects` is read by its git."""
+
+    root: Path
+    tree: Path
+    marker: str
+    objects: Path | None = None
+
+    @property
+    def home(self) -> Path:
+        """`HOME` of the stages: empty at the start, gone at the end."""
+        return self.root / "home"
+
+    @property
+    def temporary(self) -> Path:
+        """`TMPDIR` of the stages."""
+        return self.root / "tmp"
+
+    @property
+    def commands(self) -> Path:
+        """The folder of the command files."""
+        return self.root / "commands"
+
+    def make(self) -> None:
+        """Make the folders afresh. Raises OSError when the disk is full."""
+        if self.root.exists():
+            self.remove()
+        for folder in (self.root, self.tree, self.home, self.temporary, self.commands):
+            folder.mkdir(parents=folder == self.root)
+        for name in COMMAND_FILES:
+            (self.commands / name).touch()
+
+    def remove(self) -> None:
+        """Delete everything, also what a build has made read-only. What can't be deleted stays, for the next start."""
+        shutil.rmtree(self.root, onerror=_free_and_retry)
+
+    def is_full(self) -> bool:
+        """Whether the disk below has no room (less than 64 KiB) or no inodes left."""
+        try:
+            found = os.statvfs(self.root)
+        except OSError:
+            return False
+        return found.f_bavail * found.f_frsize < 65_536 or (found.f_files > 0 and found.f_favail == 0)
+
+
+def _free_and_retry(function: Callable[..., object], path: str, _: object) -> None:
+    """Make the folder writable and try once more; links are never followed."""
+    for folder in (str(Path(path).parent), path):
+        if not Path(folder).is_symlink() and Path(folder).is_dir():
+            Path(folder).chmod(stat.S_IRWXU)
+    if function is os.scandir or function is os.open:
+        shutil.rmtree(path, ignore_errors=True)
+        return
+    try:
+        function(path)
+    except OSError:
+        return
