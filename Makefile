@@ -2,41 +2,49 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+HUB := hub,sandbox,celery
 
-.PHONY: venv up test check fix bench help
+.PHONY: help venv up test check fix bench chaos docs
+.DEFAULT_GOAL := help
 
 help:            ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
 
-$(VENV)/.hub: pyproject.toml
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check --upgrade pip
-	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[hub,sandbox,celery]'
+# The stamps make the second time quick; a new pyproject.toml installs what it adds.
+$(VENV)/.hub: pyproject.toml scripts/venv.py
+	@$(PYTHON) scripts/venv.py $(VENV) $(HUB)
 	@touch $@
 
-$(VENV)/.dev: $(VENV)/.hub
-	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[hub,sandbox,celery,test,check]'
-	@touch $@
+$(VENV)/.dev: pyproject.toml scripts/venv.py
+	@$(PYTHON) scripts/venv.py $(VENV) $(HUB),test,check
+	@touch $(VENV)/.hub $@
 
-venv: $(VENV)/.hub      ## .venv with the program hubwright
+venv: $(VENV)/.hub      ## .venv with the program .venv/bin/hubwright
 
-up: venv         ## hub and one builder in one go, on http://127.0.0.1:8010
-	$(BIN)/hubwright up
+up: venv         ## hub and one builder in one go, on http://127.0.0.1:8010 (ARGS="--port 9000" adds options)
+	@$(BIN)/hubwright up $(ARGS)
 
 test: $(VENV)/.dev      ## the whole suite, in parallel; starts every server it needs
-	$(BIN)/python tests/servers.py --install
-	$(BIN)/pytest -n 3 --dist worksteal
+	@$(BIN)/python tests/servers.py --install
+	@$(BIN)/python -m pytest -n 3 --dist worksteal $(ARGS)
 
 check: $(VENV)/.dev     ## format, lint, types, layers, docs in step
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest tests/unit/test_style.py tests/unit/test_docs.py
+	$(BIN)/python -m pytest tests/unit/test_style.py tests/unit/test_docs.py
 
-fix: $(VENV)/.dev       ## format and mend what can be mended
+fix: $(VENV)/.dev       ## format, and mend what can be mended
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+docs: $(VENV)/.dev      ## is the documentation in step with the code?
+	$(BIN)/python -m pytest tests/unit/test_docs.py
+
 bench: $(VENV)/.dev     ## the figures of docs/performance.md
 	$(BIN)/python -m bench
+
+chaos: $(VENV)/.dev     ## only the tests that kill processes
+	@$(BIN)/python tests/servers.py --install
+	$(BIN)/python -m pytest -k "kill or chaos" $(ARGS)
