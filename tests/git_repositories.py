@@ -84,7 +84,8 @@ class GitRepository:
 
     def head(self, branch: str = "main") -> str | None:
         """Return the branch's commit id, None when there is no such branch."""
-        return self.find(f"refs/heads/{branch}")
+        loose = self.path / "refs" / "heads" / branch
+        return loose.read_text().strip() if loose.is_file() else self.find(f"refs/heads/{branch}")
 
     def find(self, revision: str) -> str | None:
         """Return the commit id that `revision` (id, ref) names, None when it is not here."""

@@ -39,7 +39,7 @@ def read_push(payload: dict[str, Any]) -> Push:
 def read_legacy_push(payload: dict[str, Any]) -> Push:
     """Read the push document of 2008, bare or in a field `payload`; its repository has an address and no number.
 
-    Raises MalformedError. The document: docs/api.md, `POST /build`.
+    What `POST /build` takes. Raises MalformedError.
     """
     payload = _object(payload, "payload") or payload
     data = _object(payload, "repository")
