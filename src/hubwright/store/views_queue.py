@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from fnmatch import fnmatchcase
 
 from sqlalchemy import Connection, and_, func, or_, select
 
+from hubwright.domain.scheduling import fits
 from hubwright.store.schema import build, builder, job, run
 from hubwright.store.views import FINISHED, MAX_PAGE, QUEUED, RUNNING, bounded, load_rows
 from hubwright.store.views_values import BuilderView, Page, QueuedView, Wait
@@ -81,7 +81,7 @@ def load_waits(connection: Connection, build_id: int) -> tuple[Wait, ...]:
 
 def explain_wait(platform: str, builders: tuple[BuilderView, ...]) -> str:
     """One sentence that says what a run for `platform` (a name or a glob) waits for."""
-    fitting = [one for one in builders if fnmatchcase(one.platform, platform)]
+    fitting = [one for one in builders if fits(platform, one.platform)]
     connected = [one for one in fitting if one.state == "connected"]
     if not fitting:
         return f"No builder for the platform {platform} has ever connected; start one there with `hubwright builder`."

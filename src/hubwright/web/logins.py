@@ -1,0 +1,71 @@
+"""Logging a browser in and out: a one-time link or a token becomes a session cookie."""
+
+from __future__ import annotations
+
+from urllib.parse import parse_qs
+
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.routing import Route
+
+from hubwright.errors import MalformedError, TooLargeError
+from hubwright.web.gate import COOKIE, SESSION_SECONDS, Gate, check_origin
+
+MAX_FORM = 4096
+"""Bytes of a login form."""
+
+_FORM = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Log in · Hubwright</title>
+<meta name="viewport" content="width=device-width"><body style="font:16px sans-serif;max-width:30em;margin:4em auto">
+<h1>Log in</h1><p>Use the link that <code>hubwright up</code> printed, or a token from
+<code>hubwright token new</code>.</p><form method="post" action="/login"><label>Token
+<input name="token" type="password" autocomplete="current-password" required></label>
+<button>Log in</button></form></body></html>"""
+
+
+def make_logins(gate: Gate) -> list[Route]:
+    """`GET /login?token=…` (a one-time link), `POST /login` (a form with a token), `POST /logout`."""
+
+    async def show(request: Request) -> Response:
+        if not (text := request.query_params.get("token")):
+            return HTMLResponse(_FORM)
+        gate.check_host(request)
+        return _welcome(gate, await gate.use_login_link(text))
+
+    async def log_in(request: Request) -> Response:
+        gate.check_host(request)
+        check_origin(request)
+        asker = await gate.judge(await _read_token(request))
+        return _welcome(gate, await gate.start_session(asker.role))
+
+    async def log_out(request: Request) -> Response:
+        gate.check_host(request)
+        check_origin(request)
+        await gate.end_session(request)
+        response = RedirectResponse("/", 303)
+        response.delete_cookie(COOKIE, httponly=True, samesite="lax", secure=gate.secure)
+        return response
+
+    return [
+        Route("/login", show, methods=["GET"]),
+        Route("/login", log_in, methods=["POST"]),
+        Route("/logout", log_out, methods=["POST"]),
+    ]
+
+
+def _welcome(gate: Gate, session: str) -> Response:
+    """To the first page, with the cookie. `Lax`, so that a link from GitHub to a build finds the reader logged in."""
+    response = RedirectResponse("/", 303, {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"})
+    response.set_cookie(COOKIE, session, max_age=SESSION_SECONDS, httponly=True, samesite="lax", secure=gate.secure)
+    return response
+
+
+async def _read_token(request: Request) -> str:
+    body = b""
+    async for piece in request.stream():
+        body += piece
+        if len(body) > MAX_FORM:
+            raise TooLargeError(f"A login form has at most {MAX_FORM} bytes.")
+    fields = parse_qs(body.decode("utf-8", "replace"), max_num_fields=10)
+    if "token" not in fields:
+        raise MalformedError("The form has no field `token`.")
+    return fields["token"][0].strip()
