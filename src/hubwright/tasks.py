@@ -74,6 +74,7 @@ def run_worker(broker_url: str, drains: Mapping[str, Drain], *, name: str | None
     """
     dispatcher = InProcessDispatcher(drains)
     app = make_celery(broker_url, drains, dispatcher.wake)
+    signals.worker_ready.connect(_look_up_often)
     dispatcher.start()
     try:
         worker = app.Worker(
@@ -149,7 +150,7 @@ class Rings:
         self._thread.join(timeout)
 
     def _send(self, connection: Any, topics: list[str]) -> None:
-        Producer(connection, self._exchange, auto_declare=False).publish(json.dumps(topics), content_type="text/plain")
+        Producer(connection, self._exchange).publish(json.dumps(topics), content_type="text/plain")
 
     def _run(self) -> None:
         failures = 0
@@ -248,3 +249,12 @@ def _connect(broker_url: str) -> Any:
 
 def _leave_logging_alone(**_settings: object) -> None:
     """While somebody listens to this signal, Celery sets up no logging of its own."""
+
+
+def _look_up_often(sender: Any, **_settings: object) -> None:
+    """Celery sees a SIGTERM when its poll returns, over AMQP up to ten seconds late; a timer makes it return."""
+    sender.timer.call_repeatedly(0.25, _nothing)
+
+
+def _nothing() -> None:
+    """What the timer does."""

@@ -1,0 +1,184 @@
+"""What every dispatcher must do: threads of this process, Celery over Valkey, Celery over RabbitMQ."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+import drains
+import servers
+from hubwright.hub.dispatcher import Dispatcher, InProcessDispatcher
+from hubwright.tasks import CeleryDispatcher, Rings
+from waiting import until
+
+
+@dataclass
+class Party:
+    """A dispatcher and the traces of what it had drained."""
+
+    dispatcher: Dispatcher
+    folder: Path
+
+    def drained(self, queue: str) -> list[float]:
+        return drains.traces(self.folder, queue)
+
+
+@contextmanager
+def worker(broker_url: str, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A worker process."""
+    process = subprocess.Popen([sys.executable, drains.__file__, broker_url, str(folder)])
+    try:
+        yield process
+    finally:
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(15) == 0
+
+
+@pytest.fixture(params=["in-process", "valkey", "rabbitmq"])
+def party(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Party]:
+    """A started dispatcher with quiet queues: every drain has run at its start."""
+    if request.param == "in-process":
+        dispatcher: Dispatcher = InProcessDispatcher(drains.tracing_drains(tmp_path), reconcile=60, idle=60)
+        dispatcher.start()
+        yield Party(dispatcher, tmp_path)
+        dispatcher.stop(5)
+        return
+    url = request.getfixturevalue(f"{request.param}_url")
+    with worker(url, tmp_path):
+        dispatcher = CeleryDispatcher(url)
+        dispatcher.start()
+        until(lambda: drains.traces(tmp_path, "plain"), what="the worker's own first look")
+        dispatcher.wake("plain")
+        until(lambda: drains.traces(tmp_path, "plain")[1:], what="the first drain for a hint")
+        yield Party(dispatcher, tmp_path)
+        dispatcher.stop(5)
+
+
+def test_queues_are_drained_at_the_start_on_wakes_when_due_and_after_failures(party: Party) -> None:
+    """One start serves several claims, as a worker process takes a second: work that was there before is found without
+    a hint; a wake brings a drain soon; a due time is kept without a hint; a failing drain is tried again."""
+    until(lambda: party.drained("plain"), what="the first drain")
+    first, second = until(lambda: party.drained("later")[1:] and party.drained("later"), what="the due drain")[:2]
+    assert 0.35 < second - first < 1.5
+    until(lambda: len(party.drained("failing")) >= 3, what="the drain after two failures")
+
+    until(lambda: len(party.drained("slow")) >= 1)
+    before = len(party.drained("plain"))
+    asked = time.time()
+    party.dispatcher.wake("plain")
+    until(lambda: len(party.drained("plain")) > before, what="the drain after a wake")
+    assert party.drained("plain")[before] - asked < 2
+
+    party.dispatcher.wake("nobody's")  # a queue that nobody drains harms nobody
+
+
+def test_many_wakes_become_few_drains_and_none_is_missed(party: Party) -> None:
+    """Wakes while a drain runs become one more drain after it; the last wake is always followed by a drain."""
+    until(lambda: party.drained("slow"), what="the first drain")
+    for _ in range(5):
+        for _ in range(200):
+            party.dispatcher.wake("slow")
+        time.sleep(0.1)
+    last = time.time()
+    until(lambda: party.drained("slow")[-1] >= last - 0.1, what="a drain after the last wake")
+    assert len(party.drained("slow")) <= 6
+
+
+def test_a_wake_costs_microseconds(party: Party) -> None:
+    """It is called on the way of every webhook."""
+    started = time.perf_counter()
+    for _ in range(10_000):
+        party.dispatcher.wake("plain")
+    assert (time.perf_counter() - started) / 10_000 < 50e-6
+
+
+def test_stopping_waits_for_the_drain_that_runs(tmp_path: Path) -> None:
+    """Work that has begun ends in order; nothing is drained afterwards."""
+    ended: list[float] = []
+
+    def drain() -> None:
+        (tmp_path / "begun").touch()
+        time.sleep(0.3)
+        ended.append(time.time())
+
+    dispatcher = InProcessDispatcher({"q": drain})
+    dispatcher.start()
+    until((tmp_path / "begun").exists)
+    dispatcher.stop(5)
+    assert len(ended) == 1
+    dispatcher.wake("q")
+    assert len(ended) == 1
+
+
+def test_a_dead_broker_is_never_noticed_by_whoever_wakes(tmp_path: Path) -> None:
+    """A hint during an outage costs microseconds, and is sent when the broker is back; workers find work anyway."""
+    port = servers.free_port()
+    url = f"redis://127.0.0.1:{port}/0"
+    dispatcher = CeleryDispatcher(url)
+    dispatcher.start()
+    with worker(url, tmp_path):
+        started = time.perf_counter()
+        for _ in range(1000):
+            dispatcher.wake("plain")
+        assert time.perf_counter() - started < 0.1
+        until(lambda: drains.traces(tmp_path, "plain"), what="the worker's own first look")
+        before = len(drains.traces(tmp_path, "plain"))
+        with servers.valkey_at(port):
+            until(lambda: len(drains.traces(tmp_path, "plain")) > before, what="the hint of the outage")
+            dispatcher.stop(5)
+
+
+def test_rings_reach_every_process(broker_url: str) -> None:
+    """What one publishes all hear, the publisher too, over both brokers."""
+    heard: list[list[str]] = [[], []]
+    rings = [Rings(broker_url, heard[0].append), Rings(broker_url, heard[1].append)]
+    for ring in rings:
+        ring.start()
+
+    def both_hear() -> bool:
+        rings[0].publish("runs")
+        rings[1].publish("log:1")
+        return all({"runs", "log:1"} <= set(topics) for topics in heard)
+
+    until(both_hear, what="a ring everywhere")
+    for ring in rings:
+        ring.stop(5)
+
+
+def test_rings_come_back_with_the_broker() -> None:
+    """A broker may be restarted at any time: rings are lost meanwhile and go on afterwards."""
+    port = servers.free_port()
+    heard: list[str] = []
+    rings = Rings(f"redis://127.0.0.1:{port}/0", heard.append)
+    rings.start()
+
+    def hears(topic: str) -> bool:
+        rings.publish(topic)
+        return topic in heard
+
+    with servers.valkey_at(port):
+        until(lambda: hears("before"), what="a ring")
+    rings.publish("meanwhile")
+    with servers.valkey_at(port):
+        until(lambda: hears("after"), what="a ring after the restart")
+        rings.stop(5)
+
+
+def test_waiting_costs_nearly_nothing() -> None:
+    """Ten idle queues cost less than 1 % of a core."""
+    dispatcher = InProcessDispatcher({f"q{number}": lambda: None for number in range(10)}, reconcile=0.1, idle=5)
+    dispatcher.start()
+    time.sleep(0.5)
+    before = sum(os.times()[:2])
+    time.sleep(1)
+    assert sum(os.times()[:2]) - before < 0.05
+    dispatcher.stop(5)

@@ -1,0 +1,18 @@
+"""Waiting for something to become true, with a deadline: no test sleeps and hopes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+def until(condition: Callable[[], T], seconds: float = 15.0, what: str = "it") -> T:
+    """Poll until `condition()` is true and give what it gave; fails with `what` after `seconds`."""
+    deadline = time.monotonic() + seconds
+    while not (answer := condition()):
+        assert time.monotonic() < deadline, f"{what} did not happen within {seconds} s"
+        time.sleep(0.01)
+    return answer
