@@ -1,0 +1,110 @@
+"""GitHub's deliveries: bound, verify, keep, answer 202. A plain ASGI app, because this is the hub's hottest door.
+
+https://docs.github.com/en/webhooks/using-webhooks/handling-webhook-deliveries
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from hubwright.errors import BadSignatureError, MalformedError, RefusedError, TooLargeError
+from hubwright.github.webhook import LEGACY_PUSH, Delivery, read_delivery
+from hubwright.store.database import is_outage
+from hubwright.store.deliveries import Incoming, Kept, keep_deliveries
+from hubwright.web.problems import answer_outage, answer_refusal, make_problem
+from hubwright.web.site import Site
+
+SECRET_NEEDED = (
+    "No webhook secret is set, so nobody can be believed: set HUBWRIGHT_GITHUB__WEBHOOK_SECRETS "  # noqa: S105  a text
+    "and the same secret in GitHub's webhook."
+)
+
+
+class Hooks:
+    """The doors `/hooks/github`, `/replication` and, with the document of 2008, `/build`."""
+
+    def __init__(self, site: Site, on_traffic: Callable[[int], None] = lambda _count: None) -> None:
+        self._site = site
+        self._on_traffic = on_traffic
+        self._inside = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Take one request in."""
+        self._count(1)
+        try:
+            response = await self._answer(scope, receive)
+        finally:
+            self._count(-1)
+        await response(scope, receive, send)
+
+    async def _answer(self, scope: Scope, receive: Receive) -> Response:
+        if scope["method"] != "POST":
+            return make_problem(405, "Method not allowed", "Webhooks are POSTed.", headers={"Allow": "POST"})
+        try:
+            delivery, source = await self._read(scope, receive)
+            kept: Kept = await self._site.database.write_each(
+                keep_deliveries,
+                Incoming(delivery.guid, delivery.event, source, delivery.body, self._site.clock()),
+            )
+        except RefusedError as error:
+            return answer_refusal(Request(scope), error)
+        except Exception as error:
+            if is_outage(error):
+                return answer_outage(Request(scope), error)
+            raise
+        self._site.wake("deliveries")
+        return _accepted(delivery, kept)
+
+    async def _read(self, scope: Scope, receive: Receive) -> tuple[Delivery, str]:
+        """Nothing is written before all of this has held."""
+        headers = {key.decode("latin-1"): value.decode("latin-1") for key, value in scope["headers"]}
+        if not self._site.webhook_secrets and not self._site.unsigned_webhooks:
+            raise BadSignatureError(SECRET_NEEDED)
+        body = await read_body(headers.get("content-length"), receive, self._site.max_body)
+        legacy = scope["path"] == "/build"
+        event = LEGACY_PUSH if legacy else None
+        delivery = read_delivery(headers, body, self._site.webhook_secrets, event=event)
+        return delivery, "legacy" if legacy else "github"
+
+    def _count(self, change: int) -> None:
+        self._inside += change
+        self._on_traffic(self._inside)
+
+
+async def read_body(length: str | None, receive: Receive, bound: int) -> bytes:
+    """The whole body, refused as soon as it is known to be larger than `bound` bytes. Raises TooLargeError."""
+    if length is not None and length.isdigit() and int(length) > bound:
+        raise TooLargeError(f"The body is larger than {bound} bytes.")
+    message = await receive()
+    body: bytes = message.get("body", b"")
+    if not message.get("more_body"):
+        return _bounded(body, bound)
+    parts = [body]
+    size = len(body)
+    while message.get("more_body"):
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise MalformedError("The connection ended within the body.")
+        parts.append(message.get("body", b""))
+        size += len(parts[-1])
+        if size > bound:
+            raise TooLargeError(f"The body is larger than {bound} bytes.")
+    return b"".join(parts)
+
+
+def _bounded(body: bytes, bound: int) -> bytes:
+    if len(body) > bound:
+        raise TooLargeError(f"The body is larger than {bound} bytes.")
+    return body
+
+
+def _accepted(delivery: Delivery, kept: Kept) -> Response:
+    answer: dict[str, object] = {"delivery": delivery.guid, "id": kept.id, "duplicate": kept.duplicate}
+    if delivery.event == "ping":
+        answer["pong"] = True
+    return Response(orjson.dumps(answer), 202, media_type="application/json")
