@@ -1,4 +1,4 @@
-"""A run's log on its way from the terminal to the spool: secrets hidden, size bounded, a full disk noticed."""
+"""A run's log on its way from the stage to the spool: secrets hidden, size bounded, a full disk noticed."""
 
 from __future__ import annotations
 
@@ -6,20 +6,23 @@ from collections import deque
 from collections.abc import Callable, Iterable
 
 from hubwright.builder.masking import Masking
-from hubwright.builder.spool import Spool
 
 TAIL = 1024 * 1024
 """Bytes of the end of a log that are kept beyond its limit."""
 
 
+Keep = Callable[[bytes], None]
+"""Where a log goes: a spool, or a terminal. Raises OSError when it is full."""
+
+
 class Log:
-    """Writes to the spool: the first `limit` bytes as they come, of the rest only the last `TAIL`, at `finish`.
+    """Gives on to `keep`: the first `limit` bytes as they come, of the rest only the last `TAIL`, at `finish`.
 
     When the disk is full, `failed` is called once and the output is dropped from then on.
     """
 
-    def __init__(self, spool: Spool, limit: int, secrets: Iterable[str], failed: Callable[[OSError], None]) -> None:
-        self._spool = spool
+    def __init__(self, keep: Keep, limit: int, secrets: Iterable[str], failed: Callable[[OSError], None]) -> None:
+        self._keep = keep
         self._room = limit
         self._limit = limit
         self._masking = Masking(secrets)
@@ -78,7 +81,7 @@ class Log:
         if self._failed is None:
             return
         try:
-            self._spool.append_log(data)
+            self._keep(data)
         except OSError as error:
             failed, self._failed = self._failed, None
             failed(error)

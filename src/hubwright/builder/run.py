@@ -52,7 +52,7 @@ class Run:
         self._ending: asyncio.Future[RunEnded] = loop.create_future()
         self._telling = Telling(spool, tools.clock)
         secrets = [*payload.secrets.values(), *([payload.source.token] if payload.source.token else [])]
-        self._log = Log(spool, payload.log_limit, secrets, self._disk_failed)
+        self._log = Log(spool.append_log, payload.log_limit, secrets, self._disk_failed)
         self._workspace = make_workspace(payload, spool, tools)
         self._results: dict[int, Result] = {}
 

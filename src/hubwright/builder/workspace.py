@@ -42,7 +42,7 @@ class Workspace:
         if self.root.exists():
             self.remove()
         for folder in (self.root, self.tree, self.home, self.temporary, self.commands):
-            folder.mkdir(parents=folder == self.root)
+            folder.mkdir(parents=True, exist_ok=folder == self.tree)
         for name in COMMAND_FILES:
             (self.commands / name).touch()
 

@@ -100,6 +100,8 @@ class BubblewrapExecutor:
     def run(self, workspace: Workspace, command: Command, write: Callable[[bytes], None]) -> Running:
         """Start the command in a sandbox of its own; all of the sandbox ends with it."""
         options = [*self._walls(), "--bind", str(workspace.root), str(workspace.root)]
+        if not workspace.tree.is_relative_to(workspace.root):  # a working copy, see `hubwright run`
+            options += ["--bind", str(workspace.tree), str(workspace.tree)]
         if workspace.objects is not None:
             options += ["--ro-bind-try", str(workspace.objects), str(workspace.objects)]
         options += ["--chdir", str(command.directory), "--clearenv"]
