@@ -46,6 +46,10 @@ LANES = 8
 logger = structlog.get_logger()
 
 
+def _no_token(_owner: str) -> str | None:
+    return None
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class IntakeSettings:
     """What intake is told once. `owners` empty = all that the signature vouches for."""
@@ -53,7 +57,7 @@ class IntakeSettings:
     owner: str  # this process, as the holder of leases
     clone_base: str
     ground: Ground
-    token: str | None = None
+    token_of: Callable[[str], str | None] = _no_token  # the token for an owner's repositories
     owners: tuple[str, ...] = ()
     defaults: JobSettings = field(default_factory=JobSettings)
 
@@ -144,12 +148,12 @@ class Intake:
 
     def _understand_commits(self, row: Row[Any], event: Push | PullRequestEvent, repository: Repository) -> None:
         """A push or a pull request: find out what is wanted, have it, plan it, keep it."""
-        if not self._may_build(repository):
-            self._finish(row, event, "the owner is not one of GITHUB__OWNERS")
-            return
         with self._database.reading() as connection:
             known = jobs.load_jobs(connection, repository)
             ground = self._ground(connection, repository)
+        if not known and not self._may_build(repository):
+            self._finish(row, event, "the owner is not one of GITHUB__OWNERS")
+            return
         chosen = known or [self._new_job(repository)]
         wishes = [(job, _wanted(event, job.settings)) for job in chosen]
         plans, waiting = self._plan_all(wishes, ground, patient=row.attempts < TRIES)
@@ -213,8 +217,14 @@ class Intake:
 
     def _origin(self, job: Job) -> Origin:
         """Never an address taken from a payload: the operator's base, or the address the job was registered with."""
-        url = job.clone_url or f"{self._settings.clone_base}/{job.repository}.git"
-        return Origin(repository=job.repository, clone_url=url, token=None if job.clone_url else self._settings.token)
+        if job.clone_url is not None:
+            return Origin(repository=job.repository, clone_url=job.clone_url)
+        owner = job.repository.partition("/")[0]
+        return Origin(
+            repository=job.repository,
+            clone_url=f"{self._settings.clone_base}/{job.repository}.git",
+            token=self._settings.token_of(owner),
+        )
 
     def _ground(self, connection: Connection, repository: Repository) -> Ground:
         return replace(

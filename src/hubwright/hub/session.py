@@ -20,7 +20,7 @@ class SessionSettings:
     heartbeat: float = 10.0
     uploads: str = ""
     secrets: Mapping[str, str] = field(default_factory=dict)
-    token: Callable[[], str | None] = lambda: None
+    token_of: Callable[[str], str | None] | None = None  # the token for an owner's repositories; may take its time
 
 
 class Channel(Protocol):

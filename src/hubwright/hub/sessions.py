@@ -152,17 +152,20 @@ class Sessions:
         if session is None:
             return
         session.holdings[row.id] = Holding(row.lease)
-        order = Do(order="build", run=row.id, lease=row.lease, payload=self._complete(row))
+        order = Do(order="build", run=row.id, lease=row.lease, payload=await self._complete(row))
         try:
             await session.send(order)
         except ConnectionError:
             logger.info("assignment_not_sent", builder=row.builder, run=row.id)
 
-    def _complete(self, row: Row[Any]) -> Payload:
+    async def _complete(self, row: Row[Any]) -> Payload:
         """The stored assignment with what must not be stored: secrets and tokens."""
         payload = msgspec.convert(row.assignment, Payload)
         values = {name: self._settings.secrets[name] for name in payload.secrets if name in self._settings.secrets}
-        source = msgspec.structs.replace(payload.source, token=self._settings.token())
+        source = payload.source
+        if self._settings.token_of is not None and row.clone_url is None:
+            token = await asyncio.to_thread(self._settings.token_of, source.repository.partition("/")[0])
+            source = msgspec.structs.replace(source, token=token)
         uploads = f"{self._settings.uploads}/api/v1/runs/{row.id}/artifacts"
         return msgspec.structs.replace(payload, source=source, secrets=values, uploads=uploads)
 

@@ -85,6 +85,7 @@ def _runs() -> Any:
             build.c.ref,
             build.c.state.label("build_state"),
             job.c.path.label("job"),
+            job.c.clone_url,
         )
         .join(build, build.c.id == run.c.build_id)
         .join(job, job.c.id == build.c.job_id)

@@ -1,0 +1,64 @@
+"""All doors on one page: which address leads where."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+
+from fastapi import FastAPI
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from hubwright.hub.sessions import Sessions
+from hubwright.web.api import make_api
+from hubwright.web.builders import make_builder_routes
+from hubwright.web.gate import Gate
+from hubwright.web.health import make_health
+from hubwright.web.hooks import Hooks
+from hubwright.web.logins import make_logins
+from hubwright.web.pages import make_pages
+from hubwright.web.problems import PROBLEM_HANDLERS
+from hubwright.web.site import Site
+
+Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
+
+HOOKS = frozenset({"/hooks/github", "/build"})
+
+
+class Doors:
+    """The hub as an ASGI app. Webhooks go straight to their own door, past every middleware and router."""
+
+    def __init__(self, hooks: ASGIApp, rest: ASGIApp) -> None:
+        self._hooks = hooks
+        self._rest = rest
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Lead one connection to its door."""
+        if scope["type"] == "http" and _is_hook(scope["path"]):
+            await self._hooks(scope, receive, send)
+        else:
+            await self._rest(scope, receive, send)
+
+
+def make_app(site: Site, gate: Gate, sessions: Sessions, hooks: Hooks, lifespan: Lifespan) -> ASGIApp:
+    """Every route of the hub. `lifespan` starts what works behind them and stops it again."""
+    app = FastAPI(
+        title="Hubwright",
+        version=site.version,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/openapi.json",
+        lifespan=lifespan,
+    )
+    for kind, handler in PROBLEM_HANDLERS.items():
+        app.add_exception_handler(kind, handler)
+    app.router.routes.extend(make_builder_routes(site, gate, sessions))
+    app.include_router(make_api(site, gate))
+    app.router.routes.extend(make_health(site, gate))
+    app.router.routes.extend(make_logins(gate))
+    app.router.routes.extend(make_pages(site, gate))
+    return Doors(hooks, app)
+
+
+def _is_hook(path: str) -> bool:
+    """System 4's hooks pointed at `/replication/…`, one address for each kind."""
+    return path in HOOKS or path == "/replication" or path.startswith("/replication/")

@@ -1,0 +1,228 @@
+"""The server: one process with doors, scheduler, sessions and, without a broker, every drain."""
+
+from __future__ import annotations
+
+import asyncio
+import platform
+import socket
+import sys
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+import structlog
+import uvicorn
+from fastapi import FastAPI
+from starlette.types import ASGIApp
+
+from hubwright import __version__
+from hubwright.config import Settings
+from hubwright.errors import SettingsError
+from hubwright.hub.bell import Bell
+from hubwright.hub.dispatcher import Dispatcher, InProcessDispatcher
+from hubwright.hub.logs import Logs
+from hubwright.hub.scheduler import Scheduler
+from hubwright.hub.session import SessionSettings
+from hubwright.hub.sessions import Sessions
+from hubwright.storage import Storage
+from hubwright.web.app import make_app
+from hubwright.web.gate import Gate
+from hubwright.web.hooks import Hooks
+from hubwright.web.site import FACTS, Site
+from hubwright.wire import MAX_FRAME
+from hubwright.wiring.first_start import FirstStart, prepare
+from hubwright.wiring.local_builder import LocalBuilder
+from hubwright.wiring.parts import Parts, open_parts
+from hubwright.wiring.scale_out import ScaleOut, open_scale_out
+
+LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+GRACE = 5
+"""Seconds that open connections have to end at a stop."""
+
+logger = structlog.get_logger()
+
+
+@dataclass(frozen=True)
+class Extras:
+    """What `up` has beyond a hub."""
+
+    demo: bool = False
+    builder: bool = False
+
+
+def run_up(settings: Settings, *, demo: bool, builder: bool) -> int:
+    """Hub and local builder until a signal ends them; an exit code."""
+    return _run(settings, Extras(demo=demo, builder=builder))
+
+
+def run_hub(settings: Settings) -> int:
+    """The hub alone until a signal ends it; an exit code."""
+    return _run(settings, Extras())
+
+
+def _run(settings: Settings, extras: Extras) -> int:
+    start = prepare(settings)
+    listener = _listen(settings.host, settings.port)
+    port = int(listener.getsockname()[1])
+    if settings.port == 0 and settings.public_url.endswith(":0"):
+        settings = msgspec.structs.replace(settings, public_url=f"{settings.public_url[:-2]}:{port}")
+    hub = Hub(settings, extras, start, port)
+    server = _Server(_server_config(hub.app), hub.announce)
+    with listener:
+        server.run(sockets=[listener])
+    return 0 if server.started else 1
+
+
+class Hub:
+    """The living parts of one hub, and their order of starting and stopping."""
+
+    def __init__(self, settings: Settings, extras: Extras, start: FirstStart, port: int) -> None:
+        self._settings = settings
+        self._extras = extras
+        self._start = start
+        self._port = port
+        self._bell = Bell()
+        self._scheduler: Scheduler | None = None
+        local = f"{platform.system()}-{platform.machine()}".lower() if extras.builder else None
+        self.parts: Parts = open_parts(settings, self.wake, default_platform=local)
+        self._scale: ScaleOut | None = open_scale_out(settings.broker_url, self._hear) if settings.broker_url else None
+        self._dispatcher: Dispatcher = self._scale.dispatcher if self._scale else InProcessDispatcher(self._drains())
+        self.site = _make_site(settings, self.parts, self._bell, self.wake)
+        self.gate = Gate(self.site)
+        self._sessions = Sessions(
+            self.parts.database,
+            self.site.logs,
+            time.time,
+            lambda: self.wake("runs"),
+            SessionSettings(uploads=settings.public_url, token_of=self.parts.tokens),
+        )
+        self.app: ASGIApp = make_app(self.site, self.gate, self._sessions, Hooks(self.site), self._life)
+
+    def wake(self, queue: str) -> None:
+        """Something waits in a queue; from any thread."""
+        self._hear(queue)
+        if queue != "runs":
+            self._dispatcher.wake(queue)
+        if self._scale is not None and queue in {"runs", "facts"}:
+            self._scale.ring(queue)
+
+    def _hear(self, queue: str) -> None:
+        """A wake of this process or a ring of another."""
+        if queue == "runs" and self._scheduler is not None:
+            self._scheduler.wake()
+        elif queue == "facts":
+            self._bell.ring(FACTS)
+
+    def _drains(self) -> dict[str, Callable[[], float | None]]:
+        return self.parts.drains()
+
+    @asynccontextmanager
+    async def _life(self, _app: FastAPI) -> AsyncIterator[None]:
+        self._scheduler = Scheduler(
+            self.parts.database,
+            self._sessions,
+            time.time,
+            lambda: self.wake("facts"),
+            lost_after=self._settings.builds.lost_after,
+        )
+        scheduling = asyncio.create_task(self._scheduler.run())
+        self._dispatcher.start()
+        if self._scale is not None:
+            self._scale.start()
+        builder = LocalBuilder(self._settings, self._start, self._port) if self._extras.builder else None
+        if builder is not None:
+            builder.start()
+        if self._extras.demo and self._start.is_empty:
+            await asyncio.to_thread(self._start.begin_demo, self.parts, self.wake)
+        try:
+            yield
+        finally:
+            if builder is not None:
+                await asyncio.to_thread(builder.stop)
+            scheduling.cancel()
+            await asyncio.to_thread(self._stop)
+
+    def _stop(self) -> None:
+        self._dispatcher.stop(10.0)
+        if self._scale is not None:
+            self._scale.stop()
+        self.site.logs.close()
+        self.parts.close()
+
+    async def announce(self) -> None:
+        """Say where we are, on the operator's terminal; data for programs goes to stdout."""
+        link = await self.gate.make_login_link()
+        print(f"Hubwright {__version__} is ready at {self.site.public_url}", flush=True)
+        print(f"Log in once with   {link}", flush=True)
+
+
+class _Server(uvicorn.Server):
+    """uvicorn that says when it is ready."""
+
+    def __init__(self, config: uvicorn.Config, on_ready: Callable[[], Awaitable[None]]) -> None:
+        super().__init__(config)
+        self._on_ready = on_ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to serve, then tell."""
+        await super().startup(sockets=sockets)
+        if self.started:
+            await self._on_ready()
+
+
+def _server_config(app: ASGIApp) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        loop="uvloop" if sys.platform != "win32" else "asyncio",
+        http="httptools",
+        ws="websockets-sansio",
+        ws_max_size=MAX_FRAME,
+        ws_per_message_deflate=False,
+        ws_ping_interval=20,
+        ws_ping_timeout=30,
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=GRACE,
+        backlog=4096,
+    )
+
+
+def _make_site(settings: Settings, parts: Parts, bell: Bell, wake: Callable[[str], None]) -> Site:
+    on_loopback = settings.host in LOOPBACK
+    return Site(
+        database=parts.database,
+        logs=Logs(Path(settings.data_dir) / "logs", bell),
+        bell=bell,
+        storage=Storage(settings.storage_url),
+        wake=wake,
+        clock=time.time,
+        version=__version__,
+        public_url=settings.public_url,
+        anonymous_read=settings.anonymous_read,
+        anonymous_register=on_loopback,
+        admin_token=settings.admin_token,
+        webhook_secrets=settings.github.webhook_secrets,
+        unsigned_webhooks=on_loopback and not settings.github.webhook_secrets,
+        max_body=settings.hooks.max_body,
+    )
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """The address is taken before anything else starts, so that a second hub fails with one clear line."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise SettingsError(
+            f"PORT {port} on {host} can't be used: {error.strerror}. Is another hub running? Choose one with --port."
+        ) from error
+    listener.set_inheritable(False)
+    return listener

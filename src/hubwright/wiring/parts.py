@@ -1,0 +1,119 @@
+"""The parts that a hub and a worker share, made from the settings."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from hubwright import __version__
+from hubwright.config import Settings
+from hubwright.domain.jobs import Commits, JobSettings
+from hubwright.domain.scheduling import ANY_PLATFORM
+from hubwright.git.commands import Git
+from hubwright.git.mirrors import Mirrors
+from hubwright.github.apps import AppTokens
+from hubwright.github.client import GitHubClient, TokenOf
+from hubwright.hub.intake import Intake, IntakeSettings
+from hubwright.hub.plans import Ground
+from hubwright.reports.relay import Relay
+from hubwright.reports.statuses import StatusReporter
+from hubwright.store.database import Database
+
+Wake = Callable[[str], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parts:
+    """Database, mirrors, and the drains of every queue that rows wait in."""
+
+    database: Database
+    mirrors: Mirrors
+    intake: Intake
+    relay: Relay
+    github: GitHubClient | None
+    tokens: TokenOf | None
+    owner: str
+
+    def drains(self) -> dict[str, Callable[[], float | None]]:
+        """What drains which queue."""
+        return {
+            "deliveries": self.intake.drain,
+            "facts": self.relay.drain_facts,
+            "reports": self.relay.drain_reports,
+        }
+
+    def close(self) -> None:
+        """Let what is being done end, then close everything."""
+        self.intake.close()
+        self.relay.close()
+        self.mirrors.close()
+        if self.github is not None:
+            self.github.close()
+        self.database.close()
+
+
+def open_parts(settings: Settings, wake: Wake, *, default_platform: str | None = None) -> Parts:
+    """Open what both a hub and a worker need."""
+    owner = f"{socket.gethostname()[:30]}-{os.getpid()}-{secrets.token_hex(4)}"
+    database = Database(settings.database_url)
+    mirrors = Mirrors(mirrors_folder(settings), make_git(settings), settings.git.fetch_timeout)
+    tokens = make_tokens(settings)
+    # GitHub lets nobody post statuses anonymously, so without a token there is no client
+    github = GitHubClient(settings.github.api_url, tokens, clock=time.time) if tokens is not None else None
+    platform = settings.builds.default_platform or default_platform or ANY_PLATFORM
+    intake = Intake(
+        database, mirrors, _intake_settings(settings, owner, platform, tokens or _no_token), time.time, wake
+    )
+    reporters = [] if github is None else [StatusReporter(database, github, settings.public_url)]
+    relay = Relay(database, reporters, owner, time.time, wake)
+    return Parts(
+        database=database, mirrors=mirrors, intake=intake, relay=relay, github=github, tokens=tokens, owner=owner
+    )
+
+
+def mirrors_folder(settings: Settings) -> Path:
+    """Where the mirrors lie; a builder on this machine shares them."""
+    return settings.data_dir / "mirrors"
+
+
+def _no_token(_owner: str | None) -> str | None:
+    return None
+
+
+def make_git(settings: Settings) -> Git:
+    """git, with the protocols that the settings allow."""
+    return Git(":".join(settings.git.allow_protocols))
+
+
+def _intake_settings(settings: Settings, owner: str, platform: str, tokens: TokenOf) -> IntakeSettings:
+    return IntakeSettings(
+        owner=owner,
+        clone_base=settings.github.clone_base,
+        ground=Ground(
+            public_url=settings.public_url,
+            version=__version__,
+            default_platform=platform,
+            log_limit=settings.builds.log_limit,
+        ),
+        token_of=tokens,
+        owners=settings.github.owners,
+        defaults=JobSettings(
+            commits=Commits(settings.builds.commits),
+            max_commits_per_push=settings.builds.max_commits_per_push,
+            timeout=settings.builds.timeout,
+        ),
+    )
+
+
+def make_tokens(settings: Settings) -> TokenOf | None:
+    """Whose token to use for an owner's repositories: the App's installation there, or the one token; None for none."""
+    github = settings.github
+    if github.app_id and github.app_private_key:
+        return AppTokens(github.api_url, github.app_id, github.app_private_key, clock=time.time)
+    token = github.token
+    return (lambda _owner: token) if token else None
