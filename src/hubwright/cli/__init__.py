@@ -57,6 +57,15 @@ class Program(click.Group):
         entry = COMMANDS.get(cmd_name)
         return load_command(cmd_name, entry) if entry else None
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """What the arguments call; UsageError with a guess for an unknown name."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.NoSuchCommand as error:
+            raise click.NoSuchCommand(error.command_name, possibilities=COMMANDS, ctx=ctx) from None
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - the same
         """The list of commands, without loading them."""
         with formatter.section("Commands"):

@@ -4,6 +4,6 @@ Only `cli` and `wiring` know this package; everything else is handed plain value
 """
 
 from hubwright.config.settings import Settings
-from hubwright.config.sources import Origin, load_settings, origins, unknown_variables
+from hubwright.config.sources import LOOPBACK, Origin, load_settings, local_address, origins, unknown_variables
 
-__all__ = ["Origin", "Settings", "load_settings", "origins", "unknown_variables"]
+__all__ = ["LOOPBACK", "Origin", "Settings", "load_settings", "local_address", "origins", "unknown_variables"]

@@ -7,6 +7,7 @@ import os
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -23,7 +24,7 @@ FILE_NAME = "hubwright.toml"
 
 KINDS = {kind.name: kind for kind in list_kinds()}
 
-OTHER_VARIABLES = frozenset({"HUBWRIGHT_URL", "HUBWRIGHT_TOKEN", "HUBWRIGHT_CONFIG", "HUBWRIGHT_DEBUG"})
+OTHER_VARIABLES = ("HUBWRIGHT_URL", "HUBWRIGHT_TOKEN", "HUBWRIGHT_CONFIG", "HUBWRIGHT_DEBUG", "HUBWRIGHT_BUILDER_*")
 """Variables of the command line that are no settings."""
 
 ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104 - binds nothing: how such a host is reached from here
@@ -68,8 +69,17 @@ def origins(flags: Mapping[str, object], config_file: Path | None, environ: Mapp
 
 def unknown_variables(environ: Mapping[str, str]) -> list[str]:
     """One sentence for each `HUBWRIGHT_*` variable that is no setting: most likely a slip."""
-    names = [name for name in environ if name.startswith(PREFIX) and name not in OTHER_VARIABLES]
-    return [f"{name} is no setting.{_guess(_dotted(name), PREFIX)}" for name in names if not _find_kind(_dotted(name))]
+    names = [name for name in environ if name.startswith(PREFIX) and not _find_kind(_dotted(name))]
+    return [
+        f"{name} is no setting.{_guess(_dotted(name), PREFIX)}"
+        for name in names
+        if not any(fnmatchcase(name, other) for other in OTHER_VARIABLES)
+    ]
+
+
+def local_address(settings: Settings) -> str:
+    """Where the hub with these settings is reached from this machine."""
+    return _address(settings.host, settings.port)
 
 
 def _collect(flags: Mapping[str, object], config_file: Path | None, environ: Mapping[str, str]) -> dict[str, _Given]:
@@ -89,9 +99,8 @@ def _collect(flags: Mapping[str, object], config_file: Path | None, environ: Map
 def derived_defaults(merged: Mapping[str, _Given], given: Mapping[str, _Given]) -> dict[str, _Given]:
     """The defaults that depend on other settings, for those that were not given."""
     host, port, folder = str(merged["host"].value), merged["port"].value, Path(str(merged["data_dir"].value))
-    shown_host = ANY_ADDRESS.get(host, f"[{host}]" if ":" in host else host)
     values: dict[str, object] = {
-        "public_url": f"http://{shown_host}:{port}",
+        "public_url": _address(host, port),
         "database_url": f"sqlite:///{folder / 'hubwright.db'}",
         "storage_url": (folder / "artifacts").as_uri(),
         "anonymous_read": host in LOOPBACK,
@@ -99,6 +108,10 @@ def derived_defaults(merged: Mapping[str, _Given], given: Mapping[str, _Given]) 
         "git.allow_protocols": ("https", "ssh"),
     }
     return {name: _Given(value=value, origin="default") for name, value in values.items() if name not in given}
+
+
+def _address(host: str, port: object) -> str:
+    return f"http://{ANY_ADDRESS.get(host, f'[{host}]' if ':' in host else host)}:{port}"
 
 
 def _with_protocols(merged: dict[str, _Given]) -> dict[str, _Given]:

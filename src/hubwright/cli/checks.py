@@ -1,0 +1,224 @@
+"""What `hubwright doctor` looks at: each check says how it is, and how to mend it."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from enum import StrEnum
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import httpx2
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+
+from hubwright.builder.executors.choice import choose_executor
+from hubwright.config import LOOPBACK, Settings, local_address
+from hubwright.domain.wording import word_size
+from hubwright.errors import GitHubError, GitHubRefusedError, HubwrightError
+from hubwright.github.apps import AppTokens
+from hubwright.github.client import GitHubClient
+from hubwright.store.database import Database
+
+OLDEST_GIT = (2, 31)  # the first that reads GIT_CONFIG_COUNT
+LITTLE_DISK = 2 * 1024**3
+FEW_REQUESTS = 200
+CLOCK_DRIFT = 30.0  # seconds; GitHub refuses an App's signature that is a minute off
+
+
+class Verdict(StrEnum):
+    """How a check came out."""
+
+    OK = "ok"
+    WARN = "warn"
+    FAIL = "fail"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """One check: what was seen, and what to do when it is not well."""
+
+    name: str
+    verdict: Verdict
+    seen: str
+    fix: str = ""
+
+
+def run_checks(settings: Settings) -> Iterator[Finding]:
+    """Every check, one after the other; those of GitHub only with credentials. Takes a few seconds at most."""
+    for check in (
+        check_git, check_compiler, check_folder, check_disk, check_database, check_port, check_sandbox, check_secrets,
+    ):  # fmt: skip
+        yield check(settings)
+    for name, url in (("broker", settings.broker_url), ("redis", settings.redis_url)):
+        if url:
+            yield check_server(name, url)
+    if settings.github.token or settings.github.app_id:
+        yield check_clock(settings)
+    yield check_github(settings)
+
+
+def check_git(_settings: Settings) -> Finding:
+    """Is git new enough?"""
+    fix = "apt-get install git (2.31 or newer)"
+    try:
+        said = subprocess.run(["git", "--version"], capture_output=True, text=True, timeout=10, check=True).stdout
+    except (OSError, subprocess.SubprocessError):
+        return Finding(name="git", verdict=Verdict.FAIL, seen="git can't be started", fix=fix)
+    found = re.search(r"(\d+)\.(\d+)", said)
+    new = found is not None and (int(found[1]), int(found[2])) >= OLDEST_GIT
+    return Finding(name="git", verdict=Verdict.OK if new else Verdict.FAIL, seen=said.strip(), fix="" if new else fix)
+
+
+def check_compiler(_settings: Settings) -> Finding:
+    """Can the demo project be built here?"""
+    missing = [name for name in ("cc", "make") if not shutil.which(name)]
+    if not missing:
+        return Finding(name="compiler", verdict=Verdict.OK, seen="cc and make are here")
+    seen = f"{' and '.join(missing)} not found: the demo project and other C projects can't be built here"
+    return Finding(name="compiler", verdict=Verdict.WARN, seen=seen, fix="apt-get install gcc libc6-dev make")
+
+
+def check_folder(settings: Settings) -> Finding:
+    """May the data folder be written?"""
+    there = _existing(settings.data_dir)
+    if there.is_dir() and os.access(there, os.W_OK | os.X_OK):
+        return Finding(name="data folder", verdict=Verdict.OK, seen=str(settings.data_dir))
+    seen = f"{settings.data_dir} can't be written"
+    return Finding(name="data folder", verdict=Verdict.FAIL, seen=seen, fix=f"chown it, or set DATA_DIR: {there}")
+
+
+def check_disk(settings: Settings) -> Finding:
+    """Is there room for builds?"""
+    free = shutil.disk_usage(_existing(settings.data_dir)).free
+    seen = f"{word_size(free)} free at {settings.data_dir}"
+    if free >= LITTLE_DISK:
+        return Finding(name="disk", verdict=Verdict.OK, seen=seen)
+    return Finding(name="disk", verdict=Verdict.WARN, seen=seen, fix="free some space, or set DATA_DIR elsewhere")
+
+
+def check_database(settings: Settings) -> Finding:
+    """Can the database be opened and written?"""
+    url = settings.database_url
+    file = Path(url.removeprefix("sqlite:///")) if url.startswith("sqlite:///") else None
+    if file and not file.exists():
+        return Finding(name="database", verdict=Verdict.OK, seen=f"{file} will be made at the first start")
+    fix = f"chown {file} to the hub's user" if file else "check DATABASE_URL, and that the server runs"
+    try:
+        database = Database(url, readers=1)
+        try:
+            database.write(lambda connection: connection.execute(text("SELECT 1")).scalar())
+        finally:
+            database.close()
+    except (DBAPIError, HubwrightError, ValueError) as error:
+        reason = str(getattr(error, "orig", None) or error).splitlines()[0]
+        return Finding(name="database", verdict=Verdict.FAIL, seen=reason, fix=fix)
+    return Finding(name="database", verdict=Verdict.OK, seen="it answers and can be written")
+
+
+def check_port(settings: Settings) -> Finding:
+    """Is the port free, or does a hub answer there already?"""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    where = f"{settings.host}:{settings.port}"
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((settings.host, settings.port))
+        except OSError as error:
+            return _busy_port(settings, where, error)
+    return Finding(name="port", verdict=Verdict.OK, seen=f"{where} is free")
+
+
+def _busy_port(settings: Settings, where: str, error: OSError) -> Finding:
+    if error.errno != errno.EADDRINUSE:
+        return Finding(name="port", verdict=Verdict.FAIL, seen=f"{where}: {error.strerror}", fix="set HOST and PORT")
+    try:
+        if httpx2.get(f"{local_address(settings)}/livez", timeout=5).is_success:
+            return Finding(name="port", verdict=Verdict.OK, seen=f"a hub answers at {where}")
+    except httpx2.HTTPError:
+        pass
+    return Finding(name="port", verdict=Verdict.FAIL, seen=f"another program has {where}", fix="--port N or PORT")
+
+
+def check_sandbox(settings: Settings) -> Finding:
+    """Can builds run in a sandbox?"""
+    executor, warning = choose_executor(settings.executor, ())
+    if warning is None:
+        return Finding(name="sandbox", verdict=Verdict.OK, seen=f"builds run with the executor {executor.name}")
+    return Finding(name="sandbox", verdict=Verdict.WARN, seen=warning, fix="apt-get install bubblewrap")
+
+
+def check_secrets(settings: Settings) -> Finding:
+    """Will webhooks be taken?"""
+    if settings.github.webhook_secrets:
+        return Finding(name="webhooks", verdict=Verdict.OK, seen="signatures are checked")
+    if settings.host in LOOPBACK:
+        return Finding(name="webhooks", verdict=Verdict.OK, seen="no secret is set; taken from this machine only")
+    seen = "no secret is set, so every webhook is refused"
+    return Finding(name="webhooks", verdict=Verdict.FAIL, seen=seen, fix="set GITHUB__WEBHOOK_SECRETS")
+
+
+def check_server(name: str, url: str) -> Finding:
+    """Does a server that a setting names take connections?"""
+    parts = urlsplit(url)
+    port = parts.port or {"amqp": 5672, "amqps": 5671}.get(parts.scheme, 6379)
+    try:
+        with socket.create_connection((parts.hostname or "localhost", port), timeout=5):
+            return Finding(name=name, verdict=Verdict.OK, seen=f"{parts.hostname}:{port} answers")
+    except OSError as error:
+        fix = f"start it, or correct {name.upper()}_URL"
+        return Finding(name=name, verdict=Verdict.FAIL, seen=f"{parts.hostname}:{port}: {error}", fix=fix)
+
+
+def check_clock(settings: Settings) -> Finding:
+    """Does this machine's clock agree with GitHub's?"""
+    try:
+        said = httpx2.head(settings.github.api_url, timeout=10).headers.get("date", "")
+        drift = abs(parsedate_to_datetime(said).timestamp() - time.time())
+    except (httpx2.HTTPError, ValueError):
+        return Finding(name="clock", verdict=Verdict.WARN, seen="GitHub told no time", fix="see github below")
+    seen = f"{drift:.0f} s off GitHub's"
+    if drift <= CLOCK_DRIFT:
+        return Finding(name="clock", verdict=Verdict.OK, seen=seen)
+    return Finding(name="clock", verdict=Verdict.FAIL, seen=seen, fix="apt-get install systemd-timesyncd, or set it")
+
+
+def check_github(settings: Settings) -> Finding:
+    """Does GitHub answer, does it take our credentials, and how many requests are left?"""
+    github = settings.github
+    if not (github.token or github.app_id):
+        seen = "no credentials: builds run, but GitHub is not told how they went"
+        return Finding(name="github", verdict=Verdict.WARN, seen=seen, fix="set GITHUB__TOKEN, or GITHUB__APP_ID")
+    try:
+        with GitHubClient(github.api_url, _credentials(settings)) as client:
+            rate = client.get("/rate_limit").json["resources"]["core"]
+    except GitHubRefusedError as error:
+        fix = "make a new token (commit statuses: write, contents: read), or check the App's id and key"
+        return Finding(name="github", verdict=Verdict.FAIL, seen=str(error), fix=fix)
+    except (GitHubError, HubwrightError, KeyError, TypeError) as error:
+        fix = f"can this machine reach {github.api_url}?"
+        return Finding(name="github", verdict=Verdict.FAIL, seen=str(error), fix=fix)
+    seen = f"{github.api_url} takes our credentials; {rate['remaining']} of {rate['limit']} requests are left"
+    if rate["remaining"] > FEW_REQUESTS:
+        return Finding(name="github", verdict=Verdict.OK, seen=seen)
+    return Finding(name="github", verdict=Verdict.WARN, seen=seen, fix="wait an hour, or use a GitHub App")
+
+
+def _credentials(settings: Settings) -> AppTokens | str | None:
+    github = settings.github
+    if github.app_id and github.app_private_key:
+        return AppTokens(github.api_url, github.app_id, github.app_private_key)
+    return github.token
+
+
+def _existing(path: Path) -> Path:
+    """The path, or the nearest folder above it that is there."""
+    return next(place for place in (path, *path.parents) if place.exists())
