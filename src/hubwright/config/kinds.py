@@ -88,9 +88,8 @@ def read_value(kind: Kind, raw: object, origin: str) -> object:
         value: object = msgspec.convert(_unfold(kind, raw), kind.annotation, strict=False, dec_hook=_make)
     except (ValueError, RecursionError):  # msgspec.ValidationError is a ValueError
         shown = "this value" if kind.is_secret else repr(shown_value(kind, raw))
-        raise SettingsError(
-            f"{kind.variable} ({origin}): {shown} can't be used; {kind.expected} is expected."
-        ) from None
+        where = origin if origin == kind.variable else f"{kind.name} ({origin})"
+        raise SettingsError(f"{where}: {shown} can't be used; {kind.expected} is expected.") from None
     return value
 
 
