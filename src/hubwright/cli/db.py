@@ -1,0 +1,63 @@
+"""`hubwright db`: the tables of the database."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+from sqlalchemy import create_engine
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import NullPool
+
+from hubwright.cli.exits import Exit
+from hubwright.cli.options import settings_of, settings_options
+from hubwright.cli.output import json_option, print_json, print_line, tell
+from hubwright.errors import HubwrightError
+from hubwright.store import upgrade as migrations
+from hubwright.store.revision import HEAD, is_ready, load_revision
+
+
+@click.group()
+def db() -> None:
+    """Look after the database."""
+
+
+@db.command()
+@settings_options
+def upgrade(*, config: Path | None, data_dir: str | None) -> None:
+    """Bring the tables up to this release; hubs that run meanwhile are not disturbed."""
+    settings = settings_of(config, data_dir=data_dir)
+    if settings.database_url.startswith("sqlite"):
+        Path(settings.data_dir).mkdir(parents=True, exist_ok=True)
+    with _told():
+        migrations.upgrade(settings.database_url)
+    tell(f"The database is at migration {HEAD}.")
+
+
+@db.command()
+@settings_options
+@json_option
+def current(*, config: Path | None, data_dir: str | None, as_json: bool) -> int:
+    """Which migration the database has. Exit code 1 when `hubwright db upgrade` has something to do."""
+    settings = settings_of(config, data_dir=data_dir)
+    with _told(), create_engine(settings.database_url, poolclass=NullPool).connect() as connection:
+        revision = load_revision(connection)
+    if as_json:
+        print_json({"revision": revision, "needed": HEAD, "ready": is_ready(revision)})
+    else:
+        print_line(revision or "none")
+    return Exit.OK if is_ready(revision) else Exit.ERROR
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """A database that can't be used is told in one sentence."""
+    try:
+        yield
+    except DBAPIError as error:
+        reason = str(error.orig).splitlines()[0]
+        raise HubwrightError(
+            f"The database can't be used ({reason}): look at DATABASE_URL and at its server."
+        ) from error

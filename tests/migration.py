@@ -1,0 +1,45 @@
+"""Write the migration from the newest one to the tables of `store/schema.py`, by looking at a PostgreSQL.
+
+    python tests/migration.py 0002 "What it adds"
+
+Then read it, and set HEAD in `store/revision.py`. (SQLite would not do: indexes on expressions can't be read back.)
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+from alembic import command
+from sqlalchemy import create_engine
+
+import servers
+from hubwright.store.upgrade import MIGRATIONS, alembic_settings
+
+
+def write_migration(revision: str, message: str) -> Path:
+    """The new file, formatted."""
+    with create_engine(servers.url_of("postgresql")).begin() as connection:
+        settings = alembic_settings(connection)
+        settings.set_main_option("file_template", "%%(rev)s_%%(slug)s")
+        if list((MIGRATIONS / "versions").glob("[0-9]*.py")):
+            command.upgrade(settings, "head")
+        command.revision(settings, message, autogenerate=True, rev_id=revision)
+    (file,) = (MIGRATIONS / "versions").glob(f"{revision}_*.py")
+    lines = file.read_text().splitlines(keepends=True)
+    file.write_text("".join(line for line in lines if "###" not in line))
+    for action in (["format"], ["check", "--fix"]):
+        subprocess.run([sys.executable, "-m", "ruff", *action, "--quiet", str(file)], check=True)
+    return file
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 3:
+        sys.exit(__doc__)
+    folder = servers.open_run()
+    assert folder is not None
+    try:
+        print(write_migration(sys.argv[1], sys.argv[2]))
+    finally:
+        servers.close_run(folder)
