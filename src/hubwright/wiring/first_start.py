@@ -23,9 +23,9 @@ from hubwright.git.mirrors import Mirrors, Origin
 from hubwright.hub.demo import HISTORY, REPOSITORY, DemoRepository, make_demo_repository
 from hubwright.store.deliveries import Incoming, keep_delivery
 from hubwright.store.jobs import keep_job
+from hubwright.store.revision import is_current
 from hubwright.store.schema import delivery, job
 from hubwright.store.tokens import find_token, keep_token
-from hubwright.store.upgrade import is_current
 from hubwright.wiring.parts import Parts, mirrors_folder
 
 CLI_TOKEN = "cli-token"  # noqa: S105  the file's name
