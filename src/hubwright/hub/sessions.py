@@ -30,6 +30,7 @@ from hubwright.wire import (
     Job,
     Known,
     LatestCommit,
+    Leaving,
     Output,
     Payload,
     Ping,
@@ -188,6 +189,8 @@ class Sessions:
                 session.lag = max(self._clock() - pong.at, 0.0)
             case LatestCommit():
                 self._on_change()
+            case Leaving():
+                session.draining = True
             case Job() | Result() | Event() | Tests() as message:
                 await self._hear_message(session, message)
             case message:

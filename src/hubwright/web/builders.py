@@ -1,8 +1,9 @@
-"""The builders' doors: their WebSocket, and the files that they keep. Accepts and authenticates; `hub.sessions` hears."""
+"""The doors of builders: their WebSocket, and the files that they keep. What they say is heard by `hub.sessions`."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from hashlib import sha256
 from pathlib import PurePosixPath
@@ -55,10 +56,8 @@ class SocketChannel:
         """End the connection; one that has ended already is fine."""
         async with self._lock:
             if self._socket.application_state is WebSocketState.CONNECTED:
-                try:
+                with contextlib.suppress(RuntimeError, WebSocketDisconnect):
                     await self._socket.close(code, reason[:120])
-                except RuntimeError:
-                    return
 
 
 def make_builder_routes(site: Site, gate: Gate, sessions: Sessions) -> list[BaseRoute]:
