@@ -32,6 +32,7 @@ def build_environment(
     env = {key: own[key] for key in PASSED_ON if key in own}
     env.setdefault("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
     env |= {"TERM": "xterm-256color", "LANG": "C.UTF-8", "FORCE_COLOR": "1", "CLICOLOR_FORCE": "1"}
+    env |= {"PAGER": "cat", "GIT_PAGER": "cat", "GIT_TERMINAL_PROMPT": "0"}  # a terminal, but nobody at it
     env |= {"CI": "true", "HUBWRIGHT": "true", "CI_STEP_NAME": stage.name, "CI_JOB_NAME": stage.name}
     env |= _places(workspace) | _runner(machine, workspace)
     env |= payload.env

@@ -55,12 +55,11 @@ async def run_here(local: LocalRun, executor: Executor, ending: asyncio.Future[R
     The working copy is used as it is and keeps what the stages make. Raises RunEnded, ExecutorError.
     """
     with tempfile.TemporaryDirectory(prefix="hubwright-") as folder:
-        Path(folder).chmod(0o711)  # a sandbox that another user runs has to get through
-        root = Path(folder) / "run"
-        workspace = Workspace(root=root, tree=local.tree, marker=f"here-{os.getpid()}")
+        os.chmod(folder, 0o711)  # noqa: PTH101  a sandbox that another user runs has to get through
+        workspace = Workspace(root=Path(folder, "run"), tree=local.tree, marker=f"here-{os.getpid()}")
         workspace.make()
         await asyncio.to_thread(executor.prepare, workspace)
-        spool = Spool(Path(folder) / "spool", Key(0, 0))
+        spool = Spool(Path(folder, "spool"), Key(0, 0))
         try:
             return await _run_stages(local, _work(local, executor, workspace, spool, ending))
         finally:

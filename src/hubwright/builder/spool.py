@@ -12,6 +12,7 @@ import os
 import shutil
 from collections import deque
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -97,7 +98,8 @@ class Spool:
         if whole:
             self._messages_size += len(line)
         else:  # a full disk: it stays in memory, and the hub hears of it as long as this process lives
-            os.ftruncate(self._messages, self._messages_size)
+            with suppress(OSError):
+                os.ftruncate(self._messages, self._messages_size)
 
     def acknowledge(self, seq: int, log: int) -> None:
         """The hub has messages up to `seq` and log bytes up to `log`."""
