@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from typing import Literal
 
 from sqlalchemy import Connection, and_, func, or_, select
 
@@ -49,9 +50,10 @@ def load_queue(connection: Connection, limit: int = 200) -> tuple[QueuedView, ..
     return tuple(QueuedView(**row) for row in load_rows(connection, query))
 
 
-def load_queue_length(connection: Connection) -> int:
-    """How many runs wait."""
-    return connection.execute(select(func.count()).where(run.c.state == QUEUED)).scalar_one()
+def count_runs(connection: Connection, state: Literal["queued", "running"]) -> int:
+    """How many runs wait, or run."""
+    literal = QUEUED if state == "queued" else RUNNING
+    return connection.execute(select(func.count()).where(run.c.state == literal)).scalar_one()
 
 
 def load_running(connection: Connection) -> tuple[int, ...]:

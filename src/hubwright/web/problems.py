@@ -6,6 +6,7 @@ https://www.rfc-editor.org/rfc/rfc9457
 from __future__ import annotations
 
 import http
+import traceback
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, cast
 from uuid import uuid4
@@ -103,7 +104,8 @@ def answer_named(request: Request, error: HubwrightError) -> Response:
 def answer_unexpected(request: Request, error: Exception) -> Response:
     """A fault of ours: the operator finds it in the log by its id."""
     number = uuid4().hex[:12]
-    log.error("request failed", id=number, method=request.method, path=request.url.path, exc_info=error)
+    trace = "".join(traceback.format_exception(error))  # as text: a log must not show the values of variables
+    log.error("request failed", id=number, method=request.method, path=request.url.path, traceback=trace)
     detail = f"Something went wrong in Hubwright; its log tells more under the id {number}."
     return make_problem(500, "Internal error", detail)
 

@@ -11,6 +11,7 @@ import asyncio
 import base64
 import codecs
 from collections.abc import AsyncIterator
+from typing import Any
 
 import orjson
 from starlette.responses import StreamingResponse
@@ -33,6 +34,9 @@ HEARTBEAT = 15.0
 
 LOOK = 5.0
 """Seconds after which a waiting stream looks at the run's state by itself."""
+
+STREAMED: dict[int | str, dict[str, Any]] = {200: {"content": {"text/event-stream": {}}}}
+"""How OpenAPI tells of such a route."""
 
 PING = b": ping\n\n"
 RETRY = b"retry: 2000\n\n"

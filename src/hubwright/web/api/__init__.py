@@ -1,0 +1,30 @@
+"""The REST API: `make_api` joins its resources under one router."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Depends
+from starlette.requests import HTTPConnection
+
+from hubwright.web.api.artifacts import Artifacts
+from hubwright.web.api.builds import Builds
+from hubwright.web.api.events import Events
+from hubwright.web.api.jobs import Jobs
+from hubwright.web.api.lists import Lists
+from hubwright.web.api.runs import Runs
+from hubwright.web.gate import Gate
+from hubwright.web.site import Site
+
+
+def make_api(site: Site, gate: Gate) -> APIRouter:
+    """Everything below `/api/v1` but the builders' door, and `/artifacts` and `/download`; all need the role `read`."""
+
+    async def require_reader(request: HTTPConnection) -> None:
+        await gate.require(request, "read")
+
+    api = APIRouter(prefix="/api/v1")
+    for resource in (Builds(site, gate), Runs(site), Jobs(site, gate), Lists(site, gate), Events(site)):
+        api.include_router(resource.make_router())
+    router = APIRouter(dependencies=[Depends(require_reader)])
+    router.include_router(api)
+    router.include_router(Artifacts(site).make_router())
+    return router

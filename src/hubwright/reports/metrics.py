@@ -1,0 +1,99 @@
+"""What a monitoring system scrapes, in Prometheus' text format: a few small queries, no label that grows.
+
+https://prometheus.io/docs/instrumenting/exposition_formats/
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.metrics_core import Metric
+from sqlalchemy import Connection, func, select, text
+
+from hubwright.domain.facts import FactKind
+from hubwright.domain.results import Result
+from hubwright.store.database import Database
+from hubwright.store.schema import build, builder, delivery, fact
+from hubwright.store.views import MAX_PAGE
+from hubwright.store.views_queue import count_runs
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+
+class Metrics:
+    """Reads the figures when asked. Finished builds are counted once from their table, then by the facts that follow.
+
+    `rate_remaining` gives the requests that GitHub still allows, None when it is not known.
+    """
+
+    def __init__(
+        self, database: Database, version: str, rate_remaining: Callable[[], int | None] = lambda: None
+    ) -> None:
+        self._database = database
+        self._version = version
+        self._rate_remaining = rate_remaining
+        self._finished: Counter[str] = Counter()
+        self._cursor: int | None = None
+        self._lock = threading.Lock()
+        self._registry = CollectorRegistry(auto_describe=False)
+        self._registry.register(self)
+
+    def render(self) -> bytes:
+        """The figures as text. Reads the database: call it in a thread."""
+        with self._lock:
+            return generate_latest(self._registry)
+
+    def describe(self) -> list[Metric]:
+        """Nothing: the figures are only known when they are collected."""
+        return []
+
+    def collect(self) -> Iterator[Metric]:
+        """The figures, for the registry."""
+        with self._database.reading() as connection:
+            self._count_finished(connection)
+            figures = {
+                "queued": count_runs(connection, "queued"),
+                "running": count_runs(connection, "running"),
+            }
+            connected = select(func.count()).where(builder.c.state == "connected")
+            builders = connection.execute(connected).scalar_one()
+            deliveries = connection.execute(select(func.count()).select_from(delivery).where(_OPEN)).scalar_one()
+        yield _gauge("hubwright_build_info", "The hub's version.", {"version": self._version}, 1)
+        runs = GaugeMetricFamily("hubwright_runs", "Runs that are not finished.", labels=["state"])
+        for state, count in figures.items():
+            runs.add_metric([state], count)
+        yield runs
+        builds = CounterMetricFamily("hubwright_builds_finished", "Builds that ended, by result.", labels=["result"])
+        for result in Result:
+            builds.add_metric([result.value], self._finished[result.value])
+        yield builds
+        yield _gauge("hubwright_builders_connected", "Builders with a connection.", {}, builders)
+        yield _gauge("hubwright_deliveries_waiting", "Webhooks not yet understood.", {}, deliveries)
+        if (remaining := self._rate_remaining()) is not None:
+            yield _gauge("hubwright_github_requests_remaining", "Requests that GitHub still allows.", {}, remaining)
+
+    def _count_finished(self, connection: Connection) -> None:
+        if self._cursor is None:
+            self._cursor = connection.execute(select(func.max(fact.c.id))).scalar() or 0
+            counted = select(build.c.result, func.count()).where(build.c.state == "finished").group_by(build.c.result)
+            self._finished.update({str(result): count for result, count in connection.execute(counted)})
+            return
+        columns = select(fact.c.id, fact.c.kind, fact.c.data)
+        while rows := connection.execute(
+            columns.where(fact.c.id > self._cursor).order_by(fact.c.id).limit(5 * MAX_PAGE)
+        ).all():
+            self._cursor = rows[-1].id
+            self._finished.update(str(row.data.get("result")) for row in rows if row.kind == FactKind.BUILD_FINISHED)
+
+
+_OPEN = text("delivery.state IN ('waiting', 'leased')")  # as the partial index says it
+
+
+def _gauge(name: str, text: str, labels: dict[str, str], value: float) -> GaugeMetricFamily:
+    gauge = GaugeMetricFamily(name, text, labels=list(labels))
+    gauge.add_metric(list(labels.values()), value)
+    return gauge

@@ -1,0 +1,34 @@
+"""Jobs as people define them: kept under their path, whether they were there or not."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection, func, insert, select, update
+
+from hubwright.domain.jobs import JobSettings
+from hubwright.store.jobs import write_settings
+from hubwright.store.schema import gh_repository, job
+
+
+def keep_definition(
+    connection: Connection,
+    path: str,
+    settings: JobSettings,
+    *,
+    repository: str,
+    clone_url: str | None,
+    enabled: bool,
+    now: float,
+) -> bool:
+    """Keep the job at `path`, replacing its definition; whether it is new. `repository` is `owner/name`."""
+    known = select(gh_repository.c.id).where(func.lower(gh_repository.c.full_name) == repository.lower()).limit(1)
+    values = {
+        "repository": repository,
+        "repository_id": connection.execute(known).scalar(),
+        "clone_url": clone_url,
+        "settings": write_settings(settings),
+        "enabled": enabled,
+    }
+    if connection.execute(update(job).where(job.c.path == path).values(values)).rowcount:
+        return False
+    connection.execute(insert(job).values(path=path, created_at=now, **values))
+    return True

@@ -1,0 +1,119 @@
+"""`/api/v1/builds`: what was built, why it failed or waits, and orders to run again or stop."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Body, Query
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.requests import Request
+from starlette.responses import Response
+
+from hubwright.domain.results import Result, State
+from hubwright.hub.builds import cancel, rerun
+from hubwright.store.views import load_build, load_builds
+from hubwright.store.views_lists import load_failed_tests
+from hubwright.store.views_queue import load_waits
+from hubwright.store.views_values import BuildFilter
+from hubwright.web.api.answers import MAX_NUMBER, Number, answer, answer_page
+from hubwright.web.api.documents import Documents
+from hubwright.web.api.failures import summarize_failure
+from hubwright.web.gate import Gate
+from hubwright.web.site import Site
+
+Text = Annotated[str | None, Field(max_length=1024)]
+
+
+class BuildQuery(BaseModel):
+    """Which builds are wanted. A filter that is not known is refused: it would silently show everything."""
+
+    model_config = ConfigDict(extra="forbid", use_enum_values=True)
+
+    repo: Text = None
+    sha: Annotated[str | None, Field(pattern=r"^[0-9a-fA-F]{4,64}$")] = None
+    job: Text = None
+    branch: Text = None
+    state: State | None = None
+    result: Result | None = None
+    limit: Annotated[int, Field(ge=1)] = 50
+    cursor: Annotated[int | None, Field(ge=0, le=MAX_NUMBER)] = None
+
+
+class Builds:
+    """The routes of builds."""
+
+    def __init__(self, site: Site, gate: Gate) -> None:
+        self._site = site
+        self._gate = gate
+        self._documents = Documents(site.public_url)
+
+    def make_router(self) -> APIRouter:
+        """The routes, for the API."""
+        router = APIRouter(prefix="/builds", tags=["builds"])
+        router.add_api_route("", self.list_builds, methods=["GET"])
+        router.add_api_route("/{build_id}", self.show_build, methods=["GET"])
+        router.add_api_route("/{build_id}/problems", self.show_problems, methods=["GET"])
+        router.add_api_route("/{build_id}/why", self.show_why, methods=["GET"])
+        router.add_api_route("/{build_id}/rerun", self.rerun_build, methods=["POST"], status_code=202)
+        router.add_api_route("/{build_id}/cancel", self.cancel_build, methods=["POST"], status_code=202)
+        return router
+
+    async def list_builds(self, request: Request, wanted: Annotated[BuildQuery, Query()]) -> Response:
+        """Builds, newest first; every filter narrows the list."""
+        chosen = BuildFilter(**wanted.model_dump(exclude={"limit", "cursor", "repo"}), repository=wanted.repo)
+        page = await self._site.database.read(
+            lambda connection: load_builds(connection, chosen, wanted.limit, wanted.cursor)
+        )
+        return answer_page(request, page, self._documents.build, self._site.public_url)
+
+    async def show_build(self, build_id: Number) -> Response:
+        """A build with its runs, stages and test totals; `earlier_runs` were replaced by newer attempts."""
+        build = await self._site.database.read(lambda connection: load_build(connection, build_id))
+        return answer(self._documents.whole_build(build))
+
+    async def show_problems(self, build_id: Number) -> Response:
+        """What went wrong, in at most 64 kB: failed stages with their last 150 lines, and failed tests."""
+        build = await self._site.database.read(lambda connection: load_build(connection, build_id))
+        runs = [run.id for run in build.runs]
+        tests = await self._site.database.read(lambda connection: load_failed_tests(connection, runs))
+        return answer(await asyncio.to_thread(summarize_failure, build, tests, self._site.logs))
+
+    async def show_why(self, build_id: Number) -> Response:
+        """Why the build, or a run of it, waits."""
+        build = await self._site.database.read(lambda connection: load_build(connection, build_id))
+        waits = await self._site.database.read(lambda connection: load_waits(connection, build_id))
+        reasons = [
+            {"run": wait.run_id, "platform": wait.platform, "ahead": wait.ahead, "reason": wait.reason}
+            for wait in waits
+        ]
+        if not reasons and build.state == State.QUEUED:
+            reason = build.problem or "Its repository is being fetched and its recipe read."
+            reasons = [{"run": None, "platform": None, "ahead": 0, "reason": reason}]
+        return answer({"build": build.id, "state": build.state, "waiting": bool(reasons), "reasons": reasons})
+
+    async def rerun_build(
+        self, request: Request, build_id: Number, failed_only: Annotated[bool, Body(embed=True)] = False
+    ) -> Response:
+        """Run the build's finished runs again, or only those that did not succeed."""
+        await self._gate.require(request, "write")
+        now = self._site.clock()
+        again = await self._site.database.write_soon(
+            lambda connection: rerun(connection, build_id, now, failed_only=failed_only)
+        )
+        self._wake()
+        return answer({"build": build_id, "runs": again}, 202)
+
+    async def cancel_build(
+        self, request: Request, build_id: Number, reason: Annotated[str, Body(embed=True, max_length=500)] = ""
+    ) -> Response:
+        """Stop the build: what waits is dropped, what runs is told to stop."""
+        asker = await self._gate.require(request, "write")
+        now = self._site.clock()
+        why = reason or f"Cancelled by {asker.name}."
+        count: Any = await self._site.database.write_soon(lambda connection: cancel(connection, build_id, now, why))
+        self._wake()
+        return answer({"build": build_id, "cancelled": count}, 202)
+
+    def _wake(self) -> None:
+        self._site.wake("runs")

@@ -1,0 +1,115 @@
+"""Builders, queue, commits, deliveries and facts; and the answers of systems 0: is it building, what is it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import orjson
+from fastapi import APIRouter, Query
+from starlette.requests import Request
+from starlette.responses import Response
+
+from hubwright.store.views_lists import load_commits, load_deliveries, load_delivery, load_facts
+from hubwright.store.views_queue import count_runs, load_builders, load_queue, load_running
+from hubwright.store.views_values import Page
+from hubwright.web.api.answers import (
+    MAX_NUMBER,
+    Cursor,
+    Limit,
+    Number,
+    TextCursor,
+    answer,
+    answer_page,
+)
+from hubwright.web.api.documents import (
+    write_builder,
+    write_commit,
+    write_delivery,
+    write_fact,
+    write_queued,
+)
+from hubwright.web.gate import Gate
+from hubwright.web.site import Site
+
+
+class Lists:
+    """The routes of everything that is only listed."""
+
+    def __init__(self, site: Site, gate: Gate) -> None:
+        self._site = site
+        self._gate = gate
+        self._public = site.public_url
+
+    def make_router(self) -> APIRouter:
+        """The routes, for the API."""
+        router = APIRouter(tags=["hub"])
+        router.add_api_route("/builders", self.list_builders, methods=["GET"])
+        router.add_api_route("/queue", self.list_queue, methods=["GET"])
+        router.add_api_route("/commits", self.list_commits, methods=["GET"])
+        router.add_api_route("/deliveries", self.list_deliveries, methods=["GET"])
+        router.add_api_route("/deliveries/{delivery_id}", self.show_delivery, methods=["GET"])
+        router.add_api_route("/facts", self.list_facts, methods=["GET"])
+        router.add_api_route("/ping", self.ping, methods=["GET"])
+        router.add_api_route("/info", self.show_info, methods=["GET"])
+        return router
+
+    async def list_builders(self, request: Request, limit: Limit = 200, cursor: TextCursor = None) -> Response:
+        """Builders by name, with the runs they hold."""
+        page = await self._site.database.read(lambda connection: load_builders(connection, limit, cursor))
+        return answer_page(request, page, write_builder, self._public)
+
+    async def list_queue(self, request: Request, limit: Limit = 200) -> Response:
+        """Runs that wait for a builder, the next one first."""
+        queue = await self._site.database.read(lambda connection: load_queue(connection, limit))
+        return answer_page(request, Page(queue), write_queued, self._public)
+
+    async def list_commits(
+        self,
+        request: Request,
+        repo: Annotated[str, Query(max_length=201)],
+        limit: Limit = 50,
+        cursor: TextCursor = None,
+    ) -> Response:
+        """Known commits of a repository, latest first."""
+        page = await self._site.database.read(lambda connection: load_commits(connection, repo, limit, cursor))
+        return answer_page(request, page, write_commit, self._public)
+
+    async def list_deliveries(
+        self,
+        request: Request,
+        state: Annotated[str | None, Query(max_length=10)] = None,
+        limit: Limit = 50,
+        cursor: Cursor = None,
+    ) -> Response:
+        """Webhooks, newest first, and what each led to."""
+        page = await self._site.database.read(lambda connection: load_deliveries(connection, limit, cursor, state))
+        return answer_page(request, page, write_delivery, self._public)
+
+    async def show_delivery(self, request: Request, delivery_id: Number) -> Response:
+        """A webhook with its body. For those who may write: a body may tell of private repositories."""
+        await self._gate.require(request, "write")
+        delivery, body = await self._site.database.read(lambda connection: load_delivery(connection, delivery_id))
+        return answer({**write_delivery(delivery), "body": orjson.Fragment(body)})
+
+    async def list_facts(
+        self,
+        after: Annotated[int, Query(ge=0, le=MAX_NUMBER, description="The id of the last fact known.")] = 0,
+        limit: Limit = 200,
+    ) -> Response:
+        """What happened, oldest first; `next` is the `after` of the following page, also when nothing followed yet."""
+        facts = await self._site.database.read(lambda connection: load_facts(connection, after, limit))
+        return answer({"items": [write_fact(fact) for fact in facts], "next": facts[-1].id if facts else after})
+
+    async def ping(self) -> Response:
+        """Whether something is being built, which builds, and how many runs remain in the queue."""
+        running, remaining = await self._site.database.read(
+            lambda connection: (load_running(connection), count_runs(connection, "queued"))
+        )
+        building = bool(running or remaining)
+        state = "building" if building else "idle"
+        content: dict[str, Any] = {"state": state, "running": running, "remaining": remaining}
+        return answer({**content, "building": building, "status": "building" if building else "success"})
+
+    async def show_info(self) -> Response:
+        """What answers here."""
+        return answer({"name": "hubwright", "version": self._site.version, "url": self._public, "api": "/api/v1"})

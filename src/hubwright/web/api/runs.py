@@ -1,0 +1,153 @@
+"""`/api/v1/runs`: a run, its log (whole, in parts, live), its test cases and files."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+from pydantic import BaseModel, Field
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+
+from hubwright.hub.line_index import LineIndex
+from hubwright.store.views import load_run
+from hubwright.store.views_lists import load_artifacts, load_tests
+from hubwright.store.views_values import Page, RunView
+from hubwright.web.api.answers import MAX_NUMBER, Cursor, Limit, Number, answer, answer_page
+from hubwright.web.api.documents import Documents, write_case
+from hubwright.web.api.windows import (
+    Window,
+    find_lines,
+    find_stage,
+    has_escapes,
+    read_plain,
+    read_range,
+    read_window,
+)
+from hubwright.web.problems import make_problem
+from hubwright.web.site import Site
+from hubwright.web.streams import STREAMED, EventStream, follow_log
+
+TEXT: dict[int | str, dict[str, Any]] = {200: {"content": {"text/plain": {}}}}
+_HEADERS = {
+    "Cache-Control": "no-cache",
+    "X-Content-Type-Options": "nosniff",
+    "Content-Security-Policy": "default-src 'none'; sandbox",
+}
+
+
+class LogQuery(BaseModel):
+    """Which part of a log: a stage by name or position, lines from `start` to `end` (from 1); `ansi=1` with colours."""
+
+    stage: Annotated[str | None, Field(max_length=200)] = None
+    ansi: bool = False
+    start: Annotated[int | None, Field(ge=1, le=10**12)] = None
+    end: Annotated[int | None, Field(ge=1, le=10**12)] = None
+
+
+class Runs:
+    """The routes of runs."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+        self._documents = Documents(site.public_url)
+        self._index = LineIndex(site.logs)
+
+    def make_router(self) -> APIRouter:
+        """The routes, for the API."""
+        router = APIRouter(prefix="/runs", tags=["runs"])
+        router.add_api_route("/{run_id}", self.show_run, methods=["GET"])
+        router.add_api_route("/{run_id}/log", self.show_log, methods=["GET"], responses=TEXT)
+        router.add_api_route("/{run_id}/log", self.show_log, methods=["HEAD"], include_in_schema=False)
+        router.add_api_route("/{run_id}/log/stream", self.stream_log, methods=["GET"], responses=STREAMED)
+        router.add_api_route("/{run_id}/tests", self.list_tests, methods=["GET"])
+        router.add_api_route("/{run_id}/artifacts", self.list_artifacts, methods=["GET"])
+        return router
+
+    async def show_run(self, run_id: Number) -> Response:
+        """A run with its stages."""
+        run = await self._load(run_id)
+        return answer({**self._documents.run(run), "log_size": self._site.logs.size(run_id)})
+
+    async def show_log(self, request: Request, run_id: Number, part: Annotated[LogQuery, Query()]) -> Response:
+        """The log as text: without escapes, or with `ansi=1` as written. `Range` works where no byte is left out."""
+        run = await self._load(run_id)
+        window = await self._find(run, part)
+        logs = self._site.logs
+        plain = not part.ansi and await asyncio.to_thread(has_escapes, logs, run_id, window)
+        etag = f'"{run_id}-{window.start}-{window.end}{"-plain" if plain else ""}"'
+        headers = {**_HEADERS, "ETag": etag}
+        if etag in {tag.strip() for tag in request.headers.get("if-none-match", "").split(",")}:
+            return Response(None, 304, headers)
+        if plain:
+            return _Log(request, read_plain(logs, run_id, window), 200, headers)
+        headers["Accept-Ranges"] = "bytes"
+        try:
+            asked = _asked_range(request, window, etag)
+        except ValueError as error:
+            headers["Content-Range"] = f"bytes */{window.size}"
+            return make_problem(
+                416, "Range not satisfiable", f"Nothing of this range is there: {error}.", headers=headers
+            )
+        sent = window
+        if asked is not None:
+            sent = Window(window.start + asked.start, window.start + asked.end)
+            headers["Content-Range"] = f"bytes {asked.start}-{asked.end - 1}/{window.size}"
+        headers["Content-Length"] = str(sent.size)
+        return _Log(request, read_window(logs, run_id, sent), 200 if asked is None else 206, headers)
+
+    async def stream_log(
+        self,
+        request: Request,
+        run_id: Number,
+        start: Annotated[int, Query(alias="from", ge=0, le=MAX_NUMBER, description="The byte to begin at.")] = 0,
+    ) -> Response:
+        """The log as server-sent events, live to its end.
+
+        `chunk`: `id` is the byte offset behind it (`Last-Event-ID` or `from` resumes there), data `{"text": …}`, or
+        `{"base64": …}` for bytes that are not UTF-8. `end`: the run is over, data `{"state": …, "result": …}`.
+        """
+        run = await self._load(run_id)
+        resumed = request.headers.get("last-event-id", "")
+        if resumed.isdecimal() and len(resumed) < 16:
+            start = int(resumed)
+        return EventStream(follow_log(self._site, run, start))
+
+    async def list_tests(self, request: Request, run_id: Number, limit: Limit = 200, cursor: Cursor = None) -> Response:
+        """The run's test cases, as reported."""
+        await self._load(run_id)
+        page = await self._site.database.read(lambda connection: load_tests(connection, run_id, limit, cursor))
+        return answer_page(request, page, write_case, self._site.public_url)
+
+    async def list_artifacts(self, request: Request, run_id: Number) -> Response:
+        """The files that the run kept."""
+        await self._load(run_id)
+        found = await self._site.database.read(lambda connection: load_artifacts(connection, [run_id]))
+        return answer_page(request, Page(found), self._documents.artifact, self._site.public_url)
+
+    async def _load(self, run_id: Number) -> RunView:
+        return await self._site.database.read(lambda connection: load_run(connection, run_id))
+
+    async def _find(self, run: RunView, part: LogQuery) -> Window:
+        size = self._site.logs.size(run.id)
+        window = Window(0, size) if part.stage is None else find_stage(run, part.stage, size)
+        if part.start is None and part.end is None:
+            return window
+        return await asyncio.to_thread(find_lines, self._index, run.id, window, part.start, part.end)
+
+
+class _Log(StreamingResponse):
+    """Text of a log; for HEAD only its headers."""
+
+    def __init__(self, request: Request, body: AsyncIterator[bytes], status: int, headers: dict[str, str]) -> None:
+        content = body if request.method == "GET" else ()
+        super().__init__(content, status, headers, media_type="text/plain; charset=utf-8")
+
+
+def _asked_range(request: Request, window: Window, etag: str) -> Window | None:
+    header = request.headers.get("range")
+    if header is None or request.headers.get("if-range", etag) != etag:
+        return None
+    return read_range(header, window.size)

@@ -1,0 +1,91 @@
+"""For machines that watch the hub: is it alive, is it ready, how does it fare."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from sqlalchemy import select
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from hubwright.reports.metrics import CONTENT_TYPE, Metrics
+from hubwright.store.database import is_outage
+from hubwright.web.gate import Gate
+from hubwright.web.site import Site
+
+PATIENCE = 2.0
+"""Seconds that a check may take."""
+
+LEAST_FREE = 16 * 1024 * 1024
+"""Bytes that the disk of the logs must have left."""
+
+_HEADERS = {"Cache-Control": "no-store"}
+
+
+def make_health(site: Site, gate: Gate, rate_remaining: Callable[[], int | None] = lambda: None) -> list[Route]:
+    """`/livez`, `/readyz` (`?verbose`), `/healthz` and `/metrics`."""
+    metrics = Metrics(site.database, site.version, rate_remaining)
+
+    async def show_alive(_request: Request) -> Response:
+        return PlainTextResponse("ok", headers=_HEADERS)
+
+    async def show_ready(request: Request) -> Response:
+        faults = {"database": await _check_database(site), "disk": await _check_disk(site)}
+        good = not any(faults.values())
+        lines = [f"[-]{name} failed: {fault}" if fault else f"[+]{name} ok" for name, fault in faults.items()]
+        shown = lines if "verbose" in request.query_params or not good else []
+        text = "\n".join([*shown, "ok" if good else "not ready"])
+        return PlainTextResponse(text, 200 if good else 503, _HEADERS if good else {**_HEADERS, "Retry-After": "5"})
+
+    async def show_metrics(request: Request) -> Response:
+        await gate.require(request, "read")
+        text = await asyncio.to_thread(metrics.render)
+        return Response(text, headers={**_HEADERS, "Content-Type": CONTENT_TYPE})
+
+    return [
+        Route("/livez", show_alive),
+        Route("/readyz", show_ready),
+        Route("/healthz", show_ready),
+        Route("/metrics", show_metrics),
+    ]
+
+
+async def _check_database(site: Site) -> str | None:
+    """What keeps the database from being written, None when nothing does: the writer answers an empty transaction."""
+    try:
+        async with asyncio.timeout(PATIENCE):
+            await site.database.write_soon(lambda connection: connection.execute(select(1)).scalar())
+    except TimeoutError:
+        return f"no answer within {PATIENCE:g} seconds"
+    except Exception as error:
+        if not is_outage(error):
+            raise
+        return "it can't be written"
+    return None
+
+
+async def _check_disk(site: Site) -> str | None:
+    """What keeps logs from being written, None when nothing does."""
+    try:
+        async with asyncio.timeout(PATIENCE):
+            return await asyncio.to_thread(_try_disk, site.logs.path(0).parent.parent)
+    except TimeoutError:
+        return f"no answer within {PATIENCE:g} seconds"
+
+
+def _try_disk(folder: Path) -> str | None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder) as probe:
+            probe.write(b"ready?")
+            os.fsync(probe.fileno())
+        free = shutil.disk_usage(folder).free
+    except OSError as error:
+        return f"logs can't be written: {error.strerror}"
+    return None if free >= LEAST_FREE else f"only {free // 1_000_000} MB are left"

@@ -1,0 +1,149 @@
+"""A real site on a temporary folder: SQLite, logs, storage; served by uvicorn in a thread."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import uvicorn
+from fastapi import FastAPI
+from sqlalchemy import Table, insert
+
+from hubwright.hub.bell import Bell
+from hubwright.hub.logs import Logs
+from hubwright.storage import Storage
+from hubwright.store import schema
+from hubwright.store.database import Database
+from hubwright.web.api import make_api
+from hubwright.web.api.reference import make_reference
+from hubwright.web.gate import Gate
+from hubwright.web.health import make_health
+from hubwright.web.logins import make_logins
+from hubwright.web.problems import PROBLEM_HANDLERS
+from hubwright.web.site import FACTS, Site
+
+NOW = 1_790_000_000.0
+
+
+class ManualClock:
+    """Unix seconds that stand still until a test moves them."""
+
+    def __init__(self) -> None:
+        self.now = NOW
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@contextmanager
+def make_site(folder: Path, **changes: Any) -> Iterator[Site]:
+    """The parts behind the doors, on `folder`; closed afterwards."""
+    database = Database(f"sqlite:///{folder}/hubwright.db")
+    database.write(schema.metadata.create_all)
+    bell = Bell()
+    logs = Logs(folder / "logs", bell)
+    site = Site(
+        database=database,
+        logs=logs,
+        bell=bell,
+        storage=Storage(f"file://{folder}/storage"),
+        wake=lambda _queue: None,
+        clock=ManualClock(),
+        version="0.1.0",
+        public_url="http://127.0.0.1:8010",
+        anonymous_read=True,
+        admin_token="admin-secret",
+    )
+    try:
+        yield replace(site, **changes)
+    finally:
+        logs.close()
+        database.close()
+
+
+def make_app(site: Site, gate: Gate) -> FastAPI:
+    """The routes of the API and its neighbours."""
+    app = FastAPI(
+        title="Hubwright", version=site.version, docs_url=None, redoc_url=None, exception_handlers=PROBLEM_HANDLERS
+    )
+    app.router.routes.extend([*make_health(site, gate), *make_logins(gate), *make_reference()])
+    app.include_router(make_api(site, gate))
+    return app
+
+
+@contextmanager
+def serve(app: Any) -> Iterator[str]:
+    """The address at which uvicorn serves `app`, in a thread."""
+    config = uvicorn.Config(app, port=0, log_level="critical", timeout_graceful_shutdown=1, lifespan="off")
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    deadline = time.monotonic() + 15
+    while not server.started:
+        assert thread.is_alive(), "the server died while starting"
+        assert time.monotonic() < deadline, "the server did not start within 15 s"
+        time.sleep(0.005)
+    port = server.servers[0].sockets[0].getsockname()[1]
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.should_exit = True
+        thread.join(10)
+
+
+class Served:
+    """A served site with a client, and quick ways to put rows into it."""
+
+    def __init__(self, site: Site, gate: Gate, url: str, client: httpx2.Client) -> None:
+        self.site = site
+        self.gate = gate
+        self.url = url
+        self.client = client
+
+    def keep(self, table: Table, *rows: dict[str, Any]) -> None:
+        """Insert rows."""
+        self.site.database.write(lambda connection: connection.execute(insert(table), list(rows)))
+
+    def keep_job(self, number: int = 1, path: str = "team/app", **values: Any) -> None:
+        """A job."""
+        row = {"id": number, "path": path, "repository": "team/app", "settings": {}, "created_at": NOW}
+        self.keep(schema.job, {**row, **values})
+
+    def keep_build(self, number: int, **values: Any) -> None:
+        """A build of job 1."""
+        row = {"id": number, "job_id": 1, "number": number, "trigger": f"t{number}", "repository": "team/app"}
+        row |= {"sha": f"{number:040x}", "ref": "refs/heads/main", "branch": "main", "event": "push", "queued_at": NOW}
+        self.keep(schema.build, {**row, **values})
+
+    def keep_run(self, number: int, build: int, stages: tuple[dict[str, Any], ...] = (), **values: Any) -> None:
+        """A run with its stages."""
+        row = {"id": number, "build_id": build, "platform": "linux", "matrix": {}, "assignment": {}, "queued_at": NOW}
+        self.keep(schema.run, {**row, **values})
+        if stages:
+            named = [{"run_id": number, "position": at, **stage} for at, stage in enumerate(stages)]
+            for each in named:
+                self.keep(schema.stage, each)
+
+    def keep_fact(self, kind: str = "BuildQueued", **values: Any) -> None:
+        """A fact, and the bell after its commit."""
+        self.keep(schema.fact, {"kind": kind, "at": NOW, "data": {}, **values})
+        self.site.bell.ring(FACTS)
+
+    def write_log(self, run: int, data: bytes) -> None:
+        """Add to a run's log."""
+        self.site.logs.append(run, self.site.logs.size(run), data)
+
+
+@contextmanager
+def served_site(folder: Path, **changes: Any) -> Iterator[Served]:
+    """A site on `folder`, served, with a client."""
+    with make_site(folder, **changes) as site:
+        gate = Gate(site)
+        with serve(make_app(site, gate)) as url, httpx2.Client(base_url=url, timeout=20) as client:
+            yield Served(site, gate, url, client)
