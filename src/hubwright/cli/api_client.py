@@ -42,6 +42,10 @@ _ERRORS: dict[int, type[HubwrightError]] = {
 }
 
 
+class HubAwayError(HubwrightError):
+    """Nothing answers at the hub's address; it may be starting again."""
+
+
 class LogEnd(NamedTuple):
     """How the run stood when its log ended."""
 
@@ -75,9 +79,9 @@ class HubClient:
         """The JSON answer to a POST, None when there is none."""
         return self._send("POST", path, body=body)
 
-    def patch(self, path: str, body: object) -> Any:
-        """The JSON answer to a PATCH."""
-        return self._send("PATCH", path, body=body)
+    def put(self, path: str, body: object) -> Any:
+        """The JSON answer to a PUT."""
+        return self._send("PUT", path, body=body)
 
     def read(self, path: str, **query: object) -> Iterator[bytes]:
         """The bytes of a log or file, as they come."""
@@ -133,7 +137,7 @@ class HubClient:
         try:
             yield
         except httpx2.TransportError as error:
-            raise HubwrightError(
+            raise HubAwayError(
                 f"No hub answers at {self.url} ({str(error) or type(error).__name__}). "
                 "Start one with `hubwright up`, or name yours in HUBWRIGHT_URL."
             ) from error

@@ -22,6 +22,10 @@ _config = click.option(
 )
 _data_dir = click.option("--data-dir", type=click.Path(file_okay=False), help="The folder that everything is kept in.")
 
+hub_option = click.option(
+    "--hub", metavar="URL", help="The hub to talk to (default: HUBWRIGHT_URL, else this machine's)."
+)
+
 
 def settings_options(function: Function) -> Function:
     """Give a command `--config` and `--data-dir`; pass both to `settings_of`."""
