@@ -7,10 +7,13 @@ from dataclasses import dataclass, replace
 from hubwright.domain.jobs import Commits, JobSettings
 from hubwright.domain.matching import Circumstances
 from hubwright.domain.planning import PlannedRun
-from hubwright.domain.repos import NO_COMMIT, Commit, PullRequestEvent, Push
+from hubwright.domain.repos import NO_COMMIT, Commit, Manual, PullRequestEvent, Push
 
 HEAD_PRIORITY = 10
 """The newest commit goes first; the older ones of its push have nought."""
+
+MANUAL_PRIORITY = 20
+"""Somebody waits for it."""
 
 BUILDING_ACTIONS = frozenset({"opened", "reopened", "synchronize", "ready_for_review"})
 """What a pull request does when its head may be new to us."""
@@ -42,6 +45,7 @@ class Wanted:
     timestamp: str | None = None
     priority: int = HEAD_PRIORITY
     head: bool = True
+    parameters: tuple[tuple[str, str], ...] = ()
 
     def circumstances(self) -> Circumstances:
         """What the rules of a recipe are asked against."""
@@ -109,6 +113,26 @@ def pull_request_to_build(event: PullRequestEvent) -> list[Wanted]:
         before=event.base_sha,
     )
     return [wanted]
+
+
+def manual_to_build(wish: Manual) -> list[Wanted]:
+    """What somebody asked for."""
+    branch = wish.ref.removeprefix("refs/heads/") if wish.ref.startswith("refs/heads/") else None
+    tag = wish.ref.removeprefix("refs/tags/") if wish.ref.startswith("refs/tags/") else None
+    return [
+        Wanted(
+            sha=wish.sha,
+            ref=wish.ref,
+            event="manual",
+            trigger=wish.trigger,
+            message=f"Asked for by {wish.asked_by}" if wish.asked_by else "",
+            author_login=wish.asked_by,
+            branch=branch,
+            tag=tag,
+            priority=MANUAL_PRIORITY,
+            parameters=tuple(wish.parameters.items()),
+        )
+    ]
 
 
 def _named(push: Push) -> Commit:

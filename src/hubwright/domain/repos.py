@@ -118,4 +118,17 @@ class Other:
     details: dict[str, object] = field(default_factory=dict)
 
 
-Event = Push | PullRequestEvent | RefEvent | Other
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Manual:
+    """Somebody asked this hub for a build of one commit; never read from a webhook. `trigger` names the wish."""
+
+    repository: Repository
+    job_path: str
+    sha: str
+    ref: str
+    trigger: str
+    asked_by: str | None = None
+    parameters: dict[str, str] = field(default_factory=dict)
+
+
+Event = Push | PullRequestEvent | RefEvent | Manual | Other

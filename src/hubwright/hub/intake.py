@@ -18,15 +18,16 @@ import structlog
 from sqlalchemy import Connection, Row
 
 from hubwright.domain.backoff import backoff
-from hubwright.domain.builds import BuildPlan, Wanted, commits_to_build, pull_request_to_build
+from hubwright.domain.builds import BuildPlan, Wanted, commits_to_build, manual_to_build, pull_request_to_build
 from hubwright.domain.facts import Fact, FactKind
 from hubwright.domain.jobs import Job, JobSettings
-from hubwright.domain.repos import Event, PullRequestEvent, Push, Repository
+from hubwright.domain.repos import Event, Manual, PullRequestEvent, Push, Repository
 from hubwright.errors import HubwrightError, MalformedError, UnreachableRepositoryError, VanishedCommitError
 from hubwright.git.mirrors import Mirrors, Origin
 from hubwright.github.payloads import is_skipped, read_event
 from hubwright.hub.news import keep_event
 from hubwright.hub.plans import Ground, keep_plans, plan_build, vanished_plan
+from hubwright.hub.wishes import MANUAL, read_manual
 from hubwright.store import jobs, queues, repos
 from hubwright.store.builders import load_platforms
 from hubwright.store.database import Database
@@ -42,6 +43,8 @@ TRIES = 10
 
 BATCH = 64
 LANES = 8
+
+Building = Push | PullRequestEvent | Manual
 
 logger = structlog.get_logger()
 
@@ -109,7 +112,7 @@ class Intake:
 
     def _enter_lane(self, row: Row[Any]) -> None:
         try:
-            event = read_event(row.event, orjson.loads(read_body(row.body)))
+            event = _read(row)
         except (MalformedError, orjson.JSONDecodeError) as error:
             self._give_up(row, str(error))
             return
@@ -139,17 +142,15 @@ class Intake:
 
     def _understand(self, row: Row[Any], event: Event) -> None:
         match event:
-            case Push():
-                self._understand_commits(row, event, event.repository)
-            case PullRequestEvent():
+            case Push() | PullRequestEvent() | Manual():
                 self._understand_commits(row, event, event.repository)
             case _:
                 self._finish(row, event, "kept")
 
-    def _understand_commits(self, row: Row[Any], event: Push | PullRequestEvent, repository: Repository) -> None:
+    def _understand_commits(self, row: Row[Any], event: Building, repository: Repository) -> None:
         """A push or a pull request: find out what is wanted, have it, plan it, keep it."""
         with self._database.reading() as connection:
-            known = jobs.load_jobs(connection, repository)
+            known = _jobs(connection, event, repository)
             ground = self._ground(connection, repository)
         if not known and not self._may_build(repository):
             self._finish(row, event, "the owner is not one of GITHUB__OWNERS")
@@ -162,7 +163,7 @@ class Intake:
             count = 0
             for job, of_job in plans:
                 kept = job if known else jobs.keep_job(connection, repository, job.settings, now)
-                count += len(keep_plans(connection, kept, self._origin(kept), of_job, ground, now))
+                count += len(keep_plans(connection, kept, self.origin_of(kept), of_job, ground, now))
             return f"{count} builds" if count != 1 else "1 build"
 
         if waiting is not None:
@@ -189,7 +190,7 @@ class Intake:
         return plans, waiting
 
     def _plan(self, job: Job, wanted: Wanted, ground: Ground, *, patient: bool) -> BuildPlan:
-        origin = self._origin(job)
+        origin = self.origin_of(job)
         try:
             if job.settings.checkout or job.settings.recipe is None:
                 self._mirrors.fetch(origin, wanted.sha, wanted.ref)
@@ -215,8 +216,8 @@ class Intake:
             settings=self._settings.defaults,
         )
 
-    def _origin(self, job: Job) -> Origin:
-        """Never an address taken from a payload: the operator's base, or the address the job was registered with."""
+    def origin_of(self, job: Job) -> Origin:
+        """Where a job's commits are fetched: never an address taken from a payload: the operator's base, or the address the job was registered with."""
         if job.clone_url is not None:
             return Origin(repository=job.repository, clone_url=job.clone_url)
         owner = job.repository.partition("/")[0]
@@ -272,6 +273,26 @@ class Intake:
         self._wake("facts")
 
 
-def _wanted(event: Push | PullRequestEvent, settings: JobSettings) -> list[Wanted]:
-    wanted = commits_to_build(event, settings) if isinstance(event, Push) else pull_request_to_build(event)
+def _jobs(connection: Connection, event: Building, repository: Repository) -> list[Job]:
+    """The jobs that the event is about: one for a wish, else all of the repository."""
+    if isinstance(event, Manual):
+        job = jobs.load_job(connection, event.job_path)
+        return [job] if job is not None else []
+    return jobs.load_jobs(connection, repository)
+
+
+def _read(row: Row[Any]) -> Event:
+    """The event; what this hub asks of itself has a source that no webhook can claim."""
+    document = orjson.loads(read_body(row.body))
+    return read_manual(document) if row.source == MANUAL else read_event(row.event, document)
+
+
+def _wanted(event: Building, settings: JobSettings) -> list[Wanted]:
+    match event:
+        case Push():
+            wanted = commits_to_build(event, settings)
+        case PullRequestEvent():
+            wanted = pull_request_to_build(event)
+        case Manual():
+            return manual_to_build(event)
     return [wish for wish in wanted if not is_skipped(wish.message)]

@@ -161,7 +161,7 @@ def _assignment(
             checkout=job.settings.checkout,
         ),
         stages=tuple(stage_to_json(planned.stage) for planned in run.stages),
-        env={**env, **job.settings.env, **dict(plan.env)},
+        env={**env, **job.settings.env, **dict(plan.env), **dict(plan.wanted.parameters)},
         secrets=dict.fromkeys(plan.secrets, ""),  # names only; the values join the order when it is sent
         matrix=run.matrix,
         timeout=plan.timeout or job.settings.timeout,

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
 
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from hubwright.hub.addresses import AddressRules
 from hubwright.hub.sessions import Sessions
+from hubwright.hub.wishes import Wishes
 from hubwright.web.api import make_api
 from hubwright.web.builders import make_builder_routes
 from hubwright.web.gate import Gate
@@ -17,6 +20,7 @@ from hubwright.web.hooks import Hooks
 from hubwright.web.logins import make_logins
 from hubwright.web.pages import make_pages
 from hubwright.web.problems import PROBLEM_HANDLERS
+from hubwright.web.register import make_register_routes
 from hubwright.web.site import Site
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
@@ -39,7 +43,17 @@ class Doors:
             await self._rest(scope, receive, send)
 
 
-def make_app(site: Site, gate: Gate, sessions: Sessions, hooks: Hooks, lifespan: Lifespan) -> ASGIApp:
+@dataclass(frozen=True, kw_only=True)
+class Works:
+    """What the doors that act lead to."""
+
+    hooks: Hooks
+    sessions: Sessions
+    wishes: Wishes
+    rules: AddressRules
+
+
+def make_app(site: Site, gate: Gate, works: Works, lifespan: Lifespan) -> ASGIApp:
     """Every route of the hub. `lifespan` starts what works behind them and stops it again."""
     app = FastAPI(
         title="Hubwright",
@@ -51,12 +65,13 @@ def make_app(site: Site, gate: Gate, sessions: Sessions, hooks: Hooks, lifespan:
     )
     for kind, handler in PROBLEM_HANDLERS.items():
         app.add_exception_handler(kind, handler)
-    app.router.routes.extend(make_builder_routes(site, gate, sessions))
+    app.router.routes.extend(make_builder_routes(site, gate, works.sessions))
+    app.router.routes.extend(make_register_routes(site, gate, works.wishes, works.rules))
     app.include_router(make_api(site, gate))
     app.router.routes.extend(make_health(site, gate))
     app.router.routes.extend(make_logins(gate))
     app.router.routes.extend(make_pages(site, gate))
-    return Doors(hooks, app)
+    return Doors(works.hooks, app)
 
 
 def _is_hook(path: str) -> bool:

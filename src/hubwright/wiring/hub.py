@@ -21,6 +21,7 @@ from starlette.types import ASGIApp
 from hubwright import __version__
 from hubwright.config import Settings
 from hubwright.errors import SettingsError
+from hubwright.hub.addresses import AddressRules
 from hubwright.hub.bell import Bell
 from hubwright.hub.dispatcher import Dispatcher, InProcessDispatcher
 from hubwright.hub.logs import Logs
@@ -28,7 +29,7 @@ from hubwright.hub.scheduler import Scheduler
 from hubwright.hub.session import SessionSettings
 from hubwright.hub.sessions import Sessions
 from hubwright.storage import Storage
-from hubwright.web.app import make_app
+from hubwright.web.app import Works, make_app
 from hubwright.web.gate import Gate
 from hubwright.web.hooks import Hooks
 from hubwright.web.site import FACTS, Site
@@ -99,7 +100,13 @@ class Hub:
             lambda: self.wake("runs"),
             SessionSettings(uploads=settings.public_url, token_of=self.parts.tokens),
         )
-        self.app: ASGIApp = make_app(self.site, self.gate, self._sessions, Hooks(self.site), self._life)
+        works = Works(
+            hooks=Hooks(self.site),
+            sessions=self._sessions,
+            wishes=self.parts.wishes,
+            rules=AddressRules(clone_base=settings.github.clone_base, protocols=settings.git.allow_protocols),
+        )
+        self.app: ASGIApp = make_app(self.site, self.gate, works, self._life)
 
     def wake(self, queue: str) -> None:
         """Something waits in a queue; from any thread."""

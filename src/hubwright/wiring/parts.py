@@ -20,6 +20,7 @@ from hubwright.github.apps import AppTokens
 from hubwright.github.client import GitHubClient, TokenOf
 from hubwright.hub.intake import Intake, IntakeSettings
 from hubwright.hub.plans import Ground
+from hubwright.hub.wishes import Wishes
 from hubwright.reports.relay import Relay
 from hubwright.reports.statuses import StatusReporter
 from hubwright.store.database import Database
@@ -34,6 +35,7 @@ class Parts:
     database: Database
     mirrors: Mirrors
     intake: Intake
+    wishes: Wishes
     relay: Relay
     github: GitHubClient | None
     tokens: TokenOf | None
@@ -72,7 +74,14 @@ def open_parts(settings: Settings, wake: Wake, *, default_platform: str | None =
     reporters = [] if github is None else [StatusReporter(database, github, settings.public_url)]
     relay = Relay(database, reporters, owner, time.time, wake)
     return Parts(
-        database=database, mirrors=mirrors, intake=intake, relay=relay, github=github, tokens=tokens, owner=owner
+        database=database,
+        mirrors=mirrors,
+        intake=intake,
+        wishes=wishes,
+        relay=relay,
+        github=github,
+        tokens=tokens,
+        owner=owner,
     )
 
 

@@ -1,0 +1,140 @@
+"""Builds that somebody asks for: kept as deliveries of our own, so that they are as durable as a push."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from functools import partial
+from typing import Any
+
+import orjson
+from sqlalchemy import Connection
+
+from hubwright.domain.builds import BuildPlan, manual_to_build
+from hubwright.domain.jobs import Job, JobSettings
+from hubwright.domain.repos import Manual, Repository
+from hubwright.errors import NotFoundError, UnprocessableError
+from hubwright.git.mirrors import Mirrors, Origin
+from hubwright.hub.plans import Ground, keep_plans
+from hubwright.store import jobs
+from hubwright.store.builds import load_triggers
+from hubwright.store.database import Database
+from hubwright.store.deliveries import Incoming, keep_delivery
+
+MANUAL = "manual"
+"""The source of such deliveries; a webhook's is another, whatever it claims."""
+
+FETCHING = "The repository is being fetched."
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Asked:
+    """What came of a wish."""
+
+    build_id: int
+    repository: str
+    sha: str
+    state: str
+    result: str | None
+    queued_at: float
+
+
+class Wishes:
+    """Starts builds for people. Its methods block (they ask the repository): call them in a thread."""
+
+    def __init__(
+        self,
+        database: Database,
+        mirrors: Mirrors,
+        origin_of: Callable[[Job], Origin],
+        ground: Ground,
+        wake: Callable[[str], None],
+        defaults: JobSettings,
+    ) -> None:
+        self._database = database
+        self._mirrors = mirrors
+        self._origin_of = origin_of
+        self._ground = ground
+        self._wake = wake
+        self._defaults = defaults
+
+    def register(self, repository: Repository, clone_url: str | None, branch: str | None, now: float) -> Asked:
+        """Have a job for the repository, and its newest commit built, once. Raises SourceError, UnprocessableError."""
+        job = self._database.write(
+            lambda connection: jobs.keep_job(connection, repository, self._defaults, now, clone_url=clone_url)
+        )
+        sha, ref = self._newest(job, branch)
+        wish = Manual(repository=repository, job_path=job.path, sha=sha, ref=ref, trigger=f"{ref}@{sha}")
+        return self._ask(job, wish, now)
+
+    def start(
+        self, path: str, ref: str | None, sha: str | None, asked_by: str | None, wish_id: str, now: float,
+        parameters: Mapping[str, str] | None = None,
+    ) -> Asked:  # fmt: skip
+        """Build a job's ref (default: its default branch) or one commit of it. The same `wish_id` builds once.
+
+        Raises NotFoundError, SourceError, UnprocessableError.
+        """
+        with self._database.reading() as connection:
+            job = jobs.load_job(connection, path)
+        if job is None:
+            raise NotFoundError(f"There is no job {path}.")
+        if sha is None:
+            sha, ref = self._newest(job, ref)
+        owner, _, name = job.repository.partition("/")
+        wish = Manual(
+            repository=Repository(id=job.repository_id, owner=owner, name=name),
+            job_path=path,
+            sha=sha,
+            ref=_full(ref) if ref else "HEAD",
+            trigger=f"{MANUAL}:{wish_id}",
+            asked_by=asked_by,
+            parameters=dict(parameters or {}),
+        )
+        return self._ask(job, wish, now)
+
+    def _newest(self, job: Job, branch: str | None) -> tuple[str, str]:
+        heads = self._mirrors.read_heads(self._origin_of(job))
+        if branch is None:
+            sha = heads.get("HEAD")
+            ref = next((ref for ref, head in heads.items() if ref != "HEAD" and head == sha), "HEAD")
+        else:
+            ref = _full(branch)
+            sha = heads.get(ref)
+        if sha is None:
+            raise UnprocessableError(f"{job.repository} has no branch {branch or 'with a commit'}.")
+        return sha, ref
+
+    def _ask(self, job: Job, wish: Manual, now: float) -> Asked:
+        asked = self._database.write(partial(self._keep, job=job, wish=wish, now=now))
+        self._wake("deliveries")
+        self._wake("facts")
+        return asked
+
+    def _keep(self, connection: Connection, job: Job, wish: Manual, now: float) -> Asked:
+        """The build shows at once; its delivery makes sure that it is planned."""
+        (wanted,) = manual_to_build(wish)
+        plan = BuildPlan(wanted=wanted, problem=FETCHING, waits=True)
+        fresh = keep_plans(connection, job, self._origin_of(job), [plan], self._ground, now)
+        if fresh:
+            body = orjson.dumps(asdict(wish))
+            keep_delivery(connection, Incoming(f"{MANUAL}:{fresh[0]}", MANUAL, MANUAL, body, now))
+        row = load_triggers(connection, job.id, [wish.trigger])[wish.trigger]
+        return Asked(
+            build_id=row.id,
+            repository=job.repository,
+            sha=row.sha,
+            state=row.state,
+            result=row.result,
+            queued_at=row.queued_at,
+        )
+
+
+def read_manual(document: Mapping[str, Any]) -> Manual:
+    """A wish as `Wishes` has kept it."""
+    return Manual(**{**document, "repository": Repository(**document["repository"])})
+
+
+def _full(ref: str) -> str:
+    """A branch's name as a full ref."""
+    return ref if ref.startswith("refs/") else f"refs/heads/{ref}"
