@@ -15,7 +15,7 @@ from hubwright.store.views_values import BuilderView, Page, QueuedView, Wait
 MAX_HELD = 10_000
 """Running runs that are looked at, at most."""
 
-_BUILDER_COLUMNS = [column for column in builder.c if column.name != "instance"]
+_BUILDER_COLUMNS = [column for column in builder.c if column.name not in {"instance", "token_id"}]
 
 
 def load_builders(connection: Connection, limit: int = 200, cursor: str | None = None) -> Page[BuilderView]:
