@@ -1,0 +1,75 @@
+"""The HTML pages: server-made, readable without scripts, alive with them."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from hubwright.web.assets import Assets
+from hubwright.web.gate import Gate
+from hubwright.web.pages.builds import BuildPages
+from hubwright.web.pages.frame import Frame
+from hubwright.web.pages.home import HomePage
+from hubwright.web.pages.jobs import JobPages
+from hubwright.web.pages.lists import ListPages
+from hubwright.web.pages.log_lines import LogLines
+from hubwright.web.pages.stream import Stream
+from hubwright.web.site import Site
+
+Handler = Callable[[Request, Exception], Response | Awaitable[Response]]
+
+
+@dataclass(frozen=True, slots=True)
+class Pages:
+    """The routes of the pages, and the page that tells a browser what went wrong."""
+
+    routes: list[Route]
+    frame: Frame
+
+    def answer_error(self, request: Request, status: int, title: str, detail: str) -> Response:
+        """An error as a page in the look of the others."""
+        return self.frame.show(request, "error.html", status=status, code=status, title=title, detail=detail)
+
+
+def wants_page(request: Request) -> bool:
+    """Whether a browser asks (it names `text/html`) for something that is not the API's."""
+    return "text/html" in request.headers.get("accept", "") and not request.url.path.startswith("/api/")
+
+
+def make_pages(site: Site, gate: Gate) -> list[Route]:
+    """The routes of all pages, fragments and static files."""
+    return assemble_pages(site, gate).routes
+
+
+def assemble_pages(site: Site, gate: Gate) -> Pages:
+    """As `make_pages`, with the error page beside it."""
+    assets = Assets()
+    frame = Frame(site, gate, assets)
+    logs = LogLines(site.logs)
+    home, jobs, builds, lists = HomePage(frame), JobPages(frame), BuildPages(frame, logs), ListPages(frame)
+    stream = Stream(frame, logs)
+    read = {
+        "/": home.show,
+        "/queue": home.queue,
+        "/jobs": jobs.list,
+        "/jobs/{path:path}": jobs.show,
+        "/commits/{owner}/{repo}/{sha}": jobs.commit,
+        "/builds/{id:int}": builds.show,
+        "/builds/{id:int}/runs/{run:int}": builds.show,
+        "/builders": lists.builders,
+        "/deliveries": lists.deliveries,
+        "/help": lists.help,
+        "/fragments/runs/{run:int}/log": builds.fragment,
+        "/fragments/stream": stream.open,
+    }
+    routes = [
+        *(Route(path, frame.guard(show)) for path, show in read.items()),
+        Route("/builds/{id:int}/rerun", builds.rerun, methods=["POST"]),
+        Route("/builds/{id:int}/cancel", builds.cancel, methods=["POST"]),
+        *assets.routes(),
+    ]
+    return Pages(routes, frame)

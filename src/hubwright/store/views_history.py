@@ -1,0 +1,74 @@
+"""What came before: a build's neighbours, who broke a job and when, how long builds usually take, the newest fact."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from statistics import median
+from typing import NamedTuple
+
+from sqlalchemy import Connection, and_, func, select
+
+from hubwright.store.schema import build, fact
+from hubwright.store.views import MAX_PAGE, load_newest_builds
+from hubwright.store.views_values import BuildView
+
+_BAD = ("failure", "error", "timeout")
+_RECENT = 20
+
+
+class Neighbours(NamedTuple):
+    """The ids of the builds of the same job before and after one."""
+
+    older: int | None
+    newer: int | None
+
+
+def load_neighbours(connection: Connection, one: BuildView) -> Neighbours:
+    """The builds next to `one` by number."""
+    query = select(build.c.number, build.c.id).where(
+        build.c.job_id == one.job_id, build.c.number.in_((one.number - 1, one.number + 1))
+    )
+    found = dict(connection.execute(query).tuples().all())
+    return Neighbours(found.get(one.number - 1), found.get(one.number + 1))
+
+
+def load_culprits(connection: Connection, broken: Sequence[BuildView]) -> dict[int, BuildView]:
+    """For each broken build the first bad one of its branch since the last good one: who broke it, and since when."""
+    wanted = [one.id for one in broken[:MAX_PAGE]]
+    if not wanted:
+        return {}
+    now, good, bad = build.alias(), build.alias(), build.alias()
+    same_branch = and_(good.c.job_id == now.c.job_id, good.c.branch == now.c.branch)
+    last_good = (
+        select(func.coalesce(func.max(good.c.id), 0))
+        .where(same_branch, good.c.result == "success", good.c.id < now.c.id)
+        .scalar_subquery()
+    )
+    first_bad = (
+        select(func.min(bad.c.id))
+        .where(bad.c.job_id == now.c.job_id, bad.c.branch == now.c.branch, bad.c.result.in_(_BAD))
+        .where(bad.c.id > last_good, bad.c.id <= now.c.id)
+        .correlate(now)
+        .scalar_subquery()
+    )
+    rows = connection.execute(select(now.c.id, first_bad).where(now.c.id.in_(wanted))).all()
+    culprits = load_newest_builds(connection, [culprit for _, culprit in rows if culprit is not None])
+    return {build_id: culprits[culprit] for build_id, culprit in rows if culprit in culprits}
+
+
+def load_usual_duration(connection: Connection, job_id: int) -> float | None:
+    """The median of the job's last twenty good builds in seconds; None when there is none."""
+    query = (
+        select(build.c.started_at, build.c.finished_at)
+        .where(build.c.job_id == job_id, build.c.result == "success", build.c.started_at.is_not(None))
+        .order_by(build.c.number.desc())
+        .limit(_RECENT)
+    )
+    durations = [finished - started for started, finished in connection.execute(query) if finished is not None]
+    return median(durations) if durations else None
+
+
+def load_newest_fact(connection: Connection, build_id: int | None = None) -> int:
+    """The id of the last fact, of the build if one is given; nought when there is none."""
+    query = select(func.max(fact.c.id))
+    return connection.execute(query if build_id is None else query.where(fact.c.build_id == build_id)).scalar() or 0

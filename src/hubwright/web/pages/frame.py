@@ -1,0 +1,134 @@
+"""What every page has: templates, headers, who asks, and the words for times and names."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+
+from hubwright.domain import wording
+from hubwright.web.assets import Assets
+from hubwright.web.gate import Asker, Gate
+from hubwright.web.shapes import SHAPES
+from hubwright.web.site import Site
+
+HEADERS = {
+    "Content-Security-Policy": "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+    "connect-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cache-Control": "no-cache, private",
+}
+"""For every page and part of a page: nothing inline, nothing from elsewhere, no frames."""
+
+_TEMPLATES = Path(__file__).parent.parent / "templates"
+_THEMES = {"light", "dark"}
+_MAX_NAME = 300
+
+
+class Frame:
+    """Shows templates in the look of the site."""
+
+    def __init__(self, site: Site, gate: Gate, assets: Assets) -> None:
+        self.site = site
+        self._gate = gate
+        self._environment = Environment(
+            loader=FileSystemLoader(_TEMPLATES),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            auto_reload=False,
+            cache_size=-1,
+        )
+        self._environment.filters.update(_FILTERS)
+        self._environment.globals.update(
+            asset=assets.address,
+            scripts=assets.scripts,
+            shapes=SHAPES,
+            look=wording.look_of,
+            look_of=_look_of,
+            version=site.version,
+            public_url=site.public_url,
+        )
+        for name in self._environment.list_templates():  # a wrong template is found at the start
+            self._environment.get_template(name)
+
+    def guard(self, show: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
+        """The page for those who may read; others do not even learn whether there is one."""
+
+        async def show_guarded(request: Request) -> Response:
+            request.state.asker = await self.require(request, "read")
+            return await show(request)
+
+        return show_guarded
+
+    def show(self, request: Request, template: str, /, *, status: int = 200, **context: Any) -> Response:
+        """The template as a page."""
+        now = self.site.clock()
+        theme = request.cookies.get("theme", "")
+        given = {"now": now, "path": request.url.path, "theme": theme if theme in _THEMES else "", "stream": None}
+        given["asker"] = getattr(request.state, "asker", None)
+        html = self._environment.get_template(template).render(given | context)
+        return HTMLResponse(html, status, HEADERS)
+
+    async def require(self, request: Request, role: str) -> Asker:
+        """Who asks, when they may. Raises UnauthenticatedError or ForbiddenError."""
+        return await self._gate.require(request, role)
+
+
+def _named(name: object) -> Markup:
+    """A name from outside: nothing hidden in it, its writing direction kept to itself."""
+    text = wording.make_visible(str(name))
+    return Markup("<bdi>{}</bdi>").format(text if len(text) <= _MAX_NAME else text[:_MAX_NAME] + "…")
+
+
+def _look_of(thing: Any) -> wording.Look:
+    return wording.look_of(thing.state, thing.result)
+
+
+def _subject(message: str) -> str:
+    return message.strip().partition("\n")[0] or "(no message)"
+
+
+def _moment(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def _age(seconds: float, now: float) -> Markup:
+    """How long ago, as an element that goes on by itself and tells the moment."""
+    stamp = datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return Markup('<time datetime="{}" title="{}" data-age="{:.0f}">{}</time>').format(
+        stamp, _moment(seconds), seconds, wording.word_age(now - seconds)
+    )
+
+
+def _took(thing: Any, now: float) -> Markup:
+    """How long a build, run or stage took, or goes on already."""
+    if thing.started_at is None:
+        return Markup("")
+    if thing.finished_at is not None:
+        return escape(wording.word_duration(thing.finished_at - thing.started_at))
+    return Markup('<span data-since="{:.0f}">{}</span>').format(
+        thing.started_at, wording.word_duration(now - thing.started_at)
+    )
+
+
+_FILTERS = {
+    "named": _named,
+    "visible": wording.make_visible,
+    "subject": _subject,
+    "moment": _moment,
+    "age": _age,
+    "took": _took,
+    "duration": wording.word_duration,
+    "size": wording.word_size,
+    "count_of": wording.word_count,
+}

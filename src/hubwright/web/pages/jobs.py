@@ -1,0 +1,105 @@
+"""The pages of jobs: all of them, a folder, one job with its history; and all builds of one commit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+from starlette.requests import Request
+from starlette.responses import Response
+
+from hubwright.domain.refs import check_owner, check_repository
+from hubwright.errors import NotFoundError
+from hubwright.store.views import load_builds
+from hubwright.store.views_history import load_usual_duration
+from hubwright.store.views_jobs import load_job, load_jobs
+from hubwright.store.views_values import BuildFilter, BuildView, JobView
+from hubwright.web.pages.charts import Bar, draw_strip
+from hubwright.web.pages.frame import Frame
+
+_STRIP = 30
+_HISTORY = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What the page of a job shows. `branches` are the newest build of each, out of the last `_HISTORY`."""
+
+    view: JobView
+    builds: tuple[BuildView, ...]
+    older: int | str | None
+    branches: tuple[BuildView, ...]
+    strip: list[Bar]
+    usual: float | None
+    passed: int
+    settled: int
+
+
+class JobPages:
+    """`/jobs`, `/jobs/{path}` and `/commits/{owner}/{repo}/{sha}`."""
+
+    def __init__(self, frame: Frame) -> None:
+        self._frame = frame
+
+    async def list(self, request: Request) -> Response:
+        """`GET /jobs`."""
+        return await self._folder(request, "")
+
+    async def show(self, request: Request) -> Response:
+        """`GET /jobs/{path}`: a job, or the folder of that name."""
+        path: str = request.path_params["path"].strip("/")
+        cursor = read_number(request, "before")
+        try:
+            job = await self._frame.site.database.read(lambda connection: _load_job(connection, path, cursor))
+        except NotFoundError:
+            return await self._folder(request, path)
+        return self._frame.show(request, "job.html", job=job, stream="/fragments/stream")
+
+    async def commit(self, request: Request) -> Response:
+        """`GET /commits/{owner}/{repo}/{sha}`."""
+        owner, name = check_owner(request.path_params["owner"]), check_repository(request.path_params["repo"])
+        sha: str = request.path_params["sha"]
+        if not 7 <= len(sha) <= 64 or not set(sha.lower()) <= set("0123456789abcdef"):
+            raise NotFoundError("A commit is named by 7 to 64 hexadecimal digits.")
+        wanted = BuildFilter(repository=f"{owner}/{name}", sha=sha)
+        builds = await self._frame.site.database.read(lambda connection: load_builds(connection, wanted).items)
+        if not builds:
+            raise NotFoundError(f"No build of {owner}/{name} at {sha} is known.")
+        return self._frame.show(request, "commit.html", builds=builds, stream="/fragments/stream")
+
+    async def _folder(self, request: Request, folder: str) -> Response:
+        page = await self._frame.site.database.read(lambda connection: load_jobs(connection, folder))
+        if folder and not page.items:
+            raise NotFoundError(f"There is no job {folder!r}.")
+        return self._frame.show(request, "jobs.html", folder=folder, page=page, stream="/fragments/stream")
+
+
+def _load_job(connection: Connection, path: str, cursor: int | None) -> Job:
+    view = load_job(connection, path)
+    newest = load_builds(connection, BuildFilter(job=path), limit=_HISTORY)
+    shown = newest if cursor is None else load_builds(connection, BuildFilter(job=path), limit=_HISTORY, cursor=cursor)
+    results = [build.result for build in newest.items[:_STRIP] if build.result not in {None, "skip", "cancellation"}]
+    return Job(
+        view,
+        shown.items,
+        shown.next,
+        _newest_of_each_branch(newest.items),
+        draw_strip(newest.items[:_STRIP]),
+        load_usual_duration(connection, view.id),
+        results.count("success"),
+        len(results),
+    )
+
+
+def _newest_of_each_branch(builds: Sequence[BuildView]) -> tuple[BuildView, ...]:
+    newest: dict[str, BuildView] = {}
+    for build in builds:
+        newest.setdefault(f"#{build.pull_request}" if build.pull_request else build.branch or build.ref, build)
+    return tuple(newest.values())
+
+
+def read_number(request: Request, name: str) -> int | None:
+    """A number out of the query, None when it is missing or not one that a row could have."""
+    text = request.query_params.get(name, "")
+    return int(text) if text.isdecimal() and text.isascii() and len(text) <= 15 else None

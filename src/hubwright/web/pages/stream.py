@@ -1,0 +1,81 @@
+"""The one event stream of an open page: "facts" (look again) and "log" (so many lines by now), never data.
+
+A reader who was cut off connects again and is told where things stand: nothing can be lost or come twice.
+https://html.spec.whatwg.org/multipage/server-sent-events.html
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from dataclasses import dataclass
+
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+
+from hubwright.store.views_history import load_newest_fact
+from hubwright.web.pages.frame import HEADERS, Frame
+from hubwright.web.pages.jobs import read_number
+from hubwright.web.pages.log_lines import LogLines
+from hubwright.web.site import FACTS
+
+HEARTBEAT = 15.0
+"""Seconds after which an idle stream says that it lives."""
+
+CALM = 0.1
+"""Seconds between two events, so that a build that puts out a million lines does not flood its readers."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What the reader was told: the last fact of its build, the bytes of its log."""
+
+    fact: int = 0
+    size: int = -1
+
+
+class Stream:
+    """`GET /fragments/stream[?build=ID][&run=ID]`."""
+
+    def __init__(self, frame: Frame, logs: LogLines) -> None:
+        self._site = frame.site
+        self._logs = logs
+
+    async def open(self, request: Request) -> Response:
+        """The stream; it ends when the reader goes away."""
+        events = self._events(read_number(request, "build"), read_number(request, "run"))
+        return StreamingResponse(events, headers=HEADERS | {"X-Accel-Buffering": "no"}, media_type="text/event-stream")
+
+    async def _events(self, build: int | None, run: int | None) -> AsyncIterator[str]:
+        seen = _Seen(fact=await self._newest_fact(build))
+        yield "retry: 1000\n\n"
+        while True:
+            facts, log = self._site.bell.count(FACTS), self._site.logs.count(run) if run else 0
+            newest = await self._newest_fact(build)
+            if newest != seen.fact:
+                yield "event: facts\ndata:\n\n"
+            size = self._site.logs.size(run) if run else 0
+            if run and size != seen.size:
+                yield f"event: log\ndata: {await asyncio.to_thread(self._logs.count, run)}\n\n"
+            seen = _Seen(newest, size)
+            await asyncio.sleep(CALM)
+            if not await self._wait(facts, run, log):
+                yield ": alive\n\n"
+
+    async def _newest_fact(self, build: int | None) -> int:
+        return await self._site.database.read(lambda connection: load_newest_fact(connection, build))
+
+    async def _wait(self, facts: int, run: int | None, log: int) -> bool:
+        """Until a fact was kept or the log has grown; False after `HEARTBEAT` seconds of silence."""
+        waits = [asyncio.ensure_future(self._site.bell.wait(FACTS, facts, HEARTBEAT))]
+        if run:
+            waits.append(asyncio.ensure_future(self._site.logs.wait(run, log, HEARTBEAT)))
+        try:
+            done, _ = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+            return any(wait.result() for wait in done)
+        finally:
+            for wait in waits:
+                wait.cancel()
+                with suppress(asyncio.CancelledError):
+                    await wait

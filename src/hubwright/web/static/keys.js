@@ -1,0 +1,49 @@
+// Single keys, only when no field has the focus. Elements with data-key are clicked; `?` lists all; they can be turned off.
+export function startKeys(view) {
+  const dialog = document.querySelector("#keys");
+  const box = dialog.querySelector("input");
+  box.checked = localStorage.getItem("keys") !== "off";
+  box.addEventListener("change", () => localStorage.setItem("keys", box.checked ? "on" : "off"));
+  for (const button of document.querySelectorAll("[data-open=keys]")) {
+    button.hidden = false;
+    button.addEventListener("click", () => dialog.showModal());
+  }
+  document.querySelector("#theme")?.addEventListener("click", turn);
+  document.querySelector("#theme")?.removeAttribute("hidden");
+
+  const orders = {
+    "?": () => dialog.open ? dialog.close() : dialog.showModal(),
+    j: () => view?.step(1), k: () => view?.step(-1),
+    e: () => view?.error(1), E: () => view?.error(-1),
+    g: () => scrollTo(0, 0), G: () => view ? view.bottom() : scrollTo(0, document.documentElement.scrollHeight),
+    w: () => view?.toggleWrap(), x: () => view?.fold(),
+    "/": () => document.querySelector("#line")?.focus(),
+  };
+  document.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, textarea, select")) return;
+    if (event.key !== "?" && (!box.checked || dialog.open)) return;
+    const target = document.querySelector(`[data-key="${CSS.escape(event.key)}"]`);
+    const order = orders[event.key] ?? (target && (() => target.click()));
+    if (!order) return;
+    event.preventDefault();
+    order();
+  });
+  document.addEventListener("click", (event) => {
+    if (event.target.closest("button[data-key=w]")) view?.toggleWrap();
+    if (event.target.closest("button[data-key=x]")) view?.fold();
+  });
+  document.addEventListener("submit", (event) => {
+    const question = event.target.dataset.ask;
+    if (question && !confirm(question)) event.preventDefault();
+  });
+}
+
+function turn() { // light, dark, as the system has it; a cookie, so that the server sends the page right at once
+  const root = document.documentElement;
+  const next = { "": "dark", dark: "light", light: "" }[root.dataset.theme ?? ""];
+  if (next) root.dataset.theme = next; else delete root.dataset.theme;
+  document.cookie = `theme=${next}; path=/; max-age=31536000; samesite=lax`;
+  const button = document.querySelector("#theme");
+  button.title = `Theme: ${next || "system"}`;
+  button.setAttribute("aria-label", button.title);
+}
