@@ -217,7 +217,7 @@ class Intake:
         )
 
     def origin_of(self, job: Job) -> Origin:
-        """Where a job's commits are fetched: never an address taken from a payload: the operator's base, or the address the job was registered with."""
+        """Where a job's commits are fetched from: the operator's base or the job's address, never a payload's."""
         if job.clone_url is not None:
             return Origin(repository=job.repository, clone_url=job.clone_url)
         owner = job.repository.partition("/")[0]

@@ -68,9 +68,9 @@ def open_parts(settings: Settings, wake: Wake, *, default_platform: str | None =
     # GitHub lets nobody post statuses anonymously, so without a token there is no client
     github = GitHubClient(settings.github.api_url, tokens, clock=time.time) if tokens is not None else None
     platform = settings.builds.default_platform or default_platform or ANY_PLATFORM
-    intake = Intake(
-        database, mirrors, _intake_settings(settings, owner, platform, tokens or _no_token), time.time, wake
-    )
+    rules = _intake_settings(settings, owner, platform, tokens or _no_token)
+    intake = Intake(database, mirrors, rules, time.time, wake)
+    wishes = Wishes(database, mirrors, intake.origin_of, rules.ground, wake, rules.defaults)
     reporters = [] if github is None else [StatusReporter(database, github, settings.public_url)]
     relay = Relay(database, reporters, owner, time.time, wake)
     return Parts(
