@@ -11,6 +11,7 @@ import psycopg
 import pytest
 import redis
 
+import server_programs
 import servers
 from hubwright.store.database import Database
 from hubwright.store.schema import metadata
@@ -87,7 +88,7 @@ def database(database_url: str) -> Iterator[Database]:
 def valkey_url() -> str:
     """An empty Valkey database of this xdist worker."""
     worker = os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")
-    url = f"{servers.url_of('valkey')}/{int(worker) % servers.VALKEY_DATABASES}"
+    url = f"{servers.url_of('valkey')}/{int(worker) % server_programs.VALKEY_DATABASES}"
     with closing(redis.Redis.from_url(url)) as client:
         client.flushdb()
     return url
@@ -96,7 +97,7 @@ def valkey_url() -> str:
 @pytest.fixture
 def rabbitmq_url() -> str:
     """A virtual host of RabbitMQ for this test."""
-    return f"{servers.url_of('rabbitmq')}/v{servers.next_number('vhost') % servers.VHOSTS}"
+    return f"{servers.url_of('rabbitmq')}/v{servers.next_number('vhost') % server_programs.VHOSTS}"
 
 
 @pytest.fixture(params=["valkey", "rabbitmq"])
@@ -108,4 +109,4 @@ def broker_url(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def free_port() -> int:
     """A TCP port of 127.0.0.1 that nobody uses at this moment."""
-    return servers.free_port()
+    return server_programs.free_port()

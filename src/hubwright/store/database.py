@@ -19,7 +19,7 @@ from itertools import groupby
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.pool import QueuePool
 
 from hubwright.errors import HubwrightError
@@ -32,6 +32,19 @@ GROUP = 256
 
 QUEUED_WRITES = 20_000
 """Writes that may wait; one more is refused with DatabaseBusyError."""
+
+
+POSTGRESQL = {
+    "connect_timeout": 5,
+    "tcp_user_timeout": 15_000,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+}
+"""A server that is cut off is noticed within seconds, not after the system's quarter of an hour.
+
+https://www.postgresql.org/docs/current/libpq-connect.html
+"""
 
 
 class DatabaseBusyError(HubwrightError):
@@ -58,11 +71,13 @@ class Database:
         self.engine = _open(url, size=readers, begin="BEGIN")
         self._readers = ThreadPoolExecutor(readers, thread_name_prefix="reader")
         self._queue: queue.SimpleQueue[_Write | None] = queue.SimpleQueue()
+        self._closed = False
         self._thread = threading.Thread(target=self._drain, name="writer", daemon=True)
         self._thread.start()
 
     def close(self) -> None:
-        """Finish the queued writes and close every connection."""
+        """Finish the queued writes and close every connection; later writes are refused with DatabaseBusyError."""
+        self._closed = True
         self._queue.put(None)
         self._thread.join()
         self._readers.shutdown()
@@ -97,6 +112,8 @@ class Database:
         return future
 
     def _put(self, write: _Write) -> None:
+        if self._closed:
+            raise DatabaseBusyError("the database is closed: the hub is stopping")
         if self._queue.qsize() > QUEUED_WRITES:
             raise DatabaseBusyError(
                 f"{QUEUED_WRITES} writes wait for the database; it is slow or down, try again later"
@@ -121,12 +138,15 @@ class Database:
                 return
 
     def _commit(self, group: list[_Write]) -> list[tuple[_Write, Any, BaseException | None]]:
+        begun = False
         try:
             with self._writer_engine.begin() as connection:
+                begun = True
                 return [(write, answer, None) for write, answer in _perform(connection, group)]
         except Exception as error:  # noqa: BLE001  the thread must outlive every failure; each goes to its owner
-            if len(group) == 1:
-                return [(group[0], None, error)]
+            lost = not begun or (isinstance(error, DBAPIError) and error.connection_invalidated)
+            if lost or len(group) == 1:  # an outage is nobody's fault, and trying 256 times would make it longer
+                return [(write, None, error) for write in group]
             return [row for write in group for row in self._commit([write])]
 
 
@@ -166,7 +186,7 @@ def _settle(rows: list[tuple[Any, Any, BaseException | None]]) -> None:
 
 def _open(url: str, *, size: int, begin: str) -> Engine:
     if make_url(url).get_backend_name() != "sqlite":
-        return create_engine(url, pool_size=size, max_overflow=2, pool_pre_ping=True)
+        return create_engine(url, pool_size=size, max_overflow=2, pool_pre_ping=True, connect_args=POSTGRESQL)
     engine = create_engine(url, poolclass=QueuePool, pool_size=size, max_overflow=4)
 
     @event.listens_for(engine, "connect")
