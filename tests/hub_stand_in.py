@@ -54,7 +54,7 @@ class Told:
 
 
 class HubStandIn:
-    """Accepts one builder at a time; `acks` off = it never acknowledges."""
+    """Accepts one builder at a time; `acks` off = it never acknowledges; `mute` = it leaves pings unanswered."""
 
     def __init__(self, *, heartbeat: float = 5.0) -> None:
         self.heartbeat = heartbeat
@@ -62,7 +62,8 @@ class HubStandIn:
         self.hellos: list[Hello] = []
         self.others: list[Message] = []
         self.acks = True
-        self.refuse = False
+        self.mute = False
+        self.pings = 0
         self.frames = 0
         self.changed = asyncio.Condition()
         self.connection: ServerConnection | None = None
@@ -94,7 +95,7 @@ class HubStandIn:
         return f"http://127.0.0.1:{self.port}"
 
     def _check(self, connection: ServerConnection, request: Any) -> Any:
-        if request.headers.get("Authorization") != f"Bearer {TOKEN}" or self.refuse:
+        if request.headers.get("Authorization") != f"Bearer {TOKEN}":
             return connection.respond(401, "no\n")
         assert request.path == "/api/v1/builder"
         return None
@@ -129,6 +130,9 @@ class HubStandIn:
         else:
             message = read_message(frame, from_builder=True)
             if isinstance(message, Ping):
+                self.pings += 1
+                if self.mute:
+                    return
                 await connection.send(write_message(Pong(at=message.at)))
                 return
             if not hasattr(message, "run"):
