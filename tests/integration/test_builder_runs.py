@@ -288,8 +288,10 @@ async def test_a_commit_is_checked_out_with_a_git_of_its_own(tmp_path: Path, rep
     branch = 'a";touch${IFS}pwned;#'
     names = {"$(touch pwned)": "1", "--upload-pack=x": "2", "`id`;'.txt": "3", "日本": "4"}
     sha = repository.commit({**names, "run.sh": "#!/bin/sh\necho ran\n"}, branch=branch)
-    script = "git status --porcelain; git rev-parse HEAD; git remote get-url origin; ./run.sh; git log --format=%T; "
+    script = (
+        "git status --porcelain; git rev-parse HEAD; git remote get-url origin; ./run.sh; git log --format=%T; "
         "git ls-files -z | tr '\\0' '\\n'"
+    )
     async with hub_and_builder(tmp_path, "--allow-file-protocol") as (hub, _):
         for run in (1, 2):  # the second time from the mirror
             given = payload({"name": "look", "run": script}, source=source_of(repository, sha, f"refs/heads/{branch}"))
