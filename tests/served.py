@@ -13,7 +13,7 @@ from typing import Any
 import httpx2
 import uvicorn
 from fastapi import FastAPI
-from sqlalchemy import Table, insert
+from sqlalchemy import Table, insert, update
 
 from hubwright.hub.bell import Bell
 from hubwright.hub.logs import Logs
@@ -97,18 +97,15 @@ def serve(app: Any) -> Iterator[str]:
         thread.join(10)
 
 
-class Served:
-    """A served site with a client, and quick ways to put rows into it."""
+class Rows:
+    """Quick ways to put rows into a database."""
 
-    def __init__(self, site: Site, gate: Gate, url: str, client: httpx2.Client) -> None:
-        self.site = site
-        self.gate = gate
-        self.url = url
-        self.client = client
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     def keep(self, table: Table, *rows: dict[str, Any]) -> None:
         """Insert rows."""
-        self.site.database.write(lambda connection: connection.execute(insert(table), list(rows)))
+        self._database.write(lambda connection: connection.execute(insert(table), list(rows)))
 
     def keep_job(self, number: int = 1, path: str = "team/app", **values: Any) -> None:
         """A job."""
@@ -130,14 +127,37 @@ class Served:
             for each in named:
                 self.keep(schema.stage, each)
 
+
+class Served:
+    """A served site with a client, and its rows and logs to write to."""
+
+    def __init__(self, site: Site, gate: Gate, url: str, client: httpx2.Client) -> None:
+        self.site = site
+        self.gate = gate
+        self.url = url
+        self.client = client
+        self.rows = Rows(site.database)
+
+    def get(self, path: str, **options: Any) -> Any:
+        """The JSON of an answer that must be good."""
+        answer = self.client.get(path, **options)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
     def keep_fact(self, kind: str = "BuildQueued", **values: Any) -> None:
         """A fact, and the bell after its commit."""
-        self.keep(schema.fact, {"kind": kind, "at": NOW, "data": {}, **values})
+        self.rows.keep(schema.fact, {"kind": kind, "at": NOW, "data": {}, **values})
         self.site.bell.ring(FACTS)
 
     def write_log(self, run: int, data: bytes) -> None:
         """Add to a run's log."""
         self.site.logs.append(run, self.site.logs.size(run), data)
+
+    def finish_run(self, run: int, result: str = "success") -> None:
+        """End a run as sessions do: the log is closed, then the row says so."""
+        self.site.logs.finish(run)
+        ended = update(schema.run).where(schema.run.c.id == run).values(state="finished", result=result)
+        self.site.database.write(lambda connection: connection.execute(ended))
 
 
 @contextmanager
