@@ -27,6 +27,7 @@ from hubwright.git.mirrors import Mirrors, Origin
 from hubwright.github.payloads import is_skipped, read_event
 from hubwright.hub.news import keep_event
 from hubwright.hub.plans import Ground, keep_plans, plan_build, vanished_plan
+from hubwright.hub.pressure import Pressure
 from hubwright.hub.wishes import MANUAL, read_manual
 from hubwright.store import jobs, queues, repos
 from hubwright.store.builders import load_platforms
@@ -63,6 +64,7 @@ class IntakeSettings:
     token_of: Callable[[str], str | None] = _no_token  # the token for an owner's repositories
     owners: tuple[str, ...] = ()
     defaults: JobSettings = field(default_factory=JobSettings)
+    pressure: Pressure = field(default_factory=Pressure)
 
 
 class Intake:
@@ -134,6 +136,7 @@ class Intake:
                     del self._lanes[key]
                     return
                 row, event = self._lanes[key].popleft()
+            self._settings.pressure.yield_to_doors()
             try:
                 self._understand(row, event)
             except Exception as error:  # a lane must outlive every delivery; the row is tried again

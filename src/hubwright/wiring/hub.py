@@ -25,6 +25,7 @@ from hubwright.hub.addresses import AddressRules
 from hubwright.hub.bell import Bell
 from hubwright.hub.dispatcher import Dispatcher, InProcessDispatcher
 from hubwright.hub.logs import Logs
+from hubwright.hub.pressure import Pressure
 from hubwright.hub.scheduler import Scheduler
 from hubwright.hub.session import SessionSettings
 from hubwright.hub.sessions import Sessions
@@ -88,7 +89,8 @@ class Hub:
         self._bell = Bell()
         self._scheduler: Scheduler | None = None
         local = f"{platform.system()}-{platform.machine()}".lower() if extras.builder else None
-        self.parts: Parts = open_parts(settings, self.wake, default_platform=local)
+        pressure = Pressure()
+        self.parts: Parts = open_parts(settings, self.wake, pressure=pressure, default_platform=local)
         self._scale: ScaleOut | None = open_scale_out(settings.broker_url, self._hear) if settings.broker_url else None
         self._dispatcher: Dispatcher = self._scale.dispatcher if self._scale else InProcessDispatcher(self._drains())
         self.site = _make_site(settings, self.parts, self._bell, self.wake)
@@ -101,7 +103,7 @@ class Hub:
             SessionSettings(uploads=settings.public_url, token_of=self.parts.tokens),
         )
         works = Works(
-            hooks=Hooks(self.site),
+            hooks=Hooks(self.site, pressure.note),
             sessions=self._sessions,
             wishes=self.parts.wishes,
             rules=AddressRules(clone_base=settings.github.clone_base, protocols=settings.git.allow_protocols),

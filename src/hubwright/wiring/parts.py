@@ -7,7 +7,7 @@ import secrets
 import socket
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from hubwright import __version__
@@ -20,6 +20,7 @@ from hubwright.github.apps import AppTokens
 from hubwright.github.client import GitHubClient, TokenOf
 from hubwright.hub.intake import Intake, IntakeSettings
 from hubwright.hub.plans import Ground
+from hubwright.hub.pressure import Pressure
 from hubwright.hub.wishes import Wishes
 from hubwright.reports.relay import Relay
 from hubwright.reports.statuses import StatusReporter
@@ -59,7 +60,9 @@ class Parts:
         self.database.close()
 
 
-def open_parts(settings: Settings, wake: Wake, *, default_platform: str | None = None) -> Parts:
+def open_parts(
+    settings: Settings, wake: Wake, *, pressure: Pressure | None = None, default_platform: str | None = None
+) -> Parts:
     """Open what both a hub and a worker need."""
     owner = f"{socket.gethostname()[:30]}-{os.getpid()}-{secrets.token_hex(4)}"
     database = Database(settings.database_url)
@@ -69,6 +72,7 @@ def open_parts(settings: Settings, wake: Wake, *, default_platform: str | None =
     github = GitHubClient(settings.github.api_url, tokens, clock=time.time) if tokens is not None else None
     platform = settings.builds.default_platform or default_platform or ANY_PLATFORM
     rules = _intake_settings(settings, owner, platform, tokens or _no_token)
+    rules = replace(rules, pressure=pressure or Pressure())
     intake = Intake(database, mirrors, rules, time.time, wake)
     wishes = Wishes(database, mirrors, intake.origin_of, rules.ground, wake, rules.defaults)
     reporters = [] if github is None else [StatusReporter(database, github, settings.public_url)]
