@@ -108,7 +108,10 @@ def make_postgresql(folder: Path, binaries: Path) -> None:
 
 
 def start_postgresql(processes: Processes, binaries: Path, port: int) -> None:
-    """PostgreSQL without fsync: what was committed outlives its own end. It refuses to run as root, so root runs it in a user namespace or as nobody."""
+    """PostgreSQL without fsync, which only the end of the machine would need; committed rows outlive the server.
+
+    It refuses to run as root, so root runs it in a user namespace or as nobody.
+    """
     wrap = _as_ordinary_user(processes.folder)
     settings = ["fsync=off", "full_page_writes=off", "max_connections=200"]
     options = [word for setting in settings for word in ("-c", setting)]
