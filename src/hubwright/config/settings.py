@@ -104,6 +104,7 @@ class Retention(Section, frozen=True, kw_only=True):
     facts: Days = 90
     logs: Days = 180
     artifacts: Days = 90
+    builds: Days = 730
 
 
 class Agent(Section, frozen=True, kw_only=True):

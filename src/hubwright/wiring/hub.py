@@ -26,6 +26,7 @@ from hubwright.hub.bell import Bell
 from hubwright.hub.dispatcher import Dispatcher, InProcessDispatcher
 from hubwright.hub.logs import Logs
 from hubwright.hub.pressure import Pressure
+from hubwright.hub.retention import Keep, Retention
 from hubwright.hub.scheduler import Scheduler
 from hubwright.hub.session import SessionSettings
 from hubwright.hub.sessions import Sessions
@@ -94,6 +95,7 @@ class Hub:
         self._scale: ScaleOut | None = open_scale_out(settings.broker_url, self._hear) if settings.broker_url else None
         self._dispatcher: Dispatcher = self._scale.dispatcher if self._scale else InProcessDispatcher(self._drains())
         self.site = _make_site(settings, self.parts, self._bell, self.wake)
+        self._housekeeping = InProcessDispatcher({"retention": _make_retention(settings, self.site).drain})
         self.gate = Gate(self.site)
         self._sessions = Sessions(
             self.parts.database,
@@ -139,6 +141,7 @@ class Hub:
         )
         scheduling = asyncio.create_task(self._scheduler.run())
         self._dispatcher.start()
+        self._housekeeping.start()
         if self._scale is not None:
             self._scale.start()
         builder = LocalBuilder(self._settings, self._start, self._port) if self._extras.builder else None
@@ -156,6 +159,7 @@ class Hub:
 
     def _stop(self) -> None:
         self._dispatcher.stop(10.0)
+        self._housekeeping.stop(10.0)
         if self._scale is not None:
             self._scale.stop()
         self.site.logs.close()
@@ -219,6 +223,14 @@ def _make_site(settings: Settings, parts: Parts, bell: Bell, wake: Callable[[str
         unsigned_webhooks=on_loopback and not settings.github.webhook_secrets,
         max_body=settings.hooks.max_body,
     )
+
+
+def _make_retention(settings: Settings, site: Site) -> Retention:
+    kept = settings.retention
+    keep = Keep(
+        deliveries=kept.deliveries, facts=kept.facts, logs=kept.logs, artifacts=kept.artifacts, builds=kept.builds
+    )
+    return Retention(site.database, site.logs, site.storage, keep, site.clock)
 
 
 def _listen(host: str, port: int) -> socket.socket:
