@@ -11,11 +11,13 @@ from __future__ import annotations
 import json
 import random
 import threading
+import warnings
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import structlog
 from celery import Celery, signals
+from celery.exceptions import SecurityWarning
 from kombu import Connection, Consumer, Exchange, Producer, Queue
 
 from hubwright.domain.backoff import backoff
@@ -74,6 +76,7 @@ def run_worker(broker_url: str, drains: Mapping[str, Drain], *, name: str | None
     """
     dispatcher = InProcessDispatcher(drains)
     app = make_celery(broker_url, drains, dispatcher.wake)
+    warnings.filterwarnings("ignore", category=SecurityWarning)  # of root and pickle: we take names of queues as JSON
     signals.worker_ready.connect(_look_up_often)
     dispatcher.start()
     try:
@@ -243,7 +246,9 @@ class _Sender:
 def _connect(broker_url: str) -> Any:
     """A connection that gives up soon on a broker that does not answer."""
     redis = broker_url.startswith("redis")
-    options = {"socket_connect_timeout": PATIENCE, "socket_timeout": 5 * PATIENCE} if redis else {}
+    options = (
+        {"socket_connect_timeout": PATIENCE, "socket_timeout": 5 * PATIENCE, "socket_keepalive": True} if redis else {}
+    )
     return Connection(broker_url, connect_timeout=PATIENCE, transport_options=options)
 
 
