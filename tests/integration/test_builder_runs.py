@@ -142,9 +142,13 @@ async def test_a_build_sees_nothing_of_the_builders_own_environment(tmp_path: Pa
     async with hub_and_builder(tmp_path) as (hub, _):
         given = payload(
             {"name": "look", "run": "env; cat /dev/stdin; echo end", "secrets": ["GIVEN"], "env": {"OWN": "stage's"}},
-            {"name": "other", "run": "echo given=${GIVEN-none}"},
+            {
+                "name": "other",
+                "run": "echo given=${GIVEN-none}; echo other=${#OTHER} shared=${#SHARED}",
+                "secrets": ["OTHER"],
+            },
             env={"CI_REPO": "o/n", "OWN": "run's"},
-            secrets={"GIVEN": "v3ry-secret", "NOT_ASKED_FOR": "another"},
+            secrets={"GIVEN": "v3ry-secret", "OTHER": "another", "SHARED": "for-all"},
             matrix={"py-version": "3.11"},
         )
         told = await hub.build(given)
@@ -153,7 +157,8 @@ async def test_a_build_sees_nothing_of_the_builders_own_environment(tmp_path: Pa
 
         assert TOKEN not in log
         assert "canary-of-the-builder" not in log
-        assert "NOT_ASKED_FOR" not in log
+        assert "\nOTHER=" not in log
+        assert "other=7 shared=7" in log
         assert "given=none" in log
         for line in ("CI=true", "CI_REPO=o/n", "OWN=stage's", "MATRIX_PY_VERSION=3.11", "CI_STEP_NAME=look", "end"):
             assert f"\n{line}\n" in log

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -90,9 +90,11 @@ class Run:
             self._telling.run_ended(Result.ERROR, "The builder failed; its own log says why.")
 
     async def _build(self) -> tuple[Result, str]:
-        stages = [stage_from_json(stage) for stage in self._payload.stages]
+        stages = _read_stages(self._payload)
         self._spool.write_about(About(stages=len(stages)))
         self._workspace.make()
+        for warning in self._payload.warnings:
+            self._log.say(f"Warning: {warning}")
         if self._payload.source.checkout:
             await self._check_out()
         await asyncio.to_thread(self._tools.executor.prepare, self._workspace)
@@ -184,6 +186,14 @@ class Run:
 
     def _disk_failed(self, error: OSError) -> None:
         self.end(Result.ERROR, f"The builder's disk is full or broken: the log can't be written ({error.strerror}).")
+
+
+def _read_stages(payload: Payload) -> list[Stage]:
+    """The stages; those secrets that none of them asks for by name are for all of them. Raises WireError."""
+    stages = [stage_from_json(stage) for stage in payload.stages]
+    named = {name for stage in stages for name in stage.secrets}
+    shared = tuple(name for name in payload.secrets if name not in named)
+    return [replace(stage, secrets=(*stage.secrets, *shared)) for stage in stages]
 
 
 def make_workspace(payload: Payload, spool: Spool, tools: Tools) -> Workspace:
