@@ -120,7 +120,14 @@ class Rows:
 
     def keep_run(self, number: int, build: int, stages: tuple[dict[str, Any], ...] = (), **values: Any) -> None:
         """A run with its stages."""
-        row = {"id": number, "build_id": build, "platform": "linux", "matrix": {}, "assignment": {}, "queued_at": NOW}
+        row = {
+            "id": number,
+            "build_id": build,
+            "platform": "linux",
+            "matrix": {},
+            "assignment": {"stages": []},
+            "queued_at": NOW,
+        }
         self.keep(schema.run, {**row, **values})
         if stages:
             named = [{"run_id": number, "position": at, **stage} for at, stage in enumerate(stages)]

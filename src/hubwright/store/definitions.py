@@ -13,13 +13,16 @@ def keep_definition(
     connection: Connection,
     path: str,
     settings: JobSettings,
+    source: tuple[str, str | None],
     *,
-    repository: str,
-    clone_url: str | None,
     enabled: bool,
     now: float,
 ) -> bool:
-    """Keep the job at `path`, replacing its definition; whether it is new. `repository` is `owner/name`."""
+    """Keep the job at `path`, replacing its definition; whether it is new.
+
+    `source` is `owner/name`, and the address to clone from where it is not GitHub's.
+    """
+    repository, clone_url = source
     known = select(gh_repository.c.id).where(func.lower(gh_repository.c.full_name) == repository.lower()).limit(1)
     values = {
         "repository": repository,

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Body, Query
+import msgspec
+from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import Response
@@ -17,10 +18,14 @@ from hubwright.store.views_lists import load_failed_tests
 from hubwright.store.views_queue import load_waits
 from hubwright.store.views_values import BuildFilter
 from hubwright.web.api.answers import MAX_NUMBER, Number, answer, answer_page
+from hubwright.web.api.bodies import convert, read_object
 from hubwright.web.api.documents import Documents
 from hubwright.web.api.failures import summarize_failure
 from hubwright.web.gate import Gate
 from hubwright.web.site import Site
+
+MAX_REASON = 500
+"""Characters of a reason that are kept."""
 
 Text = Annotated[str | None, Field(max_length=1024)]
 
@@ -38,6 +43,18 @@ class BuildQuery(BaseModel):
     result: Result | None = None
     limit: Annotated[int, Field(ge=1)] = 50
     cursor: Annotated[int | None, Field(ge=0, le=MAX_NUMBER)] = None
+
+
+class Rerun(msgspec.Struct):
+    """What a rerun takes."""
+
+    failed_only: bool = False
+
+
+class Cancellation(msgspec.Struct):
+    """What a cancellation takes."""
+
+    reason: str = ""
 
 
 class Builds:
@@ -92,11 +109,10 @@ class Builds:
             reasons = [{"run": None, "platform": None, "ahead": 0, "reason": reason}]
         return answer({"build": build.id, "state": build.state, "waiting": bool(reasons), "reasons": reasons})
 
-    async def rerun_build(
-        self, request: Request, build_id: Number, failed_only: Annotated[bool, Body(embed=True)] = False
-    ) -> Response:
-        """Run the build's finished runs again, or only those that did not succeed."""
+    async def rerun_build(self, request: Request, build_id: Number) -> Response:
+        """Run the build's finished runs again; with `{"failed_only": true}` only those that did not succeed."""
         await self._gate.require(request, "write")
+        failed_only = convert(await read_object(request), Rerun).failed_only
         now = self._site.clock()
         again = await self._site.database.write_soon(
             lambda connection: rerun(connection, build_id, now, failed_only=failed_only)
@@ -104,11 +120,10 @@ class Builds:
         self._wake()
         return answer({"build": build_id, "runs": again}, 202)
 
-    async def cancel_build(
-        self, request: Request, build_id: Number, reason: Annotated[str, Body(embed=True, max_length=500)] = ""
-    ) -> Response:
-        """Stop the build: what waits is dropped, what runs is told to stop."""
+    async def cancel_build(self, request: Request, build_id: Number) -> Response:
+        """Stop the build: what waits is dropped, what runs is told to stop. Takes `{"reason": text}`."""
         asker = await self._gate.require(request, "write")
+        reason = convert(await read_object(request), Cancellation).reason[:MAX_REASON]
         now = self._site.clock()
         why = reason or f"Cancelled by {asker.name}."
         count: Any = await self._site.database.write_soon(lambda connection: cancel(connection, build_id, now, why))

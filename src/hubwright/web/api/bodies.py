@@ -1,0 +1,53 @@
+"""What the API's routes are sent: a bounded JSON object, read after the asker is known."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
+from typing import Any, TypeVar
+
+import msgspec
+import orjson
+from starlette.requests import Request
+
+from hubwright.errors import MalformedError, TooLargeError, UnprocessableError
+
+Body = TypeVar("Body", bound=msgspec.Struct)
+
+MAX_BODY = 256 * 1024
+"""Bytes of a body, a job's inline recipe included."""
+
+
+async def read_object(request: Request) -> dict[str, Any]:
+    """The body's JSON object; no body is an empty one. Raises TooLargeError, MalformedError."""
+    body = b""
+    async for piece in request.stream():
+        body += piece
+        if len(body) > MAX_BODY:
+            raise TooLargeError(f"The body has more than {MAX_BODY} bytes.")
+    try:
+        data = orjson.loads(body or b"{}")
+    except ValueError as error:
+        raise MalformedError(f"The body is not JSON: {error}.") from error
+    if not isinstance(data, dict):
+        raise MalformedError("The body is not a JSON object.")
+    return data
+
+
+def convert(data: Mapping[str, Any], kind: type[Body]) -> Body:
+    """The object as `kind`. Raises UnprocessableError that names the wrong key or value."""
+    check_keys(data, kind.__struct_fields__)
+    try:
+        return msgspec.convert(data, kind)
+    except msgspec.ValidationError as error:
+        raise UnprocessableError(f"{error}.".replace("$.", "").replace("`", "")) from error
+
+
+def check_keys(data: Mapping[str, Any], known: Iterable[str], prefix: str = "") -> None:
+    """Raises UnprocessableError for a key that is not known, with the one that was perhaps meant."""
+    names = tuple(known)
+    for key in data:
+        if key not in names:
+            close = get_close_matches(key, names, 1)
+            hint = f"did you mean {prefix}{close[0]}?" if close else f"known are {', '.join(names)}."
+            raise UnprocessableError(f"{prefix + key[:80]!a} is not known; {hint}")

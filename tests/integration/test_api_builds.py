@@ -1,0 +1,304 @@
+"""The API of builds, runs, jobs and lists, over HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import zlib
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from hubwright.domain.artifacts import artifact_key
+from hubwright.store import schema
+from served import NOW, Served, served_site
+
+ADMIN = {"Authorization": "Bearer admin-secret"}
+
+
+@pytest.fixture
+def hub(tmp_path: Path) -> Iterator[Served]:
+    """A site with one job."""
+    with served_site(tmp_path) as served:
+        served.rows.keep_job()
+        yield served
+
+
+@pytest.fixture(scope="module")
+def quiet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A site with one job that refusals leave as it is."""
+    with served_site(tmp_path_factory.mktemp("quiet")) as served:
+        served.rows.keep_job()
+        yield served
+
+
+def test_a_build_is_shown_as_the_contract_says(hub: Served) -> None:
+    """The names that scripts rely on."""
+    hub.rows.keep_build(1, state="finished", result="failure", started_at=NOW + 1, finished_at=NOW + 3.5)
+    stage = {"name": "test", "kind": "test", "state": "finished", "result": "failure", "exit_code": 2}
+    hub.rows.keep_run(1, 1, (stage,), builder="b1", matrix={"cc": "gcc"}, tests_total=1, tests_failed=1)
+    build = hub.get("/api/v1/builds/1")
+    named = {"id", "number", "job", "repo", "sha", "ref", "event", "state", "result", "url", "runs"}
+    assert named | {"queued_at", "started_at", "finished_at"} <= set(build)
+    assert (build["queued_at"], build["duration"]) == ("2026-09-21T14:13:20.000000Z", 2.5)
+    assert build["url"] == "http://127.0.0.1:8010/builds/1"
+    run = build["runs"][0]
+    assert {"id", "platform", "matrix", "attempt", "state", "result", "builder", "stages", "tests"} <= set(run)
+    assert run["tests"] == {"total": 1, "passed": 0, "skipped": 0, "failed": 1}
+    assert {"name", "kind", "state", "result", "exit_code", "duration"} <= set(run["stages"][0])
+    assert hub.get("/api/v1/builds?sha=" + build["sha"])["items"][0]["runs"][0]["stages"][0]["exit_code"] == 2
+
+
+def test_lists_lead_on_by_link(hub: Served) -> None:
+    """RFC 8288: a client follows `next` until there is none."""
+    for number in range(1, 6):
+        hub.rows.keep_build(number)
+    seen: list[int] = []
+    path = "/api/v1/builds?limit=2&repo=team%2Fapp"
+    while path:
+        answer = hub.client.get(path)
+        seen += [build["id"] for build in answer.json()["items"]]
+        following = answer.links.get("next", {}).get("url", "")
+        assert bool(following) == (answer.json()["next"] is not None)
+        path = following.removeprefix("http://127.0.0.1:8010")
+    assert seen == [5, 4, 3, 2, 1]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/api/v1/builds?stat=running",
+        "/api/v1/builds?state=sleeping",
+        "/api/v1/builds?limit=0",
+        "/api/v1/builds?cursor=x",
+        "/api/v1/builds?sha=zz",
+        "/api/v1/builds/99999999999999999999",
+        "/api/v1/runs/1/log?start=0",
+        "/api/v1/commits",
+    ],
+)
+def test_wrong_parameters_are_named(quiet: Served, path: str) -> None:
+    """422 with the parameter; an unknown filter would silently show everything."""
+    answer = quiet.client.get(path)
+    assert answer.status_code == 422
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json()["errors"][0]["parameter"]
+
+
+@pytest.mark.parametrize(
+    "path", ["/api/v1/builds/9", "/api/v1/runs/9", "/api/v1/runs/9/log", "/api/v1/jobs/x", "/api/v1/nix"]
+)
+def test_nothing_there_is_a_problem(quiet: Served, path: str) -> None:
+    """404 as application/problem+json, for routes and rows alike."""
+    answer = quiet.client.get(path)
+    assert (answer.status_code, answer.headers["content-type"]) == (404, "application/problem+json")
+
+
+def test_problems_tell_the_failure_in_one_small_answer(hub: Served) -> None:
+    """The failed stage's last 150 lines without escapes, and the failed tests; ≤ 64 kB whatever the log holds."""
+    lines = b"".join(b"\x1b[31mline %d\x1b[0m %s\r\n" % (number, b"\xff" * 1500) for number in range(400))
+    head = b"cloned\n"
+    stages = (
+        {"name": "clone", "result": "success", "log_start": 0, "log_end": len(head)},
+        {"name": "test", "result": "failure", "exit_code": 1, "log_start": len(head), "log_end": len(head + lines)},
+        {"name": "after", "result": "skip"},
+    )
+    hub.rows.keep_build(1, state="finished", result="failure")
+    hub.rows.keep_run(1, 1, stages, state="finished", result="failure")
+    case = {"run_id": 1, "suite": "s", "classname": "c", "message": "boom" * 1000}
+    hub.rows.keep(
+        schema.test_case,
+        {"position": 0, "name": "good", "result": "passed", **case},
+        {"position": 1, "name": "bad", "result": "failed", **case},
+    )
+    hub.write_log(1, head + lines)
+    answer = hub.client.get("/api/v1/builds/1/problems")
+    assert len(answer.content) <= 64_000
+    problems = answer.json()
+    (stage,) = problems["stages"]
+    assert (stage["stage"], stage["exit_code"], stage["result"]) == ("test", 1, "failure")
+    assert stage["log"][-1].startswith("line 399 ")
+    assert problems["truncated"]
+    assert [test["name"] for test in problems["tests"]] == ["bad"]
+
+
+def test_problems_show_at_most_150_lines_as_a_terminal_would(hub: Served) -> None:
+    """Overwritten progress is gone; the tail begins with a whole line."""
+    log = b"".join(b"%d\n" % number for number in range(500)) + b"10%\r50%\r100%\r\n"
+    hub.rows.keep_build(1, state="finished", result="error")
+    hub.rows.keep_run(1, 1, state="finished", result="error", detail="The builder was lost.")
+    hub.write_log(1, log)
+    (found,) = hub.get("/api/v1/builds/1/problems")["stages"]
+    assert (found["stage"], found["detail"], len(found["log"])) == (None, "The builder was lost.", 150)
+    assert found["log"][-2:] == ["499", "100%"]
+
+
+def test_why_a_build_waits(hub: Served) -> None:
+    """Also before it has any run."""
+    hub.rows.keep_build(1, problem="github.com does not answer; next try in 10 s.")
+    assert hub.get("/api/v1/builds/1/why")["reasons"][0]["reason"].startswith("github.com does not answer")
+    hub.rows.keep_run(1, 1)
+    why = hub.get("/api/v1/builds/1/why")
+    assert why["waiting"]
+    assert "hubwright builder" in why["reasons"][0]["reason"]
+
+
+def test_orders_need_the_role_and_wake_the_scheduler(tmp_path: Path) -> None:
+    """Rerun and cancel write; reading is not enough."""
+    woken: list[str] = []
+    with served_site(tmp_path, wake=woken.append) as hub:
+        hub.rows.keep_job()
+        hub.rows.keep_build(1)
+        hub.rows.keep_run(1, 1, ({"name": "build"},))
+        assert hub.client.post("/api/v1/builds/1/cancel").status_code == 401
+        answer = hub.client.post("/api/v1/builds/1/cancel", headers=ADMIN, json={"reason": "not needed"})
+        assert (answer.status_code, answer.json()) == (202, {"build": 1, "cancelled": 1})
+        assert hub.get("/api/v1/builds/1")["result"] == "cancellation"
+        assert hub.client.post("/api/v1/builds/1/cancel", headers=ADMIN).status_code == 409
+        answer = hub.client.post("/api/v1/builds/1/rerun", headers=ADMIN)
+        assert (answer.status_code, answer.json()["build"]) == (202, 1)
+        assert hub.get("/api/v1/builds/1")["state"] == "queued"
+        assert hub.client.post("/api/v1/builds/9/rerun", headers=ADMIN).status_code == 404
+        assert woken == ["runs", "runs"]
+
+
+def test_a_job_is_defined_and_shown(hub: Served) -> None:
+    """PUT makes and replaces; a folder lists what is below it."""
+    wanted = {"repo": "team/lib", "settings": {"commits": "head", "timeout": 60, "platforms": ["linux"]}}
+    assert hub.client.put("/api/v1/jobs/team/lib", json=wanted).status_code == 401
+    assert hub.client.put("/api/v1/jobs/team/lib", json=wanted, headers=ADMIN).status_code == 201
+    answer = hub.client.put("/api/v1/jobs/team/lib", json={"enabled": False}, headers=ADMIN)
+    assert answer.status_code == 200
+    assert (answer.json()["repo"], answer.json()["enabled"], answer.json()["settings"]) == ("team/lib", False, {})
+    assert [job["path"] for job in hub.get("/api/v1/jobs/team")["items"]] == ["team/app", "team/lib"]
+    assert hub.get("/api/v1/jobs/team/lib")["path"] == "team/lib"
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "told"),
+    [
+        ("team/x", b'{"repo": "a/b", "settings": {"timeot": 1}}', "did you mean settings.timeout?"),
+        ("team/x", b'{"repo": "a/b", "setings": {}}', "did you mean settings?"),
+        ("team/x", b'{"repo": "a/b", "settings": {"timeout": "1"}}', "settings.timeout"),
+        ("team/x", b'{"repo": "a/b", "settings": {"timeout": -1}}', "settings.timeout"),
+        ("team/x", b'{"repo": "a/b", "settings": {"commits": "some"}}', "settings.commits"),
+        ("team/x", b"{}", "needs"),
+        ("team/x", b'{"repo": "a"}', "repository"),
+        ("team/x", b'{"repo": "a/../b"}', "repository"),
+        ("team/x", b"[]", "not a JSON object"),
+        ("team/x", b"{", "not JSON"),
+        ("team/x", b"[" * 100_000, "not JSON"),
+        ("team/builds", b'{"repo": "a/b"}', "path"),
+        ("-/%2e%2e/x", b'{"repo": "a/b"}', "path"),
+        ("a%00b", b'{"repo": "a/b"}', "path"),
+    ],
+)
+def test_a_wrong_definition_is_refused_and_writes_nothing(quiet: Served, path: str, body: bytes, told: str) -> None:
+    """Each refusal names what is wrong."""
+    answer = quiet.client.put(f"/api/v1/jobs/{path}", content=body, headers=ADMIN)
+    assert answer.status_code in {400, 422}
+    assert told in answer.json()["detail"]
+    assert [job["path"] for job in quiet.get("/api/v1/jobs")["items"]] == ["team/app"]
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+@pytest.mark.parametrize(("method", "path"), [("PUT", "/api/v1/jobs/team/x"), ("POST", "/api/v1/builds/1/rerun")])
+def test_a_body_that_is_too_large_is_refused(quiet: Served, method: str, path: str, chunked: bool) -> None:
+    """413 before it is read wholly, whoever asks, with or without Content-Length."""
+    body = b'{"recipe": "' + b"x" * 300_000 + b'"}'
+    content = iter([body]) if chunked else body
+    answer = quiet.client.request(method, path, content=content, headers=ADMIN)
+    assert (answer.status_code, answer.headers["content-type"]) == (413, "application/problem+json")
+
+
+def test_ping_says_whether_it_builds(hub: Served) -> None:
+    """System 0's question, with what remains."""
+    idle = {"state": "idle", "running": [], "remaining": 0, "building": False, "status": "success"}
+    assert hub.get("/api/v1/ping") == idle
+    hub.rows.keep_build(1, state="running")
+    hub.rows.keep_run(1, 1, state="running")
+    hub.rows.keep_run(2, 1)
+    ping = hub.get("/api/v1/ping")
+    assert (ping["state"], ping["running"], ping["remaining"], ping["building"]) == ("building", [1], 1, True)
+
+
+def test_deliveries_show_bodies_to_those_who_may(hub: Served) -> None:
+    """A body may tell of private repositories."""
+    kept = {"id": 1, "guid": "g", "event": "push", "received_at": NOW, "next_try_at": NOW}
+    hub.rows.keep(schema.delivery, {**kept, "body": zlib.compress(b'{"a": [1]}')})
+    assert hub.get("/api/v1/deliveries")["items"][0]["event"] == "push"
+    assert hub.client.get("/api/v1/deliveries/1").status_code == 401
+    assert hub.get("/api/v1/deliveries/1", headers=ADMIN)["body"] == {"a": [1]}
+
+
+def test_facts_are_read_on_from_the_last(hub: Served) -> None:
+    """`next` is always there, so that a reader may ask again for what follows."""
+    assert hub.get("/api/v1/facts") == {"items": [], "next": 0}
+    hub.keep_fact(data={"job": "team/app", "number": 1, "sha7": "abc", "ref": "main"})
+    page = hub.get("/api/v1/facts")
+    assert page["items"][0]["sentence"] == "team/app #1 queued for abc on main."
+    assert hub.get(f"/api/v1/facts?after={page['next']}")["items"] == []
+
+
+async def stream(data: bytes) -> AsyncIterator[bytes]:
+    yield data
+
+
+def keep_artifact(hub: Served, run: int, path: str, data: bytes) -> None:
+    row = {"run_id": run, "sha": "a" * 40, "platform": "linux", "path": path, "size": len(data)}
+    hub.rows.keep(schema.artifact, {**row, "sha256": "b" * 64, "kept_at": NOW})
+    asyncio.run(hub.site.storage.put(artifact_key(run, path), stream(data)))
+
+
+def test_artifacts_are_downloads_that_no_browser_runs(hub: Served) -> None:
+    """A build's HTML must not act in the hub's name: attachment, nosniff, sandbox (its content is a stranger's)."""
+    hub.rows.keep_build(1, state="finished", result="success")
+    hub.rows.keep_run(1, 1)
+    keep_artifact(hub, 1, "dist/página <1>.html", b"<script>alert(1)</script>")
+    (listed,) = hub.get("/api/v1/runs/1/artifacts")["items"]
+    path = listed["url"].removeprefix("http://127.0.0.1:8010")
+    answer = hub.client.get(path)
+    assert (answer.status_code, answer.content) == (200, b"<script>alert(1)</script>")
+    assert answer.headers["content-disposition"].startswith("attachment")
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert "sandbox" in answer.headers["content-security-policy"]
+    assert hub.client.get(path, headers={"If-None-Match": answer.headers["etag"]}).status_code == 304
+    assert hub.client.get(f"/artifacts/{'a' * 40}/linux/none").status_code == 404
+
+
+def test_the_latest_download_is_of_the_newest_good_build(hub: Served) -> None:
+    """One file: straight to it. Several: a list to choose from."""
+    hub.rows.keep_build(1, state="finished", result="success")
+    hub.rows.keep_run(1, 1)
+    hub.rows.keep_build(2, state="finished", result="failure")
+    hub.rows.keep_run(2, 2)
+    keep_artifact(hub, 1, "app.tar.gz", b"good")
+    keep_artifact(hub, 1, "app.zip", b"zip")
+    keep_artifact(hub, 2, "app.tar.gz", b"bad")
+    latest = "/download/latest?job=team/app&platform=linux"
+    assert [item["run"] for item in hub.get(latest)["items"]] == [1, 1]
+    answer = hub.client.get(f"{latest}&path=.zip")
+    assert (answer.status_code, answer.headers["location"]) == (302, f"/artifacts/{'a' * 40}/linux/app.zip")
+    assert hub.client.get(f"{latest}&branch=none").status_code == 404
+
+
+def test_the_api_describes_itself(hub: Served) -> None:
+    """OpenAPI 3.1 at both addresses; the docs page loads nothing from elsewhere."""
+    document = hub.get("/openapi.json")
+    assert document["openapi"].startswith("3.1")
+    assert "/api/v1/builds/{build_id}" in document["paths"]
+    assert hub.get("/api/v1/openapi.json") == document
+    page = hub.client.get("/docs").text
+    assert "/api/v1/runs/{run_id}/log/stream" in page
+    assert "src=" not in page
+    assert "https://" not in page
+
+
+def test_hostile_text_is_data(hub: Served) -> None:
+    """Names from outside go through JSON unharmed (architecture §6.4)."""
+    hostile = "\"><script>alert('x')</script>\u202e\x00\n"
+    kept = hostile.replace("\x00", "")
+    hub.rows.keep_build(1, branch=kept, ref=f"refs/heads/{kept}", message=hostile)
+    build = json.loads(hub.client.get("/api/v1/builds/1").content)
+    assert (build["branch"], build["message"]) == (kept, hostile)
