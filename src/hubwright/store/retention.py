@@ -37,8 +37,8 @@ def delete_tasks(connection: Connection, before: float) -> int:
 
 def delete_facts(connection: Connection, before: float) -> int:
     """Drop a portion of the facts older than that which every reporter has been handed; how many."""
-    handed = select(func.coalesce(func.min(reporter.c.cursor), func.max(fact.c.id))).scalar_subquery()
-    return _delete(connection, fact, fact.c.at < before, fact.c.id <= handed)
+    handed = connection.execute(select(func.min(reporter.c.cursor))).scalar()
+    return _delete(connection, fact, fact.c.at < before, *([] if handed is None else [fact.c.id <= handed]))
 
 
 def delete_tokens(connection: Connection, now: float) -> int:

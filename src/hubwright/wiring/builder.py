@@ -21,6 +21,7 @@ from hubwright.builder.run import Tools
 from hubwright.builder.upload import Uploads
 from hubwright.git.commands import Git
 from hubwright.git.mirrors import Mirrors
+from hubwright.wiring.logging import configure_logging
 
 PROTOCOLS = "https:ssh:git:http"
 """What git may speak unless `file` is allowed too."""

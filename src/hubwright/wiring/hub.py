@@ -38,6 +38,7 @@ from hubwright.web.site import FACTS, Site
 from hubwright.wire import MAX_FRAME
 from hubwright.wiring.first_start import FirstStart, prepare
 from hubwright.wiring.local_builder import LocalBuilder
+from hubwright.wiring.logging import configure_logging
 from hubwright.wiring.parts import Parts, open_parts
 from hubwright.wiring.scale_out import ScaleOut, open_scale_out
 
@@ -67,6 +68,7 @@ def run_hub(settings: Settings) -> int:
 
 
 def _run(settings: Settings, extras: Extras) -> int:
+    configure_logging()
     start = prepare(settings)
     listener = _listen(settings.host, settings.port)
     port = int(listener.getsockname()[1])
