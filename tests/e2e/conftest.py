@@ -1,0 +1,62 @@
+"""For whole-process tests: one fake GitHub and one hub for all tests of a worker that don't disturb each other."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Generator, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from builder_process import open_folder
+from fake_github import FakeGitHub
+from fake_repository import FakeRepository
+from git_repositories import Files
+from hub_process import GREEN, SAID, HubProcess, Make, living
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A failed test shows what its processes said."""
+    report = yield
+    if report.failed:
+        for program in sorted(living, key=lambda one: str(one.folder)):
+            report.sections.append((f"{program.name} in {program.folder}", program.said[-SAID:]))
+    return report
+
+
+@pytest.fixture(scope="session")
+def github() -> Iterator[FakeGitHub]:
+    """The fake GitHub of this worker."""
+    with FakeGitHub() as fake:
+        yield fake
+
+
+@pytest.fixture(scope="session")
+def hub(github: FakeGitHub) -> Iterator[HubProcess]:
+    """`hubwright up` on SQLite, for tests that leave it as it was, save for a repository of their own."""
+    with open_folder() as folder, HubProcess(folder, github=github) as process:
+        yield process
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A folder for a hub of this test's own."""
+    with open_folder() as path:
+        yield path
+
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture
+def make(github: FakeGitHub) -> Make:
+    """Make a repository of a name that no other test has, with a first commit of `files` (default: GREEN)."""
+
+    def create(files: Files | None = GREEN, **more: Any) -> FakeRepository:
+        return github.create_repository(f"octo/r{next(_numbers)}", files, **more)
+
+    return create
