@@ -54,6 +54,7 @@ def _hide_from_builds() -> None:
 
 def serve_builder(options: BuilderOptions) -> None:
     """Be a builder until drained. Raises ConflictError (folder in use), UnauthenticatedError, SettingsError."""
+    configure_logging()
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     work_dir = WorkDir(options.work_dir)
     _hide_from_builds()
