@@ -1,0 +1,182 @@
+"""Documentation in step with the code: settings, commands, layers, errors, decisions and links."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner
+
+import hubwright.errors
+from hubwright.cli import COMMANDS, load_command, program
+from hubwright.config.sources import KINDS
+
+ROOT = Path(__file__).parents[2]
+SOURCE = ROOT / "src" / "hubwright"
+SETTINGS = (ROOT / "docs" / "settings.md").read_text()
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
+DERIVED = {
+    "data_dir", "public_url", "database_url", "storage_url", "anonymous_read", "slots", "git.allow_protocols",
+    "builds.default_platform",
+}  # fmt: skip
+
+
+def rows(text: str) -> dict[str, tuple[str, ...]]:
+    """The rows of every table, by their first cell without backticks."""
+    found = re.findall(r"^\| (?!-)(.+) \|$", text, re.MULTILINE)
+    cells = [tuple(cell.strip() for cell in row.split(" | ")) for row in found]
+    return {first.strip("`"): tuple(rest) for first, *rest in cells}
+
+
+def written(default: object) -> str:
+    if default is None:
+        return "not set"
+    if isinstance(default, tuple):
+        return "none"
+    return f"`{str(default).lower() if isinstance(default, bool) else default}`"
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_every_setting_is_documented_with_its_default(name: str) -> None:
+    """A setting that nobody can find does not exist; a wrong default is worse."""
+    row = rows(SETTINGS).get(KINDS[name].variable.removeprefix("HUBWRIGHT_"))
+
+    assert row is not None
+    assert len(row[1]) > 10
+    if name not in DERIVED and name != "github.owners":
+        assert row[0] == written(KINDS[name].default)
+
+
+def test_no_setting_is_documented_that_is_none() -> None:
+    """A page that promises a setting which was removed misleads."""
+    known = {kind.variable.removeprefix("HUBWRIGHT_") for kind in KINDS.values()}
+    documented = {name for name in rows(SETTINGS) if re.fullmatch("[A-Z_]+", name) and not name.startswith("HUBWRIGHT")}
+
+    assert documented == known
+
+
+def test_settings_that_nothing_acts_on_are_named_as_such() -> None:
+    """Only what the wiring or a command reads may be promised to do something."""
+    readers = "".join(
+        path.read_text() for folder in ("wiring", "cli", "config") for path in (SOURCE / folder).rglob("*.py")
+    )
+    later = rows(SETTINGS.partition("## For later")[2].partition("\n## ")[0])
+    idle = {
+        kind.variable.removeprefix("HUBWRIGHT_")
+        for name, kind in KINDS.items()
+        if not re.search(rf"\b{name if '.' in name else f'settings.{name}'}\b", readers)
+    }
+
+    assert idle == set(later) - {"setting"}
+
+
+def commands() -> Iterator[tuple[str, click.Command]]:
+    """Every command of the program with its whole name, groups left out."""
+    for name, entry in COMMANDS.items():
+        found = load_command(name, entry)
+        if isinstance(found, click.Group):
+            yield from ((f"{name} {inner}", command) for inner, command in found.commands.items())
+        else:
+            yield name, found
+
+
+def sections() -> dict[str, str]:
+    """The parts of docs/cli.md by their heading, `hubwright NAME …` or `NAME`."""
+    parts = re.split(r"^### `hubwright (.+?)`$", (ROOT / "docs" / "cli.md").read_text(), flags=re.MULTILINE)
+    heads = [re.split(r" (?=[A-Z\[-])", head)[0] for head in parts[1::2]]
+    return dict(zip(heads, parts[2::2], strict=True))
+
+
+def test_every_command_is_documented_and_no_other() -> None:
+    """docs/cli.md is what people search before they type --help."""
+    assert set(sections()) == {name for name, _ in commands()}
+
+
+@pytest.mark.parametrize("name", [name for name, _ in commands()])
+def test_every_option_is_documented(name: str) -> None:
+    """Also the reverse: an option that is told of exists."""
+    command = dict(commands())[name]
+    options = {
+        flag
+        for parameter in command.params
+        if isinstance(parameter, click.Option) and not parameter.hidden
+        for flag in (*parameter.opts, *parameter.secondary_opts)
+        if flag.startswith("--")
+    }
+    told = set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", sections()[name]))
+
+    assert told == options
+
+
+def test_the_list_of_commands_says_what_each_commands_help_says() -> None:
+    """The table of commands exists so that --help loads none of them."""
+    shown = CliRunner().invoke(program, ["--help"]).output
+
+    for name, entry in COMMANDS.items():
+        assert re.search(rf"^  {name} +{re.escape(entry.help)}$", shown, re.MULTILINE)
+        assert load_command(name, entry).name == name
+
+
+def test_the_table_of_layers_is_the_one_that_is_checked() -> None:
+    """ARCHITECTURE.md must not tell another order than import-linter holds."""
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    layers = next(contract["layers"] for contract in contracts if contract["id"] == "layers")
+    table = (ROOT / "ARCHITECTURE.md").read_text().partition("## Packages")[2].partition("\n## ")[0]
+    told = [re.findall(r"`(\w+)`", first) for first in re.findall(r"^\| (`.+?) \|", table, re.MULTILINE)]
+
+    assert told == [layer.split(" | ") for layer in layers]
+
+
+def test_every_package_is_in_the_table_of_layers() -> None:
+    """A new package needs a place and a sentence."""
+    table = (ROOT / "ARCHITECTURE.md").read_text()
+
+    for path in SOURCE.iterdir():
+        if path.suffix == ".py" or (path / "__init__.py").exists():
+            assert path.stem == "__init__" or f"`{path.stem}`" in table, path
+
+
+def test_the_tree_of_errors_is_drawn_whole() -> None:
+    """errors.py draws its classes at the top; the drawing must not grow old."""
+    drawn = re.findall(r"\w+Error\b", hubwright.errors.__doc__ or "")
+    defined = re.findall(r"^class (\w+)", (SOURCE / "errors.py").read_text(), re.MULTILINE)
+
+    assert sorted(drawn) == sorted(defined)
+
+
+def test_decisions_are_numbered_without_a_gap() -> None:
+    """They are cited by number."""
+    numbers = [int(path.name[:4]) for path in sorted((ROOT / "docs" / "decisions").glob("*.md"))]
+
+    assert numbers == list(range(1, len(numbers) + 1))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_somewhere(page: Path) -> None:
+    """Links inside the repository are files that exist, with the headings they name."""
+    text = re.sub(r"```.*?```", "", page.read_text(), flags=re.DOTALL)
+    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+        if re.match(r"[a-z]+:", target):
+            continue
+        path, _, heading = target.partition("#")
+        found = (page.parent / path) if path else page
+        assert found.exists(), target
+        if heading:
+            titles = re.findall(r"^#+ (.+)$", found.read_text(), re.MULTILINE)
+            slugs = {re.sub(r"[^\w -]", "", title).strip().lower().replace(" ", "-") for title in titles}
+            assert heading in slugs, target
+
+
+def test_the_readme_gets_to_a_green_build_in_ten_lines() -> None:
+    """One sentence, one picture, ten lines: what the README promises to newcomers."""
+    readme = (ROOT / "README.md").read_text()
+    block = re.search(r"```sh\n(.*?)```", readme, re.DOTALL)
+
+    assert block is not None
+    assert len(block[1].strip().splitlines()) <= 10
+    assert "make up" in block[1]
+    assert readme.index("![") < readme.index("```sh")
