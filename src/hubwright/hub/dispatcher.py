@@ -43,7 +43,7 @@ class Dispatcher(Protocol):
 
 
 class InProcessDispatcher:
-    """One thread for each queue. Without a hint it looks after `reconcile` seconds, then ever more seldom up to `idle`."""
+    """One thread per queue. Without a hint it looks after `reconcile` seconds, then ever more seldom, up to `idle`."""
 
     def __init__(self, drains: Mapping[str, Drain], *, reconcile: float = 1.0, idle: float = 5.0) -> None:
         self._loops = {queue: _Loop(queue, drain, reconcile, idle) for queue, drain in drains.items()}
