@@ -134,6 +134,10 @@ class Rows:
             for each in named:
                 self.keep(schema.stage, each)
 
+    def keep_facts(self, count: int) -> None:
+        """Facts of no build, in one go."""
+        self.keep(schema.fact, *({"kind": "BuilderLost", "at": NOW, "data": {}} for _ in range(count)))
+
 
 class Served:
     """A served site with a client, and its rows and logs to write to."""

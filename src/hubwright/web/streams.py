@@ -40,6 +40,7 @@ STREAMED: dict[int | str, dict[str, Any]] = {200: {"content": {"text/event-strea
 
 PING = b": ping\n\n"
 RETRY = b"retry: 2000\n\n"
+_FIRST_LOOK = 0.4  # after the last bytes: the log may have been closed, and its bell forgotten, while we sent them
 _SHORTEST_LOOK = 0.02
 
 
@@ -119,7 +120,7 @@ class _Follower:
             self.sent += len(chunk)
             yield write_chunk(chunk, self.sent)
             self._quiet_since = asyncio.get_running_loop().time()
-            self._look = LOOK
+            self._look = _FIRST_LOOK
             await asyncio.sleep(0 if len(block) == CHUNK else PAUSE)
         self.ended = over
 

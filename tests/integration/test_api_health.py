@@ -1,0 +1,81 @@
+"""Health and figures over HTTP."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from hubwright.store import schema
+from served import NOW, Served, served_site
+
+
+@pytest.fixture
+def hub(tmp_path: Path) -> Iterator[Served]:
+    """A site with one job."""
+    with served_site(tmp_path) as served:
+        served.rows.keep_job()
+        yield served
+
+
+def test_a_hub_that_is_well_says_so(hub: Served) -> None:
+    """For load balancers, and in words for people."""
+    for path in ("/livez", "/readyz", "/healthz"):
+        answer = hub.client.get(path)
+        assert (answer.status_code, answer.text) == (200, "ok")
+    assert hub.client.get("/readyz?verbose").text == "[+]database ok\n[+]disk ok\nok"
+
+
+def test_a_disk_that_takes_nothing_is_not_ready(hub: Served, tmp_path: Path) -> None:
+    """It lives, but must not be sent work."""
+    (tmp_path / "logs").write_text("a file where the folder should be")
+    answer = hub.client.get("/readyz")
+    assert answer.status_code == 503
+    assert "[+]database ok\n[-]disk failed" in answer.text
+    assert hub.client.get("/livez").status_code == 200
+
+
+def test_a_database_that_is_locked_is_not_ready(hub: Served, tmp_path: Path) -> None:
+    """Another process holds the lock: no answer in time, no endless wait."""
+    with hub.site.database.engine.connect() as other:
+        other.execute(text("ROLLBACK"))
+        other.execute(text("BEGIN IMMEDIATE"))
+        answer = hub.client.get("/readyz")
+        other.execute(text("ROLLBACK"))
+    assert answer.status_code == 503
+    assert "[-]database failed: no answer within 2 seconds\n[+]disk ok" in answer.text
+    assert hub.client.get("/readyz").status_code == 200
+
+
+def read_figures(hub: Served) -> dict[str, float]:
+    answer = hub.client.get("/metrics")
+    assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
+    return {name: float(value) for name, value in re.findall(r"^(hubwright\S*) (\S+)$", answer.text, re.MULTILINE)}
+
+
+def test_the_figures_follow_the_database(hub: Served) -> None:
+    """Finished builds are counted once from their rows, afterwards by facts; nothing twice."""
+    hub.rows.keep_build(1, state="finished", result="failure")
+    hub.rows.keep_build(2, state="running")
+    hub.rows.keep_run(1, 2, state="running")
+    hub.rows.keep_run(2, 2)
+    hub.keep_fact("BuildFinished", build_id=1, data={"result": "failure"})
+    delivery = {"guid": "g", "event": "push", "received_at": NOW, "body": b"", "next_try_at": NOW}
+    hub.rows.keep(schema.delivery, delivery, {**delivery, "guid": "h"})
+    builder = {"name": "b1", "platform": "linux", "labels": [], "slots": 1, "version": "1", "executor": "process"}
+    hub.rows.keep(schema.builder, {**builder, "instance": "i", "state": "connected"})
+    figures = read_figures(hub)
+    assert figures['hubwright_build_info{version="0.1.0"}'] == 1
+    assert figures['hubwright_runs{state="queued"}'] == 1
+    assert figures['hubwright_runs{state="running"}'] == 1
+    assert figures['hubwright_builds_finished_total{result="failure"}'] == 1
+    assert figures["hubwright_builders_connected"] == 1
+    assert figures["hubwright_deliveries_waiting"] == 2
+    hub.keep_fact("BuildFinished", build_id=2, data={"result": "success"})
+    for _ in range(2):
+        figures = read_figures(hub)
+        assert figures['hubwright_builds_finished_total{result="failure"}'] == 1
+        assert figures['hubwright_builds_finished_total{result="success"}'] == 1
