@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hubwright import wire
@@ -45,6 +45,7 @@ def of_type(hint: Any) -> st.SearchStrategy[Any]:
 
 
 @pytest.mark.parametrize("kind", ALL, ids=lambda kind: kind.word)
+@settings(deadline=None, max_examples=50)
 @given(data=st.data())
 def test_a_message_comes_back_as_it_was(kind: type[wire.Message], data: st.DataObject) -> None:
     """Whatever strings and numbers are in it."""
@@ -55,6 +56,7 @@ def test_a_message_comes_back_as_it_was(kind: type[wire.Message], data: st.DataO
     assert read == message
 
 
+@settings(deadline=None, max_examples=50)
 @given(outputs)
 def test_log_bytes_come_back_as_they_were(output: wire.Output) -> None:
     """Offsets beyond four gigabytes, and any bytes."""

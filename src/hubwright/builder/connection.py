@@ -38,6 +38,7 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.2, 30.0
 
 _PATIENCE = 10.0  # seconds for the handshake and for the welcome
 _SILENT_HEARTBEATS = 3
+_SETTLED = 5.0  # seconds that a connection must hold, or a hub that throws us out would be asked without a pause
 
 log = structlog.get_logger()
 
@@ -65,6 +66,22 @@ class Talk:
     free: Callable[[], bool]
 
 
+class Pauses:
+    """How long to wait before each attempt."""
+
+    def __init__(self) -> None:
+        self._pause = FIRST_PAUSE
+
+    def begin(self) -> None:
+        """Start again with the shortest."""
+        self._pause = FIRST_PAUSE
+
+    def next(self) -> float:
+        """Seconds to wait now."""
+        pause, self._pause = self._pause, min(self._pause * 2, LONGEST_PAUSE)
+        return pause * random.uniform(0.5, 1)  # noqa: S311  spreads builders, guards nothing
+
+
 class Connection:
     """Keeps the spools flowing to the hub and hands its orders to the agent."""
 
@@ -79,8 +96,9 @@ class Connection:
 
     async def keep(self) -> None:
         """Connect, and connect again, for ever. Raises UnauthenticatedError when the hub has never known the token."""
-        pause = FIRST_PAUSE
+        pauses = Pauses()
         known = False
+        loop = asyncio.get_running_loop()
         while True:
             try:
                 async with connect(
@@ -93,8 +111,12 @@ class Connection:
                     close_timeout=1,
                 ) as socket:
                     await self._greet(socket)
-                    known, pause = True, FIRST_PAUSE
-                    await self._converse(socket)
+                    known = True
+                    settled = loop.call_later(_SETTLED, pauses.begin)
+                    try:
+                        await self._converse(socket)
+                    finally:
+                        settled.cancel()
             except InvalidStatus as error:
                 status = error.response.status_code
                 if status in {401, 403} and not known and not len(self._spools):
@@ -104,8 +126,7 @@ class Connection:
                 log.info("hub_away", hub=self._hub.url, reason=str(error) or type(error).__name__)
             finally:
                 self._socket = None
-            await asyncio.sleep(pause * random.uniform(0.5, 1))  # noqa: S311  spreads builders, guards nothing
-            pause = min(pause * 2, LONGEST_PAUSE)
+            await asyncio.sleep(pauses.next())
 
     async def leave(self) -> None:
         """Tell the hub that this builder takes no more; when the connection is cut, after the next welcome."""
@@ -180,14 +201,17 @@ class Connection:
     async def _send_all(self, socket: ClientConnection) -> None:
         """One delivery for each held run, as runs come; what is delivered is forgotten."""
         started: set[Key] = set()
-        async with asyncio.TaskGroup() as group:
-            while True:
-                self._spools.changed.clear()
-                for spool in self._spools:
-                    if spool.key not in started:
-                        started.add(spool.key)
-                        group.create_task(self._deliver(socket, spool.key))
-                await self._spools.changed.wait()
+        try:
+            async with asyncio.TaskGroup() as group:
+                while True:
+                    self._spools.changed.clear()
+                    for spool in self._spools:
+                        if spool.key not in started:
+                            started.add(spool.key)
+                            group.create_task(self._deliver(socket, spool.key))
+                    await self._spools.changed.wait()
+        except ExceptionGroup as problems:
+            raise problems.exceptions[0] from problems
 
     async def _deliver(self, socket: ClientConnection, key: Key) -> None:
         spool = self._spools.get(key)

@@ -18,7 +18,7 @@ def find_files(tree: Path, globs: Iterable[str]) -> list[Path]:
     found: set[Path] = set()
     for glob in globs:
         for path in _matches(root, glob):
-            if path.is_file() and not path.is_symlink() and path.resolve().is_relative_to(root):
+            if path.is_file() and path.resolve() == path:  # no link on the whole way
                 relative = path.relative_to(root)
                 if relative.parts[0] != ".git":
                     found.add(relative)

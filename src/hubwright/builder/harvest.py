@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from io import BytesIO
-from itertools import islice
 from xml.etree import ElementTree
 
 from hubwright.wire import Case, Totals
@@ -18,7 +16,6 @@ MAX_REPORT = 64 * 1024 * 1024
 
 _MESSAGE = 2_000
 _NAME = 500
-_FORBIDDEN = re.compile(rb"<!\s*(?:DOCTYPE|ENTITY)", re.IGNORECASE)
 _TAP_LINE = re.compile(r"(?P<no>not )?ok\b(?:[ \t]+\d+)?(?:[ \t]*-)?[ \t]*(?P<name>[^#\n]*)(?:#\s*(?P<note>.*))?")
 _TAP_TIME = re.compile(r"duration_ms:?\s*([0-9.]+)|time=([0-9.]+)(ms|s)")
 _VERDICTS = {"failure": "failed", "error": "error", "skipped": "skipped"}
@@ -33,56 +30,85 @@ def read_report(content: bytes, file: str) -> list[Case]:
 
     Raises UnreadableReportError.
     """
-    start = content[:1024].lstrip(b"\xef\xbb\xbf \t\r\n")
-    if start.startswith(b"<"):
-        return read_junit(content, file)
-    return read_tap(content, file)
+    start = content[:1024].lstrip(b"\xef\xbb\xbf\xff\xfe\0 \t\r\n")
+    return read_junit(content, file) if start.startswith(b"<") else read_tap(content, file)
 
 
 def read_junit(content: bytes, file: str = "") -> list[Case]:
-    """The `testcase` elements, wherever they are. A document with a DOCTYPE or entities of its own is refused.
+    """The `testcase` elements, wherever they are. Raises UnreadableReportError.
 
-    https://github.com/testmoapp/junitxml
+    A document with a DOCTYPE, and so with entities of its own, is refused. https://github.com/testmoapp/junitxml
     """
-    text = content if b"\0" not in content[:4] else content.decode("utf-16", "replace").encode()
-    if _FORBIDDEN.search(text):
-        raise UnreadableReportError(f"{file} has a DOCTYPE or ENTITY, which reports may not have.")
+    collector = _Collector(file)
+    parser = ElementTree.XMLParser(target=collector)  # noqa: S314  no DTD gets past the collector
     try:
-        found = ElementTree.iterparse(BytesIO(content), ["start", "end"])  # noqa: S314  no DTD gets here
-        return list(islice(_walk(found, file), MAX_CASES))
+        parser.feed(content.lstrip(b" \t\r\n"))
+        parser.close()
+    except UnreadableReportError:
+        raise
     except (ElementTree.ParseError, ValueError, LookupError) as error:
         raise UnreadableReportError(f"{file} is not well-formed XML: {error}.") from error
+    return collector.cases
 
 
-def _walk(found: Iterable[tuple[str, ElementTree.Element]], file: str) -> Iterator[Case]:
-    suites: list[str] = []
-    for kind, element in found:
-        name = element.tag.rpartition("}")[2]
-        if name == "testsuite" and kind == "start":
-            suites.append(element.get("name") or "")
-        elif name == "testsuite":
-            suites.pop()
-        elif name == "testcase" and kind == "end":
-            yield _case(element, next((suite for suite in reversed(suites) if suite), file))
-            element.clear()
+class _Collector:
+    """Takes the parser's events and keeps the cases; no tree is built."""
 
+    def __init__(self, file: str) -> None:
+        self.cases: list[Case] = []
+        self._file = file
+        self._suites: list[str] = []
+        self._case: dict[str, str] | None = None
+        self._verdict = ""
+        self._message: list[str] = []
+        self._text: list[str] | None = None
 
-def _case(element: ElementTree.Element, suite: str) -> Case:
-    result, message = "passed", ""
-    for child in element:
-        verdict = _VERDICTS.get(child.tag.rpartition("}")[2])
-        if verdict is not None:
-            result = verdict
-            message = "\n".join(part for part in (child.get("message"), (child.text or "").strip()) if part)
-            break
-    return Case(
-        suite=suite[:_NAME],
-        classname=(element.get("classname") or element.get("class") or "")[:_NAME],
-        name=(element.get("name") or "")[:_NAME],
-        result=result,
-        seconds=_seconds(element.get("time")),
-        message=message[:_MESSAGE],
-    )
+    def start(self, tag: str, attributes: dict[str, str]) -> None:
+        """An element begins; of several verdicts on a case the first counts."""
+        name = tag.rpartition("}")[2]
+        if name == "testsuite":
+            self._suites.append(attributes.get("name", ""))
+        elif name == "testcase":
+            self._case, self._verdict, self._message = attributes, "", []
+        elif self._case is not None and name in _VERDICTS and not self._verdict:
+            self._verdict = _VERDICTS[name]
+            self._message = [attributes.get("message", "")]
+            self._text = []
+
+    def data(self, text: str) -> None:
+        """Text; only that of a verdict is kept."""
+        if self._text is not None:
+            self._text.append(text)
+
+    def end(self, tag: str) -> None:
+        """An element ends."""
+        name = tag.rpartition("}")[2]
+        if name == "testsuite" and self._suites:
+            self._suites.pop()
+        elif name == "testcase" and self._case is not None:
+            if len(self.cases) < MAX_CASES:
+                self.cases.append(self._finished(self._case))
+            self._case = None
+        elif self._text is not None and name in _VERDICTS:
+            self._message.append("".join(self._text).strip())
+            self._text = None
+
+    def doctype(self, *_: str | None) -> None:
+        """A DOCTYPE could define entities that grow without bound or name other files."""
+        raise UnreadableReportError(f"{self._file} has a DOCTYPE, which reports may not have.")
+
+    def close(self) -> None:
+        """The document has ended."""
+
+    def _finished(self, case: dict[str, str]) -> Case:
+        return Case(
+            suite=next((suite for suite in reversed(self._suites) if suite), self._file)[:_NAME],
+            classname=(case.get("classname") or case.get("class") or "")[:_NAME],
+            name=case.get("name", "")[:_NAME],
+            result=self._verdict or "passed",
+            seconds=_seconds(case.get("time")),
+            message="\n".join(part for part in self._message if part)[:_MESSAGE],
+        )
 
 
 def _seconds(text: str | None) -> float | None:

@@ -55,7 +55,7 @@ async def run_here(local: LocalRun, executor: Executor, ending: asyncio.Future[R
     The working copy is used as it is and keeps what the stages make. Raises RunEnded, ExecutorError.
     """
     with tempfile.TemporaryDirectory(prefix="hubwright-") as folder:
-        os.chmod(folder, 0o711)  # noqa: PTH101  a sandbox that another user runs has to get through
+        os.chmod(folder, 0o711)  # noqa: PTH101, S103  a sandbox that another user runs has to get through
         workspace = Workspace(root=Path(folder, "run"), tree=local.tree, marker=f"here-{os.getpid()}")
         workspace.make()
         await asyncio.to_thread(executor.prepare, workspace)

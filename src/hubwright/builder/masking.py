@@ -28,7 +28,8 @@ class Masking:
         hold = self._hold_from(data)
         shown = []
         position = 0
-        for match in self._pattern.finditer(data):
+        found = any(form in data for form in self._forms)  # much faster than the pattern, and mostly false
+        for match in self._pattern.finditer(data) if found else ():
             if match.start() >= hold:
                 break
             shown += [data[position : match.start()], MASK]
@@ -45,12 +46,14 @@ class Masking:
 
     def _hold_from(self, data: bytes) -> int:
         """Where the longest end of `data` begins that more bytes could make a secret."""
-        longest = len(self._forms[0]) - 1
-        for start in range(max(0, len(data) - longest), len(data)):
-            end = data[start:]
-            if any(len(form) > len(end) and form.startswith(end) for form in self._forms):
-                return start
-        return len(data)
+        earliest = len(data)
+        for form in self._forms:
+            start = data.find(form[:1], max(0, len(data) - len(form) + 1))
+            while 0 <= start < earliest:
+                if form.startswith(data[start:]):
+                    earliest = start
+                start = data.find(form[:1], start + 1)
+        return earliest
 
 
 def _forms(secret: str) -> Iterable[bytes]:

@@ -1,0 +1,117 @@
+"""`hubwright run`: the recipe of a working copy, with a builder's own code, straight to the terminal."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from waiting import until
+
+RECIPE = """
+env: {GREETING: hello}
+matrix: {color: [red, blue]}
+stages:
+  - build: echo $GREETING from $MATRIX_COLOR; echo made > made
+  - test:
+      run: echo '<testsuite><testcase name="a"/></testsuite>' > r.xml; false
+      reports: r.xml
+  - publish:
+      run: echo published with $KEY
+      secrets: [KEY]
+  - sweep:
+      run: echo swept
+      when: {status: always}
+"""
+
+
+def run_here(folder: Path, *arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "hubwright", "run", "-C", str(folder), *arguments],
+        env=os.environ | env, capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    (tmp_path / ".hubwright.yml").write_text(RECIPE)
+    return tmp_path
+
+
+def test_a_recipe_runs_as_in_a_build(copy: Path) -> None:
+    """Output on stdout, the summary on stderr, code 5 for a failure; stages with secrets need to be named."""
+    done = run_here(copy, KEY="k3y-value")
+
+    assert done.returncode == 5
+    assert "hello from red\n" in done.stdout
+    assert "swept\n" in done.stdout
+    assert "published" not in done.stdout
+    assert "1 of 1 tests passed" in done.stderr
+    assert (copy / "made").read_text() == "made\n"
+
+
+def test_one_stage_and_one_point_of_the_matrix(copy: Path) -> None:
+    """Named stages run whatever their rules say; secrets come from the environment and are masked."""
+    build = run_here(copy, "build", "--matrix", "color=blue")
+    publish = run_here(copy, "publish", KEY="k3y-value")
+
+    assert (build.returncode, "hello from blue\n" in build.stdout, "swept" in build.stdout) == (0, True, False)
+    assert (publish.returncode, "published with ***\n" in publish.stdout) == (0, True)
+
+
+def test_a_project_without_a_recipe_is_detected(tmp_path: Path) -> None:
+    """As the hub would."""
+    (tmp_path / "Makefile").write_text("all:\n\t@echo built by $(MAKE)\n")
+
+    done = run_here(tmp_path)
+
+    assert done.returncode == 0
+    assert "built by make" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("nonsense",), "the recipe's stages are build, test, publish, sweep"),
+        (("--matrix", "color=green"), "no such point"),
+        (("--matrix", "color"), "AXIS=VALUE"),
+    ],
+)
+def test_what_can_not_be_run_is_said_in_one_line(copy: Path, arguments: tuple[str, ...], says: str) -> None:
+    """With what there is instead."""
+    done = run_here(copy, *arguments)
+
+    assert done.returncode in {1, 2}
+    assert says in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_bad_recipe_is_told_with_its_place(tmp_path: Path) -> None:
+    """As `lint` would."""
+    (tmp_path / ".hubwright.yml").write_text("stagess:\n  - a: b\n")
+
+    done = run_here(tmp_path)
+
+    assert done.returncode == 1
+    assert ".hubwright.yml:1:1: " in done.stderr
+
+
+def test_an_interrupt_ends_the_stage_and_the_program(tmp_path: Path) -> None:
+    """Ctrl-C: code 130, and nothing is left running."""
+    (tmp_path / ".hubwright.yml").write_text("stages:\n  - wait: touch begun; exec sleep 600.25\n")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "hubwright", "run", "-C", str(tmp_path)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    until((tmp_path / "begun").exists)
+    process.send_signal(signal.SIGINT)
+
+    assert process.wait(20) == 130
+    assert (
+        "sleep 600.25" not in subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
+    )
