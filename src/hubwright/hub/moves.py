@@ -58,9 +58,8 @@ def apply_messages(connection: Connection, items: list[Told]) -> list[Applied]:
     standings = {row.id: _Standing(row, row.seq, row.log_size, row.state == runs.RUNNING) for row in rows}
     facts: list[Fact] = []
     answers = [_apply(connection, standings.get(item.message.run), item, facts) for item in items]
-    for run_id, standing in standings.items():
-        if standing.seq != standing.row.seq:
-            runs.keep_progress(connection, run_id, standing.seq, standing.log)
+    moved = [one for one in standings.values() if one.seq != one.row.seq]
+    runs.keep_progress(connection, [(one.row.id, one.seq, one.log) for one in moved])
     keep_facts(connection, facts)
     return answers
 
@@ -86,7 +85,7 @@ def _move(connection: Connection, standing: _Standing, told: Told, facts: list[F
     match told.message:
         case Job() as message:
             stage = runs.start_stage(connection, message)
-            facts.append(_fact(FactKind.STAGE_STARTED, standing.row, message.at, stage=stage and stage.name))
+            facts.append(_fact(FactKind.STAGE_STARTED, standing.row, message.at, stage=stage))
         case ResultMessage(stage=int()) as message:
             stage = runs.finish_stage(connection, message)
             facts.append(
@@ -94,7 +93,7 @@ def _move(connection: Connection, standing: _Standing, told: Told, facts: list[F
                     FactKind.STAGE_FINISHED,
                     standing.row,
                     message.at,
-                    stage=stage and stage.name,
+                    stage=stage,
                     result=read_result(message.result).value,
                 )
             )

@@ -10,6 +10,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 from hubwright.store.schema import builder
 from hubwright.wire import Hello
 
+_PLATFORMS = select(builder.c.platform).distinct().order_by(builder.c.platform)
+
 CONNECTED = "connected"
 AWAY = "away"
 
@@ -53,4 +55,4 @@ def keep_seen(connection: Connection, lags: Mapping[str, float | None], now: flo
 
 def load_platforms(connection: Connection) -> Sequence[str]:
     """The platforms of all builders that have ever connected."""
-    return connection.execute(select(builder.c.platform).distinct().order_by(builder.c.platform)).scalars().all()
+    return connection.execute(_PLATFORMS).scalars().all()

@@ -6,12 +6,43 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, insert, select, update
+from sqlalchemy import BindParameter, Connection, Row, bindparam, func, insert, select, update
 
 from hubwright.domain.builds import Wanted
 from hubwright.domain.planning import PlannedRun
 from hubwright.domain.results import Result, State
+from hubwright.store.moments import Moment
 from hubwright.store.schema import build, run, stage
+
+_KEY: BindParameter[Any] = bindparam("build_key")
+_BY_TRIGGERS = select(build).where(
+    build.c.job_id == bindparam("job"), build.c.trigger.in_(bindparam("triggers", expanding=True))
+)
+_BUILT = select(build.c.sha).where(
+    build.c.repository == bindparam("repository"),
+    build.c.sha.in_(bindparam("shas", expanding=True)),
+    build.c.job_id == bindparam("job"),
+)
+_ADD_BUILD = insert(build).returning(build.c.id)
+_ADD_RUN = insert(run).returning(run.c.id)
+_ADD_STAGES = insert(stage)
+_SET_RUNS_LEFT = (
+    update(build)
+    .where(build.c.id == _KEY)
+    .values(runs_left=bindparam("count"), recipe=bindparam("origin"), problem=None)
+)
+_FINISH = (
+    update(build)
+    .where(build.c.id == _KEY)
+    .values(
+        state=State.FINISHED.value,
+        result=bindparam("ended"),
+        finished_at=bindparam("now", type_=Moment()),
+        runs_left=0,
+        problem=func.coalesce(bindparam("why"), build.c.problem),
+    )
+    .returning(build)
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -27,15 +58,15 @@ class NewRun:
 
 def load_triggers(connection: Connection, job_id: int, triggers: Sequence[str]) -> dict[str, Row[Any]]:
     """The builds that these wishes have led to already, by trigger."""
-    rows = connection.execute(select(build).where(build.c.job_id == job_id, build.c.trigger.in_(triggers)))
+    rows = connection.execute(_BY_TRIGGERS, {"job": job_id, "triggers": triggers})
     return {row.trigger: row for row in rows}
 
 
 def load_built(connection: Connection, job_id: int, repository: str, shas: Sequence[str]) -> set[str]:
     """Which of the commits the job has built already, on whatever branch."""
-    rows = connection.execute(
-        select(build.c.sha).where(build.c.repository == repository, build.c.sha.in_(shas), build.c.job_id == job_id)
-    )
+    if not shas:
+        return set()
+    rows = connection.execute(_BUILT, {"job": job_id, "repository": repository, "shas": shas})
     return {row.sha for row in rows}
 
 
@@ -57,15 +88,12 @@ def keep_build(connection: Connection, job_id: int, number: int, repository: str
         "priority": wanted.priority,
         "queued_at": now,
     }
-    return int(connection.execute(insert(build).values(values).returning(build.c.id)).scalar_one())
+    return int(connection.execute(_ADD_BUILD, values).scalar_one())
 
 
 def keep_runs(connection: Connection, runs: Sequence[NewRun], now: float) -> list[int]:
     """Add queued runs with their stages; their ids, in order."""
-    ids = [
-        int(connection.execute(insert(run).values(_run_values(new, now)).returning(run.c.id)).scalar_one())
-        for new in runs
-    ]
+    ids = [int(connection.execute(_ADD_RUN, _run_values(new, now)).scalar_one()) for new in runs]
     stages = [
         {
             "run_id": run_id,
@@ -78,7 +106,7 @@ def keep_runs(connection: Connection, runs: Sequence[NewRun], now: float) -> lis
         for position, planned in enumerate(new.planned.stages)
     ]
     if stages:
-        connection.execute(insert(stage), stages)
+        connection.execute(_ADD_STAGES, stages)
     return ids
 
 
@@ -96,10 +124,8 @@ def finish_build(
     connection: Connection, build_id: int, result: Result, now: float, problem: str | None = None
 ) -> Row[Any]:
     """End a build; the row afterwards."""
-    values: dict[str, Any] = {"state": State.FINISHED.value, "result": result.value, "finished_at": now, "runs_left": 0}
-    if problem is not None:
-        values["problem"] = problem
-    return connection.execute(update(build).where(build.c.id == build_id).values(values).returning(build)).one()
+    values = {"build_key": build_id, "ended": result.value, "now": now, "why": problem}
+    return connection.execute(_FINISH, values).one()
 
 
 def _run_values(new: NewRun, now: float) -> dict[str, Any]:

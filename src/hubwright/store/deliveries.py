@@ -7,11 +7,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, bindparam, select, update
 
 from hubwright.store.moments import write_moment
 from hubwright.store.schema import delivery
 
+_NOTE = (
+    update(delivery)
+    .where(delivery.c.id == bindparam("delivery_key"))
+    .values(repository=bindparam("about"), outcome=bindparam("said"))
+)
 _COLUMNS = "guid, event, source, received_at, body, state, attempts, next_try_at"
 
 
@@ -79,9 +84,7 @@ def keep_delivery(connection: Connection, item: Incoming) -> Kept:
 
 def keep_outcome(connection: Connection, number: int, repository: str | None, outcome: str) -> None:
     """Note what the hub made of a delivery."""
-    connection.execute(
-        update(delivery).where(delivery.c.id == number).values(repository=repository, outcome=outcome[:1000])
-    )
+    connection.execute(_NOTE, {"delivery_key": number, "about": repository, "said": outcome[:1000]})
 
 
 def read_body(kept: bytes) -> bytes:

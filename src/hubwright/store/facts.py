@@ -9,6 +9,8 @@ from sqlalchemy import Connection, insert, text
 from hubwright.domain.facts import Fact
 from hubwright.store.schema import fact
 
+_ADD = insert(fact)
+_IN_ORDER = text("SELECT pg_advisory_xact_lock(:lock)")
 _ORDER_LOCK = 0x48554257
 """An advisory lock on PostgreSQL: facts are numbered in the order of their commits, so no cursor can pass one by."""
 
@@ -18,9 +20,9 @@ def keep_facts(connection: Connection, facts: Sequence[Fact]) -> None:
     if not facts:
         return
     if connection.dialect.name == "postgresql":
-        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _ORDER_LOCK})
+        connection.execute(_IN_ORDER, {"lock": _ORDER_LOCK})
     connection.execute(
-        insert(fact),
+        _ADD,
         [
             {
                 "kind": item.kind.value,

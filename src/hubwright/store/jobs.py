@@ -6,25 +6,43 @@ from collections.abc import Mapping
 from dataclasses import asdict, fields
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, insert, select, update
+from sqlalchemy import BigInteger, Connection, Row, bindparam, func, insert, select, update
 
 from hubwright.domain.jobs import Commits, Job, JobSettings
 from hubwright.domain.repos import Repository
 from hubwright.store.schema import job
 
+# A job that was registered by name has no number until the first webhook; a number is the identity for ever after.
+_OF_REPOSITORY = (
+    select(job)
+    .where(
+        job.c.enabled,
+        (job.c.repository_id == bindparam("number", type_=BigInteger()))
+        | (
+            (func.lower(job.c.repository) == bindparam("name"))
+            & (job.c.repository_id.is_(None) | bindparam("number", type_=BigInteger()).is_(None))
+        ),
+    )
+    .order_by(job.c.id)
+)
+_BY_PATH = select(job).where(job.c.path == bindparam("at"))
+_TAKE_NUMBERS = (
+    update(job)
+    .where(job.c.id == bindparam("job_key"))
+    .values(builds=job.c.builds + bindparam("count"))
+    .returning(job.c.builds)
+)
+
 
 def load_jobs(connection: Connection, repository: Repository) -> list[Job]:
     """The enabled jobs of a repository, by GitHub's number or, where there is none, by name in any case."""
-    same = func.lower(job.c.repository) == repository.full_name.lower()
-    if repository.id is not None:
-        same = (job.c.repository_id == repository.id) | (same & job.c.repository_id.is_(None))
-    rows = connection.execute(select(job).where(same, job.c.enabled).order_by(job.c.id))
+    rows = connection.execute(_OF_REPOSITORY, {"number": repository.id, "name": repository.full_name.lower()})
     return [_job(row) for row in rows]
 
 
 def load_job(connection: Connection, path: str) -> Job | None:
     """The job at a path of the folder tree."""
-    row = connection.execute(select(job).where(job.c.path == path)).one_or_none()
+    row = connection.execute(_BY_PATH, {"at": path}).one_or_none()
     return _job(row) if row is not None else None
 
 
@@ -63,8 +81,7 @@ def keep_job(
 
 def take_numbers(connection: Connection, job_id: int, count: int) -> int:
     """Reserve `count` build numbers of a job; the first of them."""
-    statement = update(job).where(job.c.id == job_id).values(builds=job.c.builds + count).returning(job.c.builds)
-    last: int = connection.execute(statement).scalar_one()
+    last: int = connection.execute(_TAKE_NUMBERS, {"job_key": job_id, "count": count}).scalar_one()
     return last - count + 1
 
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Table, select, update
+from sqlalchemy import Connection, Table, bindparam, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from hubwright.domain.repos import NO_COMMIT, Commit, PullRequestEvent, Push, Repository
 from hubwright.store.schema import gh_branch, gh_commit, gh_pull_request, gh_repository
+
+_DEFAULT_BRANCH = select(gh_repository.c.default_branch).where(gh_repository.c.full_name == bindparam("name"))
 
 
 def keep_repository(connection: Connection, repository: Repository, now: float) -> None:
@@ -52,7 +55,7 @@ def keep_commits(connection: Connection, repository: Repository, commits: Sequen
         for commit in {commit.sha: commit for commit in commits}.values()
     ]
     if rows:
-        connection.execute(_insert(connection, gh_commit).on_conflict_do_nothing(), rows)
+        connection.execute(_insert_missing(connection.dialect.name, gh_commit), rows)
 
 
 def keep_branch(connection: Connection, push: Push, now: float) -> None:
@@ -102,18 +105,26 @@ def keep_pull_request(connection: Connection, event: PullRequestEvent, now: floa
 
 def load_default_branch(connection: Connection, repository: str) -> str | None:
     """The repository's default branch as GitHub last told it."""
-    return connection.execute(
-        select(gh_repository.c.default_branch).where(gh_repository.c.full_name == repository)
-    ).scalar()
+    return connection.execute(_DEFAULT_BRANCH, {"name": repository}).scalar()
 
 
 def _keep(connection: Connection, table: Table, rows: list[dict[str, Any]], key: tuple[str, ...]) -> None:
-    statement = _insert(connection, table)
-    renewed = {column: statement.excluded[column] for column in rows[0] if column not in key}
-    connection.execute(statement.on_conflict_do_update(index_elements=key, set_=renewed), rows)
+    connection.execute(_upsert(connection.dialect.name, table, tuple(rows[0]), key), rows)
 
 
-def _insert(connection: Connection, table: Table) -> Any:
+@cache
+def _upsert(dialect: str, table: Table, columns: tuple[str, ...], key: tuple[str, ...]) -> Any:
+    """Built once for each table: building costs more than the execution."""
+    statement = _insert(dialect, table)
+    renewed = {column: statement.excluded[column] for column in columns if column not in key}
+    return statement.on_conflict_do_update(index_elements=key, set_=renewed)
+
+
+@cache
+def _insert_missing(dialect: str, table: Table) -> Any:
+    return _insert(dialect, table).on_conflict_do_nothing()
+
+
+def _insert(dialect: str, table: Table) -> Any:
     """Both databases know `ON CONFLICT`, under constructs of their own."""
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    return dialect.insert(table)
+    return (postgresql if dialect == "postgresql" else sqlite).insert(table)
