@@ -9,7 +9,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def until(condition: Callable[[], T], seconds: float = 15.0, what: str = "it") -> T:
+def until(condition: Callable[[], T], seconds: float = 30.0, what: str = "it") -> T:
     """Poll until `condition()` is true and give what it gave; fails with `what` after `seconds`."""
     deadline = time.monotonic() + seconds
     while not (answer := condition()):

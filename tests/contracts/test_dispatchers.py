@@ -40,7 +40,7 @@ def worker(broker_url: str, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
         yield process
     finally:
         process.send_signal(signal.SIGTERM)
-        assert process.wait(15) == 0
+        assert process.wait(30) == 0
 
 
 @pytest.fixture(params=["in-process", "valkey", "rabbitmq"])
@@ -68,7 +68,7 @@ def test_queues_are_drained_at_the_start_on_wakes_when_due_and_after_failures(pa
     a hint; a wake brings a drain soon; a due time is kept without a hint; a failing drain is tried again."""
     until(lambda: party.drained("plain"), what="the first drain")
     first, second = until(lambda: party.drained("later")[1:] and party.drained("later"), what="the due drain")[:2]
-    assert 0.35 < second - first < 1.5
+    assert 0.35 < second - first < 4
     until(lambda: len(party.drained("failing")) >= 3, what="the drain after two failures")
 
     until(lambda: len(party.drained("slow")) >= 1)
@@ -76,7 +76,7 @@ def test_queues_are_drained_at_the_start_on_wakes_when_due_and_after_failures(pa
     asked = time.time()
     party.dispatcher.wake("plain")
     until(lambda: len(party.drained("plain")) > before, what="the drain after a wake")
-    assert party.drained("plain")[before] - asked < 2
+    assert party.drained("plain")[before] - asked < 4
 
     party.dispatcher.wake("nobody's")  # a queue that nobody drains harms nobody
 
@@ -84,13 +84,14 @@ def test_queues_are_drained_at_the_start_on_wakes_when_due_and_after_failures(pa
 def test_many_wakes_become_few_drains_and_none_is_missed(party: Party) -> None:
     """Wakes while a drain runs become one more drain after it; the last wake is always followed by a drain."""
     until(lambda: party.drained("slow"), what="the first drain")
+    started = time.time()
     for _ in range(5):
         for _ in range(200):
             party.dispatcher.wake("slow")
         time.sleep(0.1)
     last = time.time()
     until(lambda: party.drained("slow")[-1] >= last - 0.1, what="a drain after the last wake")
-    assert len(party.drained("slow")) <= 6
+    assert len(party.drained("slow")) <= 3 + (time.time() - started) / 0.5  # each takes half a second
 
 
 def test_a_wake_costs_microseconds(party: Party) -> None:
