@@ -183,7 +183,7 @@ def test_no_more_is_under_way_than_the_window(tmp_path: Path) -> None:
 
 
 def test_slow_output_is_gathered_but_begins_at_once(tmp_path: Path) -> None:
-    """The first byte after a silence does not wait, a hundred bytes one by one are few frames, a message ends waiting."""
+    """The first byte after a silence does not wait, a hundred more are few frames, and a message ends the waiting."""
 
     async def deliver() -> tuple[int, int, float, bool]:
         loop = asyncio.get_running_loop()

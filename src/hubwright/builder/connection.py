@@ -98,35 +98,33 @@ class Connection:
         """Connect, and connect again, for ever. Raises UnauthenticatedError when the hub has never known the token."""
         pauses = Pauses()
         known = False
-        loop = asyncio.get_running_loop()
         while True:
             try:
-                async with connect(
-                    self._hub.socket,
-                    additional_headers={"Authorization": f"Bearer {self._hub.token}"},
-                    compression=None,
-                    max_size=MAX_FRAME,
-                    ping_interval=None,
-                    open_timeout=_PATIENCE,
-                    close_timeout=1,
-                ) as socket:
+                async with self._connect() as socket:
                     await self._greet(socket)
                     known = True
-                    settled = loop.call_later(_SETTLED, pauses.begin)
-                    try:
-                        await self._converse(socket)
-                    finally:
-                        settled.cancel()
+                    await self._converse(socket, pauses)
             except InvalidStatus as error:
                 status = error.response.status_code
                 if status in {401, 403} and not known and not len(self._spools):
                     raise UnauthenticatedError("The hub does not accept the token of this builder.") from error
                 log.warning("hub_refused", status=status, hub=self._hub.url)
-            except (OSError, WebSocketException, TimeoutError, WireError) as error:
+            except (OSError, WebSocketException, WireError) as error:
                 log.info("hub_away", hub=self._hub.url, reason=str(error) or type(error).__name__)
             finally:
                 self._socket = None
             await asyncio.sleep(pauses.next())
+
+    def _connect(self) -> connect:
+        return connect(
+            self._hub.socket,
+            additional_headers={"Authorization": f"Bearer {self._hub.token}"},
+            compression=None,
+            max_size=MAX_FRAME,
+            ping_interval=None,
+            open_timeout=_PATIENCE,
+            close_timeout=1,
+        )
 
     async def leave(self) -> None:
         """Tell the hub that this builder takes no more; when the connection is cut, after the next welcome."""
@@ -163,14 +161,16 @@ class Connection:
         else:
             self._talk.lose(key, "the hub gave the run to another builder")
 
-    async def _converse(self, socket: ClientConnection) -> None:
+    async def _converse(self, socket: ClientConnection, pauses: Pauses) -> None:
         """Listen and send until the connection breaks; then all of it ends."""
+        settled = asyncio.get_running_loop().call_later(_SETTLED, pauses.begin)
         sending = asyncio.create_task(self._send_all(socket))
         listening = asyncio.create_task(self._listen(socket))
         try:
             done, _ = await asyncio.wait({sending, listening}, return_when=asyncio.FIRST_COMPLETED)
             done.pop().result()
         finally:
+            settled.cancel()
             for task in (sending, listening):
                 task.cancel()
             await asyncio.gather(sending, listening, return_exceptions=True)
