@@ -38,7 +38,7 @@ Make = Callable[..., FakeRepository]
 SECRET = "the webhook's secret"
 ADMIN = "the-admin-token-of-these-tests"
 PROGRAM = (sys.executable, "-m", "hubwright")
-READY = 40.0
+READY = 90.0
 """Seconds that a process has to become ready on a busy machine."""
 
 SAID = 6000

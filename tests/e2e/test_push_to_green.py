@@ -95,8 +95,9 @@ def test_a_failing_commit_is_a_failure_that_says_which_stage(hub: HubProcess, gi
     page = hub.client.get(f"/builds/{build['id']}").text
     assert "Failed" in page
     assert "bad.c:7" in page
-    (problem,) = [stage for run in hub.get(f"builds/{build['id']}/problems")["runs"] for stage in run["stages"]]
-    assert "bad.c:7: error: wrong" in str(problem)
+    (failed,) = hub.get(f"builds/{build['id']}/problems")["stages"]
+    assert (failed["stage"], failed["exit_code"]) == ("test", 3)
+    assert "bad.c:7: error: wrong" in failed["log"]
 
 
 def test_a_wrong_recipe_is_a_failed_build_that_shows_the_line(hub: HubProcess, github: FakeGitHub, make: Make) -> None:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import ctypes
 import os
 import signal
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,12 +19,11 @@ from hubwright.builder.run import Tools
 from hubwright.builder.upload import Uploads
 from hubwright.git.commands import Git
 from hubwright.git.mirrors import Mirrors
+from hubwright.wiring.hiding import hide_from_builds
 from hubwright.wiring.logging import configure_logging
 
 PROTOCOLS = "https:ssh:git:http"
 """What git may speak unless `file` is allowed too."""
-
-_PR_SET_DUMPABLE = 4
 
 log = structlog.get_logger()
 
@@ -46,18 +43,11 @@ class BuilderOptions:
     machine: str = "linux-x86_64"
 
 
-def _hide_from_builds() -> None:
-    """Keep builds that run as the same user from reading the token in this process's environment or memory."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
-
-
 def serve_builder(options: BuilderOptions) -> None:
     """Be a builder until drained. Raises ConflictError (folder in use), UnauthenticatedError, SettingsError."""
     configure_logging()
-    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     work_dir = WorkDir(options.work_dir)
-    _hide_from_builds()
+    hide_from_builds()
     try:
         asyncio.run(_serve(options, work_dir))
     finally:

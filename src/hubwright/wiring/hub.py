@@ -37,6 +37,7 @@ from hubwright.web.hooks import Hooks
 from hubwright.web.site import FACTS, Site
 from hubwright.wire import MAX_FRAME
 from hubwright.wiring.first_start import FirstStart, prepare
+from hubwright.wiring.hiding import hide_from_builds
 from hubwright.wiring.local_builder import LocalBuilder
 from hubwright.wiring.logging import configure_logging
 from hubwright.wiring.parts import Parts, open_parts
@@ -69,6 +70,7 @@ def run_hub(settings: Settings) -> int:
 
 def _run(settings: Settings, extras: Extras) -> int:
     configure_logging()
+    hide_from_builds()
     start = prepare(settings)
     listener = _listen(settings.host, settings.port)
     port = int(listener.getsockname()[1])

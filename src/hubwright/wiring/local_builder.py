@@ -58,11 +58,16 @@ class LocalBuilder:
             with self._lock:
                 if self._ending.is_set():
                     return
-                self._process = subprocess.Popen(self._command, stdin=subprocess.DEVNULL)
+                self._process = subprocess.Popen(self._command, stdin=subprocess.DEVNULL, env=_environment())
             code = self._process.wait()
             if code not in (0, IN_USE) and not self._ending.is_set():
                 logger.warning("local_builder_ended", code=code)
             self._ending.wait(PAUSE)
+
+
+def _environment() -> dict[str, str]:
+    """Ours without our settings: the hub's secrets are no business of a builder, nor of what it builds (S25)."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("HUBWRIGHT_")}
 
 
 def _command(settings: Settings, start: FirstStart, port: int) -> list[str]:

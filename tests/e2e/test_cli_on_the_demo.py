@@ -1,0 +1,209 @@
+"""The first minutes of a newcomer: `hubwright up` with the demo project, and every command that looks at it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import tarfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from builder_process import open_folder
+from command_line import run
+from hub_process import HubProcess
+from hubwright.hub.demo import HISTORY
+from waiting import until
+
+DEMO = "hubwright/demo"
+
+
+@pytest.fixture(scope="module")
+def demo() -> Iterator[HubProcess]:
+    """A hub that has built the demo project."""
+    with open_folder() as folder, HubProcess(folder, ("up",), settings={"GITHUB__WEBHOOK_SECRETS": ""}) as hub:
+
+        def finished() -> bool:
+            builds = hub.builds()
+            return len(builds) == len(HISTORY) and all(build["state"] == "finished" for build in builds)
+
+        until(finished, 90, "the demo to be built")
+        yield hub
+
+
+@pytest.fixture
+def red(demo: HubProcess) -> dict[str, Any]:
+    """The build that fails on purpose."""
+    (found,) = demo.get("builds", result="failure")["items"]
+    return dict(found)
+
+
+def test_both_colours_show(demo: HubProcess) -> None:
+    """Every commit of the demo is built, one of them is red: that is what a newcomer should see at once."""
+    done = run(demo, "status")
+
+    assert done.returncode == 0
+    assert done.stdout.count("✓ Passed") == len(HISTORY) - 1
+    assert done.stdout.count("✕ Failed") == 1
+    assert "\x1b" not in done.stdout
+
+
+def test_watch_tells_each_stage_and_the_verdict(demo: HubProcess) -> None:
+    """A finished build is told the same way as a live one; exit code 0 says that it passed."""
+    done = run(demo, "watch", DEMO)
+
+    assert done.returncode == 0
+    assert re.findall(r"^✓ Passed  (\w+)  [\d.]+ s$", done.stdout, re.MULTILINE) == [
+        "compiler", "build", "test", "package",
+    ]  # fmt: skip
+
+
+def test_watch_shows_the_lines_that_tell_why(demo: HubProcess, red: dict[str, Any]) -> None:
+    """At most 40 lines, the failed test among them, the address at the end, exit code 5."""
+    done = run(demo, "watch", str(red["id"]))
+
+    assert done.returncode == 5
+    assert "  not ok 8 - quotes around a value go" in done.stdout
+    assert "15 tests, 2 failed" in done.stdout
+    assert done.stdout.rstrip().endswith(f"{demo.url}/builds/{red['id']}")
+    assert len([line for line in done.stdout.splitlines() if line.startswith("  ")]) <= 40 + 2
+
+
+def test_json_is_the_build_itself(demo: HubProcess, red: dict[str, Any]) -> None:
+    """Scripts get what the API says; nothing else is on stdout."""
+    for command in (("status", str(red["id"])), ("watch", str(red["id"]))):
+        document = json.loads(run(demo, *command, "--json").stdout)
+        assert (document["id"], document["result"]) == (red["id"], "failure")
+
+
+def test_a_build_is_found_by_whatever_names_it(demo: HubProcess, red: dict[str, Any]) -> None:
+    """People paste what they have at hand (hut's rule): number, address, commit, repository, branch."""
+    names = (str(red["id"]), f"#{red['id']}", red["url"], f"{red['url']}?tab=log", red["sha"], red["sha"][:7])
+    for name in names:
+        assert json.loads(run(demo, "status", name, "--json").stdout)["id"] == red["id"], name
+    for name in (DEMO, "main"):
+        assert json.loads(run(demo, "status", name, "--json").stdout)["job"] == DEMO, name
+
+
+@pytest.mark.parametrize("name", ["999999", "no-such-branch", "nobody/nothing", "hubwright/demo#12", "deadbeef99"])
+def test_an_unknown_build_is_one_sentence(demo: HubProcess, name: str) -> None:
+    """Exit code 1 and a line that says what was looked for."""
+    done = run(demo, "status", name)
+
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("Error: There is no build")
+    assert done.stderr.count("\n") == 1
+
+
+def test_exit_status_is_told_only_when_asked_for(demo: HubProcess, red: dict[str, Any]) -> None:
+    """`status` in a prompt must not fail because a build did."""
+    assert run(demo, "status", str(red["id"])).returncode == 0
+    assert run(demo, "status", str(red["id"]), "--exit-status").returncode == 5
+
+
+def test_logs_are_the_bytes_without_escapes(demo: HubProcess, red: dict[str, Any]) -> None:
+    """A log that is piped into a file or a search has no escape in it; --ansi gives every byte."""
+    (build_run,) = red["runs"]
+
+    plain = run(demo, "logs", str(red["id"])).stdout
+    raw = run(demo, "logs", str(red["id"]), "--ansi").stdout
+
+    assert "not ok 8" in plain
+    assert "\x1b" not in plain
+    assert raw.encode() == demo.log(build_run["id"])
+    assert run(demo, "logs", str(red["id"]), "--follow").stdout == plain
+
+
+def test_logs_of_one_stage_and_of_what_failed(demo: HubProcess, red: dict[str, Any]) -> None:
+    """Whoever mends a build wants the failed stage, not the compiler's lines before it."""
+    failed = run(demo, "logs", str(red["id"]), "--failed").stdout
+    built = run(demo, "logs", str(red["id"]), "--stage", "build").stdout
+
+    assert "not ok 8" in failed
+    assert "build/libini.a" in built
+    assert "not ok" not in built
+    assert failed == run(demo, "logs", str(red["id"]), "-s", "test").stdout
+
+
+def test_artifacts_are_listed_and_fetched(demo: HubProcess, tmp_path: Path) -> None:
+    """What arrives is what was kept, byte for byte."""
+    listed = json.loads(run(demo, "artifacts", "ls", DEMO, "--json").stdout)
+    done = run(demo, "artifacts", "get", DEMO, "-D", str(tmp_path))
+
+    (file,) = listed
+    target = tmp_path / "dist" / "libini.tar.gz"
+    assert done.returncode == 0
+    assert done.stdout == f"{target}\n"
+    assert hashlib.sha256(target.read_bytes()).hexdigest() == file["sha256"]
+    with tarfile.open(target) as archive:
+        assert sorted(archive.getnames()) == ["ini.h", "libini.a"]
+
+
+def test_a_build_that_kept_nothing_says_so(demo: HubProcess, red: dict[str, Any], tmp_path: Path) -> None:
+    """An empty folder and exit code 0 would be taken for success."""
+    done = run(demo, "artifacts", "get", str(red["id"]), "-D", str(tmp_path))
+
+    assert done.returncode == 1
+    assert "kept no such file" in done.stderr
+
+
+def test_a_jobs_settings_are_shown_and_changed(demo: HubProcess) -> None:
+    """One setting changes, the others stay; a slip is refused with a guess."""
+    before = json.loads(run(demo, "job", "show", DEMO, "--json").stdout)
+    changed = run(demo, "job", "set", DEMO, "commits=head", "timeout=600")
+    after = json.loads(run(demo, "job", "show", DEMO, "--json").stdout)
+    slip = run(demo, "job", "set", DEMO, "comits=head")
+    back = run(demo, "job", "set", DEMO, "commits=each", "timeout=3600")
+
+    assert (changed.returncode, back.returncode) == (0, 0), changed.stderr
+    assert after["settings"] == before["settings"] | {"commits": "head", "timeout": 600}
+    assert (after["repo"], after["clone_url"]) == (before["repo"], before["clone_url"])
+    assert slip.returncode == 1
+    assert "did you mean settings.commits?" in slip.stderr
+    assert DEMO in run(demo, "job", "ls").stdout
+
+
+def test_a_token_is_shown_once_works_and_is_revoked(demo: HubProcess) -> None:
+    """Only its hash is kept; after revoking, the command line says 4: not authenticated."""
+    made = run(demo, "token", "new", "--role", "read", "--name", "for a test")
+    token = made.stdout.strip()
+    listed = run(demo, "token", "ls").stdout
+    number = json.loads(run(demo, "token", "ls", "--json").stdout)[0]["id"]
+    reads = run(demo, "job", "ls", more={"HUBWRIGHT_TOKEN": token})
+    writes = run(demo, "cancel", DEMO, more={"HUBWRIGHT_TOKEN": token})
+    revoked = run(demo, "token", "revoke", str(number))
+    again = run(demo, "token", "revoke", str(number))
+
+    assert token.startswith("hwt_")
+    assert token not in listed
+    assert "for a test" in listed
+    assert reads.returncode == 0
+    assert writes.returncode == 1
+    assert "needs the role write" in writes.stderr
+    assert revoked.returncode == 0
+    assert again.returncode == 1
+    assert run(demo, "job", "ls", more={"HUBWRIGHT_TOKEN": "hwt_wrong"}).returncode == 4
+
+
+def test_doctor_knows_its_own_hub(demo: HubProcess) -> None:
+    """The port is taken, but by a hub: nothing to mend."""
+    done = run(demo, "doctor", "--json")
+    found = {one["name"]: one for one in json.loads(done.stdout)}
+
+    assert done.returncode == 0, done.stdout
+    assert found["port"]["seen"].startswith("a hub answers")
+    assert found["database"]["verdict"] == "ok"
+
+
+def test_this_machines_token_goes_to_this_machines_hub_only(demo: HubProcess) -> None:
+    """A mistyped --hub must not hand the administrator's token to a stranger."""
+    with Stranger() as stranger:
+        ours = run(demo, "job", "ls", "--hub", f"http://127.0.0.1:{stranger.port}")
+        theirs = run(demo, "job", "ls", "--hub", f"http://{OTHER_NAME}:{stranger.port}")
+        heard = stranger.heard()
+
+    assert (ours.returncode, theirs.returncode) == (1, 1)
+    assert [b"Authorization: Bearer hwt_" in request for request in heard] == [True, False]

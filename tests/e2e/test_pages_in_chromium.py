@@ -1,0 +1,239 @@
+"""The pages in a real browser: the failing line in one click, logs that live, keys, strict content policy."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+from sqlalchemy import update
+
+from hubwright.hub.bell import Bell
+from hubwright.hub.logs import Logs
+from hubwright.store import schema
+from seed import Seed, seed_week, serving, tell
+
+LONG = 100_000
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """A page that fails the test for anything that reaches the browser's console as an error."""
+    context = browser.new_context(viewport={"width": 1280, "height": 800})
+    page = context.new_page()
+    complaints: list[str] = []
+    page.on("console", lambda message: message.type == "error" and complaints.append(message.text))
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    yield page
+    context.close()
+    assert [text for text in complaints if "net::" not in text] == []  # the server goes before the page
+
+
+@pytest.fixture(scope="module")
+def week(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, int]]:
+    folder = tmp_path_factory.mktemp("week")
+    seed = Seed(folder)
+    ids = seed_week(seed)
+    job = seed.job("big", "octo/big")
+    ids["long"] = seed.build(job, 1, 500, repository="octo/big")
+    output = "".join(f"{number} of the long log\r\n" for number in range(3, LONG + 1))
+    ids["long_run"] = seed.run(ids["long"], [("build", "finished", "success", output)], 500, finished_at=seed.now)
+    seed.close()
+    return folder, ids
+
+
+def wait_until(holds: Callable[[], bool], seconds: float = 10.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline, "it did not come true in time"
+        time.sleep(0.03)
+
+
+def numbers(page: Page) -> list[int]:
+    return page.eval_on_selector_all("#log .l", "lines => lines.map(line => Number(line.id.slice(1)))")
+
+
+def test_the_failing_line_is_one_click_from_home(page: Page, week: tuple[Path, dict[str, int]]) -> None:
+    """What GitHub Actions needs four pages for: home names what broke and who, one click shows the line."""
+    with serving(week[0]) as (address, _):
+        page.goto(address)
+        expect(page.locator("#broken")).to_contain_text("since #37 by Grace Hopper")
+
+        page.get_by_role("link", name="core/engine: build, test failed").click()
+
+        line = page.locator("#problems .l.err").first
+        expect(line).to_contain_text("src/ring.c:88:23: error: 'struct ring' has no member named 'tail'")
+        expect(line).to_be_in_viewport()
+        expect(page.locator("#log #stage-1")).to_have_attribute("open", "")
+        assert page.title().startswith("✕ core/engine #38")
+
+
+def test_a_live_log_grows_and_survives_a_restart_without_gap_or_double(page: Page, tmp_path: Path) -> None:
+    """The viewer is told "there is more" and fetches it; a cut stream finds its place again (peers.md: resume)."""
+    seed = Seed(tmp_path)
+    ids = seed_week(seed)
+    seed.close()
+    run = ids["live_run"]
+    with serving(tmp_path) as (address, site):
+        page.goto(f"{address}/builds/{ids['running']}/runs/{run}")
+        expect(page.locator("#log")).to_contain_text("cc -c parser.c")
+        page.keyboard.press("G")
+        first = site.logs.size(run)
+        for number in range(1, 1301):
+            site.logs.append(run, site.logs.size(run), f"fresh {number}\r\n".encode())
+        site.logs.append(run, site.logs.size(run), b"half a li")
+        expect(page.locator("#log")).to_contain_text("half a li")
+        expect(page.locator("#log .l").last).to_be_in_viewport()  # it follows
+        page.evaluate("scrollTo(0, 0)")
+        site.logs.append(run, site.logs.size(run), b"ne, now whole\r\n")
+        expect(page.locator("#new-lines")).to_be_hidden()
+        site.logs.append(run, site.logs.size(run), b"one more\r\n")
+        expect(page.locator("#new-lines")).to_contain_text("1 new line")
+        port = int(address.rpartition(":")[2])
+    page.wait_for_timeout(50)
+    away = Logs(tmp_path / "logs", Bell())
+    for number in range(1301, 1801):
+        away.append(run, away.size(run), f"fresh {number}\r\n".encode())
+    away.close()
+    with serving(tmp_path, port) as (_, site):
+        site.logs.append(run, site.logs.size(run), b"after the cut\r\n")
+        page.keyboard.press("G")
+        expect(page.locator("#log .l").last).to_contain_text("after the cut", timeout=15_000)
+        page.evaluate("document.querySelector('#stage-1').scrollIntoView()")  # what is far away is fetched when near
+        wait_until(lambda: len(numbers(page)) >= 1_800)
+        shown = numbers(page)
+        text = page.eval_on_selector_all("#log .l > span", "spans => spans.map(span => span.textContent)")
+        assert shown == list(range(shown[0], shown[0] + len(shown)))
+        assert [line for line in text if line.startswith("half")] == ["half a line, now whole"]
+        fresh = [int(line.split()[1]) for line in text if line.startswith("fresh")]
+        assert fresh == list(range(fresh[0], 1801))
+        assert first > 0
+
+
+def test_any_line_of_a_long_log_is_reached_at_once(page: Page, week: tuple[Path, dict[str, int]]) -> None:
+    """Woodpecker#6875, Concourse#1917: 100,000 lines must not hang the tab; only what is near is in the page."""
+    with serving(week[0]) as (address, _):
+        log = f"{address}/builds/{week[1]['long']}/runs/{week[1]['long_run']}"
+        page.goto(f"{log}#L54321-L54323")
+        expect(page.locator("#L54321")).to_be_in_viewport()
+        expect(page.locator("#L54321")).to_contain_text("54321 of the long log")
+        expect(page.locator(".l.sel")).to_have_count(3)
+
+        page.keyboard.press("/")
+        page.keyboard.type("99998")
+        started = time.monotonic()
+        page.keyboard.press("Enter")
+        expect(page.locator("#L99998")).to_be_in_viewport()
+        assert time.monotonic() - started < 2
+        assert page.url.endswith("#L99998")
+
+        page.locator("#L100000 > a").click(modifiers=["Shift"])
+        assert page.url.endswith("#L99998-L100000")
+        assert len(numbers(page)) < 50_000
+
+
+def test_no_page_breaks_its_content_policy_and_hostile_names_stay_text(
+    page: Page, week: tuple[Path, dict[str, int]]
+) -> None:
+    """S31, S32: names and output from outside are data; a violation or a script would show in the console."""
+    folder, ids = week
+    with serving(folder) as (address, _):
+        build = f"/builds/{ids['green'] + 4}"
+        for path in (
+            "/",
+            "/jobs",
+            "/jobs/evil",
+            "/jobs/core/engine",
+            build,
+            "/queue",
+            "/builders",
+            "/deliveries",
+            "/help",
+        ):
+            answer = page.goto(address + path)
+            assert answer is not None
+            assert answer.status == 200
+            assert "script-src 'self';" in answer.headers["content-security-policy"]
+            assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
+            assert page.locator("img[src=x], a[href^='javascript:']").count() == 0
+        page.goto(address + build)
+        expect(page.locator("h1")).to_have_text('x"><img src=x onerror=alert(1)>⟨U+202E⟩txt.exe')
+
+
+def test_keys_lead_through_a_build(page: Page, week: tuple[Path, dict[str, int]]) -> None:
+    """ux.md 1.4: `?` lists the keys, stages and errors are reached by one letter, and keys can be turned off."""
+    with serving(week[0]) as (address, _):
+        page.goto(f"{address}/builds/{week[1]['red']}")
+        page.keyboard.press("?")
+        expect(page.get_by_role("dialog")).to_contain_text("next, previous stage")
+        page.keyboard.press("?")
+        expect(page.get_by_role("dialog")).to_be_hidden()
+
+        page.keyboard.press("e")
+        expect(page.locator("#L14")).to_be_in_viewport()
+        page.keyboard.press("x")
+        expect(page.locator("#log details[open]")).to_have_count(0)
+        page.keyboard.press("g")
+        page.keyboard.press("j")
+        expect(page.locator("#stage--1 summary")).to_be_focused()
+        page.keyboard.press("h")
+        expect(page).to_have_url(f"{address}/builds/{week[1]['first_red']}")
+        page.keyboard.press("-")
+        expect(page).to_have_url(f"{address}/jobs/core/engine")
+
+        page.goto(f"{address}/builds/{week[1]['red']}")
+        page.keyboard.press("?")
+        page.get_by_label("Single keys are on").uncheck()
+        page.keyboard.press("Escape")
+        page.keyboard.press("h")
+        expect(page).to_have_url(f"{address}/builds/{week[1]['red']}")
+
+
+def test_all_can_be_read_without_scripts(browser: Browser, week: tuple[Path, dict[str, int]]) -> None:
+    """ux.md 1.2.11: page, the last thousand lines, links to the others."""
+    folder, ids = week
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    with serving(folder) as (address, _):
+        page.goto(f"{address}/builds/{ids['red']}")
+        expect(page.locator("#problems .l.err").first).to_be_visible()
+        expect(page.locator("#log #L14")).to_contain_text("has no member named")
+
+        page.goto(f"{address}/builds/{ids['long']}")
+        expect(page.locator(f"#log #L{LONG}")).to_be_visible()
+        page.get_by_role("link", name="Earlier lines").click()
+        expect(page.locator("#log #L99002")).to_be_visible()
+        expect(page.locator("#log .l")).to_have_count(1000)
+    context.close()
+
+
+def test_title_and_icon_turn_when_the_build_ends(page: Page, tmp_path: Path) -> None:
+    """Drone's best loved detail, on every tab of the build: no reload, no flash, one event stream."""
+    seed = Seed(tmp_path)
+    ids = seed_week(seed)
+    seed.close()
+    with serving(tmp_path) as (address, site):
+        page.goto(f"{address}/builds/{ids['running']}")
+        assert page.title().startswith("◔")
+        build, run = schema.build, schema.run
+        ended = {"state": "finished", "result": "success", "finished_at": seed.now}
+        site.database.write(lambda c: c.execute(update(run).where(run.c.build_id == ids["running"]).values(**ended)))
+        site.database.write(lambda c: c.execute(update(build).where(build.c.id == ids["running"]).values(**ended)))
+
+        tell(site, ids["running"], "BuildFinished")
+
+        expect(page).to_have_title(re.compile("^✓ core/parser #9"))
+        expect(page.locator("#favicon")).to_have_attribute("href", re.compile("favicon-success.svg$"))
+        expect(page.locator("#headline .state")).to_have_text("Passed")
+        expect(page.locator("#say")).to_have_text("Build 9: Passed")
