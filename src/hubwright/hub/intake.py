@@ -45,6 +45,9 @@ TRIES = 10
 BATCH = 64
 LANES = 8
 
+INSIDE = 256
+"""Deliveries that are held in memory at once; the others wait as rows."""
+
 Building = Push | PullRequestEvent | Manual
 
 logger = structlog.get_logger()
@@ -84,11 +87,15 @@ class Intake:
         self._clock = clock
         self._wake = wake
         self._pool = ThreadPoolExecutor(LANES, thread_name_prefix="intake")
+        self._room = threading.Semaphore(INSIDE)
+        self._closing = threading.Event()
         self._lock = threading.Lock()
         self._lanes: dict[str, deque[tuple[Row[Any], Event]]] = {}
 
     def close(self) -> None:
         """Let what is being understood end; leases bring the rest back."""
+        self._closing.set()
+        self._room.release(INSIDE)
         self._pool.shutdown(wait=True, cancel_futures=True)
 
     def drain(self) -> float | None:
@@ -109,14 +116,16 @@ class Intake:
         )
         rows = self._database.write(work)
         for row in rows:
+            self._room.acquire()
             self._enter_lane(row)
-        return len(rows) == BATCH
+        return len(rows) == BATCH and not self._closing.is_set()
 
     def _enter_lane(self, row: Row[Any]) -> None:
         try:
             event = _read(row)
         except (MalformedError, orjson.JSONDecodeError) as error:
             self._give_up(row, str(error))
+            self._room.release()
             return
         repository = event.repository
         key = repository.full_name if repository is not None else ""
@@ -142,6 +151,8 @@ class Intake:
             except Exception as error:  # a lane must outlive every delivery; the row is tried again
                 logger.exception("delivery_failed", delivery=row.guid)
                 self._fail(row, f"{type(error).__name__}: {error}")
+            finally:
+                self._room.release()
 
     def _understand(self, row: Row[Any], event: Event) -> None:
         match event:
