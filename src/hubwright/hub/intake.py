@@ -5,10 +5,7 @@ Deliveries of one repository are understood in their order; a repository that do
 
 from __future__ import annotations
 
-import threading
-from collections import deque
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -25,6 +22,7 @@ from hubwright.domain.repos import Event, Manual, PullRequestEvent, Push, Reposi
 from hubwright.errors import HubwrightError, MalformedError, UnreachableRepositoryError, VanishedCommitError
 from hubwright.git.mirrors import Mirrors, Origin
 from hubwright.github.payloads import is_skipped, read_event
+from hubwright.hub.lanes import Lanes
 from hubwright.hub.news import keep_event
 from hubwright.hub.plans import Ground, keep_plans, plan_build, vanished_plan
 from hubwright.hub.pressure import Pressure
@@ -86,17 +84,11 @@ class Intake:
         self._settings = settings
         self._clock = clock
         self._wake = wake
-        self._pool = ThreadPoolExecutor(LANES, thread_name_prefix="intake")
-        self._room = threading.Semaphore(INSIDE)
-        self._closing = threading.Event()
-        self._lock = threading.Lock()
-        self._lanes: dict[str, deque[tuple[Row[Any], Event]]] = {}
+        self._lanes = Lanes(self._handle, threads=LANES, room=INSIDE)
 
     def close(self) -> None:
         """Let what is being understood end; leases bring the rest back."""
-        self._closing.set()
-        self._room.release(INSIDE)
-        self._pool.shutdown(wait=True, cancel_futures=True)
+        self._lanes.close()
 
     def drain(self) -> float | None:
         """Take all that is due; when the next is due, Unix seconds, or None."""
@@ -116,43 +108,25 @@ class Intake:
         )
         rows = self._database.write(work)
         for row in rows:
-            self._room.acquire()
-            self._enter_lane(row)
-        return len(rows) == BATCH and not self._closing.is_set()
+            self._line_up(row)
+        return len(rows) == BATCH and not self._lanes.closing
 
-    def _enter_lane(self, row: Row[Any]) -> None:
+    def _line_up(self, row: Row[Any]) -> None:
         try:
             event = _read(row)
         except (MalformedError, orjson.JSONDecodeError) as error:
             self._give_up(row, str(error))
-            self._room.release()
             return
-        repository = event.repository
-        key = repository.full_name if repository is not None else ""
-        with self._lock:
-            lane = self._lanes.get(key)
-            if lane is not None:
-                lane.append((row, event))
-                return
-            self._lanes[key] = deque([(row, event)])
-        self._pool.submit(self._drive, key)
+        self._lanes.enter(event.repository.full_name if event.repository is not None else "", (row, event))
 
-    def _drive(self, key: str) -> None:
-        """Understand what stands in a lane, in order, until it is empty."""
-        while True:
-            with self._lock:
-                if not self._lanes[key]:
-                    del self._lanes[key]
-                    return
-                row, event = self._lanes[key].popleft()
-            self._settings.pressure.yield_to_doors()
-            try:
-                self._understand(row, event)
-            except Exception as error:  # a lane must outlive every delivery; the row is tried again
-                logger.exception("delivery_failed", delivery=row.guid)
-                self._fail(row, f"{type(error).__name__}: {error}")
-            finally:
-                self._room.release()
+    def _handle(self, thing: tuple[Row[Any], Event]) -> None:
+        row, event = thing
+        self._settings.pressure.yield_to_doors()
+        try:
+            self._understand(row, event)
+        except Exception as error:  # a lane must outlive every delivery; the row is tried again
+            logger.exception("delivery_failed", delivery=row.guid)
+            self._fail(row, f"{type(error).__name__}: {error}")
 
     def _understand(self, row: Row[Any], event: Event) -> None:
         match event:
