@@ -15,10 +15,7 @@ from typing import Any
 import uvicorn
 from sqlalchemy import create_engine, insert
 from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import Response
 
-from hubwright.errors import RefusedError
 from hubwright.hub.bell import Bell
 from hubwright.hub.logs import Logs
 from hubwright.storage import Storage
@@ -26,6 +23,7 @@ from hubwright.store import schema
 from hubwright.store.database import Database
 from hubwright.web.gate import Gate
 from hubwright.web.pages import assemble_pages
+from hubwright.web.problems import PROBLEM_HANDLERS
 from hubwright.web.site import FACTS, Site
 
 NOW = 1_795_000_000.0
@@ -75,20 +73,22 @@ class Seed:
         self.now = now
         self.url = f"sqlite:///{folder}/hubwright.db"
         self.logs_folder = folder / "logs"
-        engine = create_engine(self.url)
-        schema.metadata.create_all(engine)
-        self._engine = engine
+        self._engine = create_engine(self.url)
+        self._connection = self._engine.connect()
+        self._connection.exec_driver_sql("PRAGMA synchronous=OFF")
+        schema.metadata.create_all(self._connection)
         self._next: dict[str, int] = {}
 
     def add(self, table: str, **row: Any) -> int:
         number = self._next[table] = self._next.get(table, 0) + 1
         if "id" in schema.metadata.tables[table].c:
             row.setdefault("id", number)
-        with self._engine.begin() as connection:
-            connection.execute(insert(schema.metadata.tables[table]).values(**row))
+        self._connection.execute(insert(schema.metadata.tables[table]).values(**row))
         return int(row.get("id", number))
 
     def close(self) -> None:
+        self._connection.commit()
+        self._connection.close()
         self._engine.dispose()
 
     def job(self, path: str, repository: str) -> int:
@@ -114,8 +114,7 @@ class Seed:
             given.setdefault("started_at", given["queued_at"] + 1)
         build = self.add("build", job_id=job, number=number, trigger=f"{job}/{number}", **given)
         table = schema.job
-        with self._engine.begin() as connection:
-            connection.execute(table.update().where(table.c.id == job).values(builds=number))
+        self._connection.execute(table.update().where(table.c.id == job).values(builds=number))
         return build
 
     def run(self, build: int, stages: list[tuple[str, str, str | None, str]], ago: float, **row: Any) -> int:
@@ -311,12 +310,8 @@ def serving(folder: Path, port: int = 0, clock: float | None = NOW) -> Iterator[
         anonymous_read=True, admin_token=ADMIN,
     )  # fmt: skip
     pages = assemble_pages(site, Gate(site))
-
-    def refuse(request: Request, error: Exception) -> Response:
-        assert isinstance(error, RefusedError)
-        return pages.answer_error(request, error.status, error.title, str(error))
-
-    app = Starlette(routes=pages.routes, exception_handlers={RefusedError: refuse})
+    handlers = {kind: pages.dress(handler) for kind, handler in PROBLEM_HANDLERS.items() if kind is not Exception}
+    app = Starlette(routes=pages.routes, exception_handlers=handlers)
     server = uvicorn.Server(
         uvicorn.Config(app, port=port, log_level="error", timeout_graceful_shutdown=1, lifespan="off")
     )

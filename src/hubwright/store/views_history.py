@@ -28,7 +28,7 @@ def load_neighbours(connection: Connection, one: BuildView) -> Neighbours:
     query = select(build.c.number, build.c.id).where(
         build.c.job_id == one.job_id, build.c.number.in_((one.number - 1, one.number + 1))
     )
-    found = dict(connection.execute(query).tuples().all())
+    found = {row.number: row.id for row in connection.execute(query)}
     return Neighbours(found.get(one.number - 1), found.get(one.number + 1))
 
 
@@ -42,6 +42,7 @@ def load_culprits(connection: Connection, broken: Sequence[BuildView]) -> dict[i
     last_good = (
         select(func.coalesce(func.max(good.c.id), 0))
         .where(same_branch, good.c.result == "success", good.c.id < now.c.id)
+        .correlate(now)
         .scalar_subquery()
     )
     first_bad = (

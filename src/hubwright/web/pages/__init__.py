@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -25,14 +26,33 @@ Handler = Callable[[Request, Exception], Response | Awaitable[Response]]
 
 @dataclass(frozen=True, slots=True)
 class Pages:
-    """The routes of the pages, and the page that tells a browser what went wrong."""
+    """The routes of the pages, and the way that errors look to a browser."""
 
     routes: list[Route]
     frame: Frame
 
-    def answer_error(self, request: Request, status: int, title: str, detail: str) -> Response:
-        """An error as a page in the look of the others."""
-        return self.frame.show(request, "error.html", status=status, code=status, title=title, detail=detail)
+    def dress(self, answer: Handler) -> Handler:
+        """`answer`, which makes problem documents, as a page in the look of the others where a browser asks."""
+
+        async def answer_dressed(request: Request, error: Exception) -> Response:
+            found = answer(request, error)
+            response = found if isinstance(found, Response) else await found
+            if not wants_page(request) or response.media_type != "application/problem+json":
+                return response
+            told = orjson.loads(response.body)
+            page = self.frame.show(
+                request,
+                "error.html",
+                status=response.status_code,
+                code=response.status_code,
+                title=told["title"],
+                detail=told["detail"],
+            )
+            kept = {name: value for name, value in response.headers.items() if not name.startswith("content-")}
+            page.headers.update(kept)
+            return page
+
+        return answer_dressed
 
 
 def wants_page(request: Request) -> bool:
@@ -46,7 +66,7 @@ def make_pages(site: Site, gate: Gate) -> list[Route]:
 
 
 def assemble_pages(site: Site, gate: Gate) -> Pages:
-    """As `make_pages`, with the error page beside it."""
+    """As `make_pages`, with what dresses errors for browsers."""
     assets = Assets()
     frame = Frame(site, gate, assets)
     logs = LogLines(site.logs)

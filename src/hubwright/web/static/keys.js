@@ -20,7 +20,7 @@ export function startKeys(view) {
     "/": () => document.querySelector("#line")?.focus(),
   };
   document.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, textarea, select")) return;
+    if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input:not([type=checkbox]), textarea, select")) return;
     if (event.key !== "?" && (!box.checked || dialog.open)) return;
     const target = document.querySelector(`[data-key="${CSS.escape(event.key)}"]`);
     const order = orders[event.key] ?? (target && (() => target.click()));

@@ -76,7 +76,7 @@ class Stage {
   size(chunk) {
     const height = (chunk.last - chunk.first + 1) * ROW;
     chunk.element.style.containIntrinsicSize = `auto ${height}px`;
-    chunk.element.style.minHeight = chunk.have < chunk.first ? `${height}px` : "";
+    chunk.element.style.minHeight = `${height}px`; // wrapped lines only make it higher
   }
 
   cut(chunk) { // lines that turned out to belong to the next stage
@@ -92,6 +92,7 @@ export class LogView {
     this.root = root;
     this.total = Number(root.dataset.lines);
     this.following = false;
+    this.at = scrollY;
     this.unseen = 0;
     this.loading = new Map();
     this.visible = new Set();
@@ -147,7 +148,7 @@ export class LogView {
     if (!this.loading.has(chunk)) {
       this.loading.set(chunk, this.fetch(chunk).catch(() => {}).finally(() => {
         this.loading.delete(chunk);
-        if (this.following) this.bottom();
+        this.follow();
       }));
     }
     return this.loading.get(chunk);
@@ -164,7 +165,6 @@ export class LogView {
       for (const line of [...chunk.element.children]) if (number(line) > chunk.have) line.remove();
       chunk.element.append(...[...part.children].filter((line) => number(line) <= chunk.last));
       chunk.have = Math.min(Number(answer.headers.get("Log-Whole-Lines")), chunk.last);
-      chunk.element.style.minHeight = "";
       this.paintMarks();
     }
     this.empty(chunk);
@@ -195,8 +195,7 @@ export class LogView {
       if (fresh && this.following) stage.layout(total); else stage.layout();
       if (!fresh && end && this.visible.has(end)) { end.have = Math.min(end.have, end.last - 1); this.load(end); }
     }
-    if (this.following) this.bottom();
-    else if (fresh && stage.element.open) this.count(this.unseen + fresh);
+    if (!this.follow() && fresh && stage.element.open) this.count(this.unseen + fresh);
   }
 
   count(unseen) {
@@ -207,7 +206,7 @@ export class LogView {
 
   merge(fresh) { // stages that began or ended, from the page as it is now
     if (!fresh || fresh.dataset.run !== this.root.dataset.run) return;
-    this.root.dataset.live = fresh.dataset.live;
+    this.root.dataset.growing = fresh.dataset.growing;
     this.total = Math.max(this.total, Number(fresh.dataset.lines));
     const list = this.root.querySelector(".stages");
     for (const element of fresh.querySelectorAll(".stage")) {
@@ -223,7 +222,7 @@ export class LogView {
     }
     for (const stage of this.stages) if (stage.element.open) stage.layout();
     this.root.querySelector(".waiting")?.remove();
-    if (this.following) this.bottom();
+    this.follow();
   }
 
   update(stage, element) {
@@ -237,16 +236,24 @@ export class LogView {
   // moving about
   scrolled() {
     const end = document.documentElement.scrollHeight - innerHeight - scrollY < 24;
-    this.following = end && this.root.dataset.live === "1";
+    this.following = end && this.root.dataset.growing === "1";
+    this.at = scrollY;
     if (end) this.count(0);
+  }
+
+  follow() { // to the end, unless the reader has just scrolled up
+    if (this.following && scrollY < this.at - 4) this.following = false;
+    if (this.following) this.bottom();
+    return this.following;
   }
 
   bottom() {
     const stage = this.stages.at(-1);
-    if (stage && this.root.dataset.live === "1") { stage.element.open = true; stage.layout(this.total); }
+    if (stage && this.root.dataset.growing === "1") { stage.element.open = true; stage.layout(this.total); }
     this.count(0);
     scrollTo(0, document.documentElement.scrollHeight);
-    this.following = this.root.dataset.live === "1";
+    this.at = scrollY;
+    this.following = this.root.dataset.growing === "1";
   }
 
   async show(first, last) {
