@@ -15,8 +15,13 @@ import uvicorn
 from fastapi import FastAPI
 from sqlalchemy import Table, insert, update
 
+from hubwright.domain.jobs import Job, JobSettings
+from hubwright.git.commands import Git
+from hubwright.git.mirrors import Mirrors, Origin
 from hubwright.hub.bell import Bell
 from hubwright.hub.logs import Logs
+from hubwright.hub.plans import Ground
+from hubwright.hub.wishes import Wishes
 from hubwright.storage import Storage
 from hubwright.store import schema
 from hubwright.store.database import Database
@@ -67,13 +72,28 @@ def make_site(folder: Path, **changes: Any) -> Iterator[Site]:
         database.close()
 
 
-def make_app(site: Site, gate: Gate) -> FastAPI:
+@contextmanager
+def make_wishes(site: Site, folder: Path) -> Iterator[Wishes]:
+    """Wishes whose repositories are bare ones at `folder`/OWNER/NAME.git."""
+    mirrors = Mirrors(folder / "mirrors", Git("file"))
+    ground = Ground(public_url=site.public_url, version=site.version, default_platform="linux", log_limit=1_000_000)
+
+    def find_origin(job: Job) -> Origin:
+        return Origin(repository=job.repository, clone_url=f"file://{folder}/{job.repository}.git")
+
+    try:
+        yield Wishes(site.database, mirrors, find_origin, ground, site.wake, JobSettings())
+    finally:
+        mirrors.close()
+
+
+def make_app(site: Site, gate: Gate, wishes: Wishes) -> FastAPI:
     """The routes of the API and its neighbours."""
     app = FastAPI(
         title="Hubwright", version=site.version, docs_url=None, redoc_url=None, exception_handlers=PROBLEM_HANDLERS
     )
     app.router.routes.extend([*make_health(site, gate), *make_logins(gate), *make_reference()])
-    app.include_router(make_api(site, gate))
+    app.include_router(make_api(site, gate, wishes))
     return app
 
 
@@ -174,7 +194,7 @@ class Served:
 @contextmanager
 def served_site(folder: Path, **changes: Any) -> Iterator[Served]:
     """A site on `folder`, served, with a client."""
-    with make_site(folder, **changes) as site:
+    with make_site(folder, **changes) as site, make_wishes(site, folder) as wishes:
         gate = Gate(site)
-        with serve(make_app(site, gate)) as url, httpx2.Client(base_url=url, timeout=20) as client:
+        with serve(make_app(site, gate, wishes)) as url, httpx2.Client(base_url=url, timeout=20) as client:
             yield Served(site, gate, url, client)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from git_repositories import GitRepository
 from hubwright.domain.artifacts import artifact_key
 from hubwright.store import schema
 from served import NOW, Served, served_site
@@ -200,6 +201,60 @@ def test_a_wrong_definition_is_refused_and_writes_nothing(quiet: Served, path: s
     assert answer.status_code in {400, 422}
     assert told in answer.json()["detail"]
     assert [job["path"] for job in quiet.get("/api/v1/jobs")["items"]] == ["team/app"]
+
+
+def test_a_job_is_changed_in_parts(hub: Served) -> None:
+    """RFC 7396: what is named changes, null gives the default back, the rest stays."""
+    path = "/api/v1/jobs/team/app"
+    first = {"repo": "team/app", "settings": {"timeout": 60, "env": {"A": "1", "B": "2"}}}
+    assert hub.client.put(path, json=first, headers=ADMIN).status_code == 200
+    changes = {"enabled": False, "settings": {"timeout": None, "env": {"B": None, "C": "3"}}}
+    assert hub.client.patch(path, json=changes).status_code == 401
+    answer = hub.client.patch(path, json=changes, headers=ADMIN)
+    assert answer.status_code == 200
+    assert (answer.json()["enabled"], answer.json()["settings"]) == (False, {"env": {"A": "1", "C": "3"}})
+    assert hub.client.patch("/api/v1/jobs/team/none", json={}, headers=ADMIN).status_code == 404
+    assert hub.client.patch(path, json={"settings": {"timeout": 0}}, headers=ADMIN).status_code == 422
+
+
+def test_a_build_is_started(hub: Served, tmp_path: Path) -> None:
+    """The newest commit, or the one asked for; the same Idempotency-Key starts one build, however often it is sent."""
+    repository = GitRepository(tmp_path / "team" / "app.git")
+    sha = repository.commit({"Makefile": "all:\n"}, "first")
+    path = "/api/v1/jobs/team/app/builds"
+    assert hub.client.post(path).status_code == 401
+    answer = hub.client.post(path, headers=ADMIN)
+    assert (answer.status_code, answer.json()["sha"], answer.json()["state"]) == (202, sha, "queued")
+    assert hub.get(answer.headers["location"])["branch"] == "main"
+    once = {**ADMIN, "Idempotency-Key": "one"}
+    asked = {"sha": "a" * 40, "parameters": {"SPEED": "fast"}}
+    ids = [hub.client.post(path, json=asked, headers=once).json()["id"] for _ in range(3)]
+    assert len(set(ids)) == 1
+    assert [build["id"] for build in hub.get("/api/v1/builds")["items"]] == [ids[0], answer.json()["id"]]
+    assert hub.client.post("/api/v1/jobs/team/none/builds", headers=ADMIN).status_code == 404
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"ref": "no-such-branch", "x": 1},
+        {"ref": "--upload-pack=touch /tmp/x"},
+        {"ref": "a..b"},
+        {"sha": "main"},
+        {"sha": 7},
+        {"parameters": {"A-B": "1"}},
+        {"parameters": {"A": "\x00"}},
+        {"parameters": {"A": "x" * 10_001}},
+        {"parameters": {f"A{number}": "" for number in range(101)}},
+        {"parameters": {"A": 1}},
+    ],
+)
+def test_a_wrong_wish_starts_nothing(quiet: Served, body: dict[str, object]) -> None:
+    """Names as attack are refused at the door."""
+    answer = quiet.client.post("/api/v1/jobs/team/app/builds", json=body, headers=ADMIN)
+    assert answer.status_code in {400, 422}
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert quiet.get("/api/v1/builds")["items"] == []
 
 
 @pytest.mark.parametrize("chunked", [False, True])

@@ -13,6 +13,7 @@ from hubwright.hub.addresses import AddressRules
 from hubwright.hub.sessions import Sessions
 from hubwright.hub.wishes import Wishes
 from hubwright.web.api import make_api
+from hubwright.web.api.reference import make_reference
 from hubwright.web.builders import make_builder_routes
 from hubwright.web.gate import Gate
 from hubwright.web.health import make_health
@@ -67,9 +68,10 @@ def make_app(site: Site, gate: Gate, works: Works, lifespan: Lifespan) -> ASGIAp
         app.add_exception_handler(kind, handler)
     app.router.routes.extend(make_builder_routes(site, gate, works.sessions))
     app.router.routes.extend(make_register_routes(site, gate, works.wishes, works.rules))
-    app.include_router(make_api(site, gate))
+    app.include_router(make_api(site, gate, works.wishes))
     app.router.routes.extend(make_health(site, gate))
     app.router.routes.extend(make_logins(gate))
+    app.router.routes.extend(make_reference())
     app.router.routes.extend(make_pages(site, gate))
     return Doors(works.hooks, app)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, Depends
 from starlette.requests import HTTPConnection
 
+from hubwright.hub.wishes import Wishes
 from hubwright.web.api.artifacts import Artifacts
 from hubwright.web.api.builds import Builds
 from hubwright.web.api.events import Events
@@ -15,14 +16,14 @@ from hubwright.web.gate import Gate
 from hubwright.web.site import Site
 
 
-def make_api(site: Site, gate: Gate) -> APIRouter:
+def make_api(site: Site, gate: Gate, wishes: Wishes) -> APIRouter:
     """Everything below `/api/v1` but the builders' door, and `/artifacts` and `/download`; all need the role `read`."""
 
     async def require_reader(request: HTTPConnection) -> None:
         await gate.require(request, "read")
 
     api = APIRouter(prefix="/api/v1")
-    for resource in (Builds(site, gate), Runs(site), Jobs(site, gate), Lists(site, gate), Events(site)):
+    for resource in (Builds(site, gate), Runs(site), Jobs(site, gate, wishes), Lists(site, gate), Events(site)):
         api.include_router(resource.make_router())
     router = APIRouter(dependencies=[Depends(require_reader)])
     router.include_router(api)

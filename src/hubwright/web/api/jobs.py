@@ -2,47 +2,42 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
-from collections.abc import Mapping
-from dataclasses import fields
-from typing import Annotated, Any
+import secrets
+from typing import Annotated
 
-import msgspec
 from fastapi import APIRouter, Query
 from sqlalchemy import Connection
 from starlette.requests import Request
 from starlette.responses import Response
 
-from hubwright.domain.jobs import JobSettings
-from hubwright.domain.refs import check_owner, check_repository, read_clone_url
+from hubwright.domain.refs import read_clone_url
 from hubwright.errors import NotFoundError, UnprocessableError
+from hubwright.hub.wishes import Wishes
 from hubwright.store.definitions import keep_definition
+from hubwright.store.views import load_build
 from hubwright.store.views_jobs import load_job, load_jobs
 from hubwright.web.api.answers import Limit, TextCursor, answer, answer_page
-from hubwright.web.api.bodies import check_keys, convert, read_object
+from hubwright.web.api.bodies import read_object
+from hubwright.web.api.definitions import Definition, merge_patch, read_definition, read_start
 from hubwright.web.api.documents import Documents
 from hubwright.web.gate import Gate
 from hubwright.web.site import Site
 
 _PATH = re.compile(r"(?!.*/builds\Z)[A-Za-z0-9_-][A-Za-z0-9_.-]{0,99}(?:/[A-Za-z0-9_-][A-Za-z0-9_.-]{0,99}){0,9}\Z")
-_SETTINGS = tuple(field.name for field in fields(JobSettings))
 
-
-class Definition(msgspec.Struct):
-    """A job as it is PUT. `repo` is `owner/name`; without it and `clone_url`, both stay as they are."""
-
-    repo: str | None = None
-    clone_url: str | None = None
-    enabled: bool = True
-    settings: JobSettings = JobSettings()
+MAX_KEY = 200
+"""Characters of an Idempotency-Key."""
 
 
 class Jobs:
     """The routes of jobs."""
 
-    def __init__(self, site: Site, gate: Gate) -> None:
+    def __init__(self, site: Site, gate: Gate, wishes: Wishes) -> None:
         self._site = site
         self._gate = gate
+        self._wishes = wishes
         self._documents = Documents(site.public_url)
 
     def make_router(self) -> APIRouter:
@@ -51,6 +46,8 @@ class Jobs:
         router.add_api_route("", self.list_jobs, methods=["GET"])
         router.add_api_route("/{path:path}", self.show_job, methods=["GET"])
         router.add_api_route("/{path:path}", self.put_job, methods=["PUT"])
+        router.add_api_route("/{path:path}", self.patch_job, methods=["PATCH"])
+        router.add_api_route("/{path:path}/builds", self.start_build, methods=["POST"], status_code=202)
         return router
 
     async def list_jobs(
@@ -85,37 +82,45 @@ class Jobs:
                 "A job's path is names of letters, digits, `_`, `-` and `.`, with `/` between them."
             )
         wanted = read_definition(await read_object(request))
+        new = await self._site.database.write_soon(lambda connection: self._keep(connection, path, wanted))
+        return await self._show_kept(path, 201 if new else 200)
+
+    async def patch_job(self, request: Request, path: str) -> Response:
+        """Change what is named of the job; a setting that is null gets its default again (RFC 7396)."""
+        await self._gate.require(request, "write")
+        changes = await read_object(request)
+
+        def keep(connection: Connection) -> None:
+            known = load_job(connection, path)
+            fields = {"repo": known.repository, "clone_url": known.clone_url, "enabled": known.enabled}
+            merged = merge_patch({**fields, "settings": known.settings}, changes)
+            self._keep(connection, path, read_definition(merged))
+
+        await self._site.database.write_soon(keep)
+        return await self._show_kept(path, 200)
+
+    async def start_build(self, request: Request, path: str) -> Response:
+        """Build the job: `{"ref", "sha", "parameters"}`, all optional; once for each `Idempotency-Key`."""
+        asker = await self._gate.require(request, "write")
+        wanted = read_start(await read_object(request))
+        key = request.headers.get("idempotency-key") or secrets.token_hex(16)
+        if len(key) > MAX_KEY:
+            raise UnprocessableError(f"An Idempotency-Key has at most {MAX_KEY} characters.")
+        asked = await asyncio.to_thread(
+            self._wishes.start, path, wanted.ref, wanted.sha, asker.name, key, self._site.clock(), wanted.parameters
+        )
+        build = await self._site.database.read(lambda connection: load_build(connection, asked.build_id))
+        headers = {"Location": f"/api/v1/builds/{asked.build_id}"}
+        return answer(self._documents.build(build), 202, headers)
+
+    def _keep(self, connection: Connection, path: str, wanted: Definition) -> bool:
+        source = _find_source(connection, path, wanted)
         now = self._site.clock()
+        return keep_definition(connection, path, wanted.settings, source, enabled=wanted.enabled, now=now)
 
-        def keep(connection: Connection) -> bool:
-            source = _find_source(connection, path, wanted)
-            return keep_definition(connection, path, wanted.settings, source, enabled=wanted.enabled, now=now)
-
-        new = await self._site.database.write_soon(keep)
+    async def _show_kept(self, path: str, status: int) -> Response:
         job = await self._site.database.read(lambda connection: load_job(connection, path))
-        return answer(self._documents.job(job), 201 if new else 200, {"Location": f"/api/v1/jobs/{path}"})
-
-
-def read_definition(data: Mapping[str, Any]) -> Definition:
-    """A job's definition. Raises UnprocessableError, MalformedError that name what is wrong."""
-    settings = data.get("settings")
-    if isinstance(settings, dict):
-        check_keys(settings, _SETTINGS, "settings.")
-    definition = convert(data, Definition)
-    _check_bounds(definition.settings)
-    if definition.repo is not None:
-        owner, _, name = definition.repo.partition("/")
-        definition.repo = f"{check_owner(owner)}/{check_repository(name)}"
-    return definition
-
-
-def _check_bounds(settings: JobSettings) -> None:
-    for name, value, most in (
-        ("timeout", settings.timeout, 7 * 86_400),
-        ("max_commits_per_push", settings.max_commits_per_push, 2048),
-    ):
-        if not 1 <= value <= most:
-            raise UnprocessableError(f"settings.{name} is {value}; between 1 and {most} is expected.")
+        return answer(self._documents.job(job), status, {"Location": f"/api/v1/jobs/{path}"})
 
 
 def _find_source(connection: Connection, path: str, wanted: Definition) -> tuple[str, str | None]:
