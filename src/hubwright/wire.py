@@ -153,7 +153,7 @@ class Result(Message, frozen=True, kw_only=True):
 
 
 class Event(Message, frozen=True, kw_only=True):
-    """Sent by: builder. Progress between stages: `accepted`, `checkout`, `cleanup`, `warning`; `text` for people."""
+    """Sent by: builder. Progress outside of stages: `checkout` or `warning`; `text` for people."""
 
     word: ClassVar[str] = "event"
 

@@ -148,16 +148,10 @@ class TestEveryExecutor:
 
     @scenario
     async def test_a_program_that_is_not_there_is_no_surprise(self, place: Place) -> None:
-        """An error of the builder's, or the shell's 127; never a traceback."""
+        """An error of the builder's, not the code's failure."""
         command = Command(argv=("no-such-program",), env={"PATH": PATH}, directory=place.workspace.tree)
-        said = ""
-        code = 0
-        try:
-            code = await place.executor.run(place.workspace, command, place.output.extend).finished
-        except ExecutorError as error:
-            said = str(error)
-
-        assert code != 0 or "no-such-program" in said
+        with pytest.raises(ExecutorError, match="can't be started|could not be started"):
+            await place.executor.run(place.workspace, command, place.output.extend).finished
 
     @scenario
     async def test_ten_megabytes_arrive_whole(self, place: Place) -> None:
@@ -217,6 +211,16 @@ class TestSandbox:
             await sandbox.run(script)
 
         assert bytes(sandbox.output) == b"unreachable\n"
+
+    @scenario
+    async def test_a_sandbox_that_does_not_start_is_our_error(self, sandbox: Place) -> None:
+        """Not the code's failure; a command that ends with 1 by itself is."""
+        assert await sandbox.run("exit 1") == 1
+        lost = Command(argv=("true",), env={}, directory=sandbox.workspace.root / "gone")
+        running = sandbox.executor.run(sandbox.workspace, lost, sandbox.output.extend)
+        with pytest.raises(ExecutorError, match="sandbox"):
+            await running.finished
+        await running.kill(0)
 
     @scenario
     async def test_secrets_are_not_in_the_process_list(self, sandbox: Place) -> None:

@@ -23,6 +23,8 @@ from hubwright.wire import WIRE_VERSION, Do, Hello
 FORGOTTEN = 600.0
 """Seconds without a hub after which a builder ends whose `up` process is gone."""
 
+_LOOK = 5.0  # seconds between looks at whether `up` is still there
+
 log = structlog.get_logger()
 
 
@@ -125,7 +127,7 @@ class Agent:
         while not (self._connection.leaving and not self._runs and not len(self._spools)):
             self._done.clear()
             try:
-                async with asyncio.timeout(1):
+                async with asyncio.timeout(_LOOK):
                     await self._done.wait()
             except TimeoutError:
                 if self._is_orphaned():

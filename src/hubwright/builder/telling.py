@@ -61,7 +61,7 @@ class Telling:
         )
 
     def happened(self, event: str, text: str = "") -> None:
-        """Something between the stages: `accepted`, `checkout`, `cleanup`, `warning`."""
+        """Something outside of the stages: `checkout` or `warning`."""
         at = self._clock()
         self._spool.add(lambda seq, _: Event(run=self._run, lease=self._lease, seq=seq, at=at, event=event, text=text))
 

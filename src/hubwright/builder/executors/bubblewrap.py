@@ -11,8 +11,10 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
+from typing import BinaryIO
 
 from hubwright.builder.executors import Command
 from hubwright.builder.executors.terminal import Running
@@ -109,15 +111,13 @@ class BubblewrapExecutor:
             options += ["--setenv", key, value]
         # Options go through a file: the environment has secrets, and ps shows arguments. bwrap's and setpriv's own
         # environment has nothing of the build's, or LD_PRELOAD would run as root.
-        listing = os.memfd_create("options")
-        try:
-            os.write(listing, b"".join(os.fsencode(option) + b"\0" for option in options))
-            os.lseek(listing, 0, os.SEEK_SET)
-            argv = (*self._drop, self._program, "--args", str(listing), "--", *command.argv)
+        with _memory_file(b"".join(os.fsencode(option) + b"\0" for option in options)) as listing:
+            status = _memory_file(b"")
+            files = (listing.fileno(), status.fileno())
+            sandbox = (self._program, "--args", str(files[0]), "--json-status-fd", str(files[1]), "--")
             env = {"PATH": _OWN_PATH, MARKER: workspace.marker}
-            return Running(argv, env, workspace.root, write, (listing,))
-        finally:
-            os.close(listing)
+            argv = (*self._drop, *sandbox, *command.argv)
+            return Running(argv, env, workspace.root, write, files, partial(_judge, status))
 
     def destroy(self, workspace: Workspace) -> None:
         """Kill what is left, in whatever sandbox."""
@@ -126,6 +126,23 @@ class BubblewrapExecutor:
     def _walls(self) -> list[str]:
         options = ["--unshare-all", *(["--share-net"] if self._network else []), "--die-with-parent", "--new-session"]
         return [*options, "--cap-drop", "ALL", *self._system]
+
+
+def _memory_file(content: bytes) -> BinaryIO:
+    file = os.fdopen(os.memfd_create("hubwright"), "r+b", buffering=0)
+    file.write(content)
+    file.seek(0)
+    return file
+
+
+def _judge(status: BinaryIO, code: int) -> int:
+    """The command's exit code. Raises ExecutorError when bwrap ended before there was a command."""
+    with status:
+        status.seek(0)
+        began = b"exit-code" in status.read()
+    if code == 1 and not began:
+        raise ExecutorError("The sandbox or the program in it could not be started: the log says why.")
+    return code
 
 
 def _find_user(name: str) -> tuple[int, int]:

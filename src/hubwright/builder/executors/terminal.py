@@ -34,10 +34,15 @@ class Running:
         directory: Path,
         write: Callable[[bytes], None],
         pass_fds: Sequence[int] = (),
+        judge: Callable[[int], int] = int,
     ) -> None:
-        """Start `argv`, with the files `pass_fds` open in it. Raises ExecutorError, DiskFullError."""
+        """Start `argv`, with the files `pass_fds` open in it. Raises ExecutorError, DiskFullError.
+
+        `judge` is given the exit code; it returns the one to tell, or raises ExecutorError (then `finished` does).
+        """
         self._loop = asyncio.get_running_loop()
         self._write = write
+        self._judge = judge
         self._terminal, slave = _open_terminal()
         try:
             self._process = _spawn(argv, env, directory, slave, pass_fds)
@@ -64,7 +69,7 @@ class Running:
         done, _ = await asyncio.wait([self.finished], timeout=grace)
         if not done:
             self._signal(signal.SIGKILL)
-            await self.finished
+            await asyncio.wait([self.finished])
 
     def _signal(self, number: int) -> None:
         if self._process.returncode is None:  # not reaped, so the group's number is still ours
@@ -98,7 +103,7 @@ class Running:
             pass
         self._stop_reading()
         os.close(self._terminal)
-        return code if code >= 0 else 128 - code
+        return self._judge(code if code >= 0 else 128 - code)
 
     def _read(self) -> bool:
         """Take what there is, up to a bound; whether anything was there."""
