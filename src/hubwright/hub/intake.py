@@ -23,19 +23,20 @@ from hubwright.errors import HubwrightError, MalformedError, UnreachableReposito
 from hubwright.git.mirrors import Mirrors, Origin
 from hubwright.github.payloads import is_skipped, read_event
 from hubwright.hub.lanes import Lanes
+from hubwright.hub.leases import LeaseKeeper
 from hubwright.hub.news import keep_event
 from hubwright.hub.plans import Ground, keep_plans, plan_build, vanished_plan
 from hubwright.hub.pressure import Pressure
 from hubwright.hub.wishes import MANUAL, read_manual
 from hubwright.store import jobs, queues, repos
 from hubwright.store.builders import load_platforms
-from hubwright.store.database import Database
+from hubwright.store.database import Database, is_outage
 from hubwright.store.deliveries import keep_outcome, read_body
 from hubwright.store.facts import keep_facts
 from hubwright.store.schema import delivery
 
-LEASE = 900.0
-"""Seconds that a delivery may take to be understood before another worker takes it: a large first fetch."""
+LEASE = 30.0
+"""Seconds after which another process takes what a killed one held; renewed while a large fetch goes on."""
 
 TRIES = 10
 """Times that a repository is asked before its builds end as errors; with the pauses between, about an hour."""
@@ -85,10 +86,12 @@ class Intake:
         self._clock = clock
         self._wake = wake
         self._lanes = Lanes(self._handle, threads=LANES, room=INSIDE)
+        self._leases = LeaseKeeper(database, delivery, settings.owner, clock, LEASE)
 
     def close(self) -> None:
         """Let what is being understood end; leases bring the rest back."""
         self._lanes.close()
+        self._leases.close()
 
     def drain(self) -> float | None:
         """Take all that is due; when the next is due, Unix seconds, or None."""
@@ -120,11 +123,25 @@ class Intake:
         self._lanes.enter(event.repository.full_name if event.repository is not None else "", (row, event))
 
     def _handle(self, thing: tuple[Row[Any], Event]) -> None:
-        row, event = thing
+        """Understand one delivery; while the database is away, wait for it."""
         self._settings.pressure.yield_to_doors()
+        while not self._lanes.closing:
+            try:
+                self._understand_or_fail(*thing)
+            except Exception as error:
+                if not is_outage(error):
+                    raise
+                logger.warning("delivery_waits_for_database", delivery=thing[0].guid)
+                self._lanes.pause(1.0)
+            else:
+                return
+
+    def _understand_or_fail(self, row: Row[Any], event: Event) -> None:
         try:
             self._understand(row, event)
-        except Exception as error:  # a lane must outlive every delivery; the row is tried again
+        except Exception as error:
+            if is_outage(error):
+                raise
             logger.exception("delivery_failed", delivery=row.guid)
             self._fail(row, f"{type(error).__name__}: {error}")
 

@@ -8,13 +8,17 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Generic, TypeVar
 
+import structlog
+
 T = TypeVar("T")
+
+logger = structlog.get_logger()
 
 
 class Lanes(Generic[T]):
     """`threads` lanes move at a time; at most `room` things are inside, and `enter` waits for room.
 
-    `work` is called for each thing and must not raise.
+    `work` is called for each thing; what it raises is logged.
     """
 
     def __init__(self, work: Callable[[T], None], *, threads: int, room: int) -> None:
@@ -44,6 +48,10 @@ class Lanes(Generic[T]):
             self._lanes[lane] = deque([thing])
         self._pool.submit(self._drive, lane)
 
+    def pause(self, seconds: float) -> None:
+        """Wait, but not beyond `close`."""
+        self._closing.wait(seconds)
+
     def close(self) -> None:
         """Let what moves end; drop what stands."""
         self._closing.set()
@@ -59,5 +67,7 @@ class Lanes(Generic[T]):
                 thing = self._lanes[lane].popleft()
             try:
                 self._work(thing)
+            except Exception:  # a lane outlives all that goes through it
+                logger.exception("lane_failed", lane=lane)
             finally:
                 self._room.release()

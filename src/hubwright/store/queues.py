@@ -85,6 +85,20 @@ def renew(connection: Connection, table: Table, row_id: int, owner: str, until: 
     return _release(connection, table, row_id, owner, {"lease_until": until, "next_try_at": until})
 
 
+def load_owners(connection: Connection, table: Table) -> set[str]:
+    """Who holds rows of the queue."""
+    held = select(table.c.lease_owner).where(_open(table), table.c.state == "leased").distinct()
+    return {owner for owner in connection.execute(held).scalars() if owner is not None}
+
+
+def take_back(connection: Connection, table: Table, owner: str, now: float) -> int:
+    """Everything that `owner`, who is gone, still holds is due at once; how many rows."""
+    held = (_open(table), table.c.state == "leased", table.c.lease_owner == owner)
+    return connection.execute(
+        update(table).where(*held).values(state="waiting", next_try_at=now, lease_until=None)
+    ).rowcount
+
+
 def count_open(connection: Connection, table: Table, where: Sequence[ColumnElement[bool]] = ()) -> int:
     """How many rows have not ended."""
     return int(connection.execute(select(func.count()).select_from(table).where(_open(table), *where)).scalar_one())
@@ -152,3 +166,9 @@ def _end(connection: Connection, table: Table, row_id: int, owner: str, values: 
         one_less = {"children_left": task.c.children_left - 1, "next_try_at": due}
         connection.execute(update(task).where(task.c.id == parent).values(one_less))
     return ended
+
+
+def renew_all(connection: Connection, table: Table, owner: str, until: float) -> int:
+    """Hold all that `owner` has until Unix time `until`; how many rows."""
+    held = (table.c.lease_owner == owner, table.c.state == "leased")
+    return connection.execute(update(table).where(*held).values(lease_until=until, next_try_at=until)).rowcount
