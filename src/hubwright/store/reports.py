@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, delete, func, literal_column, select, update
+from sqlalchemy import ColumnElement, Connection, func, literal_column, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from hubwright.domain.facts import Fact, FactKind
@@ -125,13 +125,14 @@ def hold_target(
 ) -> Held | None:
     """Lease the oldest open reports to a target, at most `limit`; None when it is not due or somebody has it."""
     rows = connection.execute(
-        select(report)
+        # compared in the database, in whose microseconds `load_due_targets` compares too
+        select(report, (report.c.next_try_at > now).label("later"))
         .where(OPEN, report.c.reporter == name, report.c.target == target)
         .order_by(report.c.fact_id)
         .limit(limit)
         .with_for_update()
     ).all()
-    if not rows or any(row.next_try_at > now for row in rows):
+    if not rows or any(row.later for row in rows):
         return None
     ids = tuple(row.id for row in rows)
     connection.execute(
@@ -232,9 +233,3 @@ def _standing(connection: Connection, name: str, behind: int) -> Standing:
         next_try_at=load_next_due(connection, name),
         error=connection.execute(why).scalar(),
     )
-
-
-def forget_reports(connection: Connection, before: float, limit: int = 1000) -> int:
-    """Drop up to `limit` reports that ended before that moment; how many. What was said there is forgotten too."""
-    old = select(report.c.id).where(report.c.finished_at < before, ~OPEN).order_by(report.c.id).limit(limit)
-    return connection.execute(delete(report).where(report.c.id.in_(old))).rowcount

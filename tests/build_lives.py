@@ -1,0 +1,134 @@
+"""Builds that live and end in a database by the hub's own moves, without a builder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import select
+
+from hubwright.domain.builds import BuildPlan, Wanted
+from hubwright.domain.jobs import Job, JobSettings
+from hubwright.domain.planning import PlannedRun, plan_runs
+from hubwright.domain.recipe import read_recipe
+from hubwright.domain.repos import Repository
+from hubwright.git.mirrors import Origin
+from hubwright.hub import moves
+from hubwright.hub.builds import cancel, rerun
+from hubwright.hub.plans import Ground, failed_plan, keep_plans
+from hubwright.store.database import Database
+from hubwright.store.jobs import keep_job
+from hubwright.store.schema import job as job_table
+from hubwright.store.schema import run
+from hubwright.wire import Case
+from hubwright.wire import Job as StageMessage
+from hubwright.wire import Result as ResultMessage
+from hubwright.wire import Tests as TestsMessage
+
+RECIPE = "stages:\n  - build: make\n  - test: make check\n"
+START = 1_800_000_000.0
+
+
+class Clock:
+    """Unix time that moves only when told to."""
+
+    def __init__(self, now: float = START) -> None:
+        self.now = now
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@dataclass
+class Lives:
+    """Makes builds of `repository` in `database`, and moves them on."""
+
+    database: Database
+    clock: Clock
+    repository: str = "octo/hello"
+    settings: JobSettings = field(default_factory=JobSettings)
+
+    def job(self, *, path: str | None = None, clone_url: str | None = None) -> Job:
+        """The job of the repository, or another one at `path`."""
+        owner, _, name = self.repository.partition("/")
+        known = Repository(id=None, owner=owner, name=name)
+        made = self.database.write(
+            lambda connection: keep_job(connection, known, self.settings, self.clock(), clone_url)
+        )
+        if path is None or path == made.path:
+            return made
+        values = {"path": path, "repository": self.repository, "settings": {}, "created_at": self.clock()}
+        number = self.database.write(
+            lambda connection: connection.execute(
+                job_table.insert().values(values).returning(job_table.c.id)
+            ).scalar_one()
+        )
+        return Job(
+            id=number, path=path, repository_id=None, repository=self.repository, clone_url=None, settings=self.settings
+        )
+
+    def build(
+        self, sha: str, *, recipe: str = RECIPE, job: Job | None = None, ref: str = "refs/heads/main", problem: str = ""
+    ) -> int:
+        """Plan a build of a commit; with `problem` it fails at once."""
+        wanted = Wanted(sha=sha, ref=ref, event="push", trigger=f"{ref}@{sha}@{self.clock()}")
+        runs: Sequence[PlannedRun] = plan_runs(read_recipe(recipe), wanted.circumstances(), (), "linux")
+        plan = BuildPlan(wanted=wanted, runs=tuple(runs), recipe="file")
+        if problem:
+            plan = failed_plan(wanted, problem, moves.Result.FAILURE)
+        chosen = job or self.job()
+        origin = Origin(repository=chosen.repository, clone_url="https://github.invalid/octo/hello.git")
+        ground = Ground(public_url="https://ci.example.org", version="1", default_platform="linux", log_limit=1000)
+        return self._write(lambda connection: keep_plans(connection, chosen, origin, [plan], ground, self.clock()))[0]
+
+    def runs(self, build_id: int) -> list[int]:
+        """The latest runs of a build, in the order of the plan."""
+        with self.database.reading() as connection:
+            query = select(run.c.id).where(run.c.build_id == build_id, run.c.latest).order_by(run.c.id)
+            return list(connection.execute(query).scalars())
+
+    def start(self, run_id: int, builder: str = "anvil") -> None:
+        """Lease the run to a builder."""
+        self._write(lambda connection: moves.lease(connection, [(run_id, builder)], self.clock()))
+
+    def end(self, run_id: int, *exits: int, passed: int = 0, failed: int = 0, detail: str = "") -> None:
+        """Let the held run's stages end with these exit codes, then the run; `detail` instead: our error."""
+        with self.database.reading() as connection:
+            row = connection.execute(select(run).where(run.c.id == run_id)).one()
+        told: list[moves.Telling] = []
+
+        def say(kind: Callable[..., moves.Telling], **more: Any) -> None:
+            told.append(kind(run=run_id, lease=row.lease, seq=len(told) + 1, **more))
+
+        for position, code in enumerate(exits):
+            say(StageMessage, at=self.clock(), stage=position)
+            result = "failure" if code else "success"
+            say(ResultMessage, at=self.clock(), stage=position, result=result, exit_code=code)
+        if passed or failed:
+            cases = [Case(suite="s", classname="c", name=f"t{n}", result="passed") for n in range(passed)]
+            cases += [Case(suite="s", classname="c", name=f"f{n}", result="failed") for n in range(failed)]
+            say(TestsMessage, stage=len(exits) - 1, cases=tuple(cases))
+        verdict = "error" if detail else "failure" if any(exits) else "success"
+        say(ResultMessage, at=self.clock(), result=verdict, detail=detail)
+        items = [moves.Told(row.builder, message, self.clock()) for message in told]
+        answers = self._write(lambda connection: moves.apply_messages(connection, items))
+        assert answers[-1].ended
+
+    def live(self, build_id: int, *exits: int) -> None:
+        """Start and end every run of the build."""
+        for run_id in self.runs(build_id):
+            self.start(run_id)
+            self.end(run_id, *exits)
+
+    def cancel(self, build_id: int, reason: str) -> None:
+        """Cancel what has not ended."""
+        self._write(lambda connection: cancel(connection, build_id, self.clock(), reason))
+
+    def rerun(self, build_id: int) -> None:
+        """Begin every run again."""
+        self._write(lambda connection: rerun(connection, build_id, self.clock()))
+
+    def _write(self, work: Callable[[Any], Any]) -> Any:
+        self.clock.now += 1
+        return self.database.write(work)
