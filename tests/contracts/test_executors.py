@@ -150,7 +150,7 @@ class TestEveryExecutor:
     async def test_a_program_that_is_not_there_is_no_surprise(self, place: Place) -> None:
         """An error of the builder's, not the code's failure."""
         command = Command(argv=("no-such-program",), env={"PATH": PATH}, directory=place.workspace.tree)
-        with pytest.raises(ExecutorError, match="can't be started|could not be started"):
+        with pytest.raises(ExecutorError, match=r"can't be started|could not be started"):
             await place.executor.run(place.workspace, command, place.output.extend).finished
 
     @scenario
