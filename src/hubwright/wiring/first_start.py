@@ -64,8 +64,8 @@ class FirstStart:
         wake("deliveries")
 
 
-def prepare(settings: Settings) -> FirstStart:
-    """Make folders, tables and tokens where they are missing. Raises SettingsError."""
+def prepare_ground(settings: Settings) -> None:
+    """Make folders and tables where they are missing. Raises SettingsError."""
     data_dir = Path(settings.data_dir)
     try:
         data_dir.mkdir(parents=True, exist_ok=True)
@@ -73,6 +73,12 @@ def prepare(settings: Settings) -> FirstStart:
     except OSError as error:
         raise SettingsError(f"DATA_DIR {data_dir} can't be used: {error.strerror}.") from error
     _upgrade(settings)
+
+
+def prepare(settings: Settings) -> FirstStart:
+    """The same, and tokens of this machine. Raises SettingsError."""
+    prepare_ground(settings)
+    data_dir = Path(settings.data_dir)
     engine = create_engine(settings.database_url)
     try:
         with engine.begin() as connection:

@@ -143,6 +143,7 @@ class Hub:
             lambda: self.wake("facts"),
             lost_after=self._settings.builds.lost_after,
         )
+        await asyncio.to_thread(self.parts.take_back)
         scheduling = asyncio.create_task(self._scheduler.run())
         self._dispatcher.start()
         self._housekeeping.start()

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import secrets
-import socket
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -25,8 +22,12 @@ from hubwright.hub.wishes import Wishes
 from hubwright.reports.relay import Relay
 from hubwright.reports.statuses import StatusReporter
 from hubwright.store.database import Database
+from hubwright.wiring.owners import hand_back, make_owner, take_back_from_the_dead
 
 Wake = Callable[[str], None]
+
+QUEUES = ("deliveries", "facts", "reports")
+"""What rows wait in."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,16 +45,17 @@ class Parts:
 
     def drains(self) -> dict[str, Callable[[], float | None]]:
         """What drains which queue."""
-        return {
-            "deliveries": self.intake.drain,
-            "facts": self.relay.drain_facts,
-            "reports": self.relay.drain_reports,
-        }
+        return dict(zip(QUEUES, (self.intake.drain, self.relay.drain_facts, self.relay.drain_reports), strict=True))
+
+    def take_back(self) -> None:
+        """Have at once what a killed process of this machine was about to do. Call it before the first drain."""
+        take_back_from_the_dead(self.database, self.owner, time.time())
 
     def close(self) -> None:
         """Let what is being done end, then close everything."""
         self.intake.close()
         self.relay.close()
+        hand_back(self.database, self.owner, time.time())
         self.mirrors.close()
         if self.github is not None:
             self.github.close()
@@ -64,7 +66,7 @@ def open_parts(
     settings: Settings, wake: Wake, *, pressure: Pressure | None = None, default_platform: str | None = None
 ) -> Parts:
     """Open what both a hub and a worker need."""
-    owner = f"{socket.gethostname()[:30]}-{os.getpid()}-{secrets.token_hex(4)}"
+    owner = make_owner()
     database = Database(settings.database_url)
     mirrors = Mirrors(mirrors_folder(settings), make_git(settings), settings.git.fetch_timeout)
     tokens = make_tokens(settings)

@@ -1,0 +1,60 @@
+"""The processes of the scale-out mode beside hubs and builders: workers that drain, and the beat that reminds them."""
+
+from __future__ import annotations
+
+from hubwright.config import Settings
+from hubwright.errors import SettingsError
+from hubwright.wiring.first_start import prepare_ground
+from hubwright.wiring.hiding import hide_from_builds
+from hubwright.wiring.logging import configure_logging
+from hubwright.wiring.parts import QUEUES, Parts, open_parts
+from hubwright.wiring.scale_out import ScaleOut, load_tasks, open_scale_out
+
+
+def run_worker(settings: Settings) -> int:
+    """Do waiting work until a signal ends it; an exit code. Raises SettingsError."""
+    broker_url = _broker(settings, "worker")
+    configure_logging()
+    hide_from_builds()
+    prepare_ground(settings)
+    tasks = load_tasks()
+    scale = open_scale_out(broker_url, _hear_nothing)
+    parts: Parts = open_parts(settings, lambda queue: _wake(scale, queue))
+    scale.dispatcher.start()
+    scale.start()
+    try:
+        parts.take_back()
+        return int(tasks.run_worker(broker_url, parts.drains(), name=f"hubwright@{parts.owner}"))
+    finally:
+        scale.dispatcher.stop(10.0)
+        scale.stop()
+        parts.close()
+
+
+def run_beat(settings: Settings) -> int:
+    """Remind the workers of every queue until a signal ends it; an exit code. Raises SettingsError."""
+    broker_url = _broker(settings, "beat")
+    configure_logging()
+    load_tasks().run_beat(broker_url, QUEUES)
+    return 0
+
+
+def _broker(settings: Settings, command: str) -> str:
+    if settings.broker_url is None:
+        raise SettingsError(
+            f"`hubwright {command}` needs a broker: set BROKER_URL, such as redis://HOST/0 or amqp://HOST. "
+            "Without one, hubs do all the work themselves."
+        )
+    return settings.broker_url
+
+
+def _wake(scale: ScaleOut, queue: str) -> None:
+    """What is new concerns the hubs (runs to give out, facts to show) or some worker (all the rest)."""
+    if queue != "runs":
+        scale.dispatcher.wake(queue)
+    if queue in {"runs", "facts"}:
+        scale.ring(queue)
+
+
+def _hear_nothing(_topic: str) -> None:
+    """A worker has nobody to show news to."""
