@@ -104,6 +104,18 @@ def test_every_fact_is_told_once_and_in_order(database: Database, clock: Clock) 
     assert {row.state for row in rows(database)} == {"done"}
 
 
+def test_a_moment_between_two_microseconds_is_due(database: Database, clock: Clock) -> None:
+    """The database rounds times up or down; a drain must not see as due what it then can't have."""
+    recorder = Recorder()
+    clock.now += 0.1234567
+    with relaying(database, clock, recorder) as relay:
+        tell(database, "a", 1)
+        assert (drain(relay) or clock.now) <= clock.now + 1e-6
+        clock.now += 1e-6
+        assert drain(relay) is None
+    assert recorder.numbers("a") == [1]
+
+
 def test_a_new_reporter_begins_at_the_newest_fact(database: Database, clock: Clock) -> None:
     """Nobody wants the statuses of last year when a reporter is switched on."""
     first, second = Recorder("first"), Recorder("second")
