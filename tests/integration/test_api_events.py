@@ -10,6 +10,7 @@ from typing import Any
 import httpx2
 import pytest
 
+from hubwright.web.api import events
 from hubwright.web.site import FACTS
 from served import Served, served_site
 from waiting import until
@@ -74,6 +75,15 @@ def test_many_facts_at_once_all_come_in_order(hub: Served) -> None:
         for answer in (one, other):
             facts = read_facts(answer)
             assert [next(facts)["id"] for _ in range(700)] == list(range(3, 703))
+
+
+def test_a_quiet_stream_shows_that_it_lives(hub: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Proxies cut connections that are silent for a minute; the comment is no event."""
+    monkeypatch.setattr(events, "HEARTBEAT", 0.05)
+    monkeypatch.setattr(events, "LOOK", 0.05)
+    with follow(hub) as answer:
+        lines = answer.iter_lines()
+        assert [next(lines) for _ in range(8)][3:] == ["", ": ping", "", ": ping", ""]
 
 
 def test_readers_that_leave_are_forgotten(hub: Served) -> None:

@@ -17,6 +17,7 @@ import httpx2
 import pytest
 
 from hubwright.hub.logs import topic
+from hubwright.web import streams
 from hubwright.web.streams import MAX_EVENT
 from served import Served, served_site
 from waiting import until
@@ -158,6 +159,15 @@ def test_a_reader_that_leaves_is_forgotten(hub: Served) -> None:
     with follow(hub):
         until(lambda: waiting(hub), what="the reader's wait")
     until(lambda: not waiting(hub), what="the reader's end")
+
+
+def test_a_quiet_stream_shows_that_it_lives(hub: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Proxies cut connections that are silent for a minute; the comment is no event."""
+    monkeypatch.setattr(streams, "HEARTBEAT", 0.05)
+    monkeypatch.setattr(streams, "LOOK", 0.05)
+    with follow(hub) as answer:
+        lines = answer.iter_lines()
+        assert [next(lines) for _ in range(6)] == ["retry: 2000", "", ": ping", "", ": ping", ""]
 
 
 def resident() -> int:

@@ -161,7 +161,7 @@ def test_waiting_has_a_reason(database: Database, rows: Rows) -> None:
     )
     linux, freebsd, windows = load(database, views_queue.load_waits, 2)
     assert linux.ahead == 1
-    assert "All 1 slots" in linux.reason
+    assert linux.reason == "All builders for the platform linux are busy (1 at once)."
     assert "b2 is away" in freebsd.reason
     assert "No builder for the platform windows has ever connected" in windows.reason
     assert load(database, views_queue.load_builders).items[0].running == (1,)

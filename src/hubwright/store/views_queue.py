@@ -7,7 +7,7 @@ from typing import Literal
 
 from sqlalchemy import Connection, and_, func, or_, select
 
-from hubwright.domain.scheduling import fits
+from hubwright.domain.scheduling import ANY_PLATFORM, fits
 from hubwright.store.schema import build, builder, job, run
 from hubwright.store.views import FINISHED, MAX_PAGE, QUEUED, RUNNING, bounded, load_rows
 from hubwright.store.views_values import BuilderView, Page, QueuedView, Wait
@@ -85,15 +85,16 @@ def explain_wait(platform: str, builders: tuple[BuilderView, ...]) -> str:
     """One sentence that says what a run for `platform` (a name or a glob) waits for."""
     fitting = [one for one in builders if fits(platform, one.platform)]
     connected = [one for one in fitting if one.state == "connected"]
+    wanted = "" if platform == ANY_PLATFORM else f" for the platform {platform}"
     if not fitting:
-        return f"No builder for the platform {platform} has ever connected; start one there with `hubwright builder`."
+        return f"No builder{wanted} has ever connected; start one with `hubwright builder`."
     if not connected:
         last = max(fitting, key=lambda one: one.seen_at or 0.0)
-        return f"No builder for the platform {platform} is connected; {last.name} is {last.state}."
+        return f"No builder{wanted} is connected; {last.name} is {last.state}."
     free = [one for one in connected if len(one.running) < one.slots]
     if not free:
         slots = sum(one.slots for one in connected)
-        return f"All {slots} slots of the {len(connected)} builders for {platform} are busy."
+        return f"All builders{wanted} are busy ({slots} at once)."
     return f"Builder {free[0].name} is free; the run starts when those ahead of it have started."
 
 
