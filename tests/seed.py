@@ -122,7 +122,7 @@ class Seed:
         given = {
             "platform": "linux-x86_64",
             "matrix": {},
-            "assignment": {},
+            "assignment": {"stages": []},
             "state": "finished",
             "result": "success",
             "builder": "oak-1",
@@ -299,7 +299,9 @@ def _others(seed: Seed) -> None:
 
 
 @contextmanager
-def serving(folder: Path, port: int = 0, clock: float | None = NOW) -> Iterator[tuple[str, Site]]:
+def serving(
+    folder: Path, port: int = 0, clock: float | None = NOW, *, anonymous_read: bool = True
+) -> Iterator[tuple[str, Site]]:
     """The pages over a seeded folder, on a real server in a thread; its address and its parts."""
     bell = Bell()
     logs = Logs(folder / "logs", bell)
@@ -307,7 +309,7 @@ def serving(folder: Path, port: int = 0, clock: float | None = NOW) -> Iterator[
     site = Site(
         database=database, logs=logs, bell=bell, storage=Storage(f"file://{folder}/files"), wake=lambda _queue: None,
         clock=(lambda: clock) if clock is not None else time.time, version="0.1.0", public_url="http://127.0.0.1:8010",
-        anonymous_read=True, admin_token=ADMIN,
+        anonymous_read=anonymous_read, admin_token=ADMIN,
     )  # fmt: skip
     pages = assemble_pages(site, Gate(site))
     handlers = {kind: pages.dress(handler) for kind, handler in PROBLEM_HANDLERS.items() if kind is not Exception}

@@ -54,7 +54,7 @@ _WORDS = (
         b"undefined reference",
         b"segmentation",
     ),
-    *(b"killed", b"exception", b"***", b"not found", b"no such file", b".go:", b"ld: ", b"e   "),
+    *(b"killed", b"exception", b"***", b"not found", b"no such file", b".go:", b"ld: ", b"e   ", b"err!"),
 )
 """Every pattern above needs one of these, in small letters; finding words is a hundred times faster than patterns."""
 

@@ -38,11 +38,8 @@ def _rules() -> Iterator[str]:
 
 
 def _on_page(colour: int, page: Rgb, first: tuple[str, ...]) -> Rgb:
-    if colour < 16:
-        red, green, blue = bytes.fromhex(first[colour])
-        return red, green, blue
     towards = 0 if page == LIGHT_PAGE else 255
-    shade = rgb_of(colour)
+    shade: Rgb = tuple(bytes.fromhex(first[colour])) if colour < 16 else rgb_of(colour)  # type: ignore[assignment]
     while contrast(shade, page) < CONTRAST:
         shade = tuple(round(value + (towards - value) * 0.1) for value in shade)  # type: ignore[assignment]
     return shade
