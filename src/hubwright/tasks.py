@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import random
+import signal
 import threading
 import warnings
 from collections.abc import Callable, Iterable, Mapping
@@ -49,8 +50,13 @@ PATIENCE = 2.0
 """Seconds a broker may take to accept a connection."""
 
 
-def make_celery(broker_url: str, queues: Iterable[str], wake: Callable[[str], None]) -> Celery:
-    """The Celery app with its one task, which calls `wake(queue)`; its beat sends it for each of `queues`."""
+def make_celery(
+    broker_url: str, queues: Iterable[str], wake: Callable[[str], None], every: float = RECONCILE
+) -> Celery:
+    """The Celery app with its one task, which calls `wake(queue)`.
+
+    Its beat sends it for each of `queues` every so many seconds.
+    """
     signals.setup_logging.connect(_leave_logging_alone)
     app = Celery("hubwright", broker=broker_url, set_as_current=False)
     app.conf.update(
@@ -62,10 +68,14 @@ def make_celery(broker_url: str, queues: Iterable[str], wake: Callable[[str], No
         worker_hijack_root_logger=False,
         worker_redirect_stdouts=False,
         beat_schedule={
-            f"wake-{queue}": {"task": TASK, "schedule": RECONCILE, "args": [queue]} for queue in queues
+            f"wake-{queue}": {"task": TASK, "schedule": every, "args": [queue]} for queue in queues
         },
     )  # fmt: skip
-    app.task(name=TASK, ignore_result=True)(wake)
+
+    def drain(queue: str) -> None:
+        wake(queue)
+
+    app.task(name=TASK, ignore_result=True)(drain)
     return app
 
 
@@ -78,6 +88,7 @@ def run_worker(broker_url: str, drains: Mapping[str, Drain], *, name: str | None
     app = make_celery(broker_url, drains, dispatcher.wake)
     warnings.filterwarnings("ignore", category=SecurityWarning)  # of root and pickle: we take names of queues as JSON
     signals.worker_ready.connect(_look_up_often)
+    signal.signal(signal.SIGTERM, _leave)  # until Celery takes it over
     dispatcher.start()
     try:
         worker = app.Worker(
@@ -90,9 +101,9 @@ def run_worker(broker_url: str, drains: Mapping[str, Drain], *, name: str | None
         dispatcher.stop()
 
 
-def run_beat(broker_url: str, queues: Iterable[str]) -> None:
-    """Wake every queue every few seconds until SIGTERM or SIGINT, in the main thread. Any number of beats may run."""
-    app = make_celery(broker_url, queues, lambda _queue: None)
+def run_beat(broker_url: str, queues: Iterable[str], every: float = RECONCILE) -> None:
+    """Wake each queue every so many seconds until SIGTERM, in the main thread. Any number of beats may run."""
+    app = make_celery(broker_url, queues, lambda _queue: None, every)
     app.Beat(scheduler="celery.beat:Scheduler", quiet=True, loglevel="WARNING").run()
 
 
@@ -259,6 +270,10 @@ def _leave_logging_alone(**_settings: object) -> None:
 def _look_up_often(sender: Any, **_settings: object) -> None:
     """Celery sees a SIGTERM when its poll returns, over AMQP up to ten seconds late; a timer makes it return."""
     sender.timer.call_repeatedly(0.25, _nothing)
+
+
+def _leave(*_signal: object) -> None:
+    raise SystemExit(0)
 
 
 def _nothing() -> None:

@@ -16,7 +16,7 @@ import pytest
 
 import drains
 from hubwright.hub.dispatcher import Dispatcher, InProcessDispatcher
-from hubwright.tasks import CeleryDispatcher, Rings
+from hubwright.tasks import CeleryDispatcher, Rings, make_celery
 from server_programs import valkey_at
 from waiting import until
 
@@ -135,6 +135,23 @@ def test_a_dead_broker_is_never_noticed_by_whoever_wakes(tmp_path: Path, free_po
         with valkey_at(free_port, tmp_path):
             until(lambda: len(drains.traces(tmp_path, "plain")) > before, what="the hint of the outage")
             dispatcher.stop(5)
+
+
+def test_beat_sends_a_hint_for_every_queue_from_time_to_time(broker_url: str) -> None:
+    """A worker whose own clockwork is busy, or a hub's lost hint: beat asks again."""
+    program = "import sys; from hubwright.tasks import run_beat; run_beat(sys.argv[1], ['plain', 'slow'], every=0.2)"
+    beat = subprocess.Popen([sys.executable, "-c", program, broker_url])
+    asked: list[str] = []
+    app = make_celery(broker_url, (), asked.append)
+    try:
+        with app.connection_for_read() as connection, app.amqp.TaskConsumer(connection, no_ack=True) as consumer:
+            consumer.callbacks = [lambda body, _message: asked.append(body[0][0])]
+            connection.drain_events(timeout=30)
+            until(lambda: connection.drain_events(timeout=30) or len(asked) >= 6, what="hints")
+    finally:
+        beat.send_signal(signal.SIGTERM)
+        assert beat.wait(30) == 0
+    assert set(asked) == {"plain", "slow"}
 
 
 def test_rings_reach_every_process(broker_url: str) -> None:
