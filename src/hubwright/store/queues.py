@@ -10,9 +10,24 @@ A task may have children: it can't be claimed before the last of them has ended,
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Table, case, func, literal, literal_column, select, true, update
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Connection,
+    Row,
+    Table,
+    bindparam,
+    case,
+    func,
+    literal,
+    literal_column,
+    select,
+    true,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 
 from hubwright.store.moments import Moment
@@ -36,27 +51,40 @@ def claim(
 
     Several may claim at once, in one process or many: no row is had twice. Each claim counts as an attempt.
     """
+    lease = _claim_some(table, *where) if where else _claim_any(table)
+    values = {"owner": owner, "now": now, "until": now + lease_seconds, "most": limit}
+    return sorted(connection.execute(lease, values).all(), key=lambda row: int(row.id))
+
+
+def _claim_some(table: Table, *where: ColumnElement[bool]) -> Any:
+    now: BindParameter[float] = bindparam("now", type_=Moment())
+    until: BindParameter[float] = bindparam("until", type_=Moment())
     due = (
         select(table.c.id)
         .where(_open(table), table.c.next_try_at <= now, _childless(table), *where)
         .order_by(table.c.next_try_at, table.c.id)
-        .limit(limit)
+        .limit(bindparam("most"))
         .with_for_update(skip_locked=True)
         .cte("due")  # a CTE is run once; an IN (SELECT … LIMIT) may be run again by PostgreSQL and lock more rows
     )
-    lease = (
+    return (
         update(table)
         .where(table.c.id.in_(select(due.c.id)))
         .values(
             state="leased",
-            lease_owner=owner,
-            lease_until=now + lease_seconds,
-            next_try_at=now + lease_seconds,
+            lease_owner=bindparam("owner"),
+            lease_until=until,
+            next_try_at=until,
             attempts=table.c.attempts + 1,
         )
         .returning(*table.c)
     )
-    return sorted(connection.execute(lease).all(), key=lambda row: int(row.id))
+
+
+@cache
+def _claim_any(table: Table) -> Any:
+    """Built once: that costs more than to run it."""
+    return _claim_some(table)
 
 
 def finish(connection: Connection, table: Table, row_id: int, owner: str, now: float) -> bool:
@@ -152,8 +180,16 @@ def _childless(table: Table) -> ColumnElement[bool]:
 
 
 def _release(connection: Connection, table: Table, row_id: int, owner: str, values: dict[str, Any]) -> bool:
-    held = (table.c.id == row_id, table.c.lease_owner == owner, table.c.state == "leased")
-    return connection.execute(update(table).where(*held).values(values)).rowcount == 1
+    given = {f"new_{name}": value for name, value in values.items()}
+    statement = _release_statement(table, tuple(values))
+    return connection.execute(statement, {"row_key": row_id, "owner": owner, **given}).rowcount == 1
+
+
+@cache
+def _release_statement(table: Table, columns: tuple[str, ...]) -> Any:
+    held = (table.c.id == bindparam("row_key"), table.c.lease_owner == bindparam("owner"), table.c.state == "leased")
+    values = {name: bindparam(f"new_{name}", type_=table.c[name].type) for name in columns}
+    return update(table).where(*held).values(values)
 
 
 def _end(connection: Connection, table: Table, row_id: int, owner: str, values: dict[str, Any]) -> bool:
