@@ -6,7 +6,7 @@ import re
 
 _ESCAPE = re.compile(
     rb"(?P<colour>\x1b\[[0-9;:]*m)"
-    rb"|\x1b\[[0-?]*[ -/]*[@-~]|\x1b[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b[ -/]*[0-~]?"
+    rb"|\x1b\[[0-?]*[ -/]*[@-~]|\x1b[\]PX^_][^\x07\x1b\n]{0,4095}(?:\x07|\x1b\\)?|\x1b[ -/]*[0-~]?"
     rb"|\xc2[\x80-\x9f]|[\x00-\x08\x0b\x0c\x0e-\x1a\x1c-\x1f\x7f]"
 )
 _OPEN = re.compile(rb"(?:\x1b[^\x07\n]{0,4095}|\xc2)\Z")
