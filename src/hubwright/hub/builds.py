@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, update
+from typing import Any
+
+from sqlalchemy import Connection, Row, update
 
 from hubwright.domain.facts import Fact, FactKind
 from hubwright.domain.results import Result, State
@@ -11,6 +13,7 @@ from hubwright.hub import moves
 from hubwright.store import runs
 from hubwright.store.builds import finish_build, load_build_row
 from hubwright.store.facts import keep_facts
+from hubwright.store.jobs import load_job_by_id
 from hubwright.store.schema import build
 
 
@@ -31,6 +34,7 @@ def cancel(connection: Connection, build_id: int, now: float, reason: str) -> in
             facts += moves.end_run(connection, run, Result.CANCELLATION, now, reason)
     if not unfinished:  # it waited for its repository and had no run yet
         finish_build(connection, build_id, Result.CANCELLATION, now, reason)
+        facts.append(_ended(connection, row, now))
     keep_facts(connection, facts)
     return max(len(unfinished), 1)
 
@@ -62,8 +66,21 @@ def rerun(connection: Connection, build_id: int, now: float, *, failed_only: boo
             runs_left=build.c.runs_left + len(chosen),
         )
     )
-    data: dict[str, object] = {
-        "job": chosen[0].job,
+    data = _describe(row, chosen[0].job)
+    queued = Fact(kind=FactKind.BUILD_QUEUED, at=now, job_id=row.job_id, build_id=build_id, data=data)
+    keep_facts(connection, [queued, *facts])
+    return [run.id for run in chosen]
+
+
+def _ended(connection: Connection, row: Row[Any], now: float) -> Fact:
+    job = load_job_by_id(connection, row.job_id)
+    data = {**_describe(row, job.path if job is not None else "?"), "result": Result.CANCELLATION.value}
+    return Fact(kind=FactKind.BUILD_FINISHED, at=now, job_id=row.job_id, build_id=row.id, data=data)
+
+
+def _describe(row: Row[Any], job: str) -> dict[str, object]:
+    return {
+        "job": job,
         "number": row.number,
         "repository": row.repository,
         "sha": row.sha,
@@ -72,6 +89,3 @@ def rerun(connection: Connection, build_id: int, now: float, *, failed_only: boo
         "branch": row.branch,
         "event": row.event,
     }
-    queued = Fact(kind=FactKind.BUILD_QUEUED, at=now, job_id=row.job_id, build_id=build_id, data=data)
-    keep_facts(connection, [queued, *facts])
-    return [run.id for run in chosen]

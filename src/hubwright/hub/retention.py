@@ -23,13 +23,14 @@ DAY = 86_400.0
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Keep:
-    """Days for which things are kept."""
+    """Days for which things are kept; facts wait for these `reporters` besides."""
 
     deliveries: int
     facts: int
     logs: int
     artifacts: int
     builds: int
+    reporters: tuple[str, ...] = ()
 
 
 class Retention:
@@ -50,7 +51,7 @@ class Retention:
         keep = self._keep
         self._repeat(partial(retention.delete_deliveries, before=now - keep.deliveries * DAY))
         self._repeat(partial(retention.delete_tasks, before=now - keep.facts * DAY))
-        self._repeat(partial(retention.delete_facts, before=now - keep.facts * DAY))
+        self._repeat(partial(retention.delete_facts, before=now - keep.facts * DAY, reporters=keep.reporters))
         self._repeat(partial(retention.delete_tokens, now=now))
         self._drop_artifacts(now)
         self._drop_logs(now - keep.logs * DAY)

@@ -72,6 +72,11 @@ class Relay:
         for courier in self._couriers:
             courier.close()
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The reporters' names."""
+        return tuple(reporter.name for reporter in self._reporters)
+
     def enroll(self, after: int | None = None) -> None:
         """Begin the cursors of new reporters after the fact `after`, None: after the newest one.
 

@@ -35,9 +35,9 @@ def delete_tasks(connection: Connection, before: float) -> int:
     return reports + _delete(connection, task, task.c.finished_at < before, task.c.children_left == 0)
 
 
-def delete_facts(connection: Connection, before: float) -> int:
-    """Drop a portion of the facts older than that which every reporter has been handed; how many."""
-    handed = connection.execute(select(func.min(reporter.c.cursor))).scalar()
+def delete_facts(connection: Connection, before: float, reporters: Sequence[str]) -> int:
+    """Drop a portion of the facts older than that which these reporters have been handed; how many."""
+    handed = connection.execute(select(func.min(reporter.c.cursor)).where(reporter.c.name.in_(reporters))).scalar()
     return _delete(connection, fact, fact.c.at < before, *([] if handed is None else [fact.c.id <= handed]))
 
 

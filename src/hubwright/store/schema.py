@@ -146,6 +146,7 @@ delivery = Table(
     Column("outcome", Text),
     *_waiting(),
     _waiting_index("delivery"),
+    sqlite_autoincrement=True,  # a number is never given twice, whatever retention deletes
 )
 
 job = Table(
@@ -197,6 +198,7 @@ build = Table(
         postgresql_where=text("state <> 'finished'"),
     ),
     Index("ix_build_job_branch", "job_id", "branch", "id"),
+    sqlite_autoincrement=True,  # a number is never given twice, whatever retention deletes
 )
 
 run = Table(
@@ -236,6 +238,7 @@ run = Table(
     Index(
         "ix_run_running", "builder", sqlite_where=text("state = 'running'"), postgresql_where=text("state = 'running'")
     ),
+    sqlite_autoincrement=True,  # a number is never given twice, whatever retention deletes
 )
 
 stage = Table(
@@ -296,6 +299,7 @@ fact = Table(
     Column("build_id", Identity, index=True),
     Column("run_id", Identity),
     Column("data", Document, nullable=False),
+    sqlite_autoincrement=True,  # a number is never given twice, whatever retention deletes
 )
 
 reporter = Table(

@@ -99,7 +99,7 @@ class Hub:
         self._scale: ScaleOut | None = open_scale_out(settings.broker_url, self._hear) if settings.broker_url else None
         self._dispatcher: Dispatcher = self._scale.dispatcher if self._scale else InProcessDispatcher(self._drains())
         self.site = _make_site(settings, self.parts, self._bell, self.wake)
-        self._housekeeping = InProcessDispatcher({"retention": _make_retention(settings, self.site).drain})
+        self._housekeeping = InProcessDispatcher({"retention": _make_retention(settings, self.site, self.parts).drain})
         self.gate = Gate(self.site)
         self._sessions = Sessions(
             self.parts.database,
@@ -230,10 +230,15 @@ def _make_site(settings: Settings, parts: Parts, bell: Bell, wake: Callable[[str
     )
 
 
-def _make_retention(settings: Settings, site: Site) -> Retention:
+def _make_retention(settings: Settings, site: Site, parts: Parts) -> Retention:
     kept = settings.retention
     keep = Keep(
-        deliveries=kept.deliveries, facts=kept.facts, logs=kept.logs, artifacts=kept.artifacts, builds=kept.builds
+        deliveries=kept.deliveries,
+        facts=kept.facts,
+        logs=kept.logs,
+        artifacts=kept.artifacts,
+        builds=kept.builds,
+        reporters=parts.relay.names,
     )
     return Retention(site.database, site.logs, site.storage, keep, site.clock)
 

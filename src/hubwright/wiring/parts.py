@@ -79,6 +79,7 @@ def open_parts(
     wishes = Wishes(database, mirrors, intake.origin_of, rules.ground, wake, rules.defaults)
     reporters = [] if github is None else [StatusReporter(database, github, settings.public_url)]
     relay = Relay(database, reporters, owner, time.time, wake)
+    relay.enroll()
     return Parts(
         database=database,
         mirrors=mirrors,

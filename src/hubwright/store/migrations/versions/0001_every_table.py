@@ -55,6 +55,7 @@ def upgrade() -> None:
         sa.Column("finished_at", Moment(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_delivery")),
         sa.UniqueConstraint("guid", name=op.f("uq_delivery_guid")),
+        sqlite_autoincrement=True,
     )
     with op.batch_alter_table("delivery", schema=None) as batch_op:
         batch_op.create_index(
@@ -75,6 +76,7 @@ def upgrade() -> None:
         sa.Column("run_id", Identity, nullable=True),
         sa.Column("data", Document, nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_fact")),
+        sqlite_autoincrement=True,
     )
     with op.batch_alter_table("fact", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_fact_build_id"), ["build_id"], unique=False)
@@ -280,6 +282,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_build")),
         sa.UniqueConstraint("job_id", "number", name=op.f("uq_build_job_id_number")),
         sa.UniqueConstraint("job_id", "trigger", name=op.f("uq_build_job_id_trigger")),
+        sqlite_autoincrement=True,
     )
     with op.batch_alter_table("build", schema=None) as batch_op:
         batch_op.create_index("ix_build_job_branch", ["job_id", "branch", "id"], unique=False)
@@ -320,6 +323,7 @@ def upgrade() -> None:
         sa.Column("finished_at", Moment(), nullable=True),
         sa.ForeignKeyConstraint(["build_id"], ["build.id"], name=op.f("fk_run_build_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_run")),
+        sqlite_autoincrement=True,
     )
     with op.batch_alter_table("run", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_run_build_id"), ["build_id"], unique=False)
