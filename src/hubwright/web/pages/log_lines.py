@@ -118,8 +118,8 @@ class LogLines:
             found.append(
                 StageLog(position=stage.position, name=stage.name, look=look, first=first, last=0, stage=stage)
             )
-        ends = [stage.first - 1 for stage in found[1:]] + [self.count(run.id)]
-        closed = [replace(stage, last=end) for stage, end in zip(found, ends, strict=True)]
+        ends = [*(stage.first - 1 for stage in found[1:]), self.count(run.id)]
+        closed = [replace(stage, last=end) for stage, end in zip(found, ends, strict=False)]
         return tuple(self._with_error(run, stage) for stage in closed)
 
     def _with_error(self, run: RunView, part: StageLog) -> StageLog:
