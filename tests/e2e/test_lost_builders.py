@@ -1,0 +1,162 @@
+"""Builders that crash or freeze: every run ends, nothing of it goes on running, what comes too late is refused."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from builder_process import is_alive
+from fake_github import FakeGitHub
+from git_repositories import Files
+from hub_process import HubProcess, Make, Program, builders_of, kill_leftovers, stages_of
+from waiting import until
+
+
+def endless(folder: Path) -> Files:
+    """A recipe that starts a process in its group, one in a session of its own, and ends only when `gate` is there."""
+    lines = [
+        f"sleep 600 & echo $! >> {folder}/pids",
+        f"setsid sh -c 'echo $$ >> {folder}/pids; trap \"\" TERM HUP; while :; do sleep 600; done' &",
+        f"echo $$ >> {folder}/pids; echo begun $HUBWRIGHT_TRY",
+        f"while ! test -e {folder}/gate; do sleep 0.05; done; echo ended",
+    ]
+    script = "".join(f"        {line}\n" for line in lines)
+    return {".hubwright.yml": f"stages:\n- wait:\n    run: |\n{script}- after: echo after\n"}
+
+
+def pids(folder: Path, count: int = 3) -> list[int]:
+    """The processes that the recipe has started, once there are `count`."""
+    file = folder / "pids"
+    return until(
+        lambda: (
+            [*map(int, file.read_text().split())] if file.exists() and len(file.read_text().split()) >= count else []
+        )
+    )
+
+
+@contextmanager
+def builder_of(hub: HubProcess, folder: Path, name: str, token: str, *options: str) -> Iterator[Program]:
+    """A builder on its own, connected."""
+    arguments = ("builder", "--hub", hub.url, "--name", name, "--executor", "process", "--work-dir", str(folder / name))
+    environment = {"HUBWRIGHT_BUILDER_TOKEN": token}
+    program = Program(folder, f"builder-{name}", (*arguments, *options), environment)
+    program.begin()
+    try:
+        until(lambda: [one for one in hub.get("builders")["items"] if one["name"] == name], 60, f"{name} to connect")
+        yield program
+    finally:
+        program.kill()
+        kill_leftovers(folder)
+
+
+def new_token(hub: HubProcess, name: str) -> str:
+    """A builder's token, made by the command line on the hub's machine."""
+    program = Program(
+        hub.folder, f"token-{name}", ("token", "new", "--role", "builder", "--name", name), hub.environment
+    )
+    program.begin()
+    assert program.process is not None
+    assert program.process.wait(60) == 0, program.said
+    return program.said.split()[-1]
+
+
+def test_the_run_of_a_killed_builder_ends_and_leaves_no_process(github: FakeGitHub, make: Make, folder: Path) -> None:
+    """R3: `up` starts the builder again; the run ends as an error that says why, with the words that it had written."""
+    repository = make(endless(folder))
+    with HubProcess(folder, github=github) as hub:
+        hub.deliver("push", repository.push_payload())
+        hub.begun(repository, b"begun")
+        started = pids(folder)
+        (builder,) = builders_of(folder)
+        os.kill(builder, signal.SIGKILL)
+
+        (build,) = hub.finished(repository)
+        (run,) = build["runs"]
+        assert (build["result"], run["result"]) == ("error", "error")
+        assert "builder was restarted" in run["detail"]
+        assert [stage["result"] for stage in run["stages"]] == ["error", "skip"]
+        assert b"begun" in hub.output(run["id"])
+        until(lambda: not [pid for pid in started if is_alive(pid)])
+        assert stages_of(hub.instance()) == []
+        github.wait_for(lambda: [s for s in github.statuses(build["sha"], "hubwright") if s["state"] == "error"])
+
+        (folder / "gate").touch()
+        hub.post(f"builds/{build['id']}/rerun")
+        (again,) = hub.finished(repository, result="success")
+        assert again["runs"][0]["attempt"] == 2
+        assert builders_of(folder) != [builder]
+
+
+def test_a_stopped_up_lets_no_process_live(github: FakeGitHub, make: Make, folder: Path) -> None:
+    """SIGTERM with a build under way: hub and builder end within seconds; the build's end is told at the next start."""
+    repository = make(endless(folder))
+    with HubProcess(folder, github=github) as hub:
+        hub.deliver("push", repository.push_payload())
+        hub.begun(repository, b"begun")
+        started = pids(folder)
+        hub.stop()
+        until(lambda: not builders_of(folder))
+        hub.start()
+        (build,) = hub.finished(repository, seconds=60)
+        assert build["result"] in {"error", "cancellation"}
+        until(lambda: not [pid for pid in started if is_alive(pid)])
+
+
+@pytest.mark.timeout(300)
+def test_a_frozen_builder_is_fenced_off(github: FakeGitHub, make: Make, folder: Path) -> None:
+    """R4: a builder that is thawed after its run was given to another can't change what became of it."""
+    repository = make(endless(folder))
+    with HubProcess(folder, ("hub",), github=github, settings={"BUILDS__LOST_AFTER": "1"}) as hub:
+        frozen_token, other_token = new_token(hub, "frozen"), new_token(hub, "other")
+        with builder_of(hub, folder, "frozen", frozen_token) as frozen:
+            hub.deliver("push", repository.push_payload())
+            first = hub.begun(repository, b"begun")
+            assert frozen.process is not None
+            frozen.process.send_signal(signal.SIGSTOP)
+            with builder_of(hub, folder, "other", other_token):
+                second = until(
+                    lambda: [run for build in hub.builds(repository) for run in build["runs"] if run["builder"] == "other"],
+                    150, "the run to be given away",
+                )[0]  # fmt: skip
+                assert (second["attempt"], second["id"] != first["id"]) == (2, True)
+                frozen.process.send_signal(signal.SIGCONT)
+                until(lambda: "run_lost" in frozen.said, 60, "the thawed builder to be told")
+                (folder / "gate").touch()
+
+                (build,) = hub.finished(repository)
+                assert build["result"] == "success"
+                assert [run["builder"] for run in build["runs"]] == ["other"]
+                (earlier,) = hub.build(build["id"])["earlier_runs"]
+                assert (earlier["id"], earlier["result"]) == (first["id"], "error")
+                assert "lost" in earlier["detail"]
+                assert hub.output(second["id"]).count(b"begun") == 1
+                assert b"ended" not in hub.output(first["id"])
+                instance = (folder / "frozen" / "instance").read_text().strip()
+                until(lambda: not stages_of(instance), 30, "what the thawed builder ran to be gone")
+
+
+def test_a_drained_builder_finishes_what_it_has(github: FakeGitHub, make: Make, folder: Path) -> None:
+    """R28: SIGTERM: the run goes on to its true end, no new one is taken, then the builder ends by itself."""
+    repository, later = make(endless(folder)), make()
+    with (
+        HubProcess(folder, ("hub",), github=github) as hub,
+        builder_of(hub, folder, "one", new_token(hub, "one")) as one,
+    ):
+        hub.deliver("push", repository.push_payload())
+        hub.begun(repository, b"begun")
+        assert one.process is not None
+        one.process.terminate()
+        until(lambda: "builder_drains" in one.said)
+        hub.deliver("push", later.push_payload())
+        until(lambda: hub.builds(later) and hub.builds(later)[0]["runs"])
+        (folder / "gate").touch()
+        assert one.process.wait(30) == 0
+        assert hub.finished(repository)[0]["result"] == "success"
+        assert hub.builds(later)[0]["state"] == "queued"
+        (reason,) = hub.get(f"builds/{hub.builds(later)[0]['id']}/why")["reasons"]
+        assert reason["reason"]
