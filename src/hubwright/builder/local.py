@@ -97,7 +97,7 @@ async def _run_stages(local: LocalRun, work: Work) -> list[StageEnd]:
                 continue
             began = time()
             outcome = await run_command(work, number, stage)
-            tests = harvest(work, number, stage)
+            tests = await harvest(work, number, stage)
             ends.append(StageEnd(name=stage.name, result=outcome.result, seconds=time() - began, tests=tests))
             failed = failed or (outcome.result is not Result.SUCCESS and not stage.allow_failure)
     finally:

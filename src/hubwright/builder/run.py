@@ -139,7 +139,7 @@ class Run:
     async def _run_stage(self, work: Work, number: int, stage: Stage) -> Outcome:
         try:
             outcome = await run_command(work, number, stage)
-            tests = harvest(work, number, stage)
+            tests = await harvest(work, number, stage)
             await self._keep_files(stage, outcome.result)
         except RunEnded as ended:
             self._end_stage(number, Outcome(result=ended.result, detail=ended.reason))
@@ -153,10 +153,9 @@ class Run:
 
     async def _keep_files(self, stage: Stage, result: Result) -> None:
         address, uploads = self._payload.uploads, self._tools.uploads
-        files = chosen_files(self._workspace.tree, stage, result)
-        if address is None or uploads is None:
+        if address is None or uploads is None or stage.artifacts is None:
             return
-        for file in files:
+        for file in await asyncio.to_thread(chosen_files, self._workspace.tree, stage, result):
             kept = uploads.keep(self._workspace.tree, file, address, self._spool.key)
             problem = await self._unless_ended(kept)
             if problem:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from hubwright.wire import Case, Payload, Totals
 GRACE = 5.0
 """Seconds between asking a stage to end and forcing it."""
 
+_WARNINGS = 20  # about reports of one stage
 _LONGEST_ARGUMENT = 100_000  # Linux takes 128 KiB an argument
 _SHELLS = {
     "sh": (("sh", "-eu"), ("-c",), ""),
@@ -143,24 +144,41 @@ async def _wait(running: Running, stage: Stage, ending: asyncio.Future[RunEnded]
             return f"The stage wrote nothing for {stage.idle_timeout} s."
 
 
-def harvest(work: Work, number: int, stage: Stage) -> Totals | None:
+async def harvest(work: Work, number: int, stage: Stage) -> Totals | None:
     """Read the stage's test reports and tell their cases; None when there are none. A bad report is a warning."""
-    cases: list[Case] = []
-    files = find_files(work.workspace.tree, stage.reports) if stage.reports else []
-    for file in files:
-        path = work.workspace.tree / file
+    if not stage.reports:
+        return None
+    found = await asyncio.to_thread(_read_reports, work.workspace.tree, stage)
+    for warning in found.warnings:
+        work.log.say(warning)
+        work.telling.happened("warning", warning)
+    work.telling.tested(number, found.cases)
+    return count_cases(found.cases) if found.files else None
+
+
+@dataclass
+class _Reports:
+    files: list[Path]
+    cases: list[Case] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+
+def _read_reports(tree: Path, stage: Stage) -> _Reports:
+    found = _Reports(find_files(tree, stage.reports))
+    for file in found.files:
         try:
-            if path.stat().st_size > MAX_REPORT:
+            if (tree / file).stat().st_size > MAX_REPORT:
                 raise UnreadableReportError(f"{file} is larger than {MAX_REPORT} bytes.")
-            cases += read_report(path.read_bytes(), str(file))
+            found.cases += read_report((tree / file).read_bytes(), str(file))
         except UnreadableReportError as error:
-            _warn(work, f"Report not read: {error}")
+            found.warnings.append(f"Report not read: {error}")
         except OSError as error:
-            _warn(work, f"Report not read: {file}: {error.strerror}.")
-    if len(cases) > MAX_CASES:
-        _warn(work, f"{len(cases) - MAX_CASES} test cases left out: at most {MAX_CASES} of a stage are kept.")
-    work.telling.tested(number, cases[:MAX_CASES])
-    return count_cases(cases) if files else None
+            found.warnings.append(f"Report not read: {file}: {error.strerror}.")
+        if len(found.cases) > MAX_CASES:
+            found.warnings.append(f"Of more than {MAX_CASES} test cases in the reports the first {MAX_CASES} are kept.")
+            break
+    del found.cases[MAX_CASES:], found.warnings[_WARNINGS:]
+    return found
 
 
 def chosen_files(tree: Path, stage: Stage, result: Result) -> list[Path]:
@@ -170,8 +188,3 @@ def chosen_files(tree: Path, stage: Stage, result: Result) -> list[Path]:
     if files is None or files.status not in {"always", wanted}:
         return []
     return find_files(tree, files.paths)
-
-
-def _warn(work: Work, text: str) -> None:
-    work.log.say(text)
-    work.telling.happened("warning", text)

@@ -12,25 +12,36 @@ MARKER = "HUBWRIGHT_RUN"
 
 _PROC = Path("/proc")
 _ROUNDS = 50
+_READ = 16_384
 
 
 def find_marked(marker: str) -> list[int]:
     """Processes of this machine whose environment at their start had the marker; none where there is no /proc."""
     wanted = f"{MARKER}={marker}\0".encode()
-    found = []
     try:
         entries = [name for name in os.listdir(_PROC) if name.isdigit()]  # noqa: PTH208  1 ms less than iterdir
     except OSError:
         return []
-    for name in entries:
-        try:
-            with open(f"/proc/{name}/environ", "rb") as file:  # noqa: PTH123  the same
-                content = file.read()
-        except OSError:
-            continue
-        if wanted in content:
-            found.append(int(name))
-    return found
+    return [int(name) for name in entries if wanted in _read_environment(name)]
+
+
+def _read_environment(name: str) -> bytes:
+    """What the process was started with; nothing when it has ended or is another user's."""
+    content = b""
+    try:
+        descriptor = os.open(f"/proc/{name}/environ", os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return content
+    try:
+        while chunk := os.read(descriptor, _READ):
+            content += chunk
+            if len(chunk) < _READ:
+                break
+    except OSError:
+        return content
+    finally:
+        os.close(descriptor)
+    return content
 
 
 def kill_marked(marker: str) -> int:
