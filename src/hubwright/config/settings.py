@@ -87,7 +87,6 @@ class Builds(Section, frozen=True, kw_only=True):
     timeout: WholeSeconds = 3600
     log_limit: Bytes = 256 * 1024 * 1024
     default_platform: Text | None = None
-    lease: Seconds = 60
     lost_after: Seconds = 300
 
 
