@@ -60,8 +60,9 @@ def create(venv):
         sys.exit(f"Error: {sys.executable} can't make a virtual environment.{hint}\n{done.stdout}")
     print(f"Installing {package}, which this Python lacks", flush=True)
     subprocess.call([*as_root, "apt-get", "update", "-qq"])
-    subprocess.check_call([*as_root, "apt-get", "install", "-y", "-qq", "--no-install-recommends", package])
-    subprocess.check_call(argv)
+    subprocess.call([*as_root, "apt-get", "install", "-y", "-qq", "--no-install-recommends", package])
+    if subprocess.call(argv):
+        sys.exit(f"Error: {sys.executable} still can't make a virtual environment; see the messages above.")
 
 
 def can_install(as_root):
