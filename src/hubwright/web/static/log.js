@@ -16,10 +16,9 @@ class Stage {
       entry.have = Number(chunk.dataset.have);
       this.chunks.push(entry);
     }
-    this.start = this.chunks.length ? Math.max(0, this.place(this.chunks[0].first) - CHUNKS / 2) : null;
+    this.start = null;
     element.addEventListener("toggle", () => element.open && this.layout());
     for (const link of this.box.querySelectorAll(".more")) link.remove();
-    if (element.open) this.layout();
   }
 
   get first() { return Number(this.element.dataset.first); }
@@ -29,7 +28,7 @@ class Stage {
 
   layout(line = null) { // chunks for the window of the stage that holds `line`
     const all = Math.max(0, Math.ceil((this.last - this.first + 1) / CHUNK));
-    const wanted = line === null ? this.start ?? 0 : this.place(line);
+    const wanted = line === null ? this.start ?? this.place(this.chunks[0]?.first ?? this.first) : this.place(line);
     if (this.start === null || wanted < this.start || wanted >= this.start + CHUNKS) {
       this.start = Math.max(0, Math.min(wanted - CHUNKS / 2, all - CHUNKS));
     }
@@ -148,7 +147,7 @@ export class LogView {
     if (!this.loading.has(chunk)) {
       this.loading.set(chunk, this.fetch(chunk).catch(() => {}).finally(() => {
         this.loading.delete(chunk);
-        this.follow();
+        if (this.stays()) this.bottom();
       }));
     }
     return this.loading.get(chunk);
@@ -186,16 +185,18 @@ export class LogView {
   grow(total) {
     if (total < this.total) return;
     const fresh = total - this.total;
+    const following = this.stays();
     this.total = total;
     const stage = this.stages.at(-1);
     if (!stage) return;
     if (stage.element.open) {
       const end = stage.chunks.at(-1);
       // An unfinished line is in the total but not in `have`: asking again fetches its rest.
-      if (fresh && this.following) stage.layout(total); else stage.layout();
+      if (fresh && following) stage.layout(total); else stage.layout();
       if (!fresh && end && this.visible.has(end)) { end.have = Math.min(end.have, end.last - 1); this.load(end); }
     }
-    if (!this.follow() && fresh && stage.element.open) this.count(this.unseen + fresh);
+    if (following) this.bottom();
+    else if (fresh && stage.element.open) this.count(this.unseen + fresh);
   }
 
   count(unseen) {
@@ -206,6 +207,7 @@ export class LogView {
 
   merge(fresh) { // stages that began or ended, from the page as it is now
     if (!fresh || fresh.dataset.run !== this.root.dataset.run) return;
+    const following = this.stays();
     this.root.dataset.growing = fresh.dataset.growing;
     this.total = Math.max(this.total, Number(fresh.dataset.lines));
     const list = this.root.querySelector(".stages");
@@ -222,7 +224,7 @@ export class LogView {
     }
     for (const stage of this.stages) if (stage.element.open) stage.layout();
     this.root.querySelector(".waiting")?.remove();
-    this.follow();
+    if (following) this.bottom();
   }
 
   update(stage, element) {
@@ -241,9 +243,8 @@ export class LogView {
     if (end) this.count(0);
   }
 
-  follow() { // to the end, unless the reader has just scrolled up
-    if (this.following && scrollY < this.at - 4) this.following = false;
-    if (this.following) this.bottom();
+  stays() { // whether to go on following: not when the reader has just scrolled up; ask before the layout changes
+    if (scrollY < this.at - 4) this.following = false;
     return this.following;
   }
 
