@@ -90,3 +90,19 @@ async def test_file_addresses_need_leave(tmp_path: Path, repository: GitReposito
 
         assert result.result == "error"
         assert "transport 'file' not allowed" in result.detail
+
+
+@scenario
+async def test_what_a_source_is_fetched_with_is_never_shown(tmp_path: Path) -> None:
+    """S25: git repeats the address in its complaints, password included."""
+    address = "http://ada:p4ssw0rd-of-ada@127.0.0.1:9/o/n.git"
+    source = Source(repository="o/n", clone_url=address, sha="1" * 40, ref="refs/heads/m", token="t0ken-of-the-hub")
+    async with hub_and_builder(tmp_path) as (hub, _):
+        told = await hub.build(payload({"name": "x", "run": "true"}, source=source))
+        result = await hub.result(told)
+
+        assert result.result == "error"
+        assert "can't be fetched" in result.detail
+        for secret in ("p4ssw0rd-of-ada", "t0ken-of-the-hub"):
+            assert secret not in result.detail
+            assert secret.encode() not in told.log

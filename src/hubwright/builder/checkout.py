@@ -55,6 +55,14 @@ def write_git_folder(tree: Path, mirror: Path, source: Source) -> None:
     )
 
 
+def password_of(url: str) -> str | None:
+    """The password in an address, if it has one."""
+    try:
+        return urlsplit(url).password
+    except ValueError:
+        return None
+
+
 def _without_password(url: str) -> str:
     """The address as a build may see it; a name and password in it are for the fetch only."""
     parts = urlsplit(url)

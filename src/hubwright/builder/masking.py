@@ -56,6 +56,12 @@ class Masking:
         return earliest
 
 
+def hide(text: str, secrets: Iterable[str]) -> str:
+    """A sentence for people, without the secrets."""
+    masking = Masking(secrets)
+    return (masking.feed(text.encode("utf-8", "replace")) + masking.flush()).decode("utf-8", "replace")
+
+
 def _forms(secret: str) -> Iterable[bytes]:
     """The value, its lines, and both as base64 (at each of the three offsets) and in a URL."""
     raw = secret.encode("utf-8", "surrogateescape")

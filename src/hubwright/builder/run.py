@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from hubwright.builder.checkout import fill_tree, origin_of
+from hubwright.builder.checkout import fill_tree, origin_of, password_of
 from hubwright.builder.executors import Executor
 from hubwright.builder.log import Log
+from hubwright.builder.masking import hide
 from hubwright.builder.spool import About, Spool
 from hubwright.builder.stage import Outcome, RunEnded, Work, chosen_files, harvest, run_command
 from hubwright.builder.telling import Telling
@@ -51,8 +52,8 @@ class Run:
         self._tools = tools
         self._ending: asyncio.Future[RunEnded] = loop.create_future()
         self._telling = Telling(spool, tools.clock)
-        secrets = [*payload.secrets.values(), *([payload.source.token] if payload.source.token else [])]
-        self._log = Log(spool.append_log, payload.log_limit, secrets, self._disk_failed)
+        self._secrets = _secrets_of(payload)
+        self._log = Log(spool.append_log, payload.log_limit, self._secrets, self._disk_failed)
         self._workspace = make_workspace(payload, spool, tools)
         self._results: dict[int, Result] = {}
 
@@ -81,7 +82,7 @@ class Run:
             self._log.say(detail)
         self._log.finish()
         self._skip_rest()
-        self._telling.run_ended(result, detail)
+        self._telling.run_ended(result, hide(detail, self._secrets))
         await asyncio.to_thread(self._workspace.remove)
 
     def give_up(self) -> None:
@@ -193,6 +194,12 @@ def _read_stages(payload: Payload) -> list[Stage]:
     named = {name for stage in stages for name in stage.secrets}
     shared = tuple(name for name in payload.secrets if name not in named)
     return [replace(stage, secrets=(*stage.secrets, *shared)) for stage in stages]
+
+
+def _secrets_of(payload: Payload) -> list[str]:
+    """All that may not be shown: also what the source is fetched with."""
+    source = payload.source
+    return [secret for secret in (*payload.secrets.values(), source.token, password_of(source.clone_url)) if secret]
 
 
 def make_workspace(payload: Payload, spool: Spool, tools: Tools) -> Workspace:
