@@ -21,7 +21,7 @@ class Bell:
     def count(self, topic: str) -> int:
         """How often the topic has rung while somebody waited for it; take it before looking."""
         with self._lock:
-            return self._counts[topic]
+            return self._counts.get(topic, 0)
 
     def ring(self, topic: str) -> None:
         """Wake all who wait for the topic."""
@@ -43,7 +43,7 @@ class Bell:
         loop = asyncio.get_running_loop()
         future: asyncio.Future[None] = loop.create_future()
         with self._lock:
-            if self._counts[topic] != seen:
+            if self._counts.get(topic, 0) != seen:
                 return True
             self._waiting[topic].append((loop, future))
         try:

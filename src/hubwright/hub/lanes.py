@@ -18,11 +18,12 @@ logger = structlog.get_logger()
 class Lanes(Generic[T]):
     """`threads` lanes move at a time; at most `room` things are inside, and `enter` waits for room.
 
-    `work` is called for each thing; what it raises is logged.
+    `work` is called with up to `together` things of a lane; what it raises is logged.
     """
 
-    def __init__(self, work: Callable[[T], None], *, threads: int, room: int) -> None:
+    def __init__(self, work: Callable[[list[T]], None], *, threads: int, room: int, together: int = 1) -> None:
         self._work = work
+        self._together = together
         self._room = threading.Semaphore(room)
         self._size = room
         self._closing = threading.Event()
@@ -64,10 +65,11 @@ class Lanes(Generic[T]):
                 if not self._lanes[lane] or self.closing:
                     del self._lanes[lane]
                     return
-                thing = self._lanes[lane].popleft()
+                queue = self._lanes[lane]
+                things = [queue.popleft() for _ in range(min(self._together, len(queue)))]
             try:
-                self._work(thing)
+                self._work(things)
             except Exception:  # a lane outlives all that goes through it
                 logger.exception("lane_failed", lane=lane)
             finally:
-                self._room.release()
+                self._room.release(len(things))

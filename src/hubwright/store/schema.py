@@ -103,6 +103,7 @@ gh_commit = Table(
     Column("removed", Document),
     Column("modified", Document),
     *_replicated(),
+    Index("ix_gh_commit_authored", "repository", "authored_at", "sha"),
 )
 
 gh_branch = Table(
@@ -198,6 +199,8 @@ build = Table(
         postgresql_where=text("state <> 'finished'"),
     ),
     Index("ix_build_job_branch", "job_id", "branch", "id"),
+    Index("ix_build_sha", "sha"),
+    Index("ix_build_repository", "repository", "id"),
     sqlite_autoincrement=True,  # a number is never given twice, whatever retention deletes
 )
 

@@ -120,7 +120,7 @@ def _upgrade(settings: Settings) -> None:
         return
     env = {**os.environ, "HUBWRIGHT_DATABASE_URL": settings.database_url, "HUBWRIGHT_DATA_DIR": str(settings.data_dir)}
     done = subprocess.run(
-        [sys.executable, "-m", "hubwright", "db", "upgrade"], env=env, capture_output=True, check=False
+        [sys.executable, "-P", "-m", "hubwright", "db", "upgrade"], env=env, capture_output=True, check=False
     )
     if done.returncode != 0:
         lines = done.stderr.decode(errors="replace").strip().splitlines() or ["no reason was given"]

@@ -84,4 +84,4 @@ def _command(settings: Settings, start: FirstStart, port: int) -> list[str]:
         "--protocols": ":".join(settings.git.allow_protocols),
         "--parent-pid": str(os.getpid()),
     }
-    return [sys.executable, "-m", "hubwright", "builder", *(word for pair in options.items() for word in pair)]
+    return [sys.executable, "-P", "-m", "hubwright", "builder", *(word for pair in options.items() for word in pair)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from hubwright import __version__
@@ -15,9 +15,10 @@ from hubwright.git.commands import Git
 from hubwright.git.mirrors import Mirrors
 from hubwright.github.apps import AppTokens
 from hubwright.github.client import GitHubClient, TokenOf
-from hubwright.hub.intake import Intake, IntakeSettings
+from hubwright.hub.intake import Intake
 from hubwright.hub.plans import Ground
 from hubwright.hub.pressure import Pressure
+from hubwright.hub.understanding import Rules, Understanding
 from hubwright.hub.wishes import Wishes
 from hubwright.reports.relay import Relay
 from hubwright.reports.statuses import StatusReporter
@@ -44,8 +45,12 @@ class Parts:
     owner: str
 
     def drains(self) -> dict[str, Callable[[], float | None]]:
-        """What drains which queue."""
-        return dict(zip(QUEUES, (self.intake.drain, self.relay.drain_facts, self.relay.drain_reports), strict=True))
+        """What drains which queue; facts that nobody reports need no drain."""
+        told: dict[str, Callable[[], float | None]] = {
+            "facts": self.relay.drain_facts,
+            "reports": self.relay.drain_reports,
+        }
+        return {"deliveries": self.intake.drain, **(told if self.relay.names else {})}
 
     def take_back(self) -> None:
         """Have at once what a killed process of this machine was about to do. Call it before the first drain."""
@@ -73,10 +78,10 @@ def open_parts(
     # GitHub lets nobody post statuses anonymously, so without a token there is no client
     github = GitHubClient(settings.github.api_url, tokens, clock=time.time) if tokens is not None else None
     platform = settings.builds.default_platform or default_platform or ANY_PLATFORM
-    rules = _intake_settings(settings, owner, platform, tokens or _no_token)
-    rules = replace(rules, pressure=pressure or Pressure())
-    intake = Intake(database, mirrors, rules, time.time, wake)
-    wishes = Wishes(database, mirrors, intake.origin_of, rules.ground, wake, rules.defaults)
+    rules = _make_rules(settings, platform, tokens or _no_token)
+    understanding = Understanding(database, mirrors, rules)
+    intake = Intake(database, understanding, owner, time.time, wake, pressure or Pressure())
+    wishes = Wishes(database, mirrors, understanding.origin_of, rules.ground, wake, rules.defaults)
     reporters = [] if github is None else [StatusReporter(database, github, settings.public_url)]
     relay = Relay(database, reporters, owner, time.time, wake)
     relay.enroll()
@@ -106,9 +111,8 @@ def make_git(settings: Settings) -> Git:
     return Git(":".join(settings.git.allow_protocols))
 
 
-def _intake_settings(settings: Settings, owner: str, platform: str, tokens: TokenOf) -> IntakeSettings:
-    return IntakeSettings(
-        owner=owner,
+def _make_rules(settings: Settings, platform: str, tokens: TokenOf) -> Rules:
+    return Rules(
         clone_base=settings.github.clone_base,
         ground=Ground(
             public_url=settings.public_url,

@@ -117,6 +117,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("repository", "sha", name=op.f("pk_gh_commit")),
     )
     with op.batch_alter_table("gh_commit", schema=None) as batch_op:
+        batch_op.create_index("ix_gh_commit_authored", ["repository", "authored_at", "sha"], unique=False)
         batch_op.create_index(batch_op.f("ix_gh_commit_repository_id"), ["repository_id"], unique=False)
 
     op.create_table(
@@ -286,7 +287,9 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("build", schema=None) as batch_op:
         batch_op.create_index("ix_build_job_branch", ["job_id", "branch", "id"], unique=False)
+        batch_op.create_index("ix_build_repository", ["repository", "id"], unique=False)
         batch_op.create_index("ix_build_repository_sha", ["repository", "sha"], unique=False)
+        batch_op.create_index("ix_build_sha", ["sha"], unique=False)
         batch_op.create_index(
             "ix_build_state",
             ["state"],

@@ -1,0 +1,169 @@
+"""What an event asks for: which commits of which jobs, had and planned; the writing is left to the caller."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+from sqlalchemy import Connection
+
+from hubwright.domain.builds import BuildPlan, Wanted, commits_to_build, manual_to_build, pull_request_to_build
+from hubwright.domain.jobs import Job, JobSettings
+from hubwright.domain.repos import Event, Manual, PullRequestEvent, Push, Repository
+from hubwright.errors import HubwrightError, VanishedCommitError
+from hubwright.git.mirrors import Mirrors, Origin
+from hubwright.github.payloads import is_skipped
+from hubwright.hub.news import keep_event
+from hubwright.hub.plans import Ground, keep_plans, plan_build, vanished_plan
+from hubwright.store import jobs, repos
+from hubwright.store.builders import load_platforms
+from hubwright.store.database import Database
+
+Building = Push | PullRequestEvent | Manual
+
+
+def _no_token(_owner: str) -> str | None:
+    return None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Rules:
+    """What understanding is told once. `owners` empty = all that the signature vouches for."""
+
+    clone_base: str
+    ground: Ground
+    token_of: Callable[[str], str | None] = _no_token  # the token for an owner's repositories
+    owners: tuple[str, ...] = ()
+    defaults: JobSettings = field(default_factory=JobSettings)
+
+
+@dataclass(frozen=True, slots=True)
+class Understood:
+    """What is to be written: `keep` does it and gives the outcome in words; `waits` says why it is not all yet."""
+
+    keep: Callable[[Connection, float], str]
+    waits: str | None = None
+
+
+class Understanding:
+    """Reads the database, asks the repository, plans; writes nothing. Called from several threads."""
+
+    def __init__(self, database: Database, mirrors: Mirrors, rules: Rules) -> None:
+        self._database = database
+        self._mirrors = mirrors
+        self._rules = rules
+
+    def understand(self, event: Event, *, patient: bool) -> Understood:
+        """What the event leads to. A repository that does not answer is waited for while `patient`."""
+        match event:
+            case Push() | PullRequestEvent() | Manual():
+                return self._understand_commits(event, patient=patient)
+            case _:
+                return _just_keep(event, "kept")
+
+    def _understand_commits(self, event: Building, *, patient: bool) -> Understood:
+        """A push, a pull request or a wish: find out what is wanted, have it, plan it."""
+        repository = event.repository
+        with self._database.reading() as connection:
+            known = _jobs(connection, event, repository)
+            ground = self._ground(connection, repository)
+        if not known and not self._may_build(repository):
+            return _just_keep(event, "the owner is not one of GITHUB__OWNERS")
+        chosen = known or [self._new_job(repository)]
+        wishes = [(job, _wanted(event, job.settings)) for job in chosen]
+        plans, waits = self._plan_all(wishes, ground, patient=patient)
+
+        def keep(connection: Connection, now: float) -> str:
+            keep_event(connection, event, now)
+            count = 0
+            for job, of_job in plans:
+                kept = job if known else jobs.keep_job(connection, repository, job.settings, now)
+                count += len(keep_plans(connection, kept, self.origin_of(kept), of_job, ground, now))
+            return f"{count} builds" if count != 1 else "1 build"
+
+        return Understood(keep, waits)
+
+    def _plan_all(
+        self, wishes: list[tuple[Job, list[Wanted]]], ground: Ground, *, patient: bool
+    ) -> tuple[list[tuple[Job, list[BuildPlan]]], str | None]:
+        """The plans of each job, and why they wait when the repository does not answer."""
+        plans: list[tuple[Job, list[BuildPlan]]] = []
+        waiting: str | None = None
+        for job, wanted in wishes:
+            of_job: list[BuildPlan] = []
+            for wish in wanted:
+                plan = self._plan(job, wish, ground, patient=patient and waiting is None)
+                waiting = waiting or (plan.problem if plan.waits else None)
+                of_job.append(plan)
+            plans.append((job, of_job))
+        return plans, waiting
+
+    def _plan(self, job: Job, wanted: Wanted, ground: Ground, *, patient: bool) -> BuildPlan:
+        origin = self.origin_of(job)
+        try:
+            if job.settings.checkout or job.settings.recipe is None:
+                self._mirrors.fetch(origin, wanted.sha, wanted.ref)
+        except VanishedCommitError as error:
+            return vanished_plan(wanted, error)
+        except HubwrightError as error:
+            return BuildPlan(wanted=wanted, problem=str(error), waits=patient, fault=None if patient else "error")
+        return plan_build(self._mirrors, origin, job, wanted, ground)
+
+    def _may_build(self, repository: Repository) -> bool:
+        owners = self._rules.owners
+        return not owners or repository.owner.lower() in {owner.lower() for owner in owners}
+
+    def _new_job(self, repository: Repository) -> Job:
+        return Job(
+            id=0,
+            path=repository.full_name,
+            repository_id=repository.id,
+            repository=repository.full_name,
+            clone_url=None,
+            settings=self._rules.defaults,
+        )
+
+    def origin_of(self, job: Job) -> Origin:
+        """Where a job's commits are fetched from: the operator's base or the job's address, never a payload's."""
+        if job.clone_url is not None:
+            return Origin(repository=job.repository, clone_url=job.clone_url)
+        owner = job.repository.partition("/")[0]
+        return Origin(
+            repository=job.repository,
+            clone_url=f"{self._rules.clone_base}/{job.repository}.git",
+            token=self._rules.token_of(owner),
+        )
+
+    def _ground(self, connection: Connection, repository: Repository) -> Ground:
+        return replace(
+            self._rules.ground,
+            platforms=load_platforms(connection),
+            default_branch=repository.default_branch or repos.load_default_branch(connection, repository.full_name),
+        )
+
+
+def _just_keep(event: Event, outcome: str) -> Understood:
+    def keep(connection: Connection, now: float) -> str:
+        keep_event(connection, event, now)
+        return outcome
+
+    return Understood(keep)
+
+
+def _jobs(connection: Connection, event: Building, repository: Repository) -> list[Job]:
+    """The jobs that the event is about: one for a wish, else all of the repository."""
+    if isinstance(event, Manual):
+        job = jobs.load_job(connection, event.job_path)
+        return [job] if job is not None else []
+    return jobs.load_jobs(connection, repository)
+
+
+def _wanted(event: Building, settings: JobSettings) -> list[Wanted]:
+    match event:
+        case Push():
+            wanted = commits_to_build(event, settings)
+        case PullRequestEvent():
+            wanted = pull_request_to_build(event)
+        case Manual():
+            return manual_to_build(event)
+    return [wish for wish in wanted if not is_skipped(wish.message)]
