@@ -10,7 +10,6 @@ Whatever a hub leaves behind (builders that outlive it, their stages) is killed 
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -26,6 +25,7 @@ from fake_github import FakeGitHub
 from fake_repository import FakeRepository
 from git_repositories import Files
 from hubwright.store.schema import metadata
+from machine_processes import kill_leftovers
 from server_programs import free_port
 from waiting import until
 
@@ -51,11 +51,15 @@ living: WeakSet[Program] = WeakSet()
 class Program:
     """One `hubwright …` process, started as often as the test likes; its words go to a file."""
 
-    def __init__(self, folder: Path, name: str, arguments: Sequence[str], environment: Mapping[str, str]) -> None:
+    def __init__(
+        self, folder: Path, name: str, arguments: Sequence[str], environment: Mapping[str, str],
+        prefix: Sequence[str] = (),
+    ) -> None:  # fmt: skip
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self.name = name
         self.arguments = tuple(arguments)
+        self.prefix = tuple(prefix)
         self.environment = {key: value for key, value in os.environ.items() if not key.startswith("HUBWRIGHT_")}
         self.environment |= environment
         self.process: subprocess.Popen[bytes] | None = None
@@ -71,7 +75,7 @@ class Program:
         """Start it, without waiting for anything."""
         with self._file.open("ab") as said:
             self.process = subprocess.Popen(
-                [*PROGRAM, *self.arguments], env=self.environment, cwd=self.folder,
+                [*self.prefix, *PROGRAM, *self.arguments], env=self.environment, cwd=self.folder,
                 stdin=subprocess.DEVNULL, stdout=said, stderr=said,
             )  # fmt: skip
 
@@ -263,52 +267,3 @@ def _settings_of(github: FakeGitHub) -> dict[str, str]:
         "GITHUB__API_URL": github.api_url,
         "GITHUB__TOKEN": github.token,
     }
-
-
-# --- processes of this machine
-
-
-def find_processes(words: str) -> list[int]:
-    """Living processes that have `words` in their command line or in the environment that they began with."""
-    sought = words.encode()
-    found = []
-    for folder in Path("/proc").iterdir():
-        if not folder.name.isdigit() or int(folder.name) == os.getpid():
-            continue
-        for name in ("cmdline", "environ"):
-            with suppress(OSError):
-                if sought in (folder / name).read_bytes():
-                    found.append(int(folder.name))
-                    break
-    return found
-
-
-def builders_of(folder: Path) -> list[int]:
-    """The builder processes that work below `folder`."""
-    return [pid for pid in find_processes(str(folder)) if b"builder" in _command_line(pid).split(b"\0")]
-
-
-def stages_of(instance: str) -> list[int]:
-    """Everything that a builder's runs have started and that still lives."""
-    return find_processes(f"HUBWRIGHT_RUN={instance}-")
-
-
-def kill_leftovers(folder: Path) -> None:
-    """No process of a hub in `folder` is left: builders first, then what their runs started."""
-    instances = [file.read_text().strip() for file in folder.glob("**/instance")]
-    for pid in builders_of(folder):
-        _kill(pid)
-    for instance in filter(None, instances):
-        for pid in stages_of(instance):
-            _kill(pid)
-
-
-def _kill(pid: int) -> None:
-    with suppress(ProcessLookupError):
-        os.kill(pid, signal.SIGKILL)
-
-
-def _command_line(pid: int) -> bytes:
-    with suppress(OSError):
-        return Path(f"/proc/{pid}/cmdline").read_bytes()
-    return b""

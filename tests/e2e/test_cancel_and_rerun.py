@@ -6,9 +6,10 @@ import time
 from pathlib import Path
 
 from builder_process import is_alive
+from endless_recipe import endless, started_processes
 from fake_github import FakeGitHub
-from hub_process import HubProcess, Make, stages_of
-from test_lost_builders import endless, pids
+from hub_process import HubProcess, Make
+from machine_processes import stages_of
 from waiting import until
 
 
@@ -18,7 +19,7 @@ def test_queued_and_running_builds_are_cancelled(github: FakeGitHub, make: Make,
     with HubProcess(folder, ("up", "--no-demo", "--slots", "1"), github=github) as hub:
         hub.deliver("push", running.push_payload())
         run = hub.begun(running, b"begun")
-        started = pids(folder)
+        started = started_processes(folder)
         for repository in (queued, third):
             hub.deliver("push", repository.push_payload())
             until(lambda repository=repository: hub.builds(repository) and hub.builds(repository)[0]["runs"])

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from fake_github import FakeGitHub
-from hub_process import GREEN, HubProcess, Make, builders_of, stages_of
+from hub_process import GREEN, HubProcess, Make
+from machine_processes import builders_of, stages_of
 from waiting import until
 
 KILLS = 20
@@ -100,7 +101,7 @@ def test_a_hub_killed_in_mid_build_tells_true_results_and_whole_logs(
 
 
 def test_a_result_that_came_while_the_hub_was_down_is_accepted(github: FakeGitHub, make: Make, folder: Path) -> None:
-    """R2: the hub stays away longer than a builder may be silent; the build has ended offline long before it returns."""
+    """R2: the hub stays away longer than a builder may be silent; the build has ended offline before it returns."""
     copy = folder / "copy"
     repository = make({".hubwright.yml": chatty(0, copy)})
     with HubProcess(folder, github=github, settings={"BUILDS__LOST_AFTER": "1", "BUILDS__LEASE": "1"}) as hub:

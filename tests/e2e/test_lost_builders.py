@@ -4,65 +4,19 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from builder_process import is_alive
+from endless_recipe import endless, started_processes
 from fake_github import FakeGitHub
-from git_repositories import Files
-from hub_process import HubProcess, Make, Program, builders_of, kill_leftovers, stages_of
+from fake_repository import FakeRepository
+from hub_process import HubProcess, Make
+from machine_processes import builders_of, stages_of
+from separate_builder import builder_of, new_token
 from waiting import until
-
-
-def endless(folder: Path) -> Files:
-    """A recipe that starts a process in its group, one in a session of its own, and ends only when `gate` is there."""
-    lines = [
-        f"sleep 600 & echo $! >> {folder}/pids",
-        f"setsid sh -c 'echo $$ >> {folder}/pids; trap \"\" TERM HUP; while :; do sleep 600; done' &",
-        f"echo $$ >> {folder}/pids; echo begun $HUBWRIGHT_TRY",
-        f"while ! test -e {folder}/gate; do sleep 0.05; done; echo ended",
-    ]
-    script = "".join(f"        {line}\n" for line in lines)
-    return {".hubwright.yml": f"stages:\n- wait:\n    run: |\n{script}- after: echo after\n"}
-
-
-def pids(folder: Path, count: int = 3) -> list[int]:
-    """The processes that the recipe has started, once there are `count`."""
-    file = folder / "pids"
-    return until(
-        lambda: (
-            [*map(int, file.read_text().split())] if file.exists() and len(file.read_text().split()) >= count else []
-        )
-    )
-
-
-@contextmanager
-def builder_of(hub: HubProcess, folder: Path, name: str, token: str, *options: str) -> Iterator[Program]:
-    """A builder on its own, connected."""
-    arguments = ("builder", "--hub", hub.url, "--name", name, "--executor", "process", "--work-dir", str(folder / name))
-    environment = {"HUBWRIGHT_BUILDER_TOKEN": token}
-    program = Program(folder, f"builder-{name}", (*arguments, *options), environment)
-    program.begin()
-    try:
-        until(lambda: [one for one in hub.get("builders")["items"] if one["name"] == name], 60, f"{name} to connect")
-        yield program
-    finally:
-        program.kill()
-        kill_leftovers(folder)
-
-
-def new_token(hub: HubProcess, name: str) -> str:
-    """A builder's token, made by the command line on the hub's machine."""
-    program = Program(
-        hub.folder, f"token-{name}", ("token", "new", "--role", "builder", "--name", name), hub.environment
-    )
-    program.begin()
-    assert program.process is not None
-    assert program.process.wait(60) == 0, program.said
-    return program.said.split()[-1]
 
 
 def test_the_run_of_a_killed_builder_ends_and_leaves_no_process(github: FakeGitHub, make: Make, folder: Path) -> None:
@@ -71,7 +25,7 @@ def test_the_run_of_a_killed_builder_ends_and_leaves_no_process(github: FakeGitH
     with HubProcess(folder, github=github) as hub:
         hub.deliver("push", repository.push_payload())
         hub.begun(repository, b"begun")
-        started = pids(folder)
+        started = started_processes(folder)
         (builder,) = builders_of(folder)
         os.kill(builder, signal.SIGKILL)
 
@@ -98,13 +52,18 @@ def test_a_stopped_up_lets_no_process_live(github: FakeGitHub, make: Make, folde
     with HubProcess(folder, github=github) as hub:
         hub.deliver("push", repository.push_payload())
         hub.begun(repository, b"begun")
-        started = pids(folder)
+        started = started_processes(folder)
         hub.stop()
         until(lambda: not builders_of(folder))
         hub.start()
         (build,) = hub.finished(repository, seconds=60)
         assert build["result"] in {"error", "cancellation"}
         until(lambda: not [pid for pid in started if is_alive(pid)])
+
+
+def runs_of(hub: HubProcess, repository: FakeRepository, builder: str) -> list[dict[str, Any]]:
+    """The newest attempts of a repository's runs that a builder has or had."""
+    return [run for build in hub.builds(repository) for run in build["runs"] if run["builder"] == builder]
 
 
 @pytest.mark.timeout(300)
@@ -119,10 +78,7 @@ def test_a_frozen_builder_is_fenced_off(github: FakeGitHub, make: Make, folder: 
             assert frozen.process is not None
             frozen.process.send_signal(signal.SIGSTOP)
             with builder_of(hub, folder, "other", other_token):
-                second = until(
-                    lambda: [run for build in hub.builds(repository) for run in build["runs"] if run["builder"] == "other"],
-                    150, "the run to be given away",
-                )[0]  # fmt: skip
+                second = until(lambda: runs_of(hub, repository, "other"), 150, "the run to be given away")[0]
                 assert (second["attempt"], second["id"] != first["id"]) == (2, True)
                 frozen.process.send_signal(signal.SIGCONT)
                 until(lambda: "run_lost" in frozen.said, 60, "the thawed builder to be told")
