@@ -175,6 +175,21 @@ def test_register_builds_a_repository_that_the_hub_never_heard_of(hub: HubProces
     assert run(hub, "watch", match[1]).returncode == 0
 
 
+def test_a_job_is_built_with_a_parameter(hub: HubProcess, make: Make) -> None:
+    """The same as the API's order to build; its variables reach the stages."""
+    repository = make({".hubwright.yml": "stages:\n- build: echo greeting is $GREETING\n"})
+    hub.deliver("push", repository.push_payload())
+    hub.finished(repository)
+    made = run(hub, "job", "set", f"tests/{repository.full_name}", "commits=head", "--repo", repository.full_name)
+
+    done = run(hub, "job", "build", f"tests/{repository.full_name}", "-e", "GREETING=hello")
+    slip = run(hub, "job", "build", f"tests/{repository.full_name}", "-e", "GREETING")
+
+    assert (made.returncode, done.returncode, slip.returncode) == (0, 0, 2), made.stderr + done.stderr
+    assert run(hub, "watch", done.stdout.strip()).returncode == 0
+    assert "greeting is hello\n" in run(hub, "logs", done.stdout.strip()).stdout
+
+
 def test_register_refuses_an_address_elsewhere_in_one_sentence(hub: HubProcess) -> None:
     """The hub's own sentence is passed on; nothing is built."""
     for address in ("file:///etc", "https://192.0.2.1/octo/app", "nonsense", "-oProxyCommand=x"):

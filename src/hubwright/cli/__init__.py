@@ -29,7 +29,7 @@ COMMANDS = {
     "run": Entry("hubwright.cli.run:run", "Run the recipe of a working copy here."),
     "lint": Entry("hubwright.cli.lint:lint", "Check a recipe."),
     "register": Entry("hubwright.cli.jobs:register", "Build a repository."),
-    "job": Entry("hubwright.cli.jobs:job", "List, show and change jobs."),
+    "job": Entry("hubwright.cli.jobs:job", "List, show, change and build jobs."),
     "status": Entry("hubwright.cli.builds:status", "The newest builds, or one of them."),
     "watch": Entry("hubwright.cli.watch:watch", "Follow a build to its end."),
     "logs": Entry("hubwright.cli.logs:logs", "The log of a build."),

@@ -83,6 +83,10 @@ class HubClient:
         """The JSON answer to a PUT."""
         return self._send("PUT", path, body=body)
 
+    def patch(self, path: str, body: object) -> Any:
+        """The JSON answer to a PATCH."""
+        return self._send("PATCH", path, body=body)
+
     def read(self, path: str, **query: object) -> Iterator[bytes]:
         """The bytes of a log or file, as they come."""
         with (

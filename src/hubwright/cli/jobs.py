@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import click
 
-from hubwright.cli.api_client import HubClient, connect
+from hubwright.cli.api_client import connect
 from hubwright.cli.options import hub_option
 from hubwright.cli.output import json_option, print_json, print_line, print_table, shown, signed, tell
 
@@ -32,7 +32,7 @@ def register(*, url: str, branch: str | None, hub: str | None, as_json: bool) ->
 
 @click.group()
 def job() -> None:
-    """List, show and change jobs."""
+    """List, show, change and build jobs."""
 
 
 @job.command()
@@ -79,26 +79,52 @@ def set_(*, path: str, changes: tuple[str, ...], repo: str | None, hub: str | No
     """Change settings of a job, or make it when --repo is given.
 
     VALUE is JSON where it can be read as such, else text: commits=head, timeout=600, platforms='["linux-x86_64"]',
-    enabled=false.
+    enabled=false. With null the setting has its default again.
     """
+    settings = {name: _value(text) for name, text in _read_pairs(changes)}
+    definition = {"enabled": settings.pop("enabled")} if "enabled" in settings else {}
+    definition["settings"] = settings
     with connect(hub) as client:
-        definition: dict[str, Any] = {"repo": repo, "settings": {}} if repo else _definition(client, path)
-        for change in changes:
-            name, equals, text = change.partition("=")
-            if not equals:
-                raise click.UsageError(f"{change!r} is not KEY=VALUE.")
-            (definition if name == "enabled" else definition["settings"])[name] = _value(text)
-        answer = client.put(_address(path), definition)
+        if repo:
+            answer = client.put(_address(path), definition | {"repo": repo})
+        else:
+            answer = client.patch(_address(path), definition)
     if as_json:
         print_json(answer)
     else:
         tell(f"{shown(answer['path'])} is changed; its next build follows it.")
 
 
-def _definition(client: HubClient, path: str) -> dict[str, Any]:
-    """The job as it is PUT."""
-    known = client.get(_address(path))
-    return {name: known[name] for name in ("repo", "clone_url", "enabled", "settings")}
+@job.command()
+@click.argument("path")
+@click.option("--ref", help="The branch or tag to build (default: the repository's default branch).")
+@click.option("--sha", help="The commit to build.")
+@click.option("-e", "--env", "parameters", multiple=True, metavar="NAME=VALUE", help="A variable for this build.")
+@hub_option
+@json_option
+def build(
+    *, path: str, ref: str | None, sha: str | None, parameters: tuple[str, ...], hub: str | None, as_json: bool
+) -> None:
+    """Build a job now."""
+    wanted = {"ref": ref, "sha": sha, "parameters": dict(_read_pairs(parameters))}
+    with connect(hub) as client:
+        answer = client.post(f"{_address(path)}/builds", {name: value for name, value in wanted.items() if value})
+    if as_json:
+        print_json(answer)
+    else:
+        tell(f"{shown(answer['job'])} #{answer['number']} is {answer['state']}.")
+        print_line(answer["url"])
+
+
+def _read_pairs(pairs: tuple[str, ...]) -> list[tuple[str, str]]:
+    """`KEY=VALUE` each. Raises UsageError."""
+    found = []
+    for pair in pairs:
+        name, equals, text = pair.partition("=")
+        if not (name and equals):
+            raise click.UsageError(f"{pair!r} is not KEY=VALUE.")
+        found.append((name, text))
+    return found
 
 
 def _value(text: str) -> Any:
