@@ -1,5 +1,5 @@
 # ruff: noqa: E501
-"""Rows and logs as a week of work leaves them, for pages to show: `python tests/seed.py FOLDER PORT` serves them."""
+"""Rows and logs as a week of work leaves them, for pages to show: `python tests/seed.py FOLDER PORT [tidy]` serves them."""
 
 from __future__ import annotations
 
@@ -54,6 +54,14 @@ TESTS = "\x1b[1m$ make check\x1b[0m\r\n" + "".join(
     f"\x1b[32mok\x1b[0m {n} - {name}\r\n"
     for n, name in enumerate(("ring is empty at first", "push then pop", "wraps around", "grows at need"), 1)
 )
+_SUBJECTS = (
+    "Tidy the grammar",
+    "Accept a trailing comma",
+    "Name tokens in errors",
+    "Fuzz the number reader",
+    "Drop a copy",
+)
+_PEOPLE = ("Barbara Liskov", "Grace Hopper", "Linus Å. Berg")
 RECIPE_ERROR = """.hubwright.yml:7:5: unknown key 'patforms': did you mean 'platforms'?
 5 |   - test: make check
 6 |
@@ -156,11 +164,11 @@ class Seed:
             file.write(data)
 
 
-def seed_week(seed: Seed) -> dict[str, int]:
+def seed_week(seed: Seed, *, hostile: bool = True) -> dict[str, int]:
     """Jobs and builds of every colour; the ids by a short name."""
-    ids = _engine(seed)
+    ids = _engine(seed, hostile=hostile)
     ids |= _parser(seed)
-    _others(seed)
+    _others(seed, hostile=hostile)
     return ids
 
 
@@ -184,7 +192,7 @@ def red() -> list[tuple[str, str, str | None, str]]:
     ]
 
 
-def _engine(seed: Seed) -> dict[str, int]:
+def _engine(seed: Seed, *, hostile: bool) -> dict[str, int]:
     job = seed.job("core/engine", "octo/engine")
     people = ("Ada Lovelace", "Grace Hopper", "Linus Å. Berg", "Barbara Liskov")
     subjects = ("Grow the ring when it is full", "Document the lexer", "Parse raw strings", "Drop the old allocator")
@@ -226,7 +234,7 @@ def _engine(seed: Seed) -> dict[str, int]:
     )  # fmt: skip
     seed.add("test_case", run_id=mac, position=0, suite="ring", classname="ring", name="survives a push from two threads",
              result="failed", seconds=0.41, message="tests/test_ring.c:57: expected 2000, got 1999")  # fmt: skip
-    seed.add("test_case", run_id=mac, position=1, suite="ring", classname="ring", name="<b>not bold</b>", result="failed",
+    seed.add("test_case", run_id=mac, position=1, suite="ring", classname="ring", name="<b>not bold</b>" if hostile else "wraps around twice", result="failed",
              seconds=0.01, message="tests/test_ring.c:91: ring is full")  # fmt: skip
     for path, size in (("engine-1.4.0.tar.gz", 1_284_411), ("docs/manual.pdf", 402_118)):
         seed.add(
@@ -245,7 +253,14 @@ def _engine(seed: Seed) -> dict[str, int]:
 def _parser(seed: Seed) -> dict[str, int]:
     job = seed.job("core/parser", "octo/parser")
     for number in range(1, 9):
-        good = seed.build(job, number, 90_000.0 - number * 9_000, repository="octo/parser", message="Tidy the grammar")
+        good = seed.build(
+            job,
+            number,
+            90_000.0 - number * 9_000,
+            repository="octo/parser",
+            message=_SUBJECTS[number % 5],
+            author_name=_PEOPLE[number % 3],
+        )
         seed.run(good, green(), 90_000.0 - number * 9_000, finished_at=seed.now - 89_930 + number * 9_000)
     running = seed.build(job, 9, 25, repository="octo/parser", state="running", author_name="Barbara Liskov",
                          message="Report the column of every error")  # fmt: skip
@@ -270,18 +285,23 @@ def _parser(seed: Seed) -> dict[str, int]:
     return {"running": running, "live_run": live, "waiting_run": waits, "green": good}
 
 
-def _others(seed: Seed) -> None:
+def _hostile(seed: Seed) -> None:
+    evil = seed.job("evil", "octo/evil")
+    build = seed.build(
+        evil, 1, 70_000, repository="octo/evil", message=HOSTILE, author_name=HOSTILE, branch=HOSTILE, ref=HOSTILE
+    )
+    seed.run(build, [(HOSTILE, "finished", "success", HOSTILE + "\r\n\x1b]8;;javascript:alert(1)\x07x\x1b]8;;\x07\r\n")], 70_000,
+             platform=HOSTILE, finished_at=seed.now - 69_990)  # fmt: skip
+
+
+def _others(seed: Seed, *, hostile: bool) -> None:
     job = seed.job("site", "octo/site")
     seed.build(job, 1, 400_000, repository="octo/site", message="First pages")
     wrong = seed.build(job, 2, 5_000, repository="octo/site", result="failure", problem=RECIPE_ERROR, started_at=None,
                        author_name="Linus Å. Berg", message="Build on FreeBSD too")  # fmt: skip
     assert wrong
-    evil = seed.job("evil", "octo/evil")
-    hostile = seed.build(
-        evil, 1, 70_000, repository="octo/evil", message=HOSTILE, author_name=HOSTILE, branch=HOSTILE, ref=HOSTILE
-    )
-    seed.run(hostile, [(HOSTILE, "finished", "success", HOSTILE + "\r\n\x1b]8;;javascript:alert(1)\x07x\x1b]8;;\x07\r\n")], 70_000,
-             platform=HOSTILE, finished_at=seed.now - 69_990)  # fmt: skip
+    if hostile:
+        _hostile(seed)
     queued = seed.build(job, 3, 12, repository="octo/site", state="queued", pull_request=41, branch="dark-mode",
                         author_name="Grace Hopper", message="Offer a dark theme")  # fmt: skip
     seed.run(queued, [("build", "queued", None, "")], 12, state="queued", result=None, builder=None)
@@ -343,7 +363,7 @@ if __name__ == "__main__":
     place.mkdir(parents=True, exist_ok=True)
     if not (place / "hubwright.db").exists():
         week = Seed(place, time.time())
-        print(seed_week(week))
+        print(seed_week(week, hostile="tidy" not in sys.argv))
         week.close()
     with serving(place, int(sys.argv[2]), clock=None) as (address, _):
         print(address, flush=True)
