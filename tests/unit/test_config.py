@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -63,9 +64,17 @@ def test_a_config_file_that_is_named_replaces_the_one_of_the_data_folder(tmp_pat
 
 
 def test_the_data_folder_is_the_users_own_by_default() -> None:
-    """XDG_DATA_HOME, else ~/.local/share: for root as well, so that trying it out never needs /var."""
+    """XDG_DATA_HOME, else ~/.local/share."""
     assert load_settings({}, None, {"XDG_DATA_HOME": "/x"}).data_dir == Path("/x/hubwright")
     assert load_settings({}, None, {"HOME": "/h"}).data_dir == Path("/h/.local/share/hubwright")
+
+
+def test_roots_data_folder_lies_where_a_builds_user_can_enter(tmp_path: Path) -> None:
+    """The sandbox drops to another user, who can't enter a closed home: then root's builds would run unprotected."""
+    tmp_path.chmod(0o700)
+    expected = "/var/lib/hubwright" if os.geteuid() == 0 else f"{tmp_path}/.local/share/hubwright"
+
+    assert str(load_settings({}, None, {"HOME": str(tmp_path)}).data_dir) == expected
 
 
 def test_addresses_follow_host_port_and_data_folder(tmp_path: Path) -> None:

@@ -77,6 +77,7 @@ class Git(Section, frozen=True, kw_only=True):
 
     allow_protocols: Names
     fetch_timeout: Seconds = 600
+    allow_hosts: Names = ()
 
 
 class Builds(Section, frozen=True, kw_only=True):
@@ -88,6 +89,7 @@ class Builds(Section, frozen=True, kw_only=True):
     log_limit: Bytes = 256 * 1024 * 1024
     default_platform: Text | None = None
     lost_after: Seconds = 300
+    secrets: Secrets = ()
 
 
 class Hooks(Section, frozen=True, kw_only=True):

@@ -206,9 +206,15 @@ def _choose_file(config_file: Path | None, data_dir: Path) -> Path | None:
 
 
 def _default_data_dir(environ: Mapping[str, str]) -> _Given:
-    """https://specifications.freedesktop.org/basedir-spec/latest/ - for root as well."""
+    """https://specifications.freedesktop.org/basedir-spec/latest/, unless root's home is closed to a build's user."""
     home = Path(environ.get("HOME") or "~").expanduser()
+    if os.geteuid() == 0 and not environ.get("XDG_DATA_HOME") and _is_closed(home):
+        return _Given(value=Path("/var/lib/hubwright"), origin="default")
     return _Given(value=Path(environ.get("XDG_DATA_HOME") or home / ".local" / "share") / "hubwright", origin="default")
+
+
+def _is_closed(folder: Path) -> bool:
+    return folder.is_dir() and not folder.stat().st_mode & 0o001
 
 
 def _absolute(given: _Given) -> _Given:

@@ -7,7 +7,7 @@ import platform
 import socket
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -106,13 +106,21 @@ class Hub:
             self.site.logs,
             time.time,
             lambda: self.wake("runs"),
-            SessionSettings(uploads=settings.public_url, token_of=self.parts.tokens),
+            SessionSettings(
+                uploads=settings.public_url,
+                secrets=read_pairs("BUILDS__SECRETS", settings.builds.secrets),
+                token_of=self.parts.tokens,
+            ),
         )
         works = Works(
             hooks=Hooks(self.site, pressure.note),
             sessions=self._sessions,
             wishes=self.parts.wishes,
-            rules=AddressRules(clone_base=settings.github.clone_base, protocols=settings.git.allow_protocols),
+            rules=AddressRules(
+                clone_base=settings.github.clone_base,
+                protocols=settings.git.allow_protocols,
+                hosts=settings.git.allow_hosts,
+            ),
         )
         self.app: ASGIApp = make_app(self.site, self.gate, works, self._life)
 
@@ -228,6 +236,13 @@ def _make_site(settings: Settings, parts: Parts, bell: Bell, wake: Callable[[str
         unsigned_webhooks=on_loopback and not settings.github.webhook_secrets,
         max_body=settings.hooks.max_body,
     )
+
+
+def read_pairs(name: str, pairs: Sequence[str]) -> dict[str, str]:
+    """`NAME=value` pairs. Raises SettingsError, without the value."""
+    if not all(pair.partition("=")[0].isidentifier() and "=" in pair for pair in pairs):
+        raise SettingsError(f"{name} is wrong: NAME=value pairs are expected.")
+    return {pair.partition("=")[0]: pair.partition("=")[2] for pair in pairs}
 
 
 def _make_retention(settings: Settings, site: Site, parts: Parts) -> Retention:
