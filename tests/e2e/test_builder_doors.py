@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -12,14 +13,15 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from endless_recipe import endless
 from fake_github import FakeGitHub
+from fake_repository import FakeRepository
 from hub_process import ADMIN, HubProcess, Make
-from hubwright.wire import Do, Held, Hello, Message, Output, Result, Welcome, read_message, write_message, write_output
+from hubwright import wire
 from separate_builder import builder_of, new_token
 
 
-def hello(name: str, *held: Held) -> Hello:
+def hello(name: str, *held: wire.Held) -> wire.Hello:
     """What a builder says first; its platform gets it no run."""
-    return Hello(wire=1, name=name, platform="nowhere", version="0", instance=f"instance of {name}", runs=held)
+    return wire.Hello(wire=1, name=name, platform="nowhere", version="0", instance=f"instance of {name}", runs=held)
 
 
 def talk(hub: HubProcess, token: str, scenario: Callable[[ClientConnection], Awaitable[None]]) -> None:
@@ -33,15 +35,15 @@ def talk(hub: HubProcess, token: str, scenario: Callable[[ClientConnection], Awa
     asyncio.run(asyncio.wait_for(go(), 30))
 
 
-async def say(socket: ClientConnection, *messages: Message) -> None:
+async def say(socket: ClientConnection, *messages: wire.Message) -> None:
     """Send messages."""
     for message in messages:
-        await socket.send(write_message(message))
+        await socket.send(wire.write_message(message))
 
 
-async def hear(socket: ClientConnection) -> Message:
+async def hear(socket: ClientConnection) -> wire.Message:
     """The hub's next message."""
-    return read_message(await socket.recv(), from_builder=False)
+    return wire.read_message(await socket.recv(), from_builder=False)
 
 
 @pytest.mark.parametrize("token", ["", "hwt_unknown", ADMIN])
@@ -55,63 +57,86 @@ def test_without_a_builders_token_there_is_no_socket(hub: HubProcess, token: str
         talk(hub, token, nothing)
 
 
-def test_a_builder_touches_only_the_run_it_holds(github: FakeGitHub, make: Make, folder: Path) -> None:
-    """S22, S24: neither under its own name nor under another's, with the right lease or a stale one (CVE-2026-50141)."""
+OWN = ("run", "stage", "artifact", "test_case", "build")
+"""The tables that a run is in."""
+
+
+@dataclass(frozen=True)
+class Held:
+    """A run that builder `good` is in the midst of."""
+
+    hub: HubProcess
+    number: int
+    good: str
+    evil: str
+    repository: FakeRepository
+    folder: Path
+
+
+@pytest.fixture
+def held(github: FakeGitHub, make: Make, folder: Path) -> Iterator[Held]:
+    """A run that is held, which nobody else may touch: it is as it was, and ends well."""
     repository = make(endless(folder))
     with HubProcess(folder, ("hub",), github=github) as hub:
         good, evil = new_token(hub, "good"), new_token(hub, "evil")
         with builder_of(hub, folder, "good", good):
             hub.deliver("push", repository.push_payload())
-            run = hub.begun(repository, b"begun")
-            number, lease = run["id"], 1
-            log = hub.log(number)
-            before = hub.count_rows()
-
-            async def under_its_name(socket: ClientConnection) -> None:
-                await say(socket, hello("evil", Held(run=number, lease=lease, seq=50, log=9)))
-                welcome = await hear(socket)
-                assert isinstance(welcome, Welcome)
-                assert [known.held for known in welcome.runs] == [False]
-                await say(socket, Result(run=number, lease=lease, seq=1, at=0.0, result="success"))
-                await socket.send(write_output(Output(run=number, lease=lease, offset=0, data=b"forged")))
-                for _ in range(2):
-                    refused = await hear(socket)
-                    assert isinstance(refused, Do)
-                    assert (refused.order, refused.run) == ("drop", number)
-
-            async def under_its_victims(socket: ClientConnection) -> None:
-                await say(socket, hello("good", Held(run=number, lease=lease)))
-                with pytest.raises(ConnectionClosed):
-                    await hear(socket)
-
-            talk(hub, evil, under_its_name)
-            talk(hub, evil, under_its_victims)
-            assert hub.log(number) == log
-            assert hub.builds(repository)[0]["runs"][0]["state"] == "running"
-
-            def put(path: str, token: str, lease: str) -> int:
-                headers = {"Authorization": f"Bearer {token}", "X-Hubwright-Lease": lease}
-                answer = hub.client.put(f"/api/v1/runs/{number}/artifacts/{path}", content=b"x", headers=headers)
-                if answer.status_code != 404:
-                    assert answer.headers["content-type"] == "application/problem+json"
-                return answer.status_code
-
-            assert put("a.txt", evil, "1") == 403
-            assert put("a.txt", ADMIN, "1") == 403
-            assert put("a.txt", good, "0") == 409
-            assert put("a.txt", good, "2") == 409
-            assert put("a.txt", good, "one") == 400
-            for path in ("..%2F..%2Fevil", "a/..%2F..%2F..%2Fevil", "%2Fetc%2Fevil", "a%5C..%5Cevil", "a%0Ab", "%00"):
-                assert put(path, good, "1") in {404, 422}, path
+            number = hub.begun(repository, b"begun")["id"]
+            log, before = hub.log(number), hub.count_rows()
+            yield Held(hub, number, good, evil, repository, folder)
             after = hub.count_rows()
-            assert {table: after[table] for table in ("run", "stage", "artifact", "test_case", "build")} == {
-                table: before[table] for table in ("run", "stage", "artifact", "test_case", "build")
-            }
-            assert not list(folder.rglob("*evil"))
-            assert not Path("/etc/evil").exists()
-
+            assert {table: after[table] for table in OWN} == {table: before[table] for table in OWN}
+            assert hub.log(number) == log
+            (build,) = hub.builds(repository)
+            assert (build["runs"][0]["state"], build["runs"][0]["builder"]) == ("running", "good")
             (folder / "gate").touch()
             assert hub.finished(repository)[0]["result"] == "success"
+
+
+def test_a_builder_tells_nothing_of_a_run_it_does_not_hold(held: Held) -> None:
+    """S22, S24: neither under its own name nor under the other's, though it knows the lease (CVE-2026-50141)."""
+    run = held.number
+
+    async def under_its_name(socket: ClientConnection) -> None:
+        await say(socket, hello("evil", wire.Held(run=run, lease=1, seq=50, log=9)))
+        welcome = await hear(socket)
+        assert isinstance(welcome, wire.Welcome)
+        assert [known.held for known in welcome.runs] == [False]
+        await say(socket, wire.Result(run=run, lease=1, seq=1, at=0.0, result="success"))
+        await socket.send(wire.write_output(wire.Output(run=run, lease=1, offset=0, data=b"forged")))
+        for _ in range(2):
+            refused = await hear(socket)
+            assert isinstance(refused, wire.Do)
+            assert (refused.order, refused.run) == ("drop", run)
+
+    async def under_the_others(socket: ClientConnection) -> None:
+        await say(socket, hello("good", wire.Held(run=run, lease=1)))
+        with pytest.raises(ConnectionClosed):
+            await hear(socket)
+
+    talk(held.hub, held.evil, under_its_name)
+    talk(held.hub, held.evil, under_the_others)
+
+
+def test_files_are_kept_only_by_the_holder_and_only_below_the_run(held: Held) -> None:
+    """S22, S24, S26, S27: another's token, a stale lease and a path that leads elsewhere are refused."""
+
+    def put(path: str, token: str, lease: str) -> int:
+        headers = {"Authorization": f"Bearer {token}", "X-Hubwright-Lease": lease}
+        address = f"/api/v1/runs/{held.number}/artifacts/{path}"
+        answer = held.hub.client.put(address, content=b"x", headers=headers)
+        assert answer.headers["content-type"] == "application/problem+json", answer.text
+        return answer.status_code
+
+    assert put("a.txt", held.evil, "1") == 403
+    assert put("a.txt", ADMIN, "1") == 403
+    assert put("a.txt", held.good, "0") == 409
+    assert put("a.txt", held.good, "2") == 409
+    assert put("a.txt", held.good, "one") == 400
+    for path in ("..%2F..%2Fevil", "a/..%2F..%2F..%2Fevil", "%2Fetc%2Fevil", "a%5C..%5Cevil", "a%0Aevil", "%00evil"):
+        assert put(path, held.good, "1") == 422, path
+    assert not list(held.folder.rglob("*evil"))
+    assert not Path("/etc/evil").exists()
 
 
 @pytest.mark.parametrize(
