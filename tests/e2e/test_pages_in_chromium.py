@@ -218,7 +218,7 @@ def test_all_can_be_read_without_scripts(browser: Browser, week: tuple[Path, dic
     context.close()
 
 
-def test_title_and_icon_turn_when_the_build_ends(page: Page, tmp_path: Path) -> None:
+def test_title_icon_and_stages_turn_as_the_build_goes_on(page: Page, tmp_path: Path) -> None:
     """Drone's best loved detail, on every tab of the build: no reload, no flash, one event stream."""
     seed = Seed(tmp_path)
     ids = seed_week(seed)
@@ -228,6 +228,13 @@ def test_title_and_icon_turn_when_the_build_ends(page: Page, tmp_path: Path) -> 
         assert page.title().startswith("◔")
         build, run = schema.build, schema.run
         ended = {"state": "finished", "result": "success", "finished_at": seed.now}
+        page.locator("#stage-1 summary").click()
+        stage = schema.stage
+        broken = {"state": "finished", "result": "failure"}
+        here = (stage.c.run_id == ids["live_run"]) & (stage.c.position == 1)
+        site.database.write(lambda c: c.execute(update(stage).where(here).values(**broken)))
+        tell(site, ids["running"], "StageFinished")
+        expect(page.locator("#stage-1.failure")).to_have_attribute("open", "")
         site.database.write(lambda c: c.execute(update(run).where(run.c.build_id == ids["running"]).values(**ended)))
         site.database.write(lambda c: c.execute(update(build).where(build.c.id == ids["running"]).values(**ended)))
 

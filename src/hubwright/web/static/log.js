@@ -213,10 +213,8 @@ export class LogView {
     const list = this.root.querySelector(".stages");
     for (const element of fresh.querySelectorAll(".stage")) {
       const old = this.stages.find((stage) => stage.element.id === element.id);
-      if (old) this.update(old, element);
+      if (old) this.update(old, element, following);
       else {
-        const last = this.stages.at(-1);
-        if (last && !this.following && this.unseen === 0) element.open = last.element.open;
         element.querySelector(".lines").replaceChildren();
         list.append(element);
         this.stages.push(new Stage(element, this));
@@ -227,7 +225,11 @@ export class LogView {
     if (following) this.bottom();
   }
 
-  update(stage, element) {
+  update(stage, element, following) {
+    if (stage.element.className !== element.className) { // it has ended: open what failed, fold what is fine
+      if (element.open) stage.element.open = true;
+      else if (following) stage.element.open = false;
+    }
     stage.element.className = element.className;
     stage.element.dataset.first = element.dataset.first;
     const summary = stage.element.querySelector("summary");
