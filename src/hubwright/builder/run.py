@@ -156,8 +156,9 @@ class Run:
         address, uploads = self._payload.uploads, self._tools.uploads
         if address is None or uploads is None or stage.artifacts is None:
             return
+        seconds = stage.artifacts.keep if stage.artifacts is not None else None
         for file in await asyncio.to_thread(chosen_files, self._workspace.tree, stage, result):
-            kept = uploads.keep(self._workspace.tree, file, address, self._spool.key)
+            kept = uploads.keep(self._workspace.tree, file, address, self._spool.key, seconds)
             problem = await self._unless_ended(kept)
             if problem:
                 self._log.say(problem)

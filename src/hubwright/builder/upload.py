@@ -31,9 +31,16 @@ class Uploads:
         """Close the connections."""
         await self._client.aclose()
 
-    async def keep(self, tree: Path, file: Path, address: str, key: Key) -> str:
-        """PUT the file; "" when it was taken, else why not, in one sentence. Tried again while the hub is away."""
+    async def keep(self, tree: Path, file: Path, address: str, key: Key, seconds: int | None = None) -> str:
+        """PUT the file; "" when it was taken, else why not, in one sentence. Tried again while the hub is away.
+
+        It is to be kept for `seconds`, None: as long as the hub's settings say.
+        """
         reason = ""
+        url = f"{address.rstrip('/')}/{quote(file.as_posix())}"
+        headers = {"X-Hubwright-Lease": str(key.lease)}
+        if seconds is not None:
+            headers["X-Hubwright-Keep"] = str(seconds)
         for attempt in range(_TRIES):
             if attempt:
                 await asyncio.sleep(2**attempt / 2)
@@ -45,19 +52,19 @@ class Uploads:
                 size = os.fstat(content.fileno()).st_size
                 if size > MAX_SIZE:
                     return f"{file} is not kept: it is larger than {MAX_SIZE} bytes."
-                reason, final = await self._put(content, size, f"{address.rstrip('/')}/{quote(file.as_posix())}", key)
+                reason, final = await self._put(content, size, url, headers)
             if not reason or final:
                 break
         return f"{file} is not kept: {reason}." if reason else ""
 
-    async def _put(self, content: BinaryIO, size: int, url: str, key: Key) -> tuple[str, bool]:
+    async def _put(self, content: BinaryIO, size: int, url: str, given: dict[str, str]) -> tuple[str, bool]:
         """Why it was not taken ("" = taken), and whether another try is of no use."""
         digest = await asyncio.to_thread(_digest, content)
         headers = {
             "Content-Length": str(size),
             "Content-Type": "application/octet-stream",
-            "X-Hubwright-Lease": str(key.lease),
             "X-Hubwright-Sha256": digest,
+            **given,
         }
         try:
             answer = await self._client.put(url, content=_chunks(content, size), headers=headers)

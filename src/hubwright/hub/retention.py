@@ -6,19 +6,23 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import TypeVar
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Table
 
 from hubwright.domain.artifacts import artifact_key
 from hubwright.hub.logs import Logs
 from hubwright.storage import Storage
 from hubwright.store import retention
 from hubwright.store.database import Database
+from hubwright.store.schema import artifact, delivery, fact, report, task, token
 
 EVERY = 3600.0
 """Seconds between two rounds."""
 
 DAY = 86_400.0
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -49,35 +53,43 @@ class Retention:
         """Drop all that is due; when to look again, Unix seconds."""
         now = self._clock()
         keep = self._keep
-        self._repeat(partial(retention.delete_deliveries, before=now - keep.deliveries * DAY))
-        self._repeat(partial(retention.delete_tasks, before=now - keep.facts * DAY))
-        self._repeat(partial(retention.delete_facts, before=now - keep.facts * DAY, reporters=keep.reporters))
-        self._repeat(partial(retention.delete_tokens, now=now))
+        facts = now - keep.facts * DAY
+        self._drop(delivery, partial(retention.load_old_deliveries, before=now - keep.deliveries * DAY))
+        self._drop(report, partial(retention.load_old_reports, before=facts))
+        self._drop(task, partial(retention.load_old_tasks, before=facts))
+        self._drop(fact, partial(retention.load_old_facts, before=facts, reporters=keep.reporters))
+        self._drop(token, partial(retention.load_old_tokens, now=now))
         self._drop_artifacts(now)
         self._drop_logs(now - keep.logs * DAY)
-        self._repeat(partial(retention.delete_builds, before=now - keep.builds * DAY))
+        self._drop_builds(now - keep.builds * DAY)
         return now + EVERY
 
-    def _repeat(self, portion: Callable[[Connection], int]) -> None:
-        while self._database.write(portion):
-            continue
+    def _drop(self, table: Table, find: Callable[[Connection], list[int]]) -> None:
+        while ids := self._read(find):
+            self._database.write(partial(retention.delete_rows, table=table, ids=ids))
 
     def _drop_artifacts(self, now: float) -> None:
         """Rows first: a file without a row is found by nobody, a row without a file would be a broken link."""
-        work = partial(retention.delete_artifacts, before=now - self._keep.artifacts * DAY, now=now)
-        while files := self._database.write(work):
-            asyncio.run(self._delete_files(files))
+        find = partial(retention.load_old_artifacts, before=now - self._keep.artifacts * DAY, now=now)
+        while files := self._read(find):
+            ids = [number for number, _, _ in files]
+            self._database.write(partial(retention.delete_rows, table=artifact, ids=ids))
+            asyncio.run(self._delete_files([(run, path) for _, run, path in files]))
 
     async def _delete_files(self, files: list[tuple[int, str]]) -> None:
         for run, path in files:
             await self._storage.delete(artifact_key(run, path))
 
     def _drop_logs(self, before: float) -> None:
-        while True:
-            with self._database.reading() as connection:
-                runs = retention.load_old_logs(connection, before)
-            if not runs:
-                return
+        while runs := self._read(partial(retention.load_old_logs, before=before)):
             for run in runs:
                 self._logs.path(run).unlink(missing_ok=True)
             self._database.write(partial(retention.forget_logs, runs=runs))
+
+    def _drop_builds(self, before: float) -> None:
+        while builds := self._read(partial(retention.load_old_builds, before=before)):
+            self._database.write(partial(retention.delete_builds, builds=builds))
+
+    def _read(self, find: Callable[[Connection], T]) -> T:
+        with self._database.reading() as connection:
+            return find(connection)

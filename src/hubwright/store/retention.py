@@ -1,4 +1,7 @@
-"""What has been kept long enough goes, in small portions, so that no writer waits long for it."""
+"""What has been kept long enough goes, in small portions; finding it never holds up a writer.
+
+Rows of deliveries, facts, reports and tasks are numbered in the order of time, so only the oldest are looked at.
+"""
 
 from __future__ import annotations
 
@@ -24,45 +27,50 @@ PORTION = 500
 """Rows of a table that go in one transaction."""
 
 
-def delete_deliveries(connection: Connection, before: float) -> int:
-    """Drop a portion of the deliveries that ended before that moment; how many."""
-    return _delete(connection, delivery, delivery.c.finished_at < before)
+def load_old_deliveries(connection: Connection, before: float) -> list[int]:
+    """The oldest deliveries, as far as they ended before that moment."""
+    return _oldest(connection, delivery, delivery.c.finished_at < before)
 
 
-def delete_tasks(connection: Connection, before: float) -> int:
-    """Drop a portion of the reports and tasks that ended before that moment; how many."""
-    reports = _delete(connection, report, report.c.finished_at < before)
-    return reports + _delete(connection, task, task.c.finished_at < before, task.c.children_left == 0)
+def load_old_reports(connection: Connection, before: float) -> list[int]:
+    """The oldest reports, as far as they ended before that moment."""
+    return _oldest(connection, report, report.c.finished_at < before)
 
 
-def delete_facts(connection: Connection, before: float, reporters: Sequence[str]) -> int:
-    """Drop a portion of the facts older than that which these reporters have been handed; how many."""
+def load_old_tasks(connection: Connection, before: float) -> list[int]:
+    """The oldest tasks, as far as they and their children ended before that moment."""
+    children = task.alias()
+    has_children = select(children.c.id).where(children.c.parent_id == task.c.id).exists()
+    return _oldest(connection, task, task.c.finished_at < before, ~has_children)
+
+
+def load_old_facts(connection: Connection, before: float, reporters: Sequence[str]) -> list[int]:
+    """The oldest facts, as far as they are older than that and these reporters have been handed them."""
     handed = connection.execute(select(func.min(reporter.c.cursor)).where(reporter.c.name.in_(reporters))).scalar()
-    return _delete(connection, fact, fact.c.at < before, *([] if handed is None else [fact.c.id <= handed]))
+    return _oldest(connection, fact, fact.c.at < before, *([] if handed is None else [fact.c.id <= handed]))
 
 
-def delete_tokens(connection: Connection, now: float) -> int:
-    """Drop a portion of the tokens and sessions that have run out; how many."""
-    return _delete(connection, token, token.c.expires_at < now)
+def load_old_tokens(connection: Connection, now: float) -> list[int]:
+    """Tokens and sessions that have run out."""
+    return list(connection.execute(select(token.c.id).where(token.c.expires_at < now).limit(PORTION)).scalars())
 
 
-def delete_artifacts(connection: Connection, before: float, now: float) -> list[tuple[int, str]]:
-    """Drop a portion of the files kept before that moment or past their own time; their run and path."""
+def delete_rows(connection: Connection, table: Table, ids: Sequence[int]) -> None:
+    """Drop rows by their ids."""
+    connection.execute(delete(table).where(table.c.id.in_(ids)))
+
+
+def load_old_artifacts(connection: Connection, before: float, now: float) -> list[tuple[int, int, str]]:
+    """Files kept before that moment or past their own time; id, run and path."""
     due = (artifact.c.expires_at < now) | (artifact.c.expires_at.is_(None) & (artifact.c.kept_at < before))
-    rows = connection.execute(select(artifact.c.id, artifact.c.run_id, artifact.c.path).where(due).limit(PORTION)).all()
-    connection.execute(delete(artifact).where(artifact.c.id.in_([row.id for row in rows])))
-    return [(row.run_id, row.path) for row in rows]
+    rows = connection.execute(select(artifact.c.id, artifact.c.run_id, artifact.c.path).where(due).limit(PORTION))
+    return [(row.id, row.run_id, row.path) for row in rows]
 
 
-def load_old_logs(connection: Connection, before: float) -> Sequence[int]:
-    """A portion of the runs that ended before that moment and still have a log."""
-    return (
-        connection.execute(
-            select(run.c.id).where(run.c.finished_at < before, run.c.log_size > 0).order_by(run.c.id).limit(PORTION)
-        )
-        .scalars()
-        .all()
-    )
+def load_old_logs(connection: Connection, before: float) -> list[int]:
+    """Runs that ended before that moment and still have a log."""
+    due = select(run.c.id).where(run.c.finished_at < before, run.c.log_size > 0).order_by(run.c.id).limit(PORTION)
+    return list(connection.execute(due).scalars())
 
 
 def forget_logs(connection: Connection, runs: Sequence[int]) -> None:
@@ -70,21 +78,22 @@ def forget_logs(connection: Connection, runs: Sequence[int]) -> None:
     connection.execute(update(run).where(run.c.id.in_(runs)).values(log_size=0))
 
 
-def delete_builds(connection: Connection, before: float) -> int:
-    """Drop a portion of the builds that ended before that moment and whose files are gone; how many."""
-    kept = select(artifact.c.run_id).join(run, run.c.id == artifact.c.run_id).where(run.c.build_id == build.c.id)
-    due = connection.execute(
-        select(build.c.id).where(build.c.finished_at < before, ~kept.exists()).order_by(build.c.id).limit(PORTION // 10)
-    ).scalars()
-    builds = list(due)
+def load_old_builds(connection: Connection, before: float) -> list[int]:
+    """Builds that ended before that moment and whose files are gone."""
+    kept = select(artifact.c.id).join(run, run.c.id == artifact.c.run_id).where(run.c.build_id == build.c.id)
+    due = select(build.c.id).where(build.c.finished_at < before, ~kept.exists()).order_by(build.c.id)
+    return list(connection.execute(due.limit(PORTION // 10)).scalars())
+
+
+def delete_builds(connection: Connection, builds: Sequence[int]) -> None:
+    """Drop builds with their runs, stages and test cases."""
     runs = list(connection.execute(select(run.c.id).where(run.c.build_id.in_(builds))).scalars())
     connection.execute(delete(test_case).where(test_case.c.run_id.in_(runs)))
     connection.execute(delete(stage).where(stage.c.run_id.in_(runs)))
     connection.execute(delete(run).where(run.c.id.in_(runs)))
     connection.execute(delete(build).where(build.c.id.in_(builds)))
-    return len(builds)
 
 
-def _delete(connection: Connection, table: Table, *due: ColumnElement[bool]) -> int:
-    portion = select(table.c.id).where(*due).limit(PORTION)
-    return connection.execute(delete(table).where(table.c.id.in_(portion))).rowcount
+def _oldest(connection: Connection, table: Table, *due: ColumnElement[bool]) -> list[int]:
+    first = select(table.c.id).order_by(table.c.id).limit(PORTION)
+    return list(connection.execute(select(table.c.id).where(table.c.id.in_(first), *due)).scalars())

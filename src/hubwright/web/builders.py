@@ -9,6 +9,7 @@ from hashlib import sha256
 from pathlib import PurePosixPath
 
 import structlog
+from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
@@ -88,14 +89,17 @@ def make_builder_routes(site: Site, gate: Gate, sessions: Sessions) -> list[Base
     async def keep_file(request: Request) -> Response:
         asker = await gate.require(request, "builder")
         run_id, path = int(request.path_params["run"]), check_path(request.path_params["path"])
-        lease = read_lease(request.headers.get("x-hubwright-lease"))
+        lease = read_number(request.headers, "x-hubwright-lease")
+        keep = read_number(request.headers, "x-hubwright-keep") if "x-hubwright-keep" in request.headers else None
         keeper = await site.database.read(lambda connection: check_keeper(connection, run_id, lease, asker.token_id))
         counted = _Counted(request.stream())
         await site.storage.put(artifact_key(run_id, path), counted)
         digest = counted.digest.hexdigest()
         if request.headers.get("x-hubwright-sha256", digest) != digest:
             raise MalformedError("The file did not arrive as it was sent: its SHA-256 differs. Send it again.")
-        file = KeptFile(path=path, size=counted.size, sha256=digest, kept_at=site.clock())
+        now = site.clock()
+        expires = None if keep is None else now + keep
+        file = KeptFile(path=path, size=counted.size, sha256=digest, kept_at=now, expires_at=expires)
         await site.database.write_soon(lambda connection: keep_artifact(connection, run_id, keeper, file))
         return JSONResponse({"path": path, "size": file.size, "sha256": digest}, 201)
 
@@ -155,8 +159,9 @@ def check_path(path: str) -> str:
     return PurePosixPath(path).as_posix()
 
 
-def read_lease(text: str | None) -> int:
-    """The lease's number. Raises MalformedError."""
-    if text is None or not text.isdigit() or len(text) > 9:
-        raise MalformedError("The header X-Hubwright-Lease is the number of the lease.")
+def read_number(headers: Headers, name: str) -> int:
+    """A header that is a whole number. Raises MalformedError."""
+    text = headers.get(name, "")
+    if not text.isascii() or not text.isdigit() or len(text) > 9:
+        raise MalformedError(f"The header {name} is a whole number.")
     return int(text)
