@@ -153,6 +153,16 @@ def test_settings_errors_of_any_command_are_one_line(tmp_path: Path) -> None:
         )
 
 
+@pytest.mark.parametrize("url", ["nonsense", "ftp://host", "http://", "http://[", "http://host:port"])
+def test_an_address_that_is_none_is_told(url: str, tmp_path: Path) -> None:
+    """HUBWRIGHT_URL is typed by hand."""
+    done = run(None, "status", more={"HUBWRIGHT_URL": url, "HUBWRIGHT_DATA_DIR": str(tmp_path)})
+
+    assert done.returncode == 1
+    assert done.stderr.startswith("Error: HUBWRIGHT_URL: ")
+    assert done.stderr.count("\n") == 1
+
+
 def test_config_show_masks_and_tells_origins(tmp_path: Path) -> None:
     """What people paste into a ticket holds no secret; a slip in a variable is told on stderr."""
     more = {

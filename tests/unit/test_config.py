@@ -159,6 +159,9 @@ def test_an_empty_variable_counts_as_not_set(tmp_path: Path) -> None:
         ("DATABASE_URL", "mysql://h/n", "sqlite:///PATH or postgresql"),
         ("STORAGE_URL", "/srv", "file:///PATH or s3://"),
         ("PUBLIC_URL", "ci.example.org", "https://host"),
+        ("PUBLIC_URL", "https://[", "https://host"),
+        ("BROKER_URL", "redis://host:port", "redis://HOST/0"),
+        ("GITHUB__CLONE_BASE", "https://[x", "https://github.com"),
         ("GITHUB__OWNERS", "[1, 2", "a list of names"),
     ],
 )

@@ -57,7 +57,7 @@ class HubClient:
     """A connection to a hub. Every method raises HubwrightError with one sentence when the hub refuses or is away."""
 
     def __init__(self, url: str, token: str | None) -> None:
-        if urlsplit(url).scheme not in {"http", "https"} or not urlsplit(url).netloc:
+        if not _host_of(url):
             raise SettingsError(f"HUBWRIGHT_URL: {url!r} can't be used; an address like https://host is expected.")
         self.url = url.rstrip("/")
         headers = {"User-Agent": f"hubwright/{__version__}"} | ({"Authorization": f"Bearer {token}"} if token else {})
@@ -152,8 +152,18 @@ def connect(hub: str | None) -> HubClient:
     config = os.environ.get("HUBWRIGHT_CONFIG")
     settings = load_settings({}, Path(config) if config else None, os.environ)
     url = hub or os.environ.get("HUBWRIGHT_URL") or local_address(settings)
-    own = urlsplit(url).hostname in LOOPBACK or url.rstrip("/") == settings.public_url
+    own = _host_of(url) in LOOPBACK or url.rstrip("/") == settings.public_url
     return HubClient(url, os.environ.get("HUBWRIGHT_TOKEN") or (_read_token(settings.data_dir) if own else None))
+
+
+def _host_of(url: str) -> str | None:
+    """The host of an address; None when it is none."""
+    try:
+        parts = urlsplit(url)
+        _ = parts.port  # a ValueError when it is no number
+    except ValueError:
+        return None
+    return parts.hostname if parts.scheme in {"http", "https"} else None
 
 
 def _read_token(data_dir: Path) -> str | None:

@@ -27,6 +27,8 @@ _UNITS = {
         {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400},
     ),
 }
+_ADDRESS = re.compile(r"[a-z0-9+]+://")
+_PASSWORD = re.compile(r"(://[^:/@]*:).*@", re.DOTALL)
 _WORDS = {"yes": True, "on": True, "no": False, "off": False}
 
 
@@ -86,6 +88,8 @@ def read_value(kind: Kind, raw: object, origin: str) -> object:
     """The value that `raw` stands for. `origin` is where it was given. Raises SettingsError."""
     try:
         value: object = msgspec.convert(_unfold(kind, raw), kind.annotation, strict=False, dec_hook=_make)
+        if isinstance(value, str) and _ADDRESS.match(value):
+            _ = urlsplit(value).port  # a ValueError for what looks like an address and is none
     except (ValueError, RecursionError):  # msgspec.ValidationError is a ValueError
         shown = "this value" if kind.is_secret else repr(shown_value(kind, raw))
         where = origin if origin == kind.variable else f"{kind.name} ({origin})"
@@ -125,6 +129,4 @@ def shown_value(kind: Kind, value: object) -> object:
     """The value as `config show` prints it: secrets and the passwords of addresses are masked."""
     if kind.is_secret and value:
         return MASK
-    if isinstance(value, str) and "@" in value and "://" in value and (password := urlsplit(value).password):
-        return value.replace(f":{password}@", f":{MASK}@", 1)
-    return value
+    return _PASSWORD.sub(rf"\1{MASK}@", value) if isinstance(value, str) else value

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import msgspec
 
@@ -24,8 +23,11 @@ FILE_NAME = "hubwright.toml"
 
 KINDS = {kind.name: kind for kind in list_kinds()}
 
-OTHER_VARIABLES = ("HUBWRIGHT_URL", "HUBWRIGHT_TOKEN", "HUBWRIGHT_CONFIG", "HUBWRIGHT_DEBUG", "HUBWRIGHT_BUILDER_*")
-"""Variables of the command line that are no settings."""
+OTHER_VARIABLES = (
+    *("HUBWRIGHT_URL", "HUBWRIGHT_TOKEN", "HUBWRIGHT_CONFIG", "HUBWRIGHT_DEBUG", "HUBWRIGHT_BUILDER_*"),
+    "HUBWRIGHT_RUN",  # marks the processes of a build, which may call this program
+)
+"""Variables of the command line and of builds that are no settings."""
 
 ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104 - binds nothing: how such a host is reached from here
 
@@ -118,7 +120,7 @@ def _with_protocols(merged: dict[str, _Given]) -> dict[str, _Given]:
     """`git.allow_protocols` with the protocol of the address that everything is cloned from."""
     allowed = merged["git.allow_protocols"]
     names = tuple(allowed.value) if isinstance(allowed.value, tuple) else ()
-    needed = urlsplit(str(merged["github.clone_base"].value)).scheme
+    needed = str(merged["github.clone_base"].value).partition("://")[0]
     if needed in names:
         return merged
     return {**merged, "git.allow_protocols": _Given(value=(*names, needed), origin=f"{allowed.origin}, CLONE_BASE")}
