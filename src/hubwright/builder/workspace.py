@@ -12,6 +12,8 @@ from pathlib import Path
 COMMAND_FILES = ("output", "env", "path", "summary")
 """Files that `GITHUB_OUTPUT`, `GITHUB_ENV`, `GITHUB_PATH` and `GITHUB_STEP_SUMMARY` point to."""
 
+_COMMANDS = "commands"
+
 
 @dataclass(frozen=True)
 class Workspace:
@@ -35,16 +37,19 @@ class Workspace:
     @property
     def commands(self) -> Path:
         """The folder of the command files."""
-        return self.root / "commands"
+        return self.root / _COMMANDS
 
     def make(self) -> None:
         """Make the folders afresh. Raises OSError when the disk is full."""
-        if self.root.exists():
+        root = str(self.root)  # pathlib would cost more than the system calls, and every run comes through here
+        if os.path.exists(root):  # noqa: PTH110
             self.remove()
-        for folder in (self.root, self.tree, self.home, self.temporary, self.commands):
-            folder.mkdir(parents=True, exist_ok=folder == self.tree)
+        os.makedirs(root)  # noqa: PTH103
+        for folder in (self.tree, self.home, self.temporary, self.commands):
+            os.makedirs(folder, exist_ok=folder is self.tree)  # noqa: PTH103
+        commands = f"{root}/{_COMMANDS}/"
         for name in COMMAND_FILES:
-            (self.commands / name).touch()
+            os.close(os.open(commands + name, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o644))
 
     def remove(self) -> None:
         """Delete everything, also what a build has made read-only. What can't be deleted stays, for the next start."""
