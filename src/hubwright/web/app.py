@@ -19,7 +19,7 @@ from hubwright.web.gate import Gate
 from hubwright.web.health import make_health
 from hubwright.web.hooks import Hooks
 from hubwright.web.logins import make_logins
-from hubwright.web.pages import make_pages
+from hubwright.web.pages import assemble_pages
 from hubwright.web.problems import PROBLEM_HANDLERS
 from hubwright.web.register import make_register_routes
 from hubwright.web.site import Site
@@ -64,15 +64,16 @@ def make_app(site: Site, gate: Gate, works: Works, lifespan: Lifespan) -> ASGIAp
         openapi_url="/openapi.json",
         lifespan=lifespan,
     )
+    pages = assemble_pages(site, gate)
     for kind, handler in PROBLEM_HANDLERS.items():
-        app.add_exception_handler(kind, handler)
+        app.add_exception_handler(kind, pages.dress(handler))
     app.router.routes.extend(make_builder_routes(site, gate, works.sessions))
     app.router.routes.extend(make_register_routes(site, gate, works.wishes, works.rules))
     app.include_router(make_api(site, gate, works.wishes))
     app.router.routes.extend(make_health(site, gate))
     app.router.routes.extend(make_logins(gate))
     app.router.routes.extend(make_reference())
-    app.router.routes.extend(make_pages(site, gate))
+    app.router.routes.extend(pages.routes)
     return Doors(works.hooks, app)
 
 
