@@ -134,7 +134,7 @@ def test_files_are_kept_only_by_the_holder_and_only_below_the_run(held: Held) ->
     assert put("a.txt", held.good, "2") == 409
     assert put("a.txt", held.good, "one") == 400
     for path in ("..%2F..%2Fevil", "a/..%2F..%2F..%2Fevil", "%2Fetc%2Fevil", "a%5C..%5Cevil", "a%0Aevil", "%00evil"):
-        assert put(path, held.good, "1") == 422, path
+        assert put(path, held.good, "1") in {404, 422}, path  # 404: a line break is in no route
     assert not list(held.folder.rglob("*evil"))
     assert not Path("/etc/evil").exists()
 

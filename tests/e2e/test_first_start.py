@@ -84,7 +84,8 @@ def test_a_port_in_use_is_one_clear_line(folder: Path) -> None:
 def test_a_folder_that_cannot_be_used_is_one_clear_line(folder: Path) -> None:
     """A file where the data folder should be."""
     (folder / "data").write_text("not a folder")
-    program = Program(folder, "up", ("up", "--port", str(free_port()), "--data-dir", str(folder / "data")), {})
+    environment = {"HUBWRIGHT_DATA_DIR": str(folder / "data")}
+    program = Program(folder, "up", ("up", "--port", str(free_port())), environment)
     program.begin()
     assert program.process is not None
     assert program.process.wait(60) == 1
