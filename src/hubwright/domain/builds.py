@@ -10,7 +10,7 @@ from hubwright.domain.planning import PlannedRun
 from hubwright.domain.repos import NO_COMMIT, Commit, Manual, PullRequestEvent, Push
 
 HEAD_PRIORITY = 10
-"""The newest commit goes first; the older ones of its push have nought."""
+"""The newest commit goes first; the older ones of its push have nought and less, the older the less."""
 
 MANUAL_PRIORITY = 20
 """Somebody waits for it."""
@@ -89,7 +89,8 @@ def commits_to_build(push: Push, settings: JobSettings) -> list[Wanted]:
         # GitHub lists commits that other branches may have brought already; `distinct` tells the new ones.
         older = [commit for commit in older if commit.distinct]
     bound = max(settings.max_commits_per_push - 1, 0)
-    return [head, *(replace(_wanted(push, commit, commit.sha), priority=0, head=False) for commit in older[:bound])]
+    wanted = [_wanted(push, commit, commit.sha) for commit in older[:bound]]
+    return [head, *(replace(one, priority=-age, head=False) for age, one in enumerate(wanted))]
 
 
 def pull_request_to_build(event: PullRequestEvent) -> list[Wanted]:

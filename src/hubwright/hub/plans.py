@@ -101,8 +101,8 @@ def keep_plans(
     touched: list[int] = []
     if fresh:
         first = take_numbers(connection, job.id, len(fresh))
-        # The head is planned first but is the newest commit: it gets the highest number.
-        for number, plan in zip(range(first + len(fresh) - 1, first - 1, -1), fresh, strict=True):
+        # Planned newest first, added oldest first: numbers and ids rise with the history.
+        for number, plan in enumerate(reversed(fresh), first):
             build_id = builds.keep_build(connection, job.id, number, job.repository, plan.wanted, now)
             facts.append(_queued(job, build_id, number, plan.wanted, now))
             facts += _fill(connection, job, origin, plan, ground, (build_id, number, now))
