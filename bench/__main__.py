@@ -1,0 +1,104 @@
+"""`python -m bench [FIGURE…] [--quick] [--no-peers] [--runs N]`."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+from bench.figures import builds_per_minute, first_stage, idle, killed, large_log, pushes_accepted
+from bench.load import SOURCE, compile_program
+from bench.machine import describe, load_average, probe_disk
+from bench.measure import Figure, Ground
+from bench.peers.buildbot import Buildbot
+from bench.peers.laminar import Laminar
+from bench.report import Report
+from bench.subject import Hubwright
+from bench.systems import NotHereError, System
+
+FIGURES = [module.FIGURE for module in (pushes_accepted, first_stage, builds_per_minute, large_log, killed, idle)]
+PEERS: dict[str, Callable[[Path], System]] = {"Buildbot": Buildbot, "Laminar": Laminar}
+
+ROOT = Path(__file__).parents[1]
+PAGE = ROOT / "docs/performance.md"
+RESULTS = ROOT / "bench/results"
+
+
+def main() -> int:
+    """Measure, show, and after a whole run write the page."""
+    options = _read_options()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what was started is ended on the way out
+    figures = [figure for figure in FIGURES if not options.names or figure.name in options.names]
+    with tempfile.TemporaryDirectory(prefix="bench-") as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        ground = Ground(folder, compile_program(SOURCE, folder), options.quick)
+        own = Hubwright()
+        report = Report(f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC", describe(folder), own.name)
+        peers = [] if options.no_peers else _find_peers(report, options.peers)
+        for run in range(1 if options.quick else options.runs):
+            for figure in figures:
+                if run < figure.runs:
+                    _measure(figure, [own, *_sandboxed(figure), *peers], ground, report)
+    page = report.write_markdown(figures)
+    print(page)
+    if not options.quick and figures == FIGURES:
+        PAGE.write_text(page)
+        (RESULTS / f"{datetime.now(UTC):%Y%m%d-%H%M}.json").write_bytes(report.write_json())
+    return 0
+
+
+def _read_options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m bench", description="Measure Hubwright beside its peers.")
+    parser.add_argument(
+        "names", nargs="*", metavar="FIGURE", help=f"of {', '.join(figure.name for figure in FIGURES)}; all"
+    )
+    parser.add_argument("--quick", action="store_true", help="one small run; nothing is written")
+    parser.add_argument("--no-peers", action="store_true", help="Hubwright alone")
+    parser.add_argument("--runs", type=int, default=3, help="runs whose median counts (3)")
+    parser.add_argument(
+        "--peers", type=Path, default=Path(tempfile.gettempdir()) / "bench-peers", help="where peers are installed"
+    )
+    options = parser.parse_args()
+    unknown = set(options.names) - {figure.name for figure in FIGURES}
+    if unknown:
+        parser.error(f"no figure is called {', '.join(sorted(unknown))}")
+    return options
+
+
+def _find_peers(report: Report, cache: Path) -> list[System]:
+    cache.mkdir(exist_ok=True)
+    found = []
+    for name, make in PEERS.items():
+        try:
+            found.append(make(cache))
+        except NotHereError as error:
+            report.absent[name] = str(error)
+    return found
+
+
+def _sandboxed(figure: Figure) -> list[System]:
+    return [Hubwright("bubblewrap")] if figure.sandboxed else []
+
+
+def _measure(figure: Figure, systems: list[System], ground: Ground, report: Report) -> None:
+    """One figure of every system, in turn; one that fails leaves a gap and says so."""
+    report.disks.append(probe_disk(ground.folder))
+    report.loads.append(load_average())
+    for system in systems:
+        begun = time.monotonic()
+        try:
+            report.add(figure, system.name, figure.measure(system, ground))
+            said = "done"
+        except (RuntimeError, TimeoutError, OSError) as error:
+            said = f"FAILED: {error}"
+        print(f"{figure.name}, {system.name}: {said} ({time.monotonic() - begun:.0f} s)", file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

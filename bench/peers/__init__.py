@@ -1,0 +1,1 @@
+"""Other build servers, set up as their manuals say."""
