@@ -21,6 +21,7 @@ from hubwright.web.hooks import Hooks
 from hubwright.web.logins import make_logins
 from hubwright.web.pages import assemble_pages
 from hubwright.web.problems import PROBLEM_HANDLERS
+from hubwright.web.recipe_schema import make_recipe_schema
 from hubwright.web.register import make_register_routes
 from hubwright.web.site import Site
 
@@ -71,6 +72,7 @@ def make_app(site: Site, gate: Gate, works: Works, lifespan: Lifespan) -> ASGIAp
     app.router.routes.extend(make_register_routes(site, gate, works.wishes, works.rules))
     app.include_router(make_api(site, gate, works.wishes))
     app.router.routes.extend(make_health(site, gate))
+    app.router.routes.append(make_recipe_schema(site))
     app.router.routes.extend(make_logins(gate))
     app.router.routes.extend(make_reference())
     app.router.routes.extend(pages.routes)
