@@ -13,7 +13,6 @@ from hubwright.domain.jobs import Commits, JobSettings
 from hubwright.domain.scheduling import ANY_PLATFORM
 from hubwright.git.commands import Git
 from hubwright.git.mirrors import Mirrors
-from hubwright.github.apps import AppTokens
 from hubwright.github.client import GitHubClient, TokenOf
 from hubwright.hub.intake import Intake
 from hubwright.hub.plans import Ground
@@ -23,6 +22,7 @@ from hubwright.hub.wishes import Wishes
 from hubwright.reports.relay import Relay
 from hubwright.reports.statuses import StatusReporter
 from hubwright.store.database import Database
+from hubwright.wiring.extras import make_app_tokens
 from hubwright.wiring.owners import hand_back, make_owner, take_back_from_the_dead
 
 Wake = Callable[[str], None]
@@ -134,6 +134,6 @@ def make_tokens(settings: Settings) -> TokenOf | None:
     """Whose token to use for an owner's repositories: the App's installation there, or the one token; None for none."""
     github = settings.github
     if github.app_id and github.app_private_key:
-        return AppTokens(github.api_url, github.app_id, github.app_private_key, clock=time.time)
+        return make_app_tokens(github.api_url, github.app_id, github.app_private_key)
     token = github.token
     return (lambda _owner: token) if token else None

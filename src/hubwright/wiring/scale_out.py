@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable
 from typing import Any
 
-from hubwright.errors import SettingsError
 from hubwright.hub.dispatcher import Dispatcher
+from hubwright.wiring.extras import load_tasks
 
 
 class ScaleOut:
@@ -28,14 +27,6 @@ class ScaleOut:
     def stop(self) -> None:
         """Hear no more."""
         self._rings.stop()
-
-
-def load_tasks() -> Any:
-    """The module of the Celery app. Raises SettingsError when the extra is not installed."""
-    try:
-        return importlib.import_module("hubwright.tasks")  # noqa: TID251  an extra that may be missing
-    except ImportError as error:
-        raise SettingsError("BROKER_URL needs Celery: pip install 'hubwright[hub,celery]'.") from error
 
 
 def open_scale_out(broker_url: str, on_ring: Callable[[str], None]) -> ScaleOut:

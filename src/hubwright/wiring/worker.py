@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from hubwright.config import Settings
 from hubwright.errors import SettingsError
+from hubwright.wiring.extras import load_tasks
 from hubwright.wiring.first_start import prepare_ground
 from hubwright.wiring.hiding import hide_from_builds
 from hubwright.wiring.logging import configure_logging
 from hubwright.wiring.parts import QUEUES, Parts, open_parts
-from hubwright.wiring.scale_out import ScaleOut, load_tasks, open_scale_out
+from hubwright.wiring.scale_out import ScaleOut, open_scale_out
 
 
 def run_worker(settings: Settings) -> int:
