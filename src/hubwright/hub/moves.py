@@ -21,6 +21,9 @@ from hubwright.wire import Result as ResultMessage
 ATTEMPTS = 2
 """How often a run is begun when its builder is lost: once, and once again."""
 
+LEASES = 10
+"""How often a run is given away without ever being begun; then something is wrong with it, and the attempt ends."""
+
 Telling = Job | ResultMessage | Event | Tests
 
 
@@ -149,6 +152,14 @@ def lose_run(connection: Connection, row: Row[Any], now: float, detail: str) -> 
         _fact(FactKind.RUN_FINISHED, row, now, result=Result.ERROR.value, detail=detail),
         *attempt_again(connection, [row], now),
     ]
+
+
+def put_back(connection: Connection, row: Row[Any], now: float) -> list[Fact]:
+    """A builder does not have a run that it was given. Never begun, it waits again; else the attempt is lost."""
+    if row.cancel is None and row.seq == 0 and row.lease < LEASES:
+        runs.requeue_run(connection, row.id, row.lease)
+        return []
+    return lose_run(connection, row, now, row.cancel or f"Builder {row.builder} no longer has the run.")
 
 
 def attempt_again(connection: Connection, rows: Sequence[Row[Any]], now: float) -> list[Fact]:

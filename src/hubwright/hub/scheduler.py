@@ -47,6 +47,7 @@ class Scheduler:
         self._lost_after = lost_after
         self._started_at = clock()
         self._seen_at = clock()
+        self._looked_at = asyncio.get_running_loop().time()
         self._wanted = asyncio.Event()
         self._loop = asyncio.get_running_loop()
 
@@ -63,20 +64,21 @@ class Scheduler:
                     await self._wanted.wait()
             except TimeoutError:
                 pass
-            hinted = self._wanted.is_set()
             self._wanted.clear()
             try:
-                await self._step(hinted=hinted)
+                await self._step()
             except Exception as error:
                 if not is_outage(error):
                     logger.exception("scheduling_failed")
                 await asyncio.sleep(LOOK_AGAIN)
 
-    async def _step(self, *, hinted: bool) -> None:
+    async def _step(self) -> None:
+        """Hints may come without a pause, so what has no hint is looked at by time."""
         await self._lease()
         await self._cancel()
-        if not hinted:
-            await self._note_seen()
+        if self._loop.time() - self._looked_at >= LOOK_AGAIN:
+            self._looked_at = self._loop.time()
+            await self._look_around()
             await self._take_back()
 
     async def _lease(self) -> None:
@@ -84,10 +86,11 @@ class Scheduler:
         if not free:
             return
         rows = await self._database.write_soon(partial(_lease_for, free=free, now=self._clock()))
-        for row in rows:
-            await self._sessions.assign(row)
         if rows:
             self._on_facts()
+        for outcome in await asyncio.gather(*map(self._sessions.assign, rows), return_exceptions=True):
+            if isinstance(outcome, Exception):  # one bad assignment stops no other; it is found again as a stray
+                logger.error("assignment_failed", exc_info=outcome)
 
     async def _cancel(self) -> None:
         for row in await self._database.read(runs.load_cancelled):
@@ -95,12 +98,20 @@ class Scheduler:
                 await self._database.write_soon(partial(_end_cancelled, row=row, now=self._clock()))
                 self._on_facts()
 
-    async def _note_seen(self) -> None:
+    async def _look_around(self) -> None:
+        """Note that the connected builders live, and find the runs that they were given and do not have."""
         now = self._clock()
-        if now - self._seen_at >= SEEN_EVERY:
-            self._seen_at = now
-            lags = self._sessions.lags()
-            await self._database.write_soon(lambda connection: builders.keep_seen(connection, lags, now))
+        if abs(now - self._seen_at) < SEEN_EVERY:
+            return
+        self._seen_at = now
+        lags = self._sessions.lags()
+        await self._database.write_soon(lambda connection: builders.keep_seen(connection, lags, now))
+        given = await self._database.read(lambda connection: runs.load_held_long(connection, lags, now - SEEN_EVERY))
+        strays = [row for row in given if row.builder in lags and not self._sessions.holds(row)]
+        if strays:
+            await self._database.write_soon(partial(_put_back, strays=strays, now=now))
+            self._on_facts()
+            self.wake()
 
     async def _take_back(self) -> None:
         """A builder that nobody has seen for long has lost its runs. After a start all get time to come back."""
@@ -128,6 +139,14 @@ def _end_cancelled(connection: Connection, row: Row[Any], now: float) -> None:
     if current and current[0].state == runs.RUNNING and current[0].lease == row.lease:
         reason = f"{row.cancel} (its builder was away)"
         keep_facts(connection, moves.end_run(connection, current[0], Result.CANCELLATION, now, reason))
+
+
+def _put_back(connection: Connection, strays: Sequence[Row[Any]], now: float) -> None:
+    leases = {row.id: row.lease for row in strays}
+    for row in runs.load_runs(connection, list(leases)):
+        if row.state == runs.RUNNING and row.lease == leases[row.id]:
+            logger.warning("run_put_back", run=row.id, builder=row.builder)
+            keep_facts(connection, moves.put_back(connection, row, now))
 
 
 def _lose(connection: Connection, lost: Sequence[Row[Any]], now: float) -> None:

@@ -7,10 +7,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from hubwright.wire import Hello, Message, write_message
+from hubwright.errors import WireError
+from hubwright.wire import WIRE_VERSION, Hello, Message, write_message
 
 PENDING = 512
 """Messages of one builder that may wait for the database; then it is not read from until some are durable."""
+
+_WORDS = {"name": 100, "platform": 100, "instance": 64, "version": 40, "executor": 20}
+"""Characters of what a builder says of itself, at most."""
+
+_LABELS, _SLOTS = 64, 1000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,6 +69,24 @@ class Session:
         """How many more runs it takes."""
         return 0 if self.draining else max(self.hello.slots - len(self.holdings), 0)
 
+    def holds(self, run: int, lease: int) -> bool:
+        """Whether it holds the run under that lease."""
+        holding = self.holdings.get(run)
+        return holding is not None and holding.lease == lease
+
     async def send(self, message: Message) -> None:
-        """Tell the builder."""
+        """Tell the builder. Raises ConnectionError."""
         await self.channel.send(write_message(message))
+
+
+def check_hello(hello: Hello) -> None:
+    """Refuse what no builder of ours would say of itself. Raises WireError."""
+    if abs(hello.wire - WIRE_VERSION) > 1:
+        raise WireError(f"this hub speaks version {WIRE_VERSION} of the wire, the builder {hello.wire}: update it")
+    for key, most in _WORDS.items():
+        if not (word := getattr(hello, key)).isprintable() or not 0 < len(word) <= most:
+            raise WireError(f"the builder's {key} must be printable and have 1 to {most} characters")
+    if len(hello.labels) > _LABELS or not all(label.isprintable() and len(label) <= 100 for label in hello.labels):
+        raise WireError(f"a builder has at most {_LABELS} labels, printable, of at most 100 characters each")
+    if not 1 <= hello.slots <= _SLOTS:
+        raise WireError(f"a builder has 1 to {_SLOTS} slots")

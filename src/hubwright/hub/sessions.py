@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterable, Awaitable, Callable
 from functools import partial
 from typing import Any
+from weakref import WeakValueDictionary
 
 import msgspec
 import structlog
@@ -13,10 +14,10 @@ from sqlalchemy import Connection, Row
 
 from hubwright.domain.facts import Fact, FactKind
 from hubwright.domain.scheduling import FreeBuilder
-from hubwright.errors import ForbiddenError, WireError
+from hubwright.errors import ForbiddenError, HubwrightError, WireError
 from hubwright.hub import moves
 from hubwright.hub.logs import Logs
-from hubwright.hub.session import Channel, Holding, Session, SessionSettings
+from hubwright.hub.session import Channel, Holding, Session, SessionSettings, check_hello
 from hubwright.store import builders, runs
 from hubwright.store.database import Database
 from hubwright.store.facts import keep_facts
@@ -48,6 +49,9 @@ ACK_BYTES = 1024 * 1024
 ACK_SOON = 0.05
 """Seconds within which everything else is acknowledged."""
 
+TOKEN_WITHIN = 10.0
+"""Seconds that a run waits for GitHub to give its token."""
+
 logger = structlog.get_logger()
 
 
@@ -69,6 +73,7 @@ class Sessions:
         self._heartbeat = settings.heartbeat
         self._settings = settings
         self._sessions: dict[str, Session] = {}
+        self._arriving: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._tasks: set[asyncio.Task[Any]] = set()
 
     def free(self) -> list[FreeBuilder]:
@@ -87,23 +92,17 @@ class Sessions:
         """The lag of each connected builder, in seconds."""
         return {name: session.lag for name, session in self._sessions.items()}
 
-    def holds(self, name: str, run: int, lease: int) -> bool:
-        """Whether a connected builder holds the run under that lease."""
-        session = self._sessions.get(name)
-        holding = session.holdings.get(run) if session is not None else None
-        return holding is not None and holding.lease == lease
-
-    def token_of(self, name: str) -> int | None:
-        """The token that a connected builder came with."""
-        session = self._sessions.get(name)
-        return session.token_id if session is not None else None
+    def holds(self, row: Row[Any]) -> bool:
+        """Whether the run's builder is connected and holds it under the row's lease."""
+        session = self._sessions.get(row.builder)
+        return session is not None and session.holds(row.id, row.lease)
 
     async def serve(
         self, hello: Hello, channel: Channel, token_id: int | None, frames: AsyncIterable[str | bytes]
     ) -> None:
         """Welcome a builder and hear it until its connection ends. Raises WireError, ForbiddenError."""
         session = await self._welcome(hello, channel, token_id)
-        beat = asyncio.create_task(self._beat(session))
+        beat = asyncio.create_task(_quietly(self._beat(session)))
         try:
             async for frame in frames:
                 session.heard_at = self._clock()
@@ -115,8 +114,12 @@ class Sessions:
             await self._leave(session)
 
     async def _welcome(self, hello: Hello, channel: Channel, token_id: int | None) -> Session:
-        if abs(hello.wire - WIRE_VERSION) > 1:
-            raise WireError(f"this hub speaks version {WIRE_VERSION} of the wire, the builder {hello.wire}: update it")
+        check_hello(hello)
+        # Two that say hello at once under one name come one after the other.
+        async with self._arriving.setdefault(hello.name, asyncio.Lock()):
+            return await self._let_in(hello, channel, token_id)
+
+    async def _let_in(self, hello: Hello, channel: Channel, token_id: int | None) -> Session:
         old = self._sessions.get(hello.name)
         if old is not None:
             await self._replace(old, hello)
@@ -124,8 +127,6 @@ class Sessions:
         held = await self._database.write_soon(partial(_greet, hello=hello, token_id=token_id, now=now))
         session = Session(hello, channel, token_id, now)
         known = [self._know(session, one, held.get(one.run)) for one in hello.runs]
-        for run in held.keys() - {one.run for one in hello.runs}:
-            self._logs.clear(run)  # never begun there: it was put back
         self._sessions[hello.name] = session
         await session.send(Welcome(wire=WIRE_VERSION, heartbeat=self._heartbeat, runs=tuple(known)))
         logger.info("builder_connected", builder=hello.name, platform=hello.platform, runs=len(known))
@@ -153,6 +154,8 @@ class Sessions:
         if session is None:
             return
         session.holdings[row.id] = Holding(row.lease)
+        if row.lease > 1:
+            self._logs.clear(row.id)  # it was given away before and begins anew
         order = Do(order="build", run=row.id, lease=row.lease, payload=await self._complete(row))
         try:
             await session.send(order)
@@ -165,17 +168,30 @@ class Sessions:
         values = {name: self._settings.secrets[name] for name in payload.secrets if name in self._settings.secrets}
         source = payload.source
         if self._settings.token_of is not None and row.clone_url is None:
-            token = await asyncio.to_thread(self._settings.token_of, source.repository.partition("/")[0])
-            source = msgspec.structs.replace(source, token=token)
+            source = msgspec.structs.replace(source, token=await self._find_token(source.repository))
         uploads = f"{self._settings.uploads}/api/v1/runs/{row.id}/artifacts"
         return msgspec.structs.replace(payload, source=source, secrets=values, uploads=uploads)
 
+    async def _find_token(self, repository: str) -> str | None:
+        """The owner's token. When GitHub gives none in time the run goes without: it may well be fetched already."""
+        if self._settings.token_of is None:
+            return None
+        try:
+            async with asyncio.timeout(TOKEN_WITHIN):
+                return await asyncio.to_thread(self._settings.token_of, repository.partition("/")[0])
+        except (HubwrightError, TimeoutError) as error:
+            logger.warning("no_token_for_run", repository=repository, error=str(error) or "GitHub is slow")
+            return None
+
     async def cancel(self, row: Row[Any]) -> bool:
-        """Tell the builder to cancel a run; whether it is connected here."""
+        """Tell the builder to cancel a run; whether it could be told."""
         session = self._sessions.get(row.builder)
-        if session is None or row.id not in session.holdings:
+        if session is None or not session.holds(row.id, row.lease):
             return False
-        await session.send(Do(order="cancel", run=row.id, lease=row.lease, reason=row.cancel or ""))
+        try:
+            await session.send(Do(order="cancel", run=row.id, lease=row.lease, reason=row.cancel or ""))
+        except ConnectionError:
+            return False
         return True
 
     async def _hear(self, session: Session, frame: str | bytes) -> None:
@@ -222,7 +238,8 @@ class Sessions:
             return
         applied = answer.result()
         if not applied.held:
-            session.holdings.pop(message.run, None)
+            if session.holds(message.run, message.lease):  # it may hold the run anew, under another lease
+                del session.holdings[message.run]
             self._soon(self._drop(session, message))
         elif applied.gap:
             self._soon(session.channel.close("messages are missing; connect again and resend them"))
@@ -232,7 +249,7 @@ class Sessions:
 
     def _advance(self, session: Session, message: moves.Telling, *, ended: bool) -> None:
         holding = session.holdings.get(message.run)
-        if holding is None:
+        if holding is None or holding.lease != message.lease:
             return
         holding.seq = max(holding.seq, message.seq)
         holding.dirty = True
@@ -294,16 +311,17 @@ async def _quietly(work: Awaitable[Any]) -> None:
 
 
 def _greet(connection: Connection, hello: Hello, token_id: int | None, now: float) -> dict[int, Row[Any]]:
-    """Note the builder; the runs that it holds. What it was given but never heard of goes back to the queue."""
+    """Note the builder; the runs that it was given. Those that it does not have are put back."""
     owner = builders.load_owner(connection, hello.name)
     if owner is not None and token_id is not None and owner != token_id:
         raise ForbiddenError(f"The name {hello.name!r} belongs to another builder's token: choose another --name.")
     builders.keep_connected(connection, hello, token_id, now)
     held = {row.id: row for row in runs.load_held(connection, hello.name)}
     reported = {(one.run, one.lease) for one in hello.runs}
+    data: dict[str, object] = {"builder": hello.name, "platform": hello.platform}
+    facts = [Fact(kind=FactKind.BUILDER_CONNECTED, at=now, data=data)]
     for row in held.values():
         if (row.id, row.lease) not in reported:
-            runs.requeue_run(connection, row.id, row.lease)
-    data: dict[str, object] = {"builder": hello.name, "platform": hello.platform}
-    keep_facts(connection, [Fact(kind=FactKind.BUILDER_CONNECTED, at=now, data=data)])
+            facts += moves.put_back(connection, row, now)
+    keep_facts(connection, facts)
     return held

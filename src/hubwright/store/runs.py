@@ -56,8 +56,13 @@ _RUNS = (
     .join(build, build.c.id == run.c.build_id)
     .join(job, job.c.id == build.c.job_id)
 )
-_BY_IDS = _RUNS.where(run.c.id.in_(_IDS))
-_HELD = _RUNS.where(_IS_RUNNING, run.c.builder == bindparam("name"))
+_BY_IDS = _RUNS.where(run.c.id.in_(_IDS)).order_by(run.c.id).with_for_update(of=run)
+_HELD = _RUNS.where(_IS_RUNNING, run.c.builder == bindparam("name")).with_for_update(of=run)
+_HELD_LONG = _RUNS.where(
+    _IS_RUNNING,
+    run.c.builder.in_(bindparam("names", expanding=True)),
+    run.c.leased_at < bindparam("since", type_=Moment()),
+)
 _CANCELLED = _RUNS.where(_IS_RUNNING, run.c.cancel.is_not(None))
 _OPEN_OF_BUILD = _RUNS.where(run.c.build_id == bindparam("build"), run.c.state != FINISHED)
 _NEWEST = _RUNS.where(run.c.build_id == bindparam("build"), run.c.latest).order_by(run.c.id)
@@ -180,13 +185,21 @@ def lease_runs(connection: Connection, pairs: Sequence[tuple[int, str]], now: fl
 
 
 def load_runs(connection: Connection, ids: Sequence[int]) -> list[Row[Any]]:
-    """Runs with what facts and orders tell of their build and job."""
+    """Runs with what facts and orders tell of their build and job, to be changed: locked where the database can.
+
+    Two hubs may hear of the same run, its builder having moved from one to the other: only one of them ends it.
+    """
     return list(connection.execute(_BY_IDS, {"ids": ids}))
 
 
 def load_held(connection: Connection, name: str) -> list[Row[Any]]:
-    """The runs that a builder holds."""
+    """The runs that a builder holds, to be changed: locked where the database can."""
     return list(connection.execute(_HELD, {"name": name}))
+
+
+def load_held_long(connection: Connection, names: Iterable[str], since: float) -> list[Row[Any]]:
+    """The runs that these builders were given before that moment and have not ended."""
+    return list(connection.execute(_HELD_LONG, {"names": list(names), "since": since}))
 
 
 def load_cancelled(connection: Connection) -> list[Row[Any]]:
