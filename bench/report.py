@@ -49,7 +49,7 @@ class Report:
         slow, quick = (f(disk.p50 for disk in self.disks) for f in (max, min))
         worst = max(disk.p99 for disk in self.disks)
         facts.append(
-            f"- disk: fdatasync of 4 KiB, probed before each figure: p50 {quick:.2f}-{slow:.2f} ms, p99 to {worst:.1f} ms"
+            f"- disk: fdatasync of 4 KiB before each figure: p50 {quick:.2f}-{slow:.2f} ms, p99 to {worst:.1f} ms"
         )
         facts.append(f"- load average before each figure: {min(self.loads):.1f}-{max(self.loads):.1f}")
         facts.append(f"- measured {self.began}")

@@ -21,6 +21,11 @@ def make_repository(path: Path, commits: int, command: str) -> list[str]:
     return _git(path, "fast-import", "--quiet", stdin=stream + marks).split()
 
 
+def move_branch(path: Path, sha: str) -> None:
+    """Let `main` end at a commit, as before its push: what comes later is not fetched."""
+    (path / "refs/heads/main").write_text(f"{sha}\n")
+
+
 def write_recipe(command: str) -> str:
     """Hubwright's recipe of one stage."""
     return f"stages:\n  - test: {orjson.dumps(command).decode()}\n"

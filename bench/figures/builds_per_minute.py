@@ -22,7 +22,7 @@ def measure(system: System, ground: Ground) -> Values:
 
 def _measure(system: System, ground: Ground, *, checkout: bool) -> Values:
     name = "checkout" if checkout else "empty"
-    count = ground.count(system, 400, slow=60, quick=60)
+    count = ground.count(system, 400, slow=40, quick=60)
     with ground.running(system, Work(checkout=checkout, slots=SLOTS)) as folder:
         commits = make_repository(folder / f"repositories/{REPOSITORY}.git", count + WARM_UP, "true")
         pushes = [Pushes().make(sha) for sha in commits]
@@ -42,8 +42,8 @@ def _measure(system: System, ground: Ground, *, checkout: bool) -> Values:
 FIGURE = Figure(
     name="builds",
     title="Trivial builds a minute, 4 slots",
-    how="Builds of one stage, `true`, each queued by a push of its own commit; from the first push to the end of the last "
-    "build. CPU time is that of the process and of what it started and waited for.",
+    how="Builds of one stage, `true`, each queued by a push of its own commit; from the first push to the end of the "
+    "last build. CPU time is that of the process and of what it started and waited for.",
     rows=(
         Row("empty rate", "without checkout", "/min", 0, 4000, more=True),
         Row("empty hub", "… CPU of the hub", "ms/build", 1),

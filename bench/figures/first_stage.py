@@ -8,7 +8,7 @@ from functools import partial
 from bench.load import quantile
 from bench.measure import Figure, Ground, Row, Values, send_push
 from bench.pushes import REPOSITORY, Pushes
-from bench.repository import make_repository
+from bench.repository import make_repository, move_branch
 from bench.systems import CLOCK, System, Work, until
 
 WARM_UP = 3
@@ -28,13 +28,15 @@ def measure(system: System, ground: Ground) -> Values:
 
 
 def _measure_pushes(system: System, ground: Ground, *, checkout: bool) -> list[float]:
-    count = WARM_UP + ground.count(system, 30, slow=30, quick=8)
+    count = WARM_UP + ground.count(system, 30, slow=15, quick=8)
     took = []
     with ground.running(system, Work(command=None, checkout=checkout)) as folder:
-        commits = make_repository(folder / f"repositories/{REPOSITORY}.git", count, CLOCK)
+        repository = folder / f"repositories/{REPOSITORY}.git"
+        commits = make_repository(repository, count, CLOCK)
         pushes = Pushes()
         for sha in commits:
             push = pushes.make(sha)
+            move_branch(repository, sha)
             begun = time.time()
             send_push(system.hook, push)
             at = until(partial(system.find_first_command, sha), 60, "the build did not begin", 0.02)
@@ -47,9 +49,9 @@ def _measure_pushes(system: System, ground: Ground, *, checkout: bool) -> list[f
 FIGURE = Figure(
     name="first-stage",
     title="From push to the first stage's first command, idle",
-    how="From before the request is sent to what `date` says in the build's first command, one push after the other. The "
-    "repository of the checkout has 20 files and a commit for each push, fetched over `file://`; Hubwright reads the "
-    "recipe there.",
+    how="From before the request is sent to what `date` says in the build's first command, one push after the other. "
+    "The repository of the checkout has 20 files and a commit for each push, fetched over `file://`; Hubwright reads "
+    "the recipe there.",
     rows=(
         Row("empty p50", "without checkout, p50", "ms", 0, 30),
         Row("empty p99", "… p99", "ms"),

@@ -29,8 +29,8 @@ def measure(system: System, ground: Ground) -> Values:
 FIGURE = Figure(
     name="idle",
     title="Idle",
-    how="Half a minute after the start, for 20 s, with nothing to do. Ready is the time from starting the program until it "
-    "answers over HTTP.",
+    how="Half a minute after the start, for 20 s, with nothing to do. Ready is the time from starting the program "
+    "until it answers over HTTP.",
     rows=(
         Row("hub rss", "memory of the hub (RSS)", "MB", 0, 120),
         Row("hub pss", "… shared pages by their share (PSS)", "MB"),

@@ -45,8 +45,8 @@ def _has_more(system: System, queued: int) -> bool:
 FIGURE = Figure(
     name="killed",
     title="SIGKILL right after the reply",
-    how="A push is sent; as soon as its reply is read the server gets SIGKILL and is started again. Lost is a push whose "
-    f"build is not queued within {PATIENCE:.0f} s of the start ({IMPATIENCE:.0f} s for the peers).",
+    how="A push is sent; as soon as its reply is read the server gets SIGKILL and is started again. Lost is a push "
+    f"whose build is not queued within {PATIENCE:.0f} s of the start ({IMPATIENCE:.0f} s for the peers).",
     rows=(
         Row("times", "times"),
         Row("lost", "builds lost", "", 0, 0),

@@ -95,8 +95,8 @@ def fetch(url: str) -> bytes:
 FIGURE = Figure(
     name="log",
     title="1,000,000 log lines (100 MB) from one stage",
-    how="A program in C writes the lines as quickly as they are read. Hubwright's time is taken while one reader follows "
-    "the live log to its end. Afterwards the log is downloaded and compared with what the program writes.",
+    how="A program in C writes the lines as quickly as they are read. Hubwright's time is taken while one reader "
+    "follows the live log to its end. Afterwards the log is downloaded and compared with what the program writes.",
     rows=(
         Row("build", "from push to the build's end", "s", 2, 3),
         Row("reader", "… until a reader of the live log has all", "s", 2, 3),

@@ -20,7 +20,7 @@ def measure(system: System, ground: Ground) -> Values:
             accepted = send(ground.load, system.hook, pushes.make_many(50), 4, folder).accepted
             for width in AT_ONCE:
                 many = {1: 1500, 8: 6000, 64: 20000}[width]
-                batch = pushes.make_many(ground.count(system, many, slow=300, quick=600))
+                batch = pushes.make_many(ground.count(system, many, slow=150, quick=600))
                 answers = send(ground.load, system.hook, batch, width, folder)
                 accepted += answers.accepted
                 values[f"{kind} {width} rate"] = answers.accepted / answers.wall
@@ -67,9 +67,9 @@ def _rows() -> tuple[Row, ...]:
 FIGURE = Figure(
     name="pushes",
     title="Signed pushes accepted",
-    how="GitHub's push of about 8 KB with its own commit, delivery id and signature each, made and signed before; sent by "
-    "a load generator in C on the same processors, over connections that stay open. No builder is there. Every accepted "
-    "push is counted in the database afterwards.",
+    how="GitHub's push of about 8 KB with its own commit, delivery id and signature each, made and signed before; sent "
+    "by a load generator in C on the same processors, over connections that stay open. No builder is there. Every "
+    "accepted push is counted in the database afterwards.",
     rows=_rows(),
     measure=measure,
 )
