@@ -84,7 +84,7 @@ def commits_to_build(push: Push, settings: JobSettings) -> list[Wanted]:
     head = _wanted(push, push.head_commit or _named(push), push.after)
     if push.tag is not None or settings.commits is Commits.HEAD:
         return [head]
-    older = [commit for commit in reversed(push.commits) if commit.sha != push.after]
+    older = list({commit.sha: commit for commit in reversed(push.commits) if commit.sha != push.after}.values())
     if push.created or push.forced:
         # GitHub lists commits that other branches may have brought already; `distinct` tells the new ones.
         older = [commit for commit in older if commit.distinct]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from hubwright.domain.repos import Repository
+
 
 class Commits(StrEnum):
     """Which commits of a push are built."""
@@ -42,3 +44,15 @@ class Job:
     clone_url: str | None
     settings: JobSettings
     enabled: bool = True
+
+
+def new_job(repository: Repository, settings: JobSettings, clone_url: str | None = None) -> Job:
+    """The job that a repository has before anybody defines one: at its own name, not kept yet (`id` 0)."""
+    return Job(
+        id=0,
+        path=repository.full_name,
+        repository_id=repository.id,
+        repository=repository.full_name,
+        clone_url=clone_url,
+        settings=settings,
+    )

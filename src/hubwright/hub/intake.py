@@ -99,9 +99,10 @@ class Intake:
     def _line_up(self, row: Row[Any]) -> None:
         try:
             event = _read(row)
-        except (MalformedError, orjson.JSONDecodeError) as error:
-            why = str(error)
-            self._database.write(lambda connection: self._give_up(row, why, connection, self._clock()))
+        except Exception as error:  # noqa: BLE001  a row that can't be read must not stop those behind it
+            known = isinstance(error, MalformedError | orjson.JSONDecodeError)
+            work = partial(self._give_up, row, str(error)) if known else self._failed(row, error)
+            self._database.write(lambda connection: work(connection, self._clock()))
             return
         self._lanes.enter(event.repository.full_name if event.repository is not None else "", (row, event))
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from sqlalchemy import Connection
 
 from hubwright.domain.builds import BuildPlan, Wanted, commits_to_build, manual_to_build, pull_request_to_build
-from hubwright.domain.jobs import Job, JobSettings
+from hubwright.domain.jobs import Job, JobSettings, new_job
 from hubwright.domain.repos import Event, Manual, PullRequestEvent, Push, Repository
 from hubwright.errors import HubwrightError, VanishedCommitError
 from hubwright.git.mirrors import Mirrors, Origin
@@ -67,9 +67,13 @@ class Understanding:
         with self._database.reading() as connection:
             known = _jobs(connection, event, repository)
             ground = self._ground(connection, repository)
+        if not known and isinstance(event, Manual):
+            return _just_keep(event, "the job is gone")
         if not known and not self._may_build(repository):
             return _just_keep(event, "the owner is not one of GITHUB__OWNERS")
-        chosen = known or [self._new_job(repository)]
+        if known and not (known := [job for job in known if job.enabled or isinstance(event, Manual)]):
+            return _just_keep(event, "every job of the repository is disabled")
+        chosen = known or [new_job(repository, self._rules.defaults)]
         wishes = [(job, _wanted(event, job.settings)) for job in chosen]
         plans, waits = self._plan_all(wishes, ground, patient=patient)
 
@@ -87,41 +91,34 @@ class Understanding:
         self, wishes: list[tuple[Job, list[Wanted]]], ground: Ground, *, patient: bool
     ) -> tuple[list[tuple[Job, list[BuildPlan]]], str | None]:
         """The plans of each job, and why they wait when the repository does not answer."""
-        plans: list[tuple[Job, list[BuildPlan]]] = []
-        waiting: str | None = None
-        for job, wanted in wishes:
-            of_job: list[BuildPlan] = []
-            for wish in wanted:
-                plan = self._plan(job, wish, ground, patient=patient and waiting is None)
-                waiting = waiting or (plan.problem if plan.waits else None)
-                of_job.append(plan)
-            plans.append((job, of_job))
-        return plans, waiting
+        plans = [(job, self._plan_job(job, wanted, ground, patient=patient)) for job, wanted in wishes]
+        return plans, next((plan.problem for _, of_job in plans for plan in of_job if plan.waits), None)
 
-    def _plan(self, job: Job, wanted: Wanted, ground: Ground, *, patient: bool) -> BuildPlan:
+    def _plan_job(self, job: Job, wanted: list[Wanted], ground: Ground, *, patient: bool) -> list[BuildPlan]:
+        """All plans of a job. When its repository does not answer, it is not asked again for the next commit."""
+        plans: list[BuildPlan] = []
+        for wish in wanted:
+            try:
+                plans.append(self._plan(job, wish, ground))
+            except HubwrightError as error:
+                fault = None if patient else "error"
+                rest = wanted[len(plans) :]
+                return plans + [BuildPlan(wanted=one, problem=str(error), waits=patient, fault=fault) for one in rest]
+        return plans
+
+    def _plan(self, job: Job, wanted: Wanted, ground: Ground) -> BuildPlan:
+        """The plan of one commit. Raises HubwrightError when the repository does not answer."""
         origin = self.origin_of(job)
         try:
             if job.settings.checkout or job.settings.recipe is None:
                 self._mirrors.fetch(origin, wanted.sha, wanted.ref)
         except VanishedCommitError as error:
             return vanished_plan(wanted, error)
-        except HubwrightError as error:
-            return BuildPlan(wanted=wanted, problem=str(error), waits=patient, fault=None if patient else "error")
         return plan_build(self._mirrors, origin, job, wanted, ground)
 
     def _may_build(self, repository: Repository) -> bool:
         owners = self._rules.owners
         return not owners or repository.owner.lower() in {owner.lower() for owner in owners}
-
-    def _new_job(self, repository: Repository) -> Job:
-        return Job(
-            id=0,
-            path=repository.full_name,
-            repository_id=repository.id,
-            repository=repository.full_name,
-            clone_url=None,
-            settings=self._rules.defaults,
-        )
 
     def origin_of(self, job: Job) -> Origin:
         """Where a job's commits are fetched from: the operator's base or the job's address, never a payload's."""

@@ -11,9 +11,9 @@ import orjson
 from sqlalchemy import Connection
 
 from hubwright.domain.builds import BuildPlan, manual_to_build
-from hubwright.domain.jobs import Job, JobSettings
+from hubwright.domain.jobs import Job, JobSettings, new_job
 from hubwright.domain.repos import Manual, Repository
-from hubwright.errors import NotFoundError, UnprocessableError
+from hubwright.errors import ConflictError, NotFoundError, UnprocessableError
 from hubwright.git.mirrors import Mirrors, Origin
 from hubwright.hub.plans import Ground, keep_plans
 from hubwright.store import jobs
@@ -59,13 +59,23 @@ class Wishes:
         self._defaults = defaults
 
     def register(self, repository: Repository, clone_url: str | None, branch: str | None, now: float) -> Asked:
-        """Have a job for the repository, and its newest commit built, once. Raises SourceError, UnprocessableError."""
-        job = self._database.write(
-            lambda connection: jobs.keep_job(connection, repository, self._defaults, now, clone_url=clone_url)
-        )
+        """Have a job for the repository, and its newest commit built, once.
+
+        Raises SourceError, UnprocessableError, ConflictError; nothing is kept then.
+        """
+        with self._database.reading() as connection:
+            known = jobs.load_job(connection, repository.full_name)
+        job = known or new_job(repository, self._defaults, clone_url)
+        if _bare(job.clone_url) != _bare(clone_url):
+            raise ConflictError(f"{job.path} is a job for another address: {job.clone_url or 'the one at GitHub'}.")
         sha, ref = self._newest(job, branch)
         wish = Manual(repository=repository, job_path=job.path, sha=sha, ref=ref, trigger=f"{ref}@{sha}")
-        return self._ask(job, wish, now)
+
+        def keep(connection: Connection) -> Asked:
+            kept = jobs.keep_job(connection, repository, self._defaults, now, clone_url)
+            return self._keep(connection, kept, wish, now)
+
+        return self._ask(keep)
 
     def start(
         self, path: str, ref: str | None, sha: str | None, asked_by: str | None, wish_id: str, now: float,
@@ -91,7 +101,7 @@ class Wishes:
             asked_by=asked_by,
             parameters=dict(parameters or {}),
         )
-        return self._ask(job, wish, now)
+        return self._ask(partial(self._keep, job=job, wish=wish, now=now))
 
     def _newest(self, job: Job, branch: str | None) -> tuple[str, str]:
         heads = self._mirrors.read_heads(self._origin_of(job))
@@ -105,8 +115,8 @@ class Wishes:
             raise UnprocessableError(f"{job.repository} has no branch {branch or 'with a commit'}.")
         return sha, ref
 
-    def _ask(self, job: Job, wish: Manual, now: float) -> Asked:
-        asked = self._database.write(partial(self._keep, job=job, wish=wish, now=now))
+    def _ask(self, keep: Callable[[Connection], Asked]) -> Asked:
+        asked = self._database.write(keep)
         self._wake("deliveries")
         self._wake("facts")
         return asked
@@ -118,7 +128,8 @@ class Wishes:
         fresh = keep_plans(connection, job, self._origin_of(job), [plan], self._ground, now)
         if fresh:
             body = orjson.dumps(asdict(wish))
-            keep_delivery(connection, Incoming(f"{MANUAL}:{fresh[0]}", MANUAL, MANUAL, body, now))
+            guid = f"{MANUAL} {fresh[0]}"  # with a blank, which no webhook's delivery id can have
+            keep_delivery(connection, Incoming(guid, MANUAL, MANUAL, body, now))
         row = load_triggers(connection, job.id, [wish.trigger])[wish.trigger]
         return Asked(
             build_id=row.id,
@@ -133,6 +144,11 @@ class Wishes:
 def read_manual(document: Mapping[str, Any]) -> Manual:
     """A wish as `Wishes` has kept it."""
     return Manual(**{**document, "repository": Repository(**document["repository"])})
+
+
+def _bare(clone_url: str | None) -> str | None:
+    """The address without what makes no difference."""
+    return clone_url and clone_url.rstrip("/").removesuffix(".git")
 
 
 def _full(ref: str) -> str:

@@ -47,6 +47,13 @@ https://www.postgresql.org/docs/current/libpq-connect.html
 """
 
 
+_TOO_MUCH = "54"
+"""PostgreSQL's class of errors for a value that it will never take, such as one too long for an index.
+
+https://www.postgresql.org/docs/current/errcodes-appendix.html
+"""
+
+
 class DatabaseBusyError(HubwrightError):
     """Too many writes wait for the database: it is slow or down; try again later."""
 
@@ -204,4 +211,6 @@ def _open(url: str, *, size: int, begin: str) -> Engine:
 
 def is_outage(error: BaseException) -> bool:
     """Whether the database itself is away or overloaded, so that trying later makes sense."""
+    if isinstance(error, DBAPIError) and str(getattr(error.orig, "sqlstate", "")).startswith(_TOO_MUCH):
+        return False
     return isinstance(error, DatabaseBusyError | OperationalError | InterfaceError)

@@ -16,7 +16,6 @@ from hubwright.store.schema import job
 _OF_REPOSITORY = (
     select(job)
     .where(
-        job.c.enabled,
         (job.c.repository_id == bindparam("number", type_=BigInteger()))
         | (
             (func.lower(job.c.repository) == bindparam("name"))
@@ -35,7 +34,7 @@ _TAKE_NUMBERS = (
 
 
 def load_jobs(connection: Connection, repository: Repository) -> list[Job]:
-    """The enabled jobs of a repository, by GitHub's number or, where there is none, by name in any case."""
+    """The jobs of a repository, disabled ones too, by GitHub's number or, where there is none, by name in any case."""
     rows = connection.execute(_OF_REPOSITORY, {"number": repository.id, "name": repository.full_name.lower()})
     return [_job(row) for row in rows]
 
