@@ -11,6 +11,9 @@ from datetime import datetime
 
 from hubwright.domain.builds import Wanted
 
+MOST = 16_384
+"""Characters of a value: Linux starts no program with a longer one than 128 KiB, and a commit's message may be."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Place:
@@ -70,7 +73,7 @@ def build_environment(place: Place, wanted: Wanted) -> dict[str, str]:
         "GITHUB_RUN_NUMBER": str(place.number),
         **_pull_request(wanted),
     }
-    return {key: value.replace("\0", "") for key, value in values.items() if value is not None}
+    return {key: value.replace("\0", "")[:MOST] for key, value in values.items() if value is not None}
 
 
 def _pull_request(wanted: Wanted) -> dict[str, str | None]:

@@ -31,6 +31,7 @@ _PATH = Text(
 _FLAG = Text(expected="true or false", choices=("true", "false"))
 _NAME = Text(expected="a name on one line", pattern=r"[^\x00-\x1f]*[^\x00-\x20][^\x00-\x1f]*", most=200)
 _GLOB = Text(expected="a name or glob on one line", pattern=_NAME.pattern, most=200)
+_PLATFORM = Text(expected="a platform's name or glob on one line", pattern=_NAME.pattern, most=100)
 _SCRIPT = Text(expected="a command", most=MAX_BYTES)
 _VALUE = Text(expected="plain text", pattern=r"[\s\S]*", most=32_768)
 _EVENT = Text(
@@ -161,7 +162,7 @@ FORMAT = Table(
             shape=_when(_RULE), about="When to build; without it every push, tag, pull request and manual start."
         ),
         "platforms": Field(
-            shape=texts(_GLOB), about="One run on each; names or globs of platforms that the hub knows."
+            shape=texts(_PLATFORM), about="One run on each; names or globs of platforms that the hub knows."
         ),
         "matrix": Field(shape=_MATRIX, about="One run for each combination; values come as MATRIX_<AXIS>."),
         "image": _IMAGE,
