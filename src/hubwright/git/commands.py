@@ -18,6 +18,9 @@ _SETTINGS = {
     "credential.helper": "",
     "safe.directory": "*",
     "protocol.version": "2",
+    # A redirect could lead into the operator's own network; GitHub redirects to repositories that were renamed.
+    "http.followRedirects": "false",
+    "http.https://github.com/.followRedirects": "initial",
     "gc.auto": "0",
     "maintenance.auto": "false",
 }
