@@ -15,18 +15,20 @@ class Bell:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._counts: dict[str, int] = defaultdict(int)
+        self._rung = 0
+        self._counts: dict[str, int] = {}  # topic -> the number of its last ring among all rings
         self._waiting: dict[str, list[tuple[asyncio.AbstractEventLoop, asyncio.Future[None]]]] = defaultdict(list)
 
     def count(self, topic: str) -> int:
-        """How often the topic has rung while somebody waited for it; take it before looking."""
+        """A mark that changes with each ring of the topic, and never comes back; take it before looking."""
         with self._lock:
             return self._counts.get(topic, 0)
 
     def ring(self, topic: str) -> None:
         """Wake all who wait for the topic."""
         with self._lock:
-            self._counts[topic] += 1
+            self._rung += 1
+            self._counts[topic] = self._rung
             waiting = self._waiting.pop(topic, [])
         for loop, future in waiting:
             if not loop.is_closed():

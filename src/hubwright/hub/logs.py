@@ -56,7 +56,7 @@ class Logs:
         self.path(run).unlink(missing_ok=True)
 
     def finish(self, run: int) -> None:
-        """No more will come: make it durable, close the file and wake the readers."""
+        """No more will come: close the file and wake the readers."""
         if (held := self._open.pop(run, None)) is not None:
             os.close(held[0])
         self._bell.forget(topic(run))
