@@ -88,7 +88,8 @@ class Retention:
 
     def _drop_builds(self, before: float) -> None:
         while builds := self._read(partial(retention.load_old_builds, before=before)):
-            self._database.write(partial(retention.delete_builds, builds=builds))
+            for run in self._database.write(partial(retention.delete_builds, builds=builds)):
+                self._logs.path(run).unlink(missing_ok=True)  # of a lost run no size was noted, but there may be a log
 
     def _read(self, find: Callable[[Connection], T]) -> T:
         with self._database.reading() as connection:

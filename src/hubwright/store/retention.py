@@ -85,13 +85,14 @@ def load_old_builds(connection: Connection, before: float) -> list[int]:
     return list(connection.execute(due.limit(PORTION // 10)).scalars())
 
 
-def delete_builds(connection: Connection, builds: Sequence[int]) -> None:
-    """Drop builds with their runs, stages and test cases."""
+def delete_builds(connection: Connection, builds: Sequence[int]) -> list[int]:
+    """Drop builds with their runs, stages and test cases; the runs."""
     runs = list(connection.execute(select(run.c.id).where(run.c.build_id.in_(builds))).scalars())
     connection.execute(delete(test_case).where(test_case.c.run_id.in_(runs)))
     connection.execute(delete(stage).where(stage.c.run_id.in_(runs)))
     connection.execute(delete(run).where(run.c.id.in_(runs)))
     connection.execute(delete(build).where(build.c.id.in_(builds)))
+    return runs
 
 
 def _oldest(connection: Connection, table: Table, *due: ColumnElement[bool]) -> list[int]:
