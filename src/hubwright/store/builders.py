@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from hubwright.store.schema import builder
+from hubwright.store.schema import builder, token
 from hubwright.wire import Hello
 
 _PLATFORMS = select(builder.c.platform).distinct().order_by(builder.c.platform)
@@ -17,8 +18,9 @@ AWAY = "away"
 
 
 def load_owner(connection: Connection, name: str) -> int | None:
-    """The number of the token that a builder's name belongs to."""
-    return connection.execute(select(builder.c.token_id).where(builder.c.name == name)).scalar()
+    """The number of the token that a builder's name belongs to; None once that token is revoked."""
+    owner = select(token.c.id).join(builder, builder.c.token_id == token.c.id)
+    return connection.execute(owner.where(builder.c.name == name, token.c.revoked_at.is_(None))).scalar()
 
 
 def keep_connected(connection: Connection, hello: Hello, token_id: int | None, now: float) -> None:
@@ -38,7 +40,8 @@ def keep_connected(connection: Connection, hello: Hello, token_id: int | None, n
     }
     dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
     statement = dialect.insert(builder)
-    renewed = {column: statement.excluded[column] for column in row if column != "name"}
+    renewed: dict[str, Any] = {column: statement.excluded[column] for column in row if column != "name"}
+    renewed["token_id"] = func.coalesce(statement.excluded.token_id, builder.c.token_id)  # an admin takes no name
     connection.execute(statement.on_conflict_do_update(index_elements=["name"], set_=renewed), row)
 
 
