@@ -10,6 +10,7 @@ from endless_recipe import endless, started_processes
 from fake_github import FakeGitHub
 from hub_process import HubProcess, Make
 from machine_processes import stages_of
+from separate_builder import builder_of, new_token
 from waiting import until
 
 
@@ -48,9 +49,32 @@ def test_queued_and_running_builds_are_cancelled(github: FakeGitHub, make: Make,
         hub.post(f"builds/{build['id']}/cancel", status=409)
 
 
+def test_a_run_is_cancelled_while_its_builder_is_away(github: FakeGitHub, make: Make, folder: Path) -> None:
+    """R11: ended at once, not `cancelling` until the builder returns; what the builder tells then changes nothing."""
+    repository = make(endless(folder))
+    with HubProcess(folder, ("hub",), github=github) as hub:
+        token = new_token(hub, "one")
+        with builder_of(hub, folder, "one", token) as builder:
+            hub.deliver("push", repository.push_payload())
+            run = hub.begun(repository, b"begun")
+            builder.kill()
+            until(lambda: [one for one in hub.get("builders")["items"] if one["state"] == "away"])
+            hub.post(f"builds/{run['build']}/cancel", {"reason": "wrong branch"})
+            (build,) = hub.finished(repository, seconds=10)
+            assert build["result"] == "cancellation"
+            assert "wrong branch" in build["runs"][0]["detail"]
+            log = hub.log(run["id"])
+            builder.begin()
+            until(lambda: [one for one in hub.get("builders")["items"] if one["state"] == "connected"], 60)
+            until(lambda: "run_lost" in builder.said, 30)
+            assert hub.build(build["id"]) == {**build, "earlier_runs": []}
+            assert hub.log(run["id"]) == log
+
+
 def test_a_build_runs_again_as_a_new_attempt(hub: HubProcess, github: FakeGitHub, make: Make, tmp_path: Path) -> None:
     """The old attempt stays to be looked at; the status goes back to pending and then to what the new one says."""
-    repository = make({".hubwright.yml": f"stages:\n- flaky: test -e {tmp_path}/fixed\n"})
+    wait = f"test -e {tmp_path}/fixed; while ! test -e {tmp_path}/gate; do sleep 0.02; done"
+    repository = make({".hubwright.yml": f"stages:\n- flaky: {wait}\n"})
     hub.deliver("push", repository.push_payload())
     (build,) = hub.finished(repository)
     sha, number = build["sha"], build["id"]
@@ -59,6 +83,8 @@ def test_a_build_runs_again_as_a_new_attempt(hub: HubProcess, github: FakeGitHub
 
     (tmp_path / "fixed").touch()
     assert hub.post(f"builds/{number}/rerun", {"failed_only": True})["runs"] == [build["runs"][0]["id"]]
+    github.wait_for(lambda: github.statuses(sha, "hubwright")[-1]["state"] == "pending")
+    (tmp_path / "gate").touch()
     (again,) = hub.finished(repository, result="success")
     assert (again["id"], again["number"]) == (number, build["number"])
     assert again["runs"][0]["attempt"] == 2
@@ -66,7 +92,6 @@ def test_a_build_runs_again_as_a_new_attempt(hub: HubProcess, github: FakeGitHub
     assert (earlier["attempt"], earlier["result"]) == (1, "failure")
     github.wait_for(lambda: [s for s in github.statuses(sha, "hubwright") if s["state"] == "success"])
     states = [status["state"] for status in github.statuses(sha, "hubwright")]
-    assert states[states.index("failure") :][1:-1]
     assert set(states[states.index("failure") + 1 : -1]) == {"pending"}
     assert hub.client.post(f"/api/v1/builds/{number}/rerun", json={"failed_only": True}).status_code == 409
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from base64 import b64decode
 from pathlib import Path
 
 from fake_github import FakeGitHub
 from hub_process import HubProcess, Make
+from waiting import until
 
 
 def told(github: FakeGitHub, sha: str, last: str) -> list[tuple[str, str]]:
@@ -52,27 +54,31 @@ def test_a_push_becomes_green_while_its_log_is_read(
 
 
 def test_statuses_go_from_pending_to_success_with_the_roll_up_last(
-    hub: HubProcess, github: FakeGitHub, make: Make
+    hub: HubProcess, github: FakeGitHub, make: Make, tmp_path: Path
 ) -> None:
     """One context per job, platform and matrix point, plus one roll-up that never looks ready before the rest (R17)."""
-    recipe = 'matrix:\n  flavour: ["sweet", "sour"]\nstages:\n- build: echo $MATRIX_FLAVOUR\n'
-    repository = make({".hubwright.yml": recipe})
+    gate = tmp_path / "gate"
+    wait = f"while ! test -e {gate}; do sleep 0.02; done"
+    repository = make({".hubwright.yml": f"matrix:\n  flavour: [sweet, sour]\nstages:\n- build: {wait}\n"})
     sha = str(repository.head())
     hub.deliver("push", repository.push_payload())
-    (build,) = hub.finished(repository)
-
-    statuses = told(github, sha, "success")
-    contexts = {f"hubwright / {repository.full_name} ({run['platform']}, flavour={run['matrix']['flavour']})"
-                for run in build["runs"]}  # fmt: skip
-    assert {context for _, context in statuses} == {"hubwright", *contexts}
+    until(lambda: hub.builds(repository) and len(hub.builds(repository)[0]["runs"]) == 2)
+    runs = hub.builds(repository)[0]["runs"]
+    contexts = {
+        f"hubwright / {repository.full_name} ({run['platform']}, flavour={run['matrix']['flavour']})" for run in runs
+    }
     assert len(contexts) == 2
+    github.wait_for(lambda: {status["context"] for status in github.statuses(sha)} == {"hubwright", *contexts})
+    assert {status["state"] for status in github.statuses(sha)} == {"pending"}
+    gate.touch()
+
+    (build,) = hub.finished(repository)
+    statuses = told(github, sha, "success")
     assert statuses[0] == ("pending", "hubwright")
     assert statuses[-1] == ("success", "hubwright")
     for context in ("hubwright", *contexts):
         states = [state for state, name in statuses if name == context]
-        assert states[0] == "pending"
-        assert states[-1] == "success"
-        assert set(states[:-1]) == {"pending"}
+        assert (states[0], states[-1], set(states[:-1])) == ("pending", "success", {"pending"})
     for status in github.statuses(sha):
         assert status["target_url"] == f"{hub.url}/builds/{build['id']}"
         assert len(status["description"]) <= 140
@@ -148,6 +154,31 @@ def test_tests_and_files_of_a_build_are_kept(hub: HubProcess, make: Make) -> Non
     (file,) = hub.get(f"runs/{run['id']}/artifacts")["items"]
     assert (file["path"], file["size"]) == ("out/app.bin", 7)
     assert hub.client.get(file["url"]).content == b"bin\0ary"
+
+
+def test_a_log_of_any_bytes_comes_back_byte_for_byte(hub: HubProcess, make: Make, tmp_path: Path) -> None:
+    """R19, R20: binary bytes, broken UTF-8, a line of a megabyte, 20,000 escapes; whole and from any offset."""
+    copy = tmp_path / "copy"
+    program = (
+        "import sys; w = sys.stdout.buffer.write; w(bytes(range(256)) * 8); w(b'x' * 2**20 + b'\\n'); "
+        "w(b'\\x1b[31mred\\x1b[0m' * 20000); w(b'\\xc3\\x28 \\xf0\\x9f\\x90')"
+    )
+    repository = make({".hubwright.yml": f"stages:\n- write: python3 write.py | tee {copy}\n", "write.py": program})
+    hub.deliver("push", repository.push_payload())
+    (build,) = hub.finished(repository)
+    run = build["runs"][0]["id"]
+    log, stage = hub.log(run), build["runs"][0]["stages"][0]["log"]
+
+    written = copy.read_bytes()
+    assert len(written) > 2**20
+    assert written in log
+    assert log[stage["start"] : stage["end"]].endswith(written)
+    for start in (0, 1000, len(log) - 7, len(log)):
+        parts = [data for kind, _, data in hub.events(run, start) if kind == "chunk"]
+        got = b"".join(b64decode(part["base64"]) if "base64" in part else part["text"].encode() for part in parts)
+        assert got == log[start:]
+    answer = hub.client.get(f"/api/v1/runs/{run}/log?ansi=1", headers={"Range": "bytes=500-999"})
+    assert (answer.status_code, answer.content) == (206, log[500:1000])
 
 
 def test_the_same_commit_is_green_in_a_sandbox(github: FakeGitHub, make: Make, folder: Path) -> None:

@@ -5,6 +5,7 @@ Deliveries of one repository are understood in their order; a repository that do
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -175,6 +176,11 @@ class Intake:
 
 
 def _read(row: Row[Any]) -> Event:
-    """The event; what this hub asks of itself has a source that no webhook can claim."""
-    document = orjson.loads(read_body(row.body))
-    return read_manual(document) if row.source == MANUAL else read_event(row.event, document)
+    """The event; what this hub asks of itself has a source that no webhook can claim. Raises MalformedError."""
+    try:
+        document = orjson.loads(read_body(row.body))
+        if not isinstance(document, dict):
+            raise MalformedError("The kept delivery is not an object.")
+        return read_manual(document) if row.source == MANUAL else read_event(row.event, document)
+    except (zlib.error, ValueError, KeyError, TypeError) as error:  # a row that was damaged must not stop its queue
+        raise MalformedError(f"The kept delivery can't be read: {error}.") from error

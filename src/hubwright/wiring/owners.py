@@ -61,21 +61,20 @@ def is_gone(owner: str, own: str) -> bool:
         return False
     if int(rest) == os.getpid():  # its number is ours now, as in a container that was started again
         return True
+    return not _may_be_ours(int(rest))
+
+
+def _may_be_ours(pid: int) -> bool:
+    """Whether a living process of this number may be one of ours; numbers are given to others in time."""
     try:
-        os.kill(int(rest), 0)
+        os.kill(pid, 0)
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        words = Path(f"/proc/{pid}/cmdline").read_bytes()
     except ProcessLookupError:
-        return True
-    except PermissionError:
         return False
-    return not _is_hubwright(int(rest))
-
-
-def _is_hubwright(pid: int) -> bool:
-    """Whether the process may be one of ours; a number may have been given to something else."""
-    try:
-        return b"hubwright" in Path(f"/proc/{pid}/cmdline").read_bytes()
-    except OSError:
+    except OSError:  # another user's, or a system without /proc
         return True
+    return state != "Z" and (not words or b"hubwright" in words)
 
 
 def _machine() -> str:
