@@ -25,6 +25,9 @@ LOOK_AGAIN = 1.0
 SEEN_EVERY = 30.0
 """Seconds between the notes that connected builders live."""
 
+AWAY_AFTER = 45.0
+"""Seconds without such a note after which a builder is connected nowhere, whatever its row says."""
+
 logger = structlog.get_logger()
 
 
@@ -134,7 +137,12 @@ def _lease_for(connection: Connection, free: Sequence[FreeBuilder], now: float) 
 
 
 def _end_cancelled(connection: Connection, row: Row[Any], now: float) -> None:
-    """A run whose builder is away ends on the hub; when the builder comes back, its lease is gone."""
+    """A run whose builder is away ends on the hub; when the builder comes back, its lease is gone.
+
+    A builder that is connected to another hub hears of it there.
+    """
+    if builders.is_connected(connection, row.builder, since=now - AWAY_AFTER):
+        return
     current = runs.load_runs(connection, [row.id])
     if current and current[0].state == runs.RUNNING and current[0].lease == row.lease:
         reason = f"{row.cancel} (its builder was away)"

@@ -56,6 +56,12 @@ def keep_seen(connection: Connection, lags: Mapping[str, float | None], now: flo
         connection.execute(update(builder).where(builder.c.name == name).values(state=CONNECTED, seen_at=now, lag=lag))
 
 
+def is_connected(connection: Connection, name: str, since: float) -> bool:
+    """Whether some hub holds the builder's connection, and has said so since that moment."""
+    row = connection.execute(select(builder.c.state, builder.c.seen_at).where(builder.c.name == name)).one_or_none()
+    return row is not None and row.state == CONNECTED and row.seen_at is not None and row.seen_at >= since
+
+
 def load_platforms(connection: Connection) -> Sequence[str]:
     """The platforms of all builders that have ever connected."""
     return connection.execute(_PLATFORMS).scalars().all()
