@@ -91,3 +91,22 @@ def test_a_corrupt_row_stops_nobody(github: FakeGitHub, make: Make, folder: Path
         assert {guid: state for guid, state in states().items() if guid in RUBBISH} == {
             **dict.fromkeys(RUBBISH, "failed"), "nul-message": "done",
         }  # fmt: skip
+
+
+def test_a_corrupt_run_stops_nobody(github: FakeGitHub, make: Make, folder: Path) -> None:
+    """R12: a run that can't be given to any builder ends as an error that says so; those behind it are built."""
+    corrupt, sound = make(), make()
+    with HubProcess(folder, ("up", "--no-demo", "--no-builder"), github=github) as hub:
+        for repository in (corrupt, sound):
+            hub.deliver("push", repository.push_payload())
+            until(lambda repository=repository: hub.builds(repository) and hub.builds(repository)[0]["runs"])
+        (build,) = hub.builds(corrupt)
+        hub.kill()
+        with closing(sqlite3.connect(hub.data / "hubwright.db")) as connection, connection:
+            connection.execute("UPDATE run SET assignment = '{}' WHERE build_id = ?", (build["id"],))
+        hub.arguments = ("up", "--no-demo", "--slots", "1")
+        hub.start()
+        assert hub.finished(sound)[0]["result"] == "success"
+        (ended,) = hub.finished(corrupt)
+        assert ended["result"] == "error"
+        assert ended["runs"][0]["detail"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from base64 import b64decode
 from pathlib import Path
 
@@ -18,7 +19,7 @@ def told(github: FakeGitHub, sha: str, last: str) -> list[tuple[str, str]]:
         found = [(status["state"], status["context"]) for status in github.statuses(sha)]
         return found if (last, "hubwright") in found else []
 
-    return github.wait_for(look)
+    return github.wait_for(look, 40)
 
 
 def test_a_push_becomes_green_while_its_log_is_read(
@@ -104,6 +105,31 @@ def test_a_failing_commit_is_a_failure_that_says_which_stage(hub: HubProcess, gi
     (failed,) = hub.get(f"builds/{build['id']}/problems")["stages"]
     assert (failed["stage"], failed["exit_code"]) == ("test", 3)
     assert "bad.c:7: error: wrong" in failed["log"]
+
+
+def test_a_slow_github_delays_no_answer_and_an_absent_one_no_build(
+    hub: HubProcess, github: FakeGitHub, make: Make, tmp_path: Path
+) -> None:
+    """R10, R17: the answer comes before anything is fetched; statuses come late, but complete and in order."""
+    gate = tmp_path / "gate"
+    repository = make({".hubwright.yml": f"stages:\n- wait: echo begun; while ! test -e {gate}; do sleep 0.02; done\n"})
+    sha = str(repository.head())
+    github.fail_next(2, status=0, latency=1.5, git=True)
+    payload, began = repository.push_payload(), time.monotonic()
+    hub.deliver("push", payload)
+    assert time.monotonic() - began < 1
+    hub.begun(repository, b"begun")
+    github.wait_for(lambda: github.statuses(sha, "hubwright"))
+    github.down()
+    try:
+        gate.touch()
+        assert hub.finished(repository)[0]["result"] == "success"
+    finally:
+        github.up()
+    told(github, sha, "success")
+    for context in {status["context"] for status in github.statuses(sha)}:
+        states = [status["state"] for status in github.statuses(sha, context)]
+        assert (states[-1], set(states[:-1])) == ("success", {"pending"})
 
 
 def test_a_wrong_recipe_is_a_failed_build_that_shows_the_line(hub: HubProcess, github: FakeGitHub, make: Make) -> None:

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Row
 from hubwright.domain.facts import Fact, FactKind
 from hubwright.domain.results import Result
 from hubwright.domain.scheduling import FreeBuilder, pair
+from hubwright.errors import WireError
 from hubwright.hub import moves
 from hubwright.hub.sessions import Sessions
 from hubwright.store import builders, runs
@@ -91,8 +92,13 @@ class Scheduler:
         rows = await self._database.write_soon(partial(_lease_for, free=free, now=self._clock()))
         if rows:
             self._on_facts()
-        for outcome in await asyncio.gather(*map(self._sessions.assign, rows), return_exceptions=True):
-            if isinstance(outcome, Exception):  # one bad assignment stops no other; it is found again as a stray
+        outcomes = await asyncio.gather(*map(self._sessions.assign, rows), return_exceptions=True)
+        for row, outcome in zip(rows, outcomes, strict=True):
+            if isinstance(outcome, WireError):  # as it is, nobody can ever run it
+                await self._database.write_soon(partial(_end, row=row, why=str(outcome), now=self._clock()))
+                self._on_facts()
+                self.wake()
+            elif isinstance(outcome, Exception):  # one bad assignment stops no other; it is found again as a stray
                 logger.error("assignment_failed", exc_info=outcome)
 
     async def _cancel(self) -> None:
@@ -134,6 +140,11 @@ def _lease_for(connection: Connection, free: Sequence[FreeBuilder], now: float) 
     slots = sum(builder.slots for builder in free)
     pairs = pair(runs.load_waiting(connection, free, limit=4 * slots + 32), free)
     return moves.lease(connection, pairs, now) if pairs else []
+
+
+def _end(connection: Connection, row: Row[Any], why: str, now: float) -> None:
+    """A run that no builder can take ends; it is not tried again."""
+    keep_facts(connection, moves.end_run(connection, row, Result.ERROR, now, why))
 
 
 def _end_cancelled(connection: Connection, row: Row[Any], now: float) -> None:

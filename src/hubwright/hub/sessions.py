@@ -149,14 +149,21 @@ class Sessions:
         return Known(run=one.run, lease=one.lease, held=True, seq=row.seq, log=size)
 
     async def assign(self, row: Row[Any]) -> None:
-        """Send a leased run to its builder; when that fails, its reconnect puts the run back."""
+        """Send a leased run to its builder; when that fails, its reconnect puts the run back.
+
+        Raises WireError when no builder could ever take it.
+        """
         session = self._sessions.get(row.builder)
         if session is None:
             return
         session.holdings[row.id] = Holding(row.lease)
         if row.lease > 1:
             self._logs.clear(row.id)  # it was given away before and begins anew
-        order = Do(order="build", run=row.id, lease=row.lease, payload=await self._complete(row))
+        try:
+            order = Do(order="build", run=row.id, lease=row.lease, payload=await self._complete(row))
+        except msgspec.ValidationError as error:
+            del session.holdings[row.id]
+            raise WireError(f"The run's assignment can't be read: {error}.") from error
         try:
             await session.send(order)
         except ConnectionError:
