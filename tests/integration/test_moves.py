@@ -58,7 +58,7 @@ def test_a_message_that_comes_again_changes_nothing_and_is_acknowledged(lives: L
     build = lives.build("a" * 40, recipe=TWO)
     first, _ = lives.runs(build)
     lives.start(first)
-    tests = Tests(
+    tests = CasesMessage(
         run=first, lease=1, seq=1, stage=0, cases=(Case(suite="s", classname="c", name="n", result="passed"),)
     )
     assert tell(lives, tests, tests) == [moves.Applied(held=True), moves.Applied(held=True)]
@@ -239,7 +239,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lives]:
 
 def act(connection: Connection, lives: Lives, build: int, step: tuple[int, int, str]) -> None:
     """One thing that may happen to a build: messages true, doubled, stale or early; losses, cancels, reruns."""
-    kind, pick, result = step
+    kind, pick, _ = step
     newest = store_runs.load_newest(connection, build)
     row = newest[pick % len(newest)]
     now = lives.clock()
