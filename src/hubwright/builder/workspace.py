@@ -42,11 +42,11 @@ class Workspace:
     def make(self) -> None:
         """Make the folders afresh. Raises OSError when the disk is full."""
         root = str(self.root)  # pathlib would cost more than the system calls, and every run comes through here
-        if os.path.exists(root):  # noqa: PTH110
+        if os.path.exists(root):  # noqa: PTH110  the same reason
             self.remove()
-        os.makedirs(root)  # noqa: PTH103
+        os.makedirs(root)  # noqa: PTH103  the same reason
         for folder in (self.tree, self.home, self.temporary, self.commands):
-            os.makedirs(folder, exist_ok=folder is self.tree)  # noqa: PTH103
+            os.makedirs(folder, exist_ok=folder is self.tree)  # noqa: PTH103  the same reason
         commands = f"{root}/{_COMMANDS}/"
         for name in COMMAND_FILES:
             os.close(os.open(commands + name, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o644))
