@@ -49,6 +49,7 @@ def main() -> int:
     print(page)
     if not options.quick and figures == FIGURES:
         PAGE.write_text(page)
+        RESULTS.mkdir(exist_ok=True)
         (RESULTS / f"{datetime.now(UTC):%Y%m%d-%H%M}.json").write_bytes(report.write_json())
     return 0
 
