@@ -177,7 +177,8 @@ def test_file_names_that_are_no_text_stop_no_detection(desk: Desk) -> None:
     """Names of files are bytes to git, and data to us."""
     repository = desk.repository()
     blob = repository.git("hash-object", "-w", "--stdin", stdin=b"int main(void) { return 0; }\n").decode().strip()
-    listing = b"100644 blob %s\tm\xff\n.c\0100644 blob %s\tMakefile\0" % (blob.encode(), blob.encode())
+    make = repository.git("hash-object", "-w", "--stdin", stdin=b"all:\n\tcc -c *.c\n").decode().strip()
+    listing = b"100644 blob %s\tm\xff\n.c\0100644 blob %s\tMakefile\0" % (blob.encode(), make.encode())
     payload = repository.push({"a": "1"})
     tree = repository.git("mktree", "-z", stdin=listing).decode().strip()
     who = ["-c", "user.name=a", "-c", "user.email=a@example.org"]
