@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import secrets
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from sqlalchemy import create_engine
+
 from hub_process import HubProcess, Program
+from hubwright.store.tokens import keep_token
 from machine_processes import kill_leftovers
 from waiting import until
 
@@ -29,11 +34,10 @@ def builder_of(
 
 
 def new_token(hub: HubProcess, name: str) -> str:
-    """A builder's token, made by the command line on the hub's machine."""
-    program = Program(
-        hub.folder, f"token-{name}", ("token", "new", "--role", "builder", "--name", name), hub.environment
-    )
-    program.begin()
-    assert program.process is not None
-    assert program.process.wait(60) == 0, program.said
-    return program.said.split()[-1]
+    """A builder's token, as `hubwright token new` makes one."""
+    engine = create_engine(hub.database_url)
+    try:
+        with engine.begin() as connection:
+            return keep_token(connection, secrets.token_urlsafe(32), name=name, role="builder", now=time.time())
+    finally:
+        engine.dispose()
