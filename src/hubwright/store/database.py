@@ -11,6 +11,7 @@ import asyncio
 import queue
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -29,6 +30,9 @@ Item = TypeVar("Item")
 
 GROUP = 256
 """Writes in one commit, at most."""
+
+HELD = 1.0
+"""Seconds without a write after which the writing connection goes back to its pool."""
 
 QUEUED_WRITES = 20_000
 """Writes that may wait; one more is refused with DatabaseBusyError."""
@@ -79,6 +83,8 @@ class Database:
         self._readers = ThreadPoolExecutor(readers, thread_name_prefix="reader")
         self._queue: queue.SimpleQueue[_Write | None] = queue.SimpleQueue()
         self._closed = False
+        self._writer: Connection | None = None
+        self._wrote_at = 0.0
         self._thread = threading.Thread(target=self._drain, name="writer", daemon=True)
         self._thread.start()
 
@@ -142,19 +148,37 @@ class Database:
                 group.append(write)
             _answer(self._commit(group))
             if ending:
-                return
+                break
+        self._let_go()
 
     def _commit(self, group: list[_Write]) -> list[tuple[_Write, Any, BaseException | None]]:
         begun = False
         try:
-            with self._writer_engine.begin() as connection:
+            connection = self._hold()
+            with connection.begin():
                 begun = True
                 return [(write, answer, None) for write, answer in _perform(connection, group)]
         except Exception as error:  # noqa: BLE001  the thread must outlive every failure; each goes to its owner
+            self._let_go()  # whatever state it is in, the next group gets a sound one
             lost = not begun or (isinstance(error, DBAPIError) and error.connection_invalidated)
             if lost or len(group) == 1:  # an outage is nobody's fault, and trying 256 times would make it longer
                 return [(write, None, error) for write in group]
             return [row for write in group for row in self._commit([write])]
+
+    def _hold(self) -> Connection:
+        """The writing connection, kept while there is much to write; after a pause the pool looks whether it lives."""
+        now = time.monotonic()
+        if self._writer is not None and now - self._wrote_at > HELD:
+            self._let_go()
+        if self._writer is None:
+            self._writer = self._writer_engine.connect()
+        self._wrote_at = now
+        return self._writer
+
+    def _let_go(self) -> None:
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None
 
 
 def _perform(connection: Connection, group: list[_Write]) -> Iterator[tuple[_Write, Any]]:
