@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
 import subprocess
 import tempfile
@@ -89,7 +90,7 @@ class Git:
                 start_new_session=True,
             )
             try:
-                code = process.wait(timeout)
+                code = wait_for(process, timeout)
             except subprocess.TimeoutExpired as error:
                 raise GitError(f"fatal: git {arguments[0]} took longer than {timeout:g} s") from error
             finally:
@@ -101,3 +102,21 @@ class Git:
                 raise GitError(complaint.read(65_536).decode("utf-8", "replace"))
             answer.seek(0)
             return answer.read(_OUTPUT)
+
+
+def wait_for(process: subprocess.Popen[bytes], timeout: float) -> int:
+    """The exit code, the moment it is there. Raises subprocess.TimeoutExpired after `timeout` seconds.
+
+    Popen's own wait with a timeout looks every so often, which makes a fetch of 17 ms take 33.
+    """
+    if not hasattr(os, "pidfd_open"):
+        return process.wait(timeout)
+    descriptor = os.pidfd_open(process.pid)
+    try:
+        watch = select.poll()
+        watch.register(descriptor, select.POLLIN)
+        if not watch.poll(timeout * 1000):
+            raise subprocess.TimeoutExpired(process.args, timeout)
+    finally:
+        os.close(descriptor)
+    return process.wait()
