@@ -1,0 +1,197 @@
+"""What is old goes, with its files; what is younger, or still needed, stays."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import insert, update
+
+from build_lives import Clock, Lives
+from hub_parts import rows
+from hubwright.domain.artifacts import artifact_key
+from hubwright.errors import NotFoundError
+from hubwright.hub.bell import Bell
+from hubwright.hub.logs import Logs
+from hubwright.hub.retention import DAY, EVERY, Keep, Retention
+from hubwright.storage import Storage
+from hubwright.store import schema
+from hubwright.store.database import Database
+
+KEEP = Keep(deliveries=10, facts=20, logs=30, artifacts=40, builds=50)
+
+
+class Store:
+    """A database with logs and files, and days that pass when a test says so."""
+
+    def __init__(self, database: Database, folder: Path) -> None:
+        self.database = database
+        self.clock = Clock()
+        self.lives = Lives(database, self.clock)
+        self.logs = Logs(folder / "logs", Bell())
+        self.storage = Storage(f"file://{folder}/storage")
+
+    def add(self, table: Any, **values: Any) -> None:
+        self.database.write(lambda connection: connection.execute(insert(table).values(values)))
+
+    def build(self, log: bytes = b"log") -> tuple[int, int]:
+        """A finished build with a log; its number and its run's."""
+        build = self.lives.build(f"{self.clock.now:.0f}".zfill(40))
+        (run,) = self.lives.runs(build)
+        self.lives.start(run)
+        self.logs.append(run, 0, log)
+        self.lives.end(run, 0, 0, passed=2)
+        self.logs.finish(run)
+        size = update(schema.run).where(schema.run.c.id == run).values(log_size=len(log))
+        self.database.write(lambda connection: connection.execute(size))
+        return build, run
+
+    def keep_file(self, run: int, path: str, expires_at: float | None = None) -> None:
+        async def content() -> AsyncIterator[bytes]:
+            yield b"data"
+
+        asyncio.run(self.storage.put(artifact_key(run, path), content()))
+        self.add(
+            schema.artifact, run_id=run, sha="a" * 40, platform="linux", path=path, size=4, sha256="0" * 64,
+            kept_at=self.clock.now, expires_at=expires_at,
+        )  # fmt: skip
+
+    def has_file(self, run: int, path: str) -> bool:
+        try:
+            asyncio.run(self.storage.get(artifact_key(run, path)))
+        except NotFoundError:
+            return False
+        return True
+
+    def drain(self, keep: Keep = KEEP, *, days: float = 0.0) -> None:
+        self.clock.now += days * DAY
+        due = Retention(self.database, self.logs, self.storage, keep, self.clock).drain()
+        assert due == self.clock.now + EVERY
+
+    def count(self, table: Any) -> int:
+        return len(rows(self.database, table))
+
+
+@pytest.fixture
+def store(database: Database, tmp_path: Path) -> Iterator[Store]:
+    opened = Store(database, tmp_path)
+    yield opened
+    opened.logs.close()
+
+
+def add_delivery(store: Store, guid: str, finished_at: float | None) -> None:
+    now = store.clock.now
+    store.add(
+        schema.delivery, guid=guid, event="push", received_at=now, body=b"", next_try_at=now,
+        state="waiting" if finished_at is None else "done", finished_at=finished_at,
+    )  # fmt: skip
+
+
+def test_deliveries_go_when_they_ended_long_ago(store: Store) -> None:
+    """One that still waits is never too old."""
+    add_delivery(store, "old", store.clock.now)
+    add_delivery(store, "waiting", None)
+    store.clock.now += 5 * DAY
+    add_delivery(store, "young", store.clock.now)
+    store.drain(days=6)
+    assert {row.guid for row in rows(store.database, schema.delivery)} == {"waiting", "young"}
+
+
+def test_more_than_a_portion_goes_in_one_round(store: Store) -> None:
+    now = store.clock.now
+    many = [
+        {"guid": f"g{number}", "event": "e", "received_at": now, "body": b"", "next_try_at": now, "state": "done",
+         "finished_at": now} for number in range(1200)
+    ]  # fmt: skip
+    store.database.write(lambda connection: connection.execute(insert(schema.delivery), many))
+    store.drain(days=11)
+    assert store.count(schema.delivery) == 0
+
+
+def test_facts_wait_for_the_reporters_that_live(store: Store) -> None:
+    """R26: a reporter that is down catches up later; one that is gone holds nothing up."""
+    for _ in range(4):
+        store.add(schema.fact, kind="PushReceived", at=store.clock.now, data={})
+    ids = [row.id for row in rows(store.database, schema.fact)]
+    store.add(schema.reporter, name="statuses", cursor=ids[1])
+    store.add(schema.reporter, name="long gone", cursor=0)
+    keep = Keep(deliveries=10, facts=20, logs=30, artifacts=40, builds=50, reporters=("statuses",))
+    store.drain(keep, days=19)
+    assert store.count(schema.fact) == 4
+    store.drain(keep, days=2)
+    assert [row.id for row in rows(store.database, schema.fact)] == ids[2:]
+    store.drain(days=0)
+    assert store.count(schema.fact) == 0
+
+
+def test_files_go_with_their_rows_and_their_own_time_counts(store: Store) -> None:
+    _, run = store.build()
+    store.keep_file(run, "plain.txt")
+    store.keep_file(run, "short.txt", expires_at=store.clock.now + 5 * DAY)
+    store.keep_file(run, "long.txt", expires_at=store.clock.now + 100 * DAY)
+    store.drain(days=6)
+    assert [store.has_file(run, path) for path in ("plain.txt", "short.txt", "long.txt")] == [True, False, True]
+    store.drain(days=35)
+    assert [row.path for row in rows(store.database, schema.artifact)] == ["long.txt"]
+    assert [store.has_file(run, path) for path in ("plain.txt", "long.txt")] == [False, True]
+
+
+def test_logs_go_and_their_runs_stay(store: Store) -> None:
+    _, old = store.build()
+    store.clock.now += 20 * DAY
+    _, young = store.build()
+    store.drain(days=15)
+    assert not store.logs.path(old).exists()
+    assert store.logs.read(young, 0, 9) == b"log"
+    assert store.count(schema.run) == 2
+
+
+def test_builds_go_with_all_that_is_theirs_once_their_files_are_gone(store: Store) -> None:
+    store.build()
+    _, with_file = store.build()
+    store.keep_file(with_file, "kept.txt", expires_at=store.clock.now + 100 * DAY)
+    store.clock.now += 30 * DAY
+    young, _ = store.build()
+    waiting = store.lives.build("f" * 40)
+    store.drain(days=25)
+    left = {row.id for row in rows(store.database, schema.build)}
+    assert left >= {young, waiting}
+    assert len(left) == 3
+    assert store.count(schema.run) == 3
+    assert store.count(schema.stage) == 6
+    assert store.count(schema.test_case) == 4
+    store.drain(days=60)
+    assert store.count(schema.artifact) == 0
+    store.drain()
+    assert {row.id for row in rows(store.database, schema.build)} == {waiting}
+
+
+def test_the_log_of_a_lost_run_goes_too(store: Store) -> None:
+    """No size was noted of it, so only the end of its build finds it."""
+    _, run = store.build(b"lost")
+    none = update(schema.run).values(log_size=0)
+    store.database.write(lambda connection: connection.execute(none))
+    store.drain(days=51)
+    assert not store.logs.path(run).exists()
+    assert store.count(schema.run) == 0
+
+
+def test_numbers_are_not_given_twice(store: Store) -> None:
+    """A link to a build that is gone must not lead to another one."""
+    build, run = store.build()
+    store.drain(days=51)
+    again, newer = store.build()
+    assert again > build
+    assert newer > run
+    assert rows(store.database, schema.build, id=again)[0].number == 2
+
+
+def test_tokens_that_ran_out_go(store: Store) -> None:
+    now = store.clock.now
+    for name, expires in (("short", now + DAY), ("long", now + 9 * DAY), ("for ever", None)):
+        store.add(schema.token, name=name, role="read", hash=name, created_at=now, expires_at=expires)
+    store.drain(days=2)
+    assert {row.name for row in rows(store.database, schema.token)} == {"long", "for ever"}
