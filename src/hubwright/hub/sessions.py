@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterable, Awaitable, Callable
+from collections.abc import AsyncIterable, Callable
 from functools import partial
 from typing import Any
 from weakref import WeakValueDictionary
@@ -16,6 +16,7 @@ from hubwright.domain.facts import Fact, FactKind
 from hubwright.domain.scheduling import FreeBuilder
 from hubwright.errors import ForbiddenError, HubwrightError, WireError
 from hubwright.hub import moves
+from hubwright.hub.hearing import Hearing, quietly
 from hubwright.hub.logs import Logs
 from hubwright.hub.session import Channel, Holding, Session, SessionSettings, check_hello
 from hubwright.store import builders, runs
@@ -23,31 +24,14 @@ from hubwright.store.database import Database
 from hubwright.store.facts import keep_facts
 from hubwright.wire import (
     WIRE_VERSION,
-    Ack,
     Do,
-    Event,
     Held,
     Hello,
-    Job,
     Known,
-    LatestCommit,
-    Leaving,
-    Output,
     Payload,
     Ping,
-    Pong,
-    Result,
-    Tests,
     Welcome,
-    read_message,
-    read_output,
 )
-
-ACK_BYTES = 1024 * 1024
-"""Log bytes after which they are acknowledged at once."""
-
-ACK_SOON = 0.05
-"""Seconds within which everything else is acknowledged."""
 
 TOKEN_WITHIN = 10.0
 """Seconds that a run waits for GitHub to give its token."""
@@ -72,9 +56,9 @@ class Sessions:
         self._on_change = on_change
         self._heartbeat = settings.heartbeat
         self._settings = settings
+        self._hearing = Hearing(database, logs, clock, on_change)
         self._sessions: dict[str, Session] = {}
         self._arriving: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
-        self._tasks: set[asyncio.Task[Any]] = set()
 
     def free(self) -> list[FreeBuilder]:
         """Who could take a run now."""
@@ -102,11 +86,11 @@ class Sessions:
     ) -> None:
         """Welcome a builder and hear it until its connection ends. Raises WireError, ForbiddenError."""
         session = await self._welcome(hello, channel, token_id)
-        beat = asyncio.create_task(_quietly(self._beat(session)))
+        beat = asyncio.create_task(quietly(self._beat(session)))
         try:
             async for frame in frames:
                 session.heard_at = self._clock()
-                await self._hear(session, frame)
+                await self._hearing.hear(session, frame)
                 if session.failure is not None:
                     raise session.failure
         finally:
@@ -201,92 +185,6 @@ class Sessions:
             return False
         return True
 
-    async def _hear(self, session: Session, frame: str | bytes) -> None:
-        if isinstance(frame, bytes):
-            await self._hear_output(session, read_output(frame))
-            return
-        match read_message(frame, from_builder=True):
-            case Ping() as ping:
-                await session.send(Pong(at=ping.at, clock=self._clock()))
-            case Pong() as pong:
-                session.lag = max(self._clock() - pong.at, 0.0)
-            case LatestCommit():
-                self._on_change()
-            case Leaving():
-                session.draining = True
-            case Job() | Result() | Event() | Tests() as message:
-                await self._hear_message(session, message)
-            case message:
-                raise WireError(f"{message.word} is not expected here")
-
-    async def _hear_output(self, session: Session, output: Output) -> None:
-        holding = session.holdings.get(output.run)
-        if holding is None or holding.lease != output.lease:
-            await session.send(Do(order="drop", run=output.run, lease=output.lease, reason="the lease is gone"))
-            return
-        holding.log = self._logs.append(output.run, output.offset, output.data)
-        holding.dirty = True
-        if holding.log - holding.acked_log >= ACK_BYTES:
-            await self._acknowledge(session, output.run)
-        else:
-            self._acknowledge_soon(session)
-
-    async def _hear_message(self, session: Session, message: moves.Telling) -> None:
-        await session.pending.acquire()
-        told = moves.Told(session.hello.name, message, self._clock())
-        answer = self._database.write_each(moves.apply_messages, told)
-        answer.add_done_callback(partial(self._applied, session, message))
-
-    def _applied(self, session: Session, message: moves.Telling, answer: asyncio.Future[moves.Applied]) -> None:
-        session.pending.release()
-        if answer.cancelled() or (error := answer.exception()) is not None:
-            session.failure = None if answer.cancelled() else error
-            self._soon(session.channel.close("a message could not be kept"))
-            return
-        applied = answer.result()
-        if not applied.held:
-            if session.holds(message.run, message.lease):  # it may hold the run anew, under another lease
-                del session.holdings[message.run]
-            self._soon(self._drop(session, message))
-        elif applied.gap:
-            self._soon(session.channel.close("messages are missing; connect again and resend them"))
-        else:
-            self._advance(session, message, ended=applied.ended)
-        self._on_change()
-
-    def _advance(self, session: Session, message: moves.Telling, *, ended: bool) -> None:
-        holding = session.holdings.get(message.run)
-        if holding is None or holding.lease != message.lease:
-            return
-        holding.seq = max(holding.seq, message.seq)
-        holding.dirty = True
-        if ended:
-            self._logs.finish(message.run)
-            del session.holdings[message.run]
-            self._soon(session.send(Ack(run=message.run, lease=message.lease, seq=holding.seq, log=holding.log)))
-        else:
-            self._acknowledge_soon(session)
-
-    async def _drop(self, session: Session, message: moves.Telling) -> None:
-        await session.send(Do(order="drop", run=message.run, lease=message.lease, reason="the lease is gone"))
-
-    def _acknowledge_soon(self, session: Session) -> None:
-        if not session.ack_due:
-            session.ack_due = True
-            asyncio.get_running_loop().call_later(ACK_SOON, lambda: self._soon(self._acknowledge_all(session)))
-
-    async def _acknowledge_all(self, session: Session) -> None:
-        session.ack_due = False
-        for run in [run for run, holding in session.holdings.items() if holding.dirty]:
-            await self._acknowledge(session, run)
-
-    async def _acknowledge(self, session: Session, run: int) -> None:
-        holding = session.holdings.get(run)
-        if holding is not None:
-            holding.dirty = False
-            holding.acked_log = holding.log
-            await session.send(Ack(run=run, lease=holding.lease, seq=holding.seq, log=holding.log))
-
     async def _beat(self, session: Session) -> None:
         while True:
             await asyncio.sleep(self._heartbeat)
@@ -302,19 +200,6 @@ class Sessions:
         logger.info("builder_left", builder=session.hello.name)
         now = self._clock()
         await self._database.write_soon(lambda connection: builders.keep_away(connection, session.hello.name, now))
-
-    def _soon(self, work: Awaitable[Any]) -> None:
-        """Do it in the background; a connection that has ended meanwhile is no failure."""
-        task = asyncio.ensure_future(_quietly(work))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-
-async def _quietly(work: Awaitable[Any]) -> None:
-    try:
-        await work
-    except ConnectionError:
-        return
 
 
 def _greet(connection: Connection, hello: Hello, token_id: int | None, now: float) -> dict[int, Row[Any]]:
