@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import sha256
@@ -17,7 +18,8 @@ from websockets.sync.client import connect
 
 from build_lives import Lives
 from hub_parts import held, make_hello, rows
-from hubwright.errors import MalformedError, UnprocessableError
+from hubwright.domain.artifacts import artifact_key
+from hubwright.errors import MalformedError, NotFoundError, UnprocessableError
 from hubwright.hub.session import SessionSettings
 from hubwright.hub.sessions import Sessions
 from hubwright.store import schema
@@ -117,6 +119,12 @@ def test_a_file_over_the_bound_is_refused(doors: Doors, monkeypatch: pytest.Monk
     assert doors.put(content=b"x" * 11).status_code == 413
     assert doors.files() == []
     assert doors.put(content=b"x" * 10).status_code == 201
+
+
+def test_a_file_that_changed_on_its_way_is_not_left_in_the_storage(doors: Doors) -> None:
+    assert doors.put(X_Hubwright_SHA256="0" * 64).status_code == 400
+    with pytest.raises(NotFoundError):
+        asyncio.run(doors.site.storage.get(artifact_key(doors.run, "out/a.txt")))
 
 
 def test_a_run_that_ended_keeps_nothing_more(doors: Doors) -> None:

@@ -93,9 +93,11 @@ def make_builder_routes(site: Site, gate: Gate, sessions: Sessions) -> list[Base
         keep = read_number(request.headers, "x-hubwright-keep") if "x-hubwright-keep" in request.headers else None
         keeper = await site.database.read(lambda connection: check_keeper(connection, run_id, lease, asker.token_id))
         counted = _Counted(request.stream())
-        await site.storage.put(artifact_key(run_id, path), counted)
+        key = artifact_key(run_id, path)
+        await site.storage.put(key, counted)
         digest = counted.digest.hexdigest()
         if request.headers.get("x-hubwright-sha256", digest) != digest:
+            await site.storage.delete(key)
             raise MalformedError("The file did not arrive as it was sent: its SHA-256 differs. Send it again.")
         now = site.clock()
         expires = None if keep is None else now + keep
