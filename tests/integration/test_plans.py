@@ -173,21 +173,32 @@ def test_a_repository_without_recipe_or_known_project_says_what_to_do(desk: Desk
     assert "Add a file .hubwright.yml" in build.problem
 
 
-def test_file_names_that_are_no_text_stop_no_detection(desk: Desk) -> None:
+@pytest.mark.parametrize(
+    ("names", "result"),
+    [
+        ((b"m\xff\n.c", b"Makefile"), None),
+        ((b"m\xff.c",), "failure"),
+        ((b"m\n.c",), "failure"),
+        ((b"\xff.c", b"b.c"), None),
+    ],
+)
+def test_file_names_that_are_no_text_stop_no_detection(
+    desk: Desk, names: tuple[bytes, ...], result: str | None
+) -> None:
     """Names of files are bytes to git, and data to us."""
     repository = desk.repository()
-    blob = repository.git("hash-object", "-w", "--stdin", stdin=b"int main(void) { return 0; }\n").decode().strip()
-    make = repository.git("hash-object", "-w", "--stdin", stdin=b"all:\n\tcc -c *.c\n").decode().strip()
-    listing = b"100644 blob %s\tm\xff\n.c\0100644 blob %s\tMakefile\0" % (blob.encode(), make.encode())
     payload = repository.push({"a": "1"})
-    tree = repository.git("mktree", "-z", stdin=listing).decode().strip()
+    source = repository.git("hash-object", "-w", "--stdin", stdin=b"int main(void) { return 0; }\n").strip()
+    make = repository.git("hash-object", "-w", "--stdin", stdin=b"all:\n\tcc -c *.c\n").strip()
+    lines = [b"100644 blob %b\t%b\x00" % (make if name == b"Makefile" else source, name) for name in names]
+    tree = repository.git("mktree", "-z", stdin=b"".join(lines)).decode().strip()
     who = ["-c", "user.name=a", "-c", "user.email=a@example.org"]
     odd = repository.git(*who, "commit-tree", "-m", "odd", tree).decode().strip()
     repository.move("main", odd)
     desk.understand("push", {**payload, "after": odd, "commits": [], "head_commit": None})
     (build,) = desk.builds()
-    assert build.state == "queued", build.problem
-    assert build.recipe.startswith("detected")
+    assert build.result == result, build.problem
+    assert result is not None or build.recipe.startswith("detected")
 
 
 def test_when_nothing_applies_the_build_is_a_skip(desk: Desk) -> None:
