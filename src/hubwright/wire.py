@@ -136,7 +136,10 @@ class Totals(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Result(Message, frozen=True, kw_only=True):
-    """Sent by: builder. A stage ended (`stage` given) or the whole run did; `detail` says why in one sentence."""
+    """Sent by: builder. A stage ended (`stage` given) or the whole run did; `detail` says why in one sentence.
+
+    `lost`: the builder was restarted and lost the run; a new attempt is worth while.
+    """
 
     word: ClassVar[str] = "result"
 
@@ -150,6 +153,7 @@ class Result(Message, frozen=True, kw_only=True):
     detail: str = ""
     log: int = 0
     tests: Totals | None = None
+    lost: bool = False
 
 
 class Event(Message, frozen=True, kw_only=True):

@@ -19,35 +19,33 @@ from separate_builder import builder_of, new_token
 from waiting import until
 
 
-def test_the_run_of_a_killed_builder_ends_and_leaves_no_process(github: FakeGitHub, make: Make, folder: Path) -> None:
-    """R3: `up` starts the builder again; the run ends as an error that says why, with the words that it had written."""
+def test_the_run_of_a_killed_builder_is_begun_again(github: FakeGitHub, make: Make, folder: Path) -> None:
+    """R3: `up` starts the builder again; the attempt ends as an error that says why, and a new one goes green."""
     repository = make(endless(folder))
     with HubProcess(folder, github=github) as hub:
         hub.deliver("push", repository.push_payload())
-        hub.begun(repository, b"begun")
+        first = hub.begun(repository, b"begun")
         started = started_processes(folder)
         (builder,) = builders_of(folder)
         os.kill(builder, signal.SIGKILL)
 
-        (build,) = hub.finished(repository)
-        (run,) = build["runs"]
-        assert (build["result"], run["result"]) == ("error", "error")
-        assert "builder was restarted" in run["detail"]
-        assert [stage["result"] for stage in run["stages"]] == ["error", "skip"]
-        assert b"begun" in hub.output(run["id"])
+        lost = until(lambda: (run := hub.get(f"runs/{first['id']}"))["state"] == "finished" and run)
+        assert (lost["result"], lost["attempt"]) == ("error", 1)
+        assert "builder was restarted" in lost["detail"]
+        assert [stage["result"] for stage in lost["stages"]] == ["error", "skip"]
+        assert b"begun" in hub.output(lost["id"])
         until(lambda: not [pid for pid in started if is_alive(pid)])
-        assert stages_of(hub.instance()) == []
-        github.wait_for(lambda: [s for s in github.statuses(build["sha"], "hubwright") if s["state"] == "error"])
 
         (folder / "gate").touch()
-        hub.post(f"builds/{build['id']}/rerun")
-        (again,) = hub.finished(repository, result="success")
-        assert again["runs"][0]["attempt"] == 2
+        (build,) = hub.finished(repository, result="success")
+        assert [run["attempt"] for run in build["runs"] if run["result"] == "success"] == [2]
         assert builders_of(folder) != [builder]
+        assert stages_of(hub.instance()) == []
+        github.wait_for(lambda: [s for s in github.statuses(build["sha"], "hubwright") if s["state"] == "success"])
 
 
 def test_a_stopped_up_lets_no_process_live(github: FakeGitHub, make: Make, folder: Path) -> None:
-    """SIGTERM with a build under way: hub and builder end within seconds; the build's end is told at the next start."""
+    """SIGTERM with a build under way: hub and builder end within seconds; the build goes on at the next start."""
     repository = make(endless(folder))
     with HubProcess(folder, github=github) as hub:
         hub.deliver("push", repository.push_payload())
@@ -55,9 +53,10 @@ def test_a_stopped_up_lets_no_process_live(github: FakeGitHub, make: Make, folde
         started = started_processes(folder)
         hub.stop()
         until(lambda: not builders_of(folder))
+        (folder / "gate").touch()
         hub.start()
         (build,) = hub.finished(repository, seconds=60)
-        assert build["result"] in {"error", "cancellation"}
+        assert build["result"] in {"success", "cancellation"}
         until(lambda: not [pid for pid in started if is_alive(pid)])
 
 

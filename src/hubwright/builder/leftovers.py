@@ -48,4 +48,4 @@ def _close(spool: Spool, telling: Telling) -> None:
     for stage in range(spool.read_about().stages):
         if stage not in ended:
             telling.stage_ended(stage, Outcome.SKIP)
-    telling.run_ended(Outcome.ERROR, _REASON)
+    telling.run_ended(Outcome.ERROR, _REASON, lost=True)

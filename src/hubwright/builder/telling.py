@@ -50,12 +50,19 @@ class Telling:
             )
         )
 
-    def run_ended(self, outcome: Outcome, detail: str) -> None:
-        """The run ended: its last message."""
+    def run_ended(self, outcome: Outcome, detail: str, *, lost: bool = False) -> None:
+        """The run ended: its last message. `lost`: it did not end, this builder did."""
         at = self._clock()
         self._spool.add(
             lambda seq, log: Result(
-                run=self._run, lease=self._lease, seq=seq, at=at, result=outcome.value, detail=detail, log=log
+                run=self._run,
+                lease=self._lease,
+                seq=seq,
+                at=at,
+                result=outcome.value,
+                detail=detail,
+                log=log,
+                lost=lost,
             ),
             last=True,
         )

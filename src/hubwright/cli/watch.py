@@ -37,8 +37,8 @@ def watch(*, build: str | None, hub: str | None, as_json: bool) -> int:
     """
     with connect(hub) as client:
         found = find_build(client, build)
-        tell(f"{title_of(found)}: {found['url']}")
         try:
+            tell(f"{title_of(found)}: {found['url']}")
             for line in _follow(client, found):
                 (tell if as_json else print_line)(line)
         except KeyboardInterrupt:

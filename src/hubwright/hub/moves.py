@@ -104,7 +104,10 @@ def _move(connection: Connection, standing: _Standing, told: Told, facts: list[F
         case ResultMessage() as message:
             standing.log = max(standing.log, message.log)
             standing.running = False
-            facts += end_run(connection, standing.row, read_result(message.result), told.at, message.detail)
+            if message.lost:
+                facts += lose_run(connection, standing.row, told.at, message.detail)
+            else:
+                facts += end_run(connection, standing.row, read_result(message.result), told.at, message.detail)
             return Applied(held=True, ended=True)
         case Tests() as message:
             runs.keep_tests(connection, message)

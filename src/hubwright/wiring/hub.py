@@ -77,7 +77,7 @@ def _run(settings: Settings, extras: Extras) -> int:
     if settings.port == 0 and settings.public_url.endswith(":0"):
         settings = msgspec.structs.replace(settings, public_url=f"{settings.public_url[:-2]}:{port}")
     hub = Hub(settings, extras, start, port)
-    server = _Server(_server_config(hub.app), hub.announce)
+    server = _Server(_server_config(hub.app), hub.announce, hub.part_from_builder)
     with listener:
         server.run(sockets=[listener])
     return 0 if server.started else 1
@@ -93,6 +93,7 @@ class Hub:
         self._port = port
         self._bell = Bell()
         self._scheduler: Scheduler | None = None
+        self._builder: LocalBuilder | None = None
         local = f"{platform.system()}-{platform.machine()}".lower() if extras.builder else None
         pressure = Pressure()
         self.parts: Parts = open_parts(settings, self.wake, pressure=pressure, default_platform=local)
@@ -157,16 +158,14 @@ class Hub:
         self._housekeeping.start()
         if self._scale is not None:
             self._scale.start()
-        builder = LocalBuilder(self._settings, self._start, self._port) if self._extras.builder else None
-        if builder is not None:
-            builder.start()
+        if self._extras.builder:
+            self._builder = LocalBuilder(self._settings, self._start, self._port)
+            self._builder.start()
         if self._extras.demo and self._start.is_empty:
             await asyncio.to_thread(self._start.begin_demo, self.parts, self.wake)
         try:
             yield
         finally:
-            if builder is not None:
-                await asyncio.to_thread(builder.stop)
             scheduling.cancel()
             await asyncio.to_thread(self._stop)
 
@@ -178,6 +177,11 @@ class Hub:
         self.site.logs.close()
         self.parts.close()
 
+    async def part_from_builder(self) -> None:
+        """End the local builder while it can still hand over what it holds."""
+        if self._builder is not None:
+            await asyncio.to_thread(self._builder.stop)
+
     async def announce(self) -> None:
         """Say where we are, on the operator's terminal; data for programs goes to stdout."""
         link = await self.gate.make_login_link()
@@ -186,17 +190,25 @@ class Hub:
 
 
 class _Server(uvicorn.Server):
-    """uvicorn that says when it is ready."""
+    """uvicorn that says when it is ready, and when it is about to close its connections."""
 
-    def __init__(self, config: uvicorn.Config, on_ready: Callable[[], Awaitable[None]]) -> None:
+    def __init__(
+        self, config: uvicorn.Config, on_ready: Callable[[], Awaitable[None]], on_stop: Callable[[], Awaitable[None]]
+    ) -> None:
         super().__init__(config)
         self._on_ready = on_ready
+        self._on_stop = on_stop
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Begin to serve, then tell."""
         await super().startup(sockets=sockets)
         if self.started:
             await self._on_ready()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Tell, then stop."""
+        await self._on_stop()
+        await super().shutdown(sockets=sockets)
 
 
 def _server_config(app: ASGIApp) -> uvicorn.Config:
