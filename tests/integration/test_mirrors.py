@@ -155,6 +155,16 @@ def test_heads_of_a_repository_and_of_an_empty_one(mirrors: Mirrors, remote: Git
     assert mirrors.read_heads(origin) == {"HEAD": sha, "refs/heads/main": sha}
 
 
+def test_tags_are_known_by_their_commits(mirrors: Mirrors, remote: GitRepository, origin: Origin) -> None:
+    """An annotated tag is an object of its own; what is built is the commit behind it."""
+    sha = remote.commit({"a": "1"})
+    who = ["-c", "user.name=a", "-c", "user.email=a@example.org"]
+    remote.git("tag", "light", sha)
+    remote.git(*who, "tag", "-a", "-m", "m", "heavy", sha)
+    heads = mirrors.read_heads(origin)
+    assert heads["refs/tags/light"] == heads["refs/tags/heavy"] == sha
+
+
 def test_a_reader_that_was_killed_is_started_again(mirrors: Mirrors, remote: GitRepository, origin: Origin) -> None:
     sha = remote.commit({"a": "1"})
     mirrors.fetch(origin, sha, "refs/heads/main")

@@ -51,6 +51,15 @@ def test_a_branch_may_be_named(desk: Desk) -> None:
     assert desk.builds()[0].branch == "topic/a"
 
 
+def test_a_tag_may_be_named(desk: Desk) -> None:
+    repository = desk.repository()
+    head = repository.commit({FILE: RECIPE})
+    repository.tag("v1", head)
+    asked = register(desk, branch="v1")
+    assert asked.sha == head
+    assert desk.builds()[0].ref == "refs/tags/v1"
+
+
 @pytest.mark.parametrize("branch", ["gone", None])
 def test_what_is_not_there_is_refused_and_nothing_is_kept(desk: Desk, branch: str | None) -> None:
     repository = desk.repository()

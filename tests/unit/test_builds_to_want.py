@@ -85,6 +85,13 @@ def test_a_tag_builds_its_commit_as_a_tag() -> None:
     assert (wish.event, wish.tag, wish.branch, wish.ref) == ("tag", "v1", None, "refs/tags/v1")
 
 
+def test_an_annotated_tag_builds_the_commit_that_it_names() -> None:
+    """GitHub sends the tag's own object as `after`; no status can be set on that."""
+    named = Commit(sha=sha(2), message="m")
+    (wish,) = commits_to_build(make_push(3, ref="refs/tags/v1", head_commit=named), JobSettings())
+    assert wish.sha == sha(2)
+
+
 def make_pull_request(**changes: object) -> PullRequestEvent:
     event = PullRequestEvent(
         repository=HERE, action="opened", number=7, title="T", head_sha=sha(1), head_ref="topic",

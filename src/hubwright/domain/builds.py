@@ -81,7 +81,7 @@ def commits_to_build(push: Push, settings: JobSettings) -> list[Wanted]:
     """The commits of a push that are to be built, head first; none when the ref was deleted."""
     if push.deleted or push.after == NO_COMMIT:
         return []
-    head = _wanted(push, push.head_commit or _named(push), push.after)
+    head = _wanted(push, push.head_commit or _named(push), _head_of(push))
     if push.tag is not None or settings.commits is Commits.HEAD:
         return [head]
     older = list({commit.sha: commit for commit in reversed(push.commits) if commit.sha != push.after}.values())
@@ -134,6 +134,11 @@ def manual_to_build(wish: Manual) -> list[Wanted]:
             parameters=tuple(wish.parameters.items()),
         )
     ]
+
+
+def _head_of(push: Push) -> str:
+    """The commit that was pushed. Of an annotated tag `after` is the tag's own object, which has no statuses."""
+    return push.head_commit.sha if push.tag is not None and push.head_commit is not None else push.after
 
 
 def _named(push: Push) -> Commit:

@@ -90,16 +90,16 @@ class Mirrors:
                 self._fetch_until_there(origin, sha, ref)
 
     def read_heads(self, origin: Origin) -> dict[str, str]:
-        """The branches of the repository and their commits, and `HEAD`. Raises UnreachableRepositoryError."""
+        """The branches and tags of the repository and their commits, and `HEAD`. Raises UnreachableRepositoryError."""
         check_address(origin)
+        asked = ["ls-remote", "--", origin.clone_url, "HEAD", "refs/heads/*", "refs/tags/*"]
         try:
-            answer = self.git.run(
-                ["ls-remote", "--", origin.clone_url, "HEAD", "refs/heads/*"], Path("/"), _credentials(origin), 60
-            )
+            answer = self.git.run(asked, Path("/"), _credentials(origin), 60)
         except GitError as failure:
             raise explained(failure, origin.repository) from failure
         rows = (line.split("\t", 1) for line in answer.decode("utf-8", "surrogateescape").splitlines() if "\t" in line)
-        return {ref: sha for sha, ref in rows}
+        # `refs/tags/v1^{}` is the commit behind an annotated tag; it comes after the tag's own object
+        return {ref.removesuffix("^{}"): sha for sha, ref in rows}
 
     def _reader(self, mirror: Path) -> ObjectReader:
         with self._lock:

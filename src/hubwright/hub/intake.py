@@ -37,7 +37,9 @@ TRIES = 10
 """Times that a repository is asked before its builds end as errors; with the pauses between, about an hour."""
 
 BATCH = 64
-LANES = 8
+LANES = 16
+"""Repositories that are asked side by side; most of their time they wait for an answer."""
+
 TOGETHER = 16
 """Deliveries of one repository that are written in one transaction, when so many wait."""
 

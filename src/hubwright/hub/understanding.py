@@ -80,6 +80,8 @@ class Understanding:
         def keep(connection: Connection, now: float) -> str:
             keep_event(connection, event, now)
             count = 0
+            for job in known:
+                jobs.keep_identity(connection, job, repository)
             for job, of_job in plans:
                 kept = job if known else jobs.keep_job(connection, repository, job.settings, now)
                 count += len(keep_plans(connection, kept, self.origin_of(kept), of_job, ground, now))

@@ -109,10 +109,10 @@ class Wishes:
             sha = heads.get("HEAD")
             ref = next((ref for ref, head in heads.items() if ref != "HEAD" and head == sha), "HEAD")
         else:
-            ref = _full(branch)
+            ref = next((name for name in _names(branch) if name in heads), "")
             sha = heads.get(ref)
         if sha is None:
-            raise UnprocessableError(f"{job.repository} has no branch {branch or 'with a commit'}.")
+            raise UnprocessableError(f"{job.repository} has no branch or tag {branch or 'with a commit'}.")
         return sha, ref
 
     def _ask(self, keep: Callable[[Connection], Asked]) -> Asked:
@@ -149,6 +149,11 @@ def read_manual(document: Mapping[str, Any]) -> Manual:
 def _bare(clone_url: str | None) -> str | None:
     """The address without what makes no difference."""
     return clone_url and clone_url.rstrip("/").removesuffix(".git")
+
+
+def _names(ref: str) -> list[str]:
+    """What a name may mean: a full ref, else a branch before a tag."""
+    return [ref] if ref.startswith("refs/") else [f"refs/heads/{ref}", f"refs/tags/{ref}"]
 
 
 def _full(ref: str) -> str:

@@ -25,6 +25,11 @@ _OF_REPOSITORY = (
     .order_by(job.c.id)
 )
 _BY_PATH = select(job).where(job.c.path == bindparam("at"))
+_SET_IDENTITY = (
+    update(job)
+    .where(job.c.id == bindparam("job_key"))
+    .values(repository_id=bindparam("number"), repository=bindparam("name"))
+)
 _TAKE_NUMBERS = (
     update(job)
     .where(job.c.id == bindparam("job_key"))
@@ -54,9 +59,15 @@ def load_job_by_id(connection: Connection, number: int) -> Job | None:
 def keep_job(
     connection: Connection, repository: Repository, settings: JobSettings, now: float, clone_url: str | None = None
 ) -> Job:
-    """The job for a repository that has none yet; its path is the repository's name. An existing one is returned."""
+    """The job for a repository that has none yet; its path is the repository's name. An existing one is returned.
+
+    A name may have been another repository's before it was renamed: then the number keeps the two apart.
+    """
     path = repository.full_name
     known = load_job(connection, path)
+    if known is not None and known.repository_id not in (None, repository.id) and repository.id is not None:
+        path = f"{path}-{repository.id}"
+        known = load_job(connection, path)
     if known is not None:
         return known
     values = {
@@ -76,6 +87,15 @@ def keep_job(
         clone_url=clone_url,
         settings=settings,
     )
+
+
+def keep_identity(connection: Connection, known: Job, repository: Repository) -> None:
+    """Give a job that was registered by name the repository's number; follow a rename by that number."""
+    if repository.id is None or known.clone_url is not None:
+        return
+    if (known.repository_id, known.repository) != (repository.id, repository.full_name):
+        values = {"job_key": known.id, "number": repository.id, "name": repository.full_name}
+        connection.execute(_SET_IDENTITY, values)
 
 
 def take_numbers(connection: Connection, job_id: int, count: int) -> int:
