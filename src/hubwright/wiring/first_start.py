@@ -21,6 +21,7 @@ from hubwright.errors import SettingsError
 from hubwright.git.commands import Git
 from hubwright.git.mirrors import Mirrors, Origin
 from hubwright.hub.demo import HISTORY, REPOSITORY, DemoRepository, make_demo_repository
+from hubwright.store.birth import create_tables
 from hubwright.store.deliveries import Incoming, keep_delivery
 from hubwright.store.jobs import keep_job
 from hubwright.store.revision import is_current
@@ -116,7 +117,7 @@ def _demo_push(demo: DemoRepository) -> dict[str, object]:
 
 def _upgrade(settings: Settings) -> None:
     """In a process of its own: Alembic would cost every start its memory and a fifth of a second."""
-    if is_current(settings.database_url):
+    if is_current(settings.database_url) or create_tables(settings.database_url):
         return
     env = {**os.environ, "HUBWRIGHT_DATABASE_URL": settings.database_url, "HUBWRIGHT_DATA_DIR": str(settings.data_dir)}
     done = subprocess.run(
