@@ -105,6 +105,19 @@ def test_a_log_that_breaks_off_is_resumed_without_a_byte_lost_or_doubled(hub: Hu
     assert done.stdout.encode() == hub.log(build_run["id"])
 
 
+def press_ctrl_c(process: subprocess.Popen[bytes]) -> bytes:
+    """As people do: again, when nothing happens (Python drops a signal that meets a destructor); what it complained."""
+    for _ in range(10):
+        process.send_signal(signal.SIGINT)
+        try:
+            return process.communicate(timeout=6)[1]
+        except subprocess.TimeoutExpired:
+            continue
+    process.kill()
+    process.communicate()
+    raise AssertionError("Ctrl-C does not end it")
+
+
 def test_ctrl_c_leaves_the_build_alone(hub: HubProcess, make: Make, tmp_path: Path) -> None:
     """Whoever stops looking does not stop the build, and is told how to; exit code 130."""
     gate = tmp_path / "gate"
@@ -116,8 +129,7 @@ def test_ctrl_c_leaves_the_build_alone(hub: HubProcess, make: Make, tmp_path: Pa
     watcher = begin(hub, "watch", str(build["id"]))
     assert watcher.stderr is not None
     watcher.stderr.readline()  # it watches now
-    watcher.send_signal(signal.SIGINT)
-    _, complaint = watcher.communicate(timeout=60)
+    complaint = press_ctrl_c(watcher)
 
     assert watcher.returncode == 130
     assert f"hubwright cancel {build['id']}".encode() in complaint
