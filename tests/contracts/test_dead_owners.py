@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from sqlalchemy import Connection, select
@@ -14,6 +15,7 @@ from hubwright.store.database import Database
 from hubwright.store.deliveries import Incoming, keep_delivery
 from hubwright.store.schema import delivery
 from hubwright.wiring.owners import hand_back, is_gone, make_owner, take_back_from_the_dead
+from waiting import until
 
 NOW = 1_800_000_000.0
 
@@ -29,6 +31,11 @@ def dead_process() -> int:
     process = subprocess.Popen([sys.executable, "-c", ""])
     process.wait()
     return process.pid
+
+
+def read_command_line(pid: int) -> bytes:
+    """What the process was called with; Linux shows nothing for a moment after a program has begun (CI saw it)."""
+    return Path(f"/proc/{pid}/cmdline").read_bytes()
 
 
 def claim(database: Database, owner: str) -> int:
@@ -54,9 +61,11 @@ def test_who_is_gone_is_known() -> None:
     assert is_gone(owner_of(dead_process()), own)
     assert is_gone(owner_of(os.getpid()), own)  # our number, another life: a container that was started again
     with subprocess.Popen(["sleep", "60"]) as stranger:
+        until(lambda: read_command_line(stranger.pid))
         assert is_gone(owner_of(stranger.pid), own)
         stranger.kill()
     with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)", "hubwright"]) as living:
+        until(lambda: read_command_line(living.pid))
         assert not is_gone(owner_of(living.pid), own)
         living.kill()
     assert not is_gone(own, own)
