@@ -1,4 +1,4 @@
-"""Write the migration from the newest one to the tables of `store/schema.py`, by looking at a PostgreSQL.
+"""Write the migration from the newest one to the tables of `store/schema/`, by looking at a PostgreSQL.
 
     python tests/migration.py 0002 "What it adds"
 

@@ -91,6 +91,7 @@ class Connection:
         self._talk = talk
         self._socket: ClientConnection | None = None
         self._heartbeat = 10.0
+        self._wire = 1  # the hub's version, once it has said it
         self.last_heard = asyncio.get_running_loop().time()
         self.leaving = False
 
@@ -142,6 +143,7 @@ class Connection:
         if abs(welcome.wire - WIRE_VERSION) > 1:
             raise WireError(f"the hub speaks version {welcome.wire} of the wire, this builder {WIRE_VERSION}")
         self._heartbeat = max(0.1, welcome.heartbeat)
+        self._wire = welcome.wire
         for known in welcome.runs:
             self._resume(known)
         self._socket = socket
@@ -227,4 +229,6 @@ class Connection:
         return read_message(frame, from_builder=False)
 
     async def _say(self, socket: ClientConnection, message: Message) -> None:
-        await socket.send(write_message(message))
+        """Tell the hub, unless it is too old to know such a message."""
+        if message.since <= self._wire:
+            await socket.send(write_message(message))

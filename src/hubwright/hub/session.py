@@ -75,7 +75,9 @@ class Session:
         return holding is not None and holding.lease == lease
 
     async def send(self, message: Message) -> None:
-        """Tell the builder. Raises ConnectionError."""
+        """Tell the builder, unless it is too old to know such a message. Raises ConnectionError."""
+        if message.since > self.hello.wire:
+            return
         await self.channel.send(write_message(message))
 
 

@@ -1,30 +1,22 @@
-"""The messages between hub and builder, versioned; `docs/wire.md` tells who sends what and why.
-
-A text frame is a JSON object with one key, the message's word (system 1's where it had one), and its fields inside:
-`{"job": {"run": 7, "lease": 1, "seq": 2, ...}}`. A binary frame carries log bytes with their offset. Fields that
-the other side does not know are ignored, so versions may differ by one; missing ones have defaults where that is safe.
-"""
+"""The messages, each a struct whose docstring tells who sends it and why."""
 
 from __future__ import annotations
 
-import struct
-from typing import Any, ClassVar, NamedTuple
+from typing import ClassVar
 
 import msgspec
 
-from hubwright.errors import WireError
-
-WIRE_VERSION = 1
-"""Sides that differ by more than one refuse each other."""
-
-MAX_FRAME = 8 * 1024 * 1024
-"""Bytes; a larger frame ends the connection."""
+from hubwright.wire.assignment import Payload
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What all messages are. `word` is the key that names the message on the wire."""
+    """What all messages are. `word` is the key that names the message on the wire.
+
+    `since`: the version that brought the message; it is not sent to a side that speaks an older one.
+    """
 
     word: ClassVar[str] = ""
+    since: ClassVar[int] = 1
 
 
 class Held(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,34 +62,6 @@ class Welcome(Message, frozen=True, kw_only=True):
     wire: int
     heartbeat: float
     runs: tuple[Known, ...] = ()
-
-
-class Source(msgspec.Struct, frozen=True, kw_only=True):
-    """What to check out. `checkout: false` = start in an empty folder. `token` is for https fetches only."""
-
-    repository: str
-    clone_url: str
-    sha: str
-    ref: str
-    checkout: bool = True
-    token: str | None = None
-
-
-class Payload(msgspec.Struct, frozen=True, kw_only=True):
-    """A complete assignment: the builder never asks back. Times in seconds, sizes in bytes.
-
-    `stages` are objects as `domain.planning.stage_to_json` writes them; `uploads` is the address artifacts are PUT to.
-    """
-
-    source: Source
-    stages: tuple[dict[str, Any], ...]
-    env: dict[str, str] = msgspec.field(default_factory=dict)
-    secrets: dict[str, str] = msgspec.field(default_factory=dict)
-    matrix: dict[str, str] = msgspec.field(default_factory=dict)
-    timeout: int = 3600
-    log_limit: int = 256 * 1024 * 1024
-    uploads: str | None = None
-    warnings: tuple[str, ...] = ()
 
 
 class Do(Message, frozen=True, kw_only=True):
@@ -235,59 +199,3 @@ class Pong(Message, frozen=True, kw_only=True):
 
     at: float
     clock: float = 0.0
-
-
-class Output(NamedTuple):
-    """Sent by: builder, as a binary frame. Log bytes of a run from `offset` on."""
-
-    run: int
-    lease: int
-    offset: int
-    data: bytes
-
-
-FROM_BUILDER: tuple[type[Message], ...] = (Hello, Job, Result, Event, Tests, LatestCommit, Leaving, Ping, Pong)
-FROM_HUB: tuple[type[Message], ...] = (Welcome, Do, Ack, Ping, Pong)
-
-_HEADER = struct.Struct(">BQIQ")
-_OUTPUT = 1
-_ENVELOPE = msgspec.json.Decoder(dict[str, msgspec.Raw])
-
-
-def _body_decoders(types: tuple[type[Message], ...]) -> dict[str, msgspec.json.Decoder[Message]]:
-    return {kind.word: msgspec.json.Decoder(kind) for kind in types}
-
-
-_DECODERS = {True: _body_decoders(FROM_BUILDER), False: _body_decoders(FROM_HUB)}
-
-
-def write_message(message: Message) -> str:
-    """The message as a text frame."""
-    return f'{{"{message.word}":{msgspec.json.encode(message).decode()}}}'
-
-
-def read_message(frame: str | bytes, *, from_builder: bool) -> Message:
-    """A text frame as a message. Raises WireError for anything that the protocol does not know."""
-    try:
-        envelope = _ENVELOPE.decode(frame)
-        ((name, body),) = envelope.items()
-        return _DECODERS[from_builder][name].decode(body)
-    except KeyError as error:
-        raise WireError(f"unknown message {error.args[0]!r}") from error
-    except (ValueError, RecursionError, msgspec.MsgspecError) as error:
-        raise WireError(f"not a message: {error}") from error
-
-
-def write_output(output: Output) -> bytes:
-    """Log bytes as a binary frame."""
-    return _HEADER.pack(_OUTPUT, output.run, output.lease, output.offset) + output.data
-
-
-def read_output(frame: bytes) -> Output:
-    """A binary frame as log bytes. Raises WireError when it is too short or of another kind."""
-    if len(frame) < _HEADER.size:
-        raise WireError("a binary frame is shorter than its header")
-    kind, run, lease, offset = _HEADER.unpack_from(frame)
-    if kind != _OUTPUT:
-        raise WireError(f"unknown kind {kind} of binary frame")
-    return Output(run, lease, offset, frame[_HEADER.size :])

@@ -1,0 +1,36 @@
+"""Every table. `gh_*` is the copy of GitHub, the rest is the build side; both are made to be read with SQL.
+
+Waiting work (`delivery`, `report`, `task`) shares the columns of `waiting()`; `store.queues` claims it.
+"""
+
+from __future__ import annotations
+
+from hubwright.store.schema.access import builder, token
+from hubwright.store.schema.builds import build, job, run, stage
+from hubwright.store.schema.columns import Document, Identity, metadata
+from hubwright.store.schema.github import gh_branch, gh_commit, gh_pull_request, gh_repository
+from hubwright.store.schema.results import artifact, test_case
+from hubwright.store.schema.work import delivery, fact, report, reporter, task
+
+__all__ = [
+    "Document",
+    "Identity",
+    "artifact",
+    "build",
+    "builder",
+    "delivery",
+    "fact",
+    "gh_branch",
+    "gh_commit",
+    "gh_pull_request",
+    "gh_repository",
+    "job",
+    "metadata",
+    "report",
+    "reporter",
+    "run",
+    "stage",
+    "task",
+    "test_case",
+    "token",
+]

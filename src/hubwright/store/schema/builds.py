@@ -1,0 +1,133 @@
+"""Jobs, their builds, and the runs and stages of those."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+
+from hubwright.store.moments import Moment
+from hubwright.store.schema.columns import Document, Identity, identity, metadata
+
+job = Table(
+    "job",
+    metadata,
+    identity(),
+    Column("path", String(400), nullable=False, unique=True),
+    Column("repository_id", BigInteger, index=True),
+    Column("repository", String(201), nullable=False, index=True),
+    Column("clone_url", Text),
+    Column("settings", Document, nullable=False),
+    Column("enabled", Boolean, nullable=False, server_default=text("true")),
+    Column("builds", Integer, nullable=False, server_default="0"),  # the number of the newest build
+    Column("created_at", Moment, nullable=False),
+)
+
+build = Table(
+    "build",
+    metadata,
+    identity(),
+    Column("job_id", Identity, ForeignKey("job.id"), nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("trigger", Text, nullable=False),  # what asked for it; the same trigger builds once
+    Column("repository", String(201), nullable=False),
+    Column("sha", String(64), nullable=False),
+    Column("ref", Text, nullable=False),
+    Column("branch", Text),
+    Column("event", String(20), nullable=False),
+    Column("pull_request", Integer),
+    Column("message", Text, nullable=False, server_default=""),
+    Column("author_name", Text),
+    Column("author_login", String(100)),
+    Column("priority", Integer, nullable=False, server_default="0"),
+    Column("state", String(10), nullable=False, server_default="queued"),
+    Column("result", String(15)),
+    Column("runs_left", Integer, nullable=False, server_default="0"),  # fan-in: nought ends the build
+    Column("problem", Text),  # why there is no run: the recipe's errors, a vanished commit
+    Column("recipe", Text),  # where the recipe came from
+    Column("queued_at", Moment, nullable=False),
+    Column("started_at", Moment),
+    Column("finished_at", Moment),
+    UniqueConstraint("job_id", "number"),
+    UniqueConstraint("job_id", "trigger"),
+    Index("ix_build_repository_sha", "repository", "sha"),
+    Index(
+        "ix_build_state",
+        "state",
+        sqlite_where=text("state <> 'finished'"),
+        postgresql_where=text("state <> 'finished'"),
+    ),
+    Index("ix_build_job_branch", "job_id", "branch", "id"),
+    Index("ix_build_sha", "sha"),
+    Index("ix_build_repository", "repository", "id"),
+    sqlite_autoincrement=True,  # a number is never given twice, whatever retention deletes
+)
+
+run = Table(
+    "run",
+    metadata,
+    identity(),
+    Column("build_id", Identity, ForeignKey("build.id"), nullable=False, index=True),
+    Column("platform", String(100), nullable=False),  # as asked for: a name or a glob
+    Column("matrix", Document, nullable=False),
+    Column("attempt", Integer, nullable=False, server_default="1"),
+    Column("latest", Boolean, nullable=False, server_default=text("true")),  # false: a newer attempt replaced it
+    Column("priority", Integer, nullable=False, server_default="0"),
+    Column("state", String(10), nullable=False, server_default="queued"),
+    Column("result", String(15)),
+    Column("detail", Text),
+    Column("assignment", Document, nullable=False),  # wire.Payload without secrets
+    Column("builder", String(100)),
+    Column("lease", Integer, nullable=False, server_default="0"),  # fencing number, grows with each lease
+    Column("leased_at", Moment),
+    Column("cancel", Text),  # the wish to cancel, and why
+    Column("seq", Integer, nullable=False, server_default="0"),  # the last message applied
+    Column("log_size", BigInteger, nullable=False, server_default="0"),
+    Column("tests_total", Integer),
+    Column("tests_passed", Integer),
+    Column("tests_skipped", Integer),
+    Column("tests_failed", Integer),
+    Column("queued_at", Moment, nullable=False),
+    Column("started_at", Moment),
+    Column("finished_at", Moment),
+    Index(
+        "ix_run_queued",
+        text("priority DESC"),
+        "id",
+        sqlite_where=text("state = 'queued'"),
+        postgresql_where=text("state = 'queued'"),
+    ),
+    Index(
+        "ix_run_running", "builder", sqlite_where=text("state = 'running'"), postgresql_where=text("state = 'running'")
+    ),
+    sqlite_autoincrement=True,  # a number is never given twice, whatever retention deletes
+)
+
+stage = Table(
+    "stage",
+    metadata,
+    Column("run_id", Identity, ForeignKey("run.id"), primary_key=True),
+    Column("position", Integer, primary_key=True),
+    Column("name", String(64), nullable=False),
+    Column("kind", String(20)),
+    Column("allow_failure", Boolean, nullable=False, server_default=text("false")),
+    Column("state", String(10), nullable=False, server_default="queued"),
+    Column("result", String(15)),
+    Column("exit_code", Integer),
+    Column("detail", Text),
+    Column("attempt", Integer, nullable=False, server_default="1"),
+    Column("log_start", BigInteger),  # the stage's part of the run's log, bytes
+    Column("log_end", BigInteger),
+    Column("started_at", Moment),
+    Column("finished_at", Moment),
+)

@@ -1,0 +1,71 @@
+"""Deliveries, facts, and the rows of waiting work, which `store.queues` claims."""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Column, ForeignKey, Integer, LargeBinary, String, Table, Text, UniqueConstraint
+
+from hubwright.store.moments import Moment
+from hubwright.store.schema.columns import Document, Identity, identity, metadata, waiting, waiting_index
+
+delivery = Table(
+    "delivery",
+    metadata,
+    identity(),
+    Column("guid", String(200), nullable=False, unique=True),
+    Column("event", String(100), nullable=False),
+    Column("source", String(10), nullable=False, server_default="github"),
+    Column("received_at", Moment, nullable=False),
+    Column("body", LargeBinary, nullable=False),  # JSON, zlib; `hubwright` pages and API show it plain
+    Column("repository", String(201)),
+    Column("outcome", Text),
+    *waiting(),
+    waiting_index("delivery"),
+    sqlite_autoincrement=True,  # a number is never given twice, whatever retention deletes
+)
+
+fact = Table(
+    "fact",
+    metadata,
+    identity(),
+    Column("kind", String(30), nullable=False),
+    Column("at", Moment, nullable=False),
+    Column("job_id", Identity),
+    Column("build_id", Identity, index=True),
+    Column("run_id", Identity),
+    Column("data", Document, nullable=False),
+    sqlite_autoincrement=True,  # a number is never given twice, whatever retention deletes
+)
+
+reporter = Table(
+    "reporter",
+    metadata,
+    Column("name", String(40), primary_key=True),
+    Column("cursor", BigInteger, nullable=False),  # the last fact handed over
+)
+
+report = Table(
+    "report",
+    metadata,
+    identity(),
+    Column("reporter", String(40), nullable=False),
+    Column("target", Text, nullable=False),  # reports to one target go out in order
+    Column("fact_id", Identity, nullable=False),
+    Column("body", Document, nullable=False),
+    *waiting(),
+    UniqueConstraint("reporter", "target", "fact_id"),
+    waiting_index("report"),
+)
+
+task = Table(
+    "task",
+    metadata,
+    identity(),
+    Column("queue", String(40), nullable=False),
+    Column("key", String(400), unique=True),  # the same key is one task
+    Column("payload", Document, nullable=False),
+    Column("parent_id", Identity, ForeignKey("task.id"), index=True),
+    Column("children_left", Integer, nullable=False, server_default="0"),  # fan-in: it waits until nought
+    Column("created_at", Moment, nullable=False),
+    *waiting(),
+    waiting_index("task"),
+)

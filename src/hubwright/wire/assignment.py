@@ -1,0 +1,35 @@
+"""What a builder is given to do: a complete assignment."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+
+class Source(msgspec.Struct, frozen=True, kw_only=True):
+    """What to check out. `checkout: false` = start in an empty folder. `token` is for https fetches only."""
+
+    repository: str
+    clone_url: str
+    sha: str
+    ref: str
+    checkout: bool = True
+    token: str | None = None
+
+
+class Payload(msgspec.Struct, frozen=True, kw_only=True):
+    """A complete assignment: the builder never asks back. Times in seconds, sizes in bytes.
+
+    `stages` are objects as `domain.planning.stage_to_json` writes them; `uploads` is the address artifacts are PUT to.
+    """
+
+    source: Source
+    stages: tuple[dict[str, Any], ...]
+    env: dict[str, str] = msgspec.field(default_factory=dict)
+    secrets: dict[str, str] = msgspec.field(default_factory=dict)
+    matrix: dict[str, str] = msgspec.field(default_factory=dict)
+    timeout: int = 3600
+    log_limit: int = 256 * 1024 * 1024
+    uploads: str | None = None
+    warnings: tuple[str, ...] = ()
