@@ -14,12 +14,12 @@ from hubwright.store.upgrade import upgrade
 
 
 def shape(url: str) -> dict[str, Any]:
-    """Columns of each table, its foreign keys, and the indexes with their own words."""
+    """Columns of each table in no order (a migration adds at the end), its foreign keys, the indexes' own words."""
     with create_engine(url, poolclass=NullPool).connect() as connection:
         tables = sorted(connection.execute(text("SELECT name FROM sqlite_master WHERE type = 'table'")).scalars())
         found: dict[str, Any] = {
             table: (
-                sorted(map(str, connection.exec_driver_sql(f"PRAGMA table_info({table})"))),
+                sorted(str(row[1:]) for row in connection.exec_driver_sql(f"PRAGMA table_info({table})")),
                 sorted(str(row[2:]) for row in connection.exec_driver_sql(f"PRAGMA foreign_key_list({table})")),
             )
             for table in tables

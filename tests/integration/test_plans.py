@@ -109,6 +109,8 @@ def test_a_fork_gets_no_secret(desk: Desk) -> None:
     own, foreign = (desk.runs(build_id=desk.builds(sha=sha)[0].id)[0] for sha in (repository.head(), head))
     assert own.assignment["secrets"] == {"TOKEN": ""}
     assert foreign.assignment.get("secrets", {}) == {}
+    assert [desk.builds(sha=sha)[0].trust for sha in (repository.head(), head)] == ["trusted", "untrusted"]
+    assert [run.assignment["trust"] for run in (own, foreign)] == ["trusted", "untrusted"]
     assert foreign.assignment["env"]["CI_COMMIT_PULL_REQUEST"] == "3"
     assert foreign.assignment["source"]["ref"] == "refs/pull/3/head"
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from hubwright.domain.builds import HEAD_PRIORITY, commits_to_build, manual_to_build, pull_request_to_build
 from hubwright.domain.jobs import Commits, JobSettings
-from hubwright.domain.repos import NO_COMMIT, Commit, Manual, PullRequestEvent, Push, Repository
+from hubwright.domain.repos import NO_COMMIT, Commit, Manual, PullRequestEvent, Push, Repository, Trust
 
 HERE = Repository(id=1, owner="octo", name="hello")
 FORK = Repository(id=2, owner="mallory", name="hello")
@@ -104,7 +104,7 @@ def test_a_pull_request_builds_its_head_and_is_judged_by_its_target() -> None:
     (wish,) = pull_request_to_build(make_pull_request())
     assert (wish.sha, wish.ref, wish.pull_request) == (sha(1), "refs/pull/7/head", 7)
     assert wish.circumstances().branch == "main"
-    assert not wish.from_fork
+    assert wish.trust is Trust.TRUSTED
 
 
 @pytest.mark.parametrize("action", ["closed", "labeled", "assigned", "edited", "surprise"])
@@ -119,8 +119,24 @@ def test_pull_request_and_push_are_the_same_wish_within_one_repository_only() ->
     assert pull_request_to_build(make_pull_request())[0].trigger == pushed.trigger
     for stranger in (FORK, None):
         (foreign,) = pull_request_to_build(make_pull_request(head_repository=stranger))
-        assert foreign.from_fork
+        assert foreign.trust is Trust.UNTRUSTED
         assert foreign.trigger != pushed.trigger
+
+
+@pytest.mark.parametrize(
+    ("head", "trust"),
+    [
+        (replace(HERE, name="renamed"), Trust.TRUSTED),  # the number is the identity, through a rename under way
+        (replace(HERE, id=9), Trust.UNTRUSTED),  # the same name, taken over by somebody else
+        (replace(HERE, id=None, owner="Octo"), Trust.TRUSTED),  # GitHub's names have no case
+        (replace(FORK, id=None), Trust.UNTRUSTED),
+        (None, Trust.UNTRUSTED),
+    ],
+)
+def test_whether_a_head_is_a_forks_is_told_by_githubs_numbers(head: Repository | None, trust: Trust) -> None:
+    """S10, S16: names can be renamed, taken over and written in any case; numbers decide where both have one."""
+    (wish,) = pull_request_to_build(make_pull_request(head_repository=head))
+    assert wish.trust is trust
 
 
 def test_what_somebody_asked_for_goes_before_everything() -> None:

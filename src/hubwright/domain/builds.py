@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from hubwright.domain.jobs import Commits, JobSettings
 from hubwright.domain.matching import Circumstances
 from hubwright.domain.planning import PlannedRun
-from hubwright.domain.repos import NO_COMMIT, Commit, Manual, PullRequestEvent, Push
+from hubwright.domain.repos import NO_COMMIT, Commit, Manual, PullRequestEvent, Push, Trust
 
 HEAD_PRIORITY = 10
 """The newest commit goes first; the older ones of its push have nought and less, the older the less."""
@@ -38,7 +38,7 @@ class Wanted:
     tag: str | None = None
     target_branch: str | None = None
     pull_request: int | None = None
-    from_fork: bool = False
+    trust: Trust = Trust.TRUSTED
     labels: tuple[str, ...] = ()
     paths: tuple[str, ...] | None = None
     before: str | None = None
@@ -109,7 +109,7 @@ def pull_request_to_build(event: PullRequestEvent) -> list[Wanted]:
         branch=event.head_ref,
         target_branch=event.base_ref,
         pull_request=event.number,
-        from_fork=event.from_fork,
+        trust=Trust.UNTRUSTED if event.from_fork else Trust.TRUSTED,
         labels=event.labels,
         before=event.base_sha,
     )
@@ -132,6 +132,7 @@ def manual_to_build(wish: Manual) -> list[Wanted]:
             tag=tag,
             priority=MANUAL_PRIORITY,
             parameters=tuple(wish.parameters.items()),
+            trust=wish.trust,
         )
     ]
 

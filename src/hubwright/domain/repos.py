@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 NO_COMMIT = "0" * 40
 """The sha that GitHub sends as `after` of a deletion and as `before` of a creation."""
+
+
+class Trust(StrEnum):
+    """Whether the people of the repository vouch for a commit: what a fork brings is untrusted and gets no secret."""
+
+    TRUSTED = "trusted"
+    UNTRUSTED = "untrusted"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -28,6 +36,12 @@ class Repository:
     def full_name(self) -> str:
         """`owner/name`, as in GitHub's addresses."""
         return f"{self.owner}/{self.name}"
+
+    def is_same(self, other: Repository) -> bool:
+        """Whether both are one repository: by GitHub's numbers where both have one, else by their names in any case."""
+        if self.id is not None and other.id is not None:
+            return self.id == other.id
+        return self.full_name.lower() == other.full_name.lower()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -95,7 +109,7 @@ class PullRequestEvent:
     @property
     def from_fork(self) -> bool:
         """Whether the head lives elsewhere; an unknown head counts as elsewhere, which is the safe side."""
-        return self.head_repository is None or self.head_repository.full_name != self.repository.full_name
+        return self.head_repository is None or not self.head_repository.is_same(self.repository)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -120,7 +134,10 @@ class Other:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Manual:
-    """Somebody asked this hub for a build of one commit; never read from a webhook. `trigger` names the wish."""
+    """Somebody asked this hub for a build of one commit; never read from a webhook. `trigger` names the wish.
+
+    Who asks does not vouch for the commit: one that only a fork has brought stays untrusted.
+    """
 
     repository: Repository
     job_path: str
@@ -129,6 +146,7 @@ class Manual:
     trigger: str
     asked_by: str | None = None
     parameters: dict[str, str] = field(default_factory=dict)
+    trust: Trust = Trust.TRUSTED
 
 
 Event = Push | PullRequestEvent | RefEvent | Manual | Other

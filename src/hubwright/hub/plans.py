@@ -17,6 +17,7 @@ from hubwright.domain.planning import PlannedRun, plan_runs
 from hubwright.domain.recipe_excerpt import problem_report
 from hubwright.domain.recipe_json import stage_to_json
 from hubwright.domain.recipe_values import Recipe
+from hubwright.domain.repos import Trust
 from hubwright.domain.results import Result
 from hubwright.errors import RecipeError, SourceError, VanishedCommitError
 from hubwright.git.mirrors import Mirrors, Origin
@@ -62,7 +63,7 @@ def planned(job: Job, wanted: Wanted, recipe: Recipe, ground: Ground) -> BuildPl
         runs=tuple(runs),
         recipe=recipe.origin,
         timeout=recipe.timeout,
-        secrets=() if wanted.from_fork else _secrets(recipe),
+        secrets=_secrets(recipe) if wanted.trust is Trust.TRUSTED else (),
         env=tuple(recipe.env.items()),
         warnings=recipe.warnings,
     )
@@ -167,6 +168,7 @@ def _assignment(
         timeout=plan.timeout or job.settings.timeout,
         log_limit=ground.log_limit,
         warnings=plan.warnings,
+        trust=plan.wanted.trust.value,
     )
     return dict(msgspec.to_builtins(payload))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -12,12 +12,12 @@ from sqlalchemy import Connection
 
 from hubwright.domain.builds import BuildPlan, manual_to_build
 from hubwright.domain.jobs import Job, JobSettings, new_job
-from hubwright.domain.repos import Manual, Repository
+from hubwright.domain.repos import Manual, Repository, Trust
 from hubwright.errors import ConflictError, NotFoundError, UnprocessableError
 from hubwright.git.mirrors import Mirrors, Origin
 from hubwright.hub.plans import Ground, keep_plans
 from hubwright.store import jobs
-from hubwright.store.builds import load_triggers
+from hubwright.store.builds import is_foreign, load_triggers
 from hubwright.store.database import Database
 from hubwright.store.deliveries import Incoming, keep_delivery
 
@@ -123,6 +123,7 @@ class Wishes:
 
     def _keep(self, connection: Connection, job: Job, wish: Manual, now: float) -> Asked:
         """The build shows at once; its delivery makes sure that it is planned."""
+        wish = replace(wish, trust=_trust(connection, wish))
         (wanted,) = manual_to_build(wish)
         plan = BuildPlan(wanted=wanted, problem=FETCHING, waits=True)
         fresh = keep_plans(connection, job, self._origin_of(job), [plan], self._ground, now)
@@ -143,7 +144,14 @@ class Wishes:
 
 def read_manual(document: Mapping[str, Any]) -> Manual:
     """A wish as `Wishes` has kept it."""
-    return Manual(**{**document, "repository": Repository(**document["repository"])})
+    values = {"repository": Repository(**document["repository"]), "trust": Trust(document.get("trust", Trust.TRUSTED))}
+    return Manual(**{**document, **values})
+
+
+def _trust(connection: Connection, wish: Manual) -> Trust:
+    """Whoever asks: a pull request's ref, and a commit that only a fork has brought so far, stay untrusted."""
+    foreign = wish.ref.startswith("refs/pull/") or is_foreign(connection, wish.repository.full_name, wish.sha)
+    return Trust.UNTRUSTED if foreign else Trust.TRUSTED
 
 
 def _bare(clone_url: str | None) -> str | None:

@@ -10,7 +10,9 @@ from sqlalchemy import BindParameter, Connection, Row, bindparam, func, insert, 
 
 from hubwright.domain.builds import Wanted
 from hubwright.domain.planning import PlannedRun
+from hubwright.domain.repos import Trust
 from hubwright.domain.results import Result, State
+from hubwright.domain.scheduling import join_labels
 from hubwright.store.moments import Moment
 from hubwright.store.schema import build, run, stage
 
@@ -23,6 +25,7 @@ _BUILT = select(build.c.sha).where(
     build.c.sha.in_(bindparam("shas", expanding=True)),
     build.c.job_id == bindparam("job"),
 )
+_TRUSTS = select(build.c.trust).where(build.c.repository == bindparam("repository"), build.c.sha == bindparam("sha"))
 _ADD_BUILD = insert(build).returning(build.c.id)
 _ADD_RUN = insert(run).returning(run.c.id)
 _ADD_STAGES = insert(stage)
@@ -70,6 +73,12 @@ def load_built(connection: Connection, job_id: int, repository: str, shas: Seque
     return {row.sha for row in rows}
 
 
+def is_foreign(connection: Connection, repository: str, sha: str) -> bool:
+    """Whether all that was ever built of the commit was untrusted: only a fork has brought it."""
+    trusts = set(connection.execute(_TRUSTS, {"repository": repository, "sha": sha}).scalars())
+    return trusts == {Trust.UNTRUSTED.value}
+
+
 def keep_build(connection: Connection, job_id: int, number: int, repository: str, wanted: Wanted, now: float) -> int:
     """Add a queued build without runs; its id."""
     values = {
@@ -86,6 +95,7 @@ def keep_build(connection: Connection, job_id: int, number: int, repository: str
         "author_name": wanted.author_name,
         "author_login": wanted.author_login,
         "priority": wanted.priority,
+        "trust": wanted.trust.value,
         "queued_at": now,
     }
     return int(connection.execute(_ADD_BUILD, values).scalar_one())
@@ -132,6 +142,7 @@ def _run_values(new: NewRun, now: float) -> dict[str, Any]:
     return {
         "build_id": new.build_id,
         "platform": new.planned.platform,
+        "labels": join_labels(new.planned.labels),
         "matrix": new.planned.matrix,
         "attempt": new.attempt,
         "priority": new.priority,

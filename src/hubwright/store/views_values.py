@@ -90,6 +90,7 @@ class BuildView:
     author_name: str | None
     author_login: str | None
     priority: int
+    trust: str
     state: str
     result: str | None
     problem: str | None

@@ -21,6 +21,8 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
 class Payload(msgspec.Struct, frozen=True, kw_only=True):
     """A complete assignment: the builder never asks back. Times in seconds, sizes in bytes.
 
+    `trust` is "trusted", or "untrusted" for what a fork brought: that gets no secrets.
+
     `stages` are objects as `domain.planning.stage_to_json` writes them; `uploads` is the address artifacts are PUT to.
     """
 
@@ -33,3 +35,4 @@ class Payload(msgspec.Struct, frozen=True, kw_only=True):
     log_limit: int = 256 * 1024 * 1024
     uploads: str | None = None
     warnings: tuple[str, ...] = ()
+    trust: str = "trusted"

@@ -50,6 +50,7 @@ build = Table(
     Column("author_name", Text),
     Column("author_login", String(100)),
     Column("priority", Integer, nullable=False, server_default="0"),
+    Column("trust", String(10), nullable=False, server_default="trusted"),  # untrusted: a fork's, gets no secret
     Column("state", String(10), nullable=False, server_default="queued"),
     Column("result", String(15)),
     Column("runs_left", Integer, nullable=False, server_default="0"),  # fan-in: nought ends the build
@@ -79,6 +80,7 @@ run = Table(
     identity(),
     Column("build_id", Identity, ForeignKey("build.id"), nullable=False, index=True),
     Column("platform", String(100), nullable=False),  # as asked for: a name or a glob
+    Column("labels", Text, nullable=False, server_default=""),  # that a builder must have, sorted, with commas between
     Column("matrix", Document, nullable=False),
     Column("attempt", Integer, nullable=False, server_default="1"),
     Column("latest", Boolean, nullable=False, server_default=text("true")),  # false: a newer attempt replaced it
@@ -104,6 +106,8 @@ run = Table(
         "ix_run_queued",
         text("priority DESC"),
         "id",
+        "platform",  # for reading only: who looks for waiting runs finds all in the index
+        "labels",
         sqlite_where=text("state = 'queued'"),
         postgresql_where=text("state = 'queued'"),
     ),

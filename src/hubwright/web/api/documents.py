@@ -42,6 +42,7 @@ class Documents:
             "ref": build.ref,
             "branch": build.branch,
             "event": build.event,
+            "trust": build.trust,
             "pull_request": build.pull_request,
             "message": build.message,
             "author": build.author_login or build.author_name,
