@@ -47,6 +47,26 @@ async def test_runs_go_to_builders_of_their_platform_and_the_idlest_first(databa
 
 
 @scenario
+async def test_runs_with_labels_go_only_to_builders_that_have_all_of_them(database: Database, tmp_path: Path) -> None:
+    """One that nobody can take holds up none behind it, and a new attempt wants the same."""
+    async with open_floor(database, tmp_path, Clock()) as floor:
+        plain = await floor.connect("plain", slots=9)
+        (wanting,) = add(floor, recipe="labels: [gpu, big]\n" + RECIPE)
+        (anywhere,) = add(floor, recipe="name: other\n" + RECIPE)
+        await floor.step()
+        assert orders(plain) == [anywhere]
+        half = await floor.connect("half", labels=("gpu",))
+        whole = await floor.connect("whole", labels=("big", "red", "gpu"))
+        await floor.step()
+        assert (orders(half), orders(whole)) == ([], [wanting])
+        whole.say(ResultMessage(run=wanting, lease=1, seq=1, at=1.0, result="error", lost=True))
+        await whole.until(Ack, run=wanting, seq=1)
+        await floor.step()
+        (again,) = [row for row in rows(database, schema.run, latest=True) if row.attempt == 2]
+        assert (again.labels, orders(half), orders(whole)) == ("big,gpu", [], [wanting, again.id])
+
+
+@scenario
 async def test_no_builder_gets_more_than_its_slots_and_none_gets_a_run_twice(
     database: Database, tmp_path: Path
 ) -> None:

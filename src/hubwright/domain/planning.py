@@ -24,9 +24,10 @@ class PlannedStage:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PlannedRun:
-    """One run to be: where, at which matrix point, and its stages in order."""
+    """One run to be: where (a builder of the platform that has all labels), at which matrix point, its stages."""
 
     platform: str
+    labels: tuple[str, ...] = ()
     matrix: dict[str, str] = field(default_factory=dict)
     stages: tuple[PlannedStage, ...] = ()
 
@@ -55,7 +56,7 @@ def plan_runs(
         if any(runs_after(stage, failed=False) for stage in chosen):
             done.update(stage.name for stage in chosen if stage.once)
             planned = tuple(PlannedStage(stage=stage) for stage in chosen)
-            runs.append(PlannedRun(platform=platform, matrix=point, stages=planned))
+            runs.append(PlannedRun(platform=platform, labels=recipe.labels, matrix=point, stages=planned))
     return runs
 
 

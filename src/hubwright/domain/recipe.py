@@ -65,6 +65,7 @@ def _recipe(data: Mapping[str, Any], file: str, warnings: tuple[str, ...]) -> Re
         name=data.get("name"),
         when=_rules(data.get("when")),
         platforms=_many(data.get("platforms")),
+        labels=_labels(data),
         matrix=_matrix(data.get("matrix", {})),
         env=data.get("env", {}),
         secrets=_many(data.get("secrets")),
@@ -73,6 +74,11 @@ def _recipe(data: Mapping[str, Any], file: str, warnings: tuple[str, ...]) -> Re
         origin=file,
         warnings=warnings,
     )
+
+
+def _labels(data: Mapping[str, Any]) -> tuple[str, ...]:
+    """Each once, in an order that is always the same: they name a queue."""
+    return tuple(sorted(set(_many(data.get("labels")))))
 
 
 def _stage(name: str, said: str | Mapping[str, Any]) -> Stage:

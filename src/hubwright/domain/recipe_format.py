@@ -32,6 +32,10 @@ _FLAG = Text(expected="true or false", choices=("true", "false"))
 _NAME = Text(expected="a name on one line", pattern=r"[^\x00-\x1f]*[^\x00-\x20][^\x00-\x1f]*", most=200)
 _GLOB = Text(expected="a name or glob on one line", pattern=_NAME.pattern, most=200)
 _PLATFORM = Text(expected="a platform's name or glob on one line", pattern=_NAME.pattern, most=100)
+_LABEL = Text(
+    expected="a builder's label (letters, digits and . _ : / = + -)", pattern=r"[A-Za-z0-9][A-Za-z0-9._:/=+-]*", most=64
+)
+_LABELS = texts(_LABEL, most=8)
 _SCRIPT = Text(expected="a command", most=MAX_BYTES)
 _VALUE = Text(expected="plain text", pattern=r"[\s\S]*", most=32_768)
 _EVENT = Text(
@@ -164,6 +168,7 @@ FORMAT = Table(
         "platforms": Field(
             shape=texts(_PLATFORM), about="One run on each; names or globs of platforms that the hub knows."
         ),
+        "labels": Field(shape=_LABELS, about="Only builders that have all of these labels take the runs."),
         "matrix": Field(shape=_MATRIX, about="One run for each combination; values come as MATRIX_<AXIS>."),
         "image": _IMAGE,
         "requires": Field(
@@ -171,7 +176,7 @@ FORMAT = Table(
                 fields={"cpu": Field(shape=_NAME), "memory": Field(shape=_NAME), "labels": Field(shape=texts(_NAME))}
             ),
             about="What a builder must have.",
-            later="any builder of the platform may take the run",
+            later="any builder of the platform may take the run; `labels` of the file are kept to",
         ),
         "env": Field(shape=_ENV, about="Variables of all stages."),
         "secrets": Field(shape=texts(_VARIABLE), about="Names only. Never given to builds of forks."),

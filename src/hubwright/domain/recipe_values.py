@@ -72,6 +72,7 @@ class Recipe:
     name: str | None = None
     when: tuple[Rule, ...] = ()
     platforms: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
     matrix: Matrix = Matrix()
     env: dict[str, str] = field(default_factory=dict)
     secrets: tuple[str, ...] = ()

@@ -5,9 +5,30 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from typing import Protocol
 
 ANY_PLATFORM = "any"
 """The platform of a run that may be built anywhere."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Want:
+    """What a run asks of a builder: a platform by name or glob, and all of these labels. Each want is a queue."""
+
+    platform: str
+    labels: tuple[str, ...] = ()
+
+
+class Able(Protocol):
+    """What is asked of a builder when a run is to be paired."""
+
+    @property
+    def platform(self) -> str:
+        """Its platform's name."""
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """What else it has."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -22,27 +43,44 @@ class FreeBuilder:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class WaitingRun:
-    """A queued run, by the platform's name or glob that it wants."""
+    """A queued run and what it wants."""
 
     id: int
-    platform: str
+    want: Want
+
+
+def join_labels(labels: Iterable[str]) -> str:
+    """Labels as the database keeps them: sorted, each once, with commas between."""
+    return ",".join(sorted(set(labels)))
+
+
+def split_labels(text: str) -> tuple[str, ...]:
+    """What `join_labels` has joined."""
+    return tuple(text.split(",")) if text else ()
 
 
 def fits(wanted: str, platform: str) -> bool:
-    """Whether a builder of `platform` may take a run that wants `wanted`."""
+    """Whether a builder of `platform` may take a run that wants the platform `wanted`."""
     return wanted in (ANY_PLATFORM, platform) or fnmatchcase(platform, wanted)
+
+
+def suits(want: Want, builder: Able) -> bool:
+    """Whether the builder may take a run that wants this: platform and every label."""
+    return fits(want.platform, builder.platform) and set(want.labels) <= set(builder.labels)
 
 
 def pair(waiting: Iterable[WaitingRun], free: Sequence[FreeBuilder]) -> list[tuple[int, str]]:
     """(run, builder) for as many runs as there are slots, in the order of `waiting`; the idlest builder goes first."""
     slots = {builder.name: builder.slots for builder in free}
-    platforms = {builder.name: builder.platform for builder in free}
+    suited: dict[Want, list[str]] = {}
     pairs: list[tuple[int, str]] = []
     left = sum(slots.values())
     for run in waiting:
         if left <= 0:
             break
-        able = [name for name, count in slots.items() if count > 0 and fits(run.platform, platforms[name])]
+        if run.want not in suited:
+            suited[run.want] = [builder.name for builder in free if suits(run.want, builder)]
+        able = [name for name in suited[run.want] if slots[name] > 0]
         if able:
             chosen = max(able, key=lambda name: slots[name])
             slots[chosen] -= 1

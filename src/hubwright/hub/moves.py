@@ -12,6 +12,7 @@ from hubwright.domain.facts import Fact, FactKind
 from hubwright.domain.planning import PlannedRun, PlannedStage
 from hubwright.domain.recipe_json import stage_from_json
 from hubwright.domain.results import Result, verdict
+from hubwright.domain.scheduling import split_labels
 from hubwright.errors import WireError
 from hubwright.store import builds, runs
 from hubwright.store.facts import keep_facts
@@ -174,7 +175,9 @@ def attempt_again(connection: Connection, rows: Sequence[Row[Any]], now: float) 
         new.append(
             builds.NewRun(
                 build_id=row.build_id,
-                planned=PlannedRun(platform=row.platform, matrix=row.matrix, stages=stages),
+                planned=PlannedRun(
+                    platform=row.platform, labels=split_labels(row.labels), matrix=row.matrix, stages=stages
+                ),
                 assignment=row.assignment,
                 priority=row.priority,
                 attempt=row.attempt + 1,

@@ -20,11 +20,12 @@ from sqlalchemy import (
     insert,
     literal_column,
     select,
+    tuple_,
     update,
 )
 
 from hubwright.domain.results import Result, State
-from hubwright.domain.scheduling import FreeBuilder, WaitingRun, fits
+from hubwright.domain.scheduling import FreeBuilder, WaitingRun, Want, split_labels, suits
 from hubwright.store.moments import Moment
 from hubwright.store.schema import build, builder, job, run, stage, test_case
 from hubwright.wire import Case, Job, Tests
@@ -69,10 +70,10 @@ _NEWEST = _RUNS.where(run.c.build_id == bindparam("build"), run.c.latest).order_
 _SEEN = exists().where(builder.c.name == run.c.builder, builder.c.seen_at >= bindparam("since", type_=Moment()))
 _LOST = _RUNS.where(_IS_RUNNING, run.c.leased_at < bindparam("since", type_=Moment()), ~_SEEN)
 
-_WANTED = select(run.c.platform).where(_IS_QUEUED).distinct()
+_WANTED = select(run.c.platform, run.c.labels).where(_IS_QUEUED).distinct()
 _WAITING = (
-    select(run.c.id, run.c.platform)
-    .where(_IS_QUEUED, run.c.platform.in_(bindparam("able", expanding=True)))
+    select(run.c.id, run.c.platform, run.c.labels)
+    .where(_IS_QUEUED, tuple_(run.c.platform, run.c.labels).in_(bindparam("able", expanding=True)))
     .order_by(run.c.priority.desc(), run.c.id)
     .limit(bindparam("most"))
     .with_for_update(skip_locked=True)
@@ -170,12 +171,16 @@ _REPLACE = update(run).where(run.c.id == _RUN).values(latest=False)
 
 def load_waiting(connection: Connection, free: Sequence[FreeBuilder], limit: int) -> list[WaitingRun]:
     """Queued runs that one of these builders could take, higher priority first, then first come; locked."""
-    wanted = connection.execute(_WANTED).scalars()
-    able = [platform for platform in wanted if any(fits(platform, one.platform) for one in free)]
+    wanted = connection.execute(_WANTED).all()
+    able = [tuple(one) for one in wanted if any(suits(_want(*one), builder) for builder in free)]
     if not able:
         return []
     rows = connection.execute(_WAITING, {"able": able, "most": limit})
-    return [WaitingRun(id=row.id, platform=row.platform) for row in rows]
+    return [WaitingRun(id=row.id, want=_want(row.platform, row.labels)) for row in rows]
+
+
+def _want(platform: str, labels: str) -> Want:
+    return Want(platform=platform, labels=split_labels(labels))
 
 
 def lease_runs(connection: Connection, pairs: Sequence[tuple[int, str]], now: float) -> list[Row[Any]]:
