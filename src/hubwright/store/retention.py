@@ -14,6 +14,7 @@ from hubwright.store.schema import (
     build,
     delivery,
     fact,
+    problem,
     report,
     reporter,
     run,
@@ -86,9 +87,10 @@ def load_old_builds(connection: Connection, before: float) -> list[int]:
 
 
 def delete_builds(connection: Connection, builds: Sequence[int]) -> list[int]:
-    """Drop builds with their runs, stages and test cases; the runs."""
+    """Drop builds with their runs, stages, test cases and problems; the runs."""
     runs = list(connection.execute(select(run.c.id).where(run.c.build_id.in_(builds))).scalars())
     connection.execute(delete(test_case).where(test_case.c.run_id.in_(runs)))
+    connection.execute(delete(problem).where(problem.c.run_id.in_(runs)))
     connection.execute(delete(stage).where(stage.c.run_id.in_(runs)))
     connection.execute(delete(run).where(run.c.id.in_(runs)))
     connection.execute(delete(build).where(build.c.id.in_(builds)))

@@ -19,10 +19,12 @@ from hubwright.wire.messages import (
     Message,
     Ping,
     Pong,
+    Problems,
     Result,
     Tests,
     Welcome,
 )
+from hubwright.wire.vitals import Recorder, Vitals
 
 WIRE_VERSION = 2
 """Sides that differ by more than one refuse each other."""
@@ -40,7 +42,18 @@ class Output(NamedTuple):
     data: bytes
 
 
-FROM_BUILDER: tuple[type[Message], ...] = (Hello, Job, Result, Event, Tests, LatestCommit, Leaving, Ping, Pong)
+FROM_BUILDER: tuple[type[Message], ...] = (
+    Hello,
+    Job,
+    Result,
+    Event,
+    Tests,
+    Problems,
+    LatestCommit,
+    Leaving,
+    Ping,
+    Pong,
+)
 FROM_HUB: tuple[type[Message], ...] = (Welcome, Do, Ack, Ping, Pong)
 
 _HEADER = struct.Struct(">BQIQ")

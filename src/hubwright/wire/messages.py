@@ -7,6 +7,7 @@ from typing import ClassVar
 import msgspec
 
 from hubwright.wire.assignment import Payload
+from hubwright.wire.samples import Recording
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -29,7 +30,10 @@ class Held(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Hello(Message, frozen=True, kw_only=True):
-    """Sent by: builder, first. Who it is, what it can do, and the runs that it still holds."""
+    """Sent by: builder, first. Who it is, what it can do, and the runs that it still holds.
+
+    `boot` and `process` change when its machine and when itself is started anew.
+    """
 
     word: ClassVar[str] = "hello"
 
@@ -42,6 +46,8 @@ class Hello(Message, frozen=True, kw_only=True):
     slots: int = 1
     executor: str = "process"
     runs: tuple[Held, ...] = ()
+    boot: str = ""
+    process: str = ""
 
 
 class Known(msgspec.Struct, frozen=True, kw_only=True):
@@ -118,6 +124,7 @@ class Result(Message, frozen=True, kw_only=True):
     log: int = 0
     tests: Totals | None = None
     lost: bool = False
+    recording: Recording | None = None
 
 
 class Event(Message, frozen=True, kw_only=True):
@@ -134,7 +141,11 @@ class Event(Message, frozen=True, kw_only=True):
 
 
 class Case(msgspec.Struct, frozen=True, kw_only=True):
-    """One test case. `result` is passed, failed, error or skipped; `seconds` None when the report has none."""
+    """One test case. `result` is passed, failed, error or skipped; `seconds` None when the report has none.
+
+    `file` is relative to the workspace, "" when not known; `line` counts from 1. `flaky`: it failed, then passed in a
+    later attempt of the same stage.
+    """
 
     suite: str
     classname: str
@@ -142,6 +153,9 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     result: str
     seconds: float | None = None
     message: str = ""
+    file: str = ""
+    line: int | None = None
+    flaky: bool = False
 
 
 class Tests(Message, frozen=True, kw_only=True):
@@ -154,6 +168,39 @@ class Tests(Message, frozen=True, kw_only=True):
     seq: int
     stage: int
     cases: tuple[Case, ...]
+
+
+class Problem(msgspec.Struct, frozen=True, kw_only=True):
+    """What a line of the log says is wrong. `severity` is error, warning or notice; lines and columns count from 1.
+
+    `file` is relative to the workspace, "" when the line names none; `offset` is where the line begins in the log.
+    """
+
+    severity: str
+    message: str
+    file: str = ""
+    line: int | None = None
+    column: int | None = None
+    code: str = ""
+    matcher: str = ""
+    offset: int | None = None
+
+
+class Problems(Message, frozen=True, kw_only=True):
+    """Sent by: builder. What a stage's output says is wrong, before the stage's result; at most 500 a message.
+
+    A hub of version 1 is sent an `event` of the same number instead.
+    """
+
+    word: ClassVar[str] = "problems"
+    since: ClassVar[int] = 2
+
+    run: int
+    lease: int
+    seq: int
+    at: float
+    stage: int
+    problems: tuple[Problem, ...]
 
 
 class Ack(Message, frozen=True, kw_only=True):

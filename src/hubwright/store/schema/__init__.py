@@ -9,7 +9,7 @@ from hubwright.store.schema.access import builder, token
 from hubwright.store.schema.builds import build, job, run, stage
 from hubwright.store.schema.columns import Document, Identity, metadata
 from hubwright.store.schema.github import gh_branch, gh_commit, gh_pull_request, gh_repository
-from hubwright.store.schema.results import artifact, test_case
+from hubwright.store.schema.results import artifact, flaky_test, problem, test_case
 from hubwright.store.schema.work import delivery, fact, report, reporter, task
 
 __all__ = [
@@ -20,12 +20,14 @@ __all__ = [
     "builder",
     "delivery",
     "fact",
+    "flaky_test",
     "gh_branch",
     "gh_commit",
     "gh_pull_request",
     "gh_repository",
     "job",
     "metadata",
+    "problem",
     "report",
     "reporter",
     "run",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, Float, Integer, String, Table
+from sqlalchemy import Column, Float, Index, Integer, String, Table, text
 
 from hubwright.store.moments import Moment
 from hubwright.store.schema.columns import Document, Identity, identity, metadata
@@ -18,10 +18,12 @@ builder = Table(
     Column("executor", String(20), nullable=False),
     Column("instance", String(64), nullable=False),
     Column("token_id", Identity),  # the token that this name belongs to; another one can't take it
-    Column("state", String(12), nullable=False),  # connected, away, draining
+    Column("state", String(12), nullable=False),  # connected, away, draining (it takes no more and will end)
+    Column("wish", String(12)),  # what people want of it, kept over restarts: paused, draining
     Column("connected_at", Moment),
-    Column("seen_at", Moment),  # written seldom: at connect, at loss and once a minute
-    Column("lag", Float),
+    Column("seen_at", Moment),  # written seldom: at connect, at loss and every few seconds for all at once
+    Column("lag", Float),  # seconds of a ping's way there and back
+    Column("skew", Float),  # seconds that its clock is ahead of the hub's
 )
 
 token = Table(
@@ -29,9 +31,18 @@ token = Table(
     metadata,
     identity(),
     Column("name", String(100), nullable=False),
-    Column("role", String(10), nullable=False),  # admin, write, read, builder, session
+    Column("role", String(10), nullable=False),  # admin, write, read, builder, join, login, session
     Column("hash", String(64), nullable=False, unique=True),  # SHA-256; tokens are 256 random bits
     Column("created_at", Moment, nullable=False),
     Column("expires_at", Moment),
     Column("revoked_at", Moment),
+    Column("builder", String(100)),  # the one name that a builder's own token is for
+    Column("bounds", Document),  # what its builder may say of itself: name, platform, labels
+    Index(
+        "ix_token_builder",
+        "builder",
+        unique=True,
+        sqlite_where=text("builder IS NOT NULL AND revoked_at IS NULL"),
+        postgresql_where=text("builder IS NOT NULL AND revoked_at IS NULL"),
+    ),
 )

@@ -99,6 +99,8 @@ run = Table(
     Column("tests_passed", Integer),
     Column("tests_skipped", Integer),
     Column("tests_failed", Integer),
+    Column("tests_previous", Identity),  # the run that its tests were compared with
+    Column("tests_difference", Document),  # counts, and names of the first; see domain.test_difference
     Column("queued_at", Moment, nullable=False),
     Column("started_at", Moment),
     Column("finished_at", Moment),

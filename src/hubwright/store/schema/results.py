@@ -1,8 +1,21 @@
-"""What a run left: test cases and artifacts."""
+"""What a run left: test cases, problems and artifacts; and which tests are known to be flaky."""
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Float, ForeignKey, Integer, String, Table, Text, UniqueConstraint
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
 
 from hubwright.store.moments import Moment
 from hubwright.store.schema.columns import Identity, identity, metadata
@@ -11,7 +24,7 @@ test_case = Table(
     "test_case",
     metadata,
     identity(),
-    Column("run_id", Identity, ForeignKey("run.id"), nullable=False, index=True),
+    Column("run_id", Identity, ForeignKey("run.id"), nullable=False),
     Column("position", Integer, nullable=False),
     Column("suite", Text, nullable=False),
     Column("classname", Text, nullable=False),
@@ -19,6 +32,43 @@ test_case = Table(
     Column("result", String(10), nullable=False),
     Column("seconds", Float),
     Column("message", Text),
+    Column("file", Text),  # relative to the workspace
+    Column("line", Integer),
+    Column("identity", BigInteger),  # a digest of suite, classname and name: what it is compared by
+    Column("change", String(15)),  # since the previous run: now_failing, now_passing, still_failing, new
+    Column("flaky", Boolean, nullable=False, server_default=text("false")),  # failed and passed on one commit
+    Index("ix_test_case_run_identity", "run_id", "identity"),
+)
+
+flaky_test = Table(
+    "flaky_test",
+    metadata,
+    Column("job_id", Identity, ForeignKey("job.id"), primary_key=True),
+    Column("platform", String(100), primary_key=True),
+    Column("identity", BigInteger, primary_key=True, autoincrement=False),
+    Column("suite", Text, nullable=False),
+    Column("classname", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("times", Integer, nullable=False),  # commits on which it failed and passed
+    Column("sha", String(64), nullable=False),  # the last of them
+    Column("run_id", Identity, nullable=False),
+    Column("seen_at", Moment, nullable=False),
+)
+
+problem = Table(
+    "problem",
+    metadata,
+    identity(),
+    Column("run_id", Identity, ForeignKey("run.id"), nullable=False, index=True),
+    Column("position", Integer, nullable=False),  # of the stage
+    Column("severity", String(10), nullable=False),  # error, warning, notice
+    Column("message", Text, nullable=False),
+    Column("file", Text),  # relative to the workspace
+    Column("line", Integer),
+    Column("col", Integer),
+    Column("code", String(100)),  # the tool's own, such as -Wunused or E0308
+    Column("matcher", String(40), nullable=False),
+    Column("log_offset", BigInteger),  # the byte of the run's log where its line begins
 )
 
 artifact = Table(

@@ -1,3 +1,4 @@
+
 """Trustworthy builders."""
 
 from __future__ import annotations
@@ -5,6 +6,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
+
+from hubwright.store.moments import Moment
 
 revision = "0002"
 down_revision = "0001"
@@ -17,11 +20,51 @@ Identity = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 def upgrade() -> None:
     """Only add: a hub of the release before may still be running on this database."""
+    op.create_table(
+        "flaky_test",
+        sa.Column("job_id", Identity, nullable=False),
+        sa.Column("platform", sa.String(length=100), nullable=False),
+        sa.Column("identity", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("suite", sa.Text(), nullable=False),
+        sa.Column("classname", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("times", sa.Integer(), nullable=False),
+        sa.Column("sha", sa.String(length=64), nullable=False),
+        sa.Column("run_id", Identity, nullable=False),
+        sa.Column("seen_at", Moment(), nullable=False),
+        sa.ForeignKeyConstraint(["job_id"], ["job.id"], name=op.f("fk_flaky_test_job_id")),
+        sa.PrimaryKeyConstraint("job_id", "platform", "identity", name=op.f("pk_flaky_test")),
+    )
+    op.create_table(
+        "problem",
+        sa.Column("id", Identity, nullable=False),
+        sa.Column("run_id", Identity, nullable=False),
+        sa.Column("position", sa.Integer(), nullable=False),
+        sa.Column("severity", sa.String(length=10), nullable=False),
+        sa.Column("message", sa.Text(), nullable=False),
+        sa.Column("file", sa.Text(), nullable=True),
+        sa.Column("line", sa.Integer(), nullable=True),
+        sa.Column("col", sa.Integer(), nullable=True),
+        sa.Column("code", sa.String(length=100), nullable=True),
+        sa.Column("matcher", sa.String(length=40), nullable=False),
+        sa.Column("log_offset", sa.BigInteger(), nullable=True),
+        sa.ForeignKeyConstraint(["run_id"], ["run.id"], name=op.f("fk_problem_run_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_problem")),
+    )
+    with op.batch_alter_table("problem", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_problem_run_id"), ["run_id"], unique=False)
+
     with op.batch_alter_table("build", schema=None) as batch_op:
         batch_op.add_column(sa.Column("trust", sa.String(length=10), server_default="trusted", nullable=False))
 
+    with op.batch_alter_table("builder", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("wish", sa.String(length=12), nullable=True))
+        batch_op.add_column(sa.Column("skew", sa.Float(), nullable=True))
+
     with op.batch_alter_table("run", schema=None) as batch_op:
         batch_op.add_column(sa.Column("labels", sa.Text(), server_default="", nullable=False))
+        batch_op.add_column(sa.Column("tests_previous", Identity, nullable=True))
+        batch_op.add_column(sa.Column("tests_difference", Document, nullable=True))
         batch_op.drop_index(batch_op.f("ix_run_queued"), postgresql_where="((state)::text = 'queued'::text)")
         batch_op.create_index(
             "ix_run_queued",
@@ -29,4 +72,24 @@ def upgrade() -> None:
             unique=False,
             sqlite_where=sa.text("state = 'queued'"),
             postgresql_where=sa.text("state = 'queued'"),
+        )
+
+    with op.batch_alter_table("test_case", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("file", sa.Text(), nullable=True))
+        batch_op.add_column(sa.Column("line", sa.Integer(), nullable=True))
+        batch_op.add_column(sa.Column("identity", sa.BigInteger(), nullable=True))
+        batch_op.add_column(sa.Column("change", sa.String(length=15), nullable=True))
+        batch_op.add_column(sa.Column("flaky", sa.Boolean(), server_default=sa.text("false"), nullable=False))
+        batch_op.drop_index(batch_op.f("ix_test_case_run_id"))
+        batch_op.create_index("ix_test_case_run_identity", ["run_id", "identity"], unique=False)
+
+    with op.batch_alter_table("token", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("builder", sa.String(length=100), nullable=True))
+        batch_op.add_column(sa.Column("bounds", Document, nullable=True))
+        batch_op.create_index(
+            "ix_token_builder",
+            ["builder"],
+            unique=True,
+            sqlite_where=sa.text("builder IS NOT NULL AND revoked_at IS NULL"),
+            postgresql_where=sa.text("builder IS NOT NULL AND revoked_at IS NULL"),
         )
