@@ -19,6 +19,12 @@ class FactKind(StrEnum):
     STAGE_FINISHED = "StageFinished"
     BUILDER_CONNECTED = "BuilderConnected"
     BUILDER_LOST = "BuilderLost"
+    BUILDER_JOINED = "BuilderJoined"
+    BUILDER_PAUSED = "BuilderPaused"
+    BUILDER_RESUMED = "BuilderResumed"
+    BUILDER_DRAINED = "BuilderDrained"
+    BUILDER_REVOKED = "BuilderRevoked"
+    BUILDER_REMOVED = "BuilderRemoved"
     PUSH_RECEIVED = "PushReceived"
     REF_CREATED = "RefCreated"
     REF_DELETED = "RefDeleted"
@@ -48,6 +54,12 @@ _SENTENCES = {
     FactKind.STAGE_FINISHED: "{job} #{number} on {platform}: stage {stage} finished: {result}.",
     FactKind.BUILDER_CONNECTED: "Builder {builder} ({platform}) connected.",
     FactKind.BUILDER_LOST: "Builder {builder} ({platform}) lost.",
+    FactKind.BUILDER_JOINED: "Builder {builder} joined with a token of its own.",
+    FactKind.BUILDER_PAUSED: "Builder {builder} paused by {by}.",
+    FactKind.BUILDER_RESUMED: "Builder {builder} resumed by {by}.",
+    FactKind.BUILDER_DRAINED: "Builder {builder} told by {by} to end after its runs.",
+    FactKind.BUILDER_REVOKED: "Builder {builder} shut out: its token was revoked.",
+    FactKind.BUILDER_REMOVED: "Builder {builder} removed by {by}.",
     FactKind.PUSH_RECEIVED: "{repository}: {count} commits pushed to {ref} by {pusher}.",
     FactKind.REF_CREATED: "{repository}: {ref_type} {ref} created.",
     FactKind.REF_DELETED: "{repository}: {ref_type} {ref} deleted.",

@@ -162,7 +162,11 @@ class JobView:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BuilderView:
-    """A builder as last heard of; `running` are the runs it holds, `lag` seconds of its clock or answer."""
+    """A builder as last heard of; `running` are the runs it holds.
+
+    `state` is connected, draining or away; `wish` is what people want of it: paused, draining or None. `lag` is how
+    long it takes to answer, `skew` how far its clock is ahead of the hub's, both in seconds.
+    """
 
     name: str
     platform: str
@@ -174,7 +178,14 @@ class BuilderView:
     connected_at: float | None
     seen_at: float | None
     lag: float | None
+    wish: str | None = None
+    skew: float | None = None
     running: tuple[int, ...] = ()
+
+    @property
+    def shown(self) -> str:
+        """Its state in one word: away, draining, paused or connected."""
+        return self.state if self.state != "connected" else self.wish or self.state
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
