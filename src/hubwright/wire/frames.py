@@ -51,6 +51,8 @@ FROM_BUILDER: tuple[type[Message], ...] = (
     Problems,
     LatestCommit,
     Leaving,
+    Vitals,
+    Recorder,
     Ping,
     Pong,
 )
