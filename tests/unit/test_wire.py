@@ -16,7 +16,10 @@ from hubwright.errors import WireError
 
 PAGE = Path(__file__).parents[2] / "docs" / "wire.md"
 ALL = sorted({*wire.FROM_BUILDER, *wire.FROM_HUB}, key=lambda kind: kind.word)
-PARTS = (wire.Held, wire.Known, wire.Source, wire.Payload, wire.Totals, wire.Case, wire.Problem)
+PARTS = (
+    *(wire.Held, wire.Known, wire.Source, wire.Payload, wire.Totals, wire.Case, wire.Problem),
+    *(wire.Machine, wire.Usage, wire.Process, wire.RunVitals, wire.Point, wire.Recording),
+)
 
 numbers = st.integers(0, 2**63 - 1)
 outputs = st.builds(wire.Output, numbers, st.integers(0, 2**32 - 1), numbers, st.binary())
