@@ -12,6 +12,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, func, literal_column, select
 
+from hubwright.domain.scheduling import split_labels
 from hubwright.errors import NotFoundError
 from hubwright.store.schema import build, gh_repository, job, run, stage
 from hubwright.store.views_values import BuildFilter, BuildView, HomeView, Page, RunView, StageView, Totals
@@ -195,7 +196,7 @@ def _with_runs(one: BuildView, runs: list[RunView]) -> BuildView:
 def _run(fields: dict[str, Any], stages: tuple[StageView, ...]) -> RunView:
     counts = {name: fields.pop(f"tests_{name}") for name in ("total", "passed", "skipped", "failed")}
     tests = None if counts["total"] is None else Totals(**{name: count or 0 for name, count in counts.items()})
-    return RunView(**fields, tests=tests, stages=stages)
+    return RunView(**{**fields, "labels": split_labels(fields["labels"])}, tests=tests, stages=stages)
 
 
 def _sum(runs: tuple[RunView, ...]) -> Totals | None:

@@ -69,6 +69,7 @@ class Documents:
             "id": run.id,
             "build": run.build_id,
             "platform": run.platform,
+            "labels": run.labels,
             "matrix": run.matrix,
             "attempt": run.attempt,
             "state": run.state,
