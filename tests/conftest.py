@@ -11,6 +11,7 @@ import psycopg
 import pytest
 import redis
 
+import s3_server
 import server_programs
 import servers
 from hubwright.store.database import Database
@@ -104,6 +105,14 @@ def rabbitmq_url() -> str:
 def broker_url(request: pytest.FixtureRequest) -> str:
     """An empty broker, once Valkey and once RabbitMQ."""
     return str(request.getfixturevalue(f"{request.param}_url"))
+
+
+@pytest.fixture
+def s3_url(monkeypatch: pytest.MonkeyPatch) -> str:
+    """A folder of its own in a bucket of a real S3 server; the variables that lead there are set."""
+    for name, value in s3_server.s3_environment(servers.url_of("s3")).items():
+        monkeypatch.setenv(name, value)
+    return f"s3://{s3_server.BUCKET}/t{servers.next_number('bucket')}"
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Real servers for tests: PostgreSQL, Valkey and RabbitMQ, one of each for a whole test run, as root or not.
+"""Real servers for tests, one of each for a whole run, as root or not: PostgreSQL, Valkey, RabbitMQ, SeaweedFS (S3).
 
 The first test that asks for a kind starts it, in a guard process of its own; the other xdist workers use the same one.
 A guard stops its server and removes its files when the test run ends, however it ends: nothing is left behind.
@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from s3_server import free_block, start_seaweedfs
 from server_programs import (
     READY,
     Processes,
@@ -115,11 +116,18 @@ def _rabbitmq(processes: Processes) -> str:
     return f"amqp://guest:guest@127.0.0.1:{port}"
 
 
+def _s3(processes: Processes) -> str:
+    port = free_block()
+    start_seaweedfs(processes, port)
+    return f"http://127.0.0.1:{port}"
+
+
 STARTERS: dict[str, Callable[[Processes], str]] = {
     "postgresql": _postgresql,
     "postgresql-newest": _newest_postgresql,
     "valkey": _valkey,
     "rabbitmq": _rabbitmq,
+    "s3": _s3,
 }
 
 

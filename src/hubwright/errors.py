@@ -21,6 +21,7 @@ HubwrightError
 │   └── GitHubRefusedError        4xx; trying again won't help
 ├── WireError                a builder or hub sent what the protocol does not know
 ├── StaleLeaseError          a builder reports a run that it no longer holds
+├── StorageError             the place for artifacts is away, full or refuses its keys; try again later
 └── ExecutorError            a builder could not run a stage (its own fault, not the code's)
     └── DiskFullError
 """
@@ -153,6 +154,10 @@ class WireError(HubwrightError):
 
 class StaleLeaseError(HubwrightError):
     """The run is no longer held under this lease; its builder must drop it."""
+
+
+class StorageError(HubwrightError):
+    """The storage of artifacts did not do as asked: it is away, full, read-only or refuses its keys."""
 
 
 class ExecutorError(HubwrightError):

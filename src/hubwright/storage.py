@@ -1,56 +1,286 @@
-"""Artifacts and sealed logs in a folder or an object store, over obstore."""
+"""Files by key in a folder or an object store, over obstore: artifacts, caches.
+
+A write is whole or not there at all. Every failure of the store is a StorageError with one sentence; memory is bounded
+whatever the size of a file, because only PARTS parts of PART bytes are on their way at once.
+"""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, AsyncIterator
+import asyncio
+import os
+from collections.abc import AsyncIterable, AsyncIterator, Iterator
+from contextlib import aclosing, contextmanager, suppress
+from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import obstore
-from obstore.store import LocalStore, ObjectStore, from_url
+from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError
+from obstore.store import AzureStore, GCSStore, LocalStore, ObjectStore, S3Store, from_url
 
-from hubwright.errors import NotFoundError, SettingsError
+from hubwright.errors import NotFoundError, SettingsError, StorageError
 
 READ_CHUNK = 256 * 1024
 """Bytes a download is cut into."""
 
+PART = 5 * 1024 * 1024
+"""Bytes of a part of a large file, the least that S3 takes: https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html"""
+
+PARTS = 2
+"""Parts of one file on their way at once."""
+
+WRITERS = 8
+"""Files that are written at once; more wait."""
+
+STALLED = 60.0
+"""Seconds after which a store that takes or gives nothing is given up."""
+
+MARKER = ".hubwright-storage"
+"""A file in the folder; where it is missing, the file server's share is not mounted, and nothing is written."""
+
+_SIGNING = S3Store | GCSStore | AzureStore
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A file in the store: `modified` in Unix seconds."""
+
+    key: str
+    size: int
+    modified: float
+
 
 class Storage:
-    """A place for files by key. `url` is `file:///folder`, `s3://bucket/prefix`, `gs://…` or `az://…`."""
+    """A place for files by key. `url` is `file:///folder`, `s3://bucket/prefix`, `gs://…` or `az://…`.
 
-    def __init__(self, url: str) -> None:
-        self._store = _open(url)
+    Addresses and keys of object stores come from their usual variables (`AWS_ENDPOINT_URL`, `AWS_ACCESS_KEY_ID`, …).
+    """
+
+    def __init__(self, url: str, *, stalled: float = STALLED) -> None:
+        self._folder = Path(url.removeprefix("file://")) if url.startswith("file://") else None
+        self._store = _open(url, self._folder, stalled)
+        self._stalled = stalled
+        self._writers = asyncio.Semaphore(WRITERS)
+        self._probe: asyncio.Task[bool] | None = None
 
     async def put(self, key: str, content: AsyncIterable[bytes]) -> None:
-        """Keep `content` under `key`, replacing what was there."""
-        await obstore.put_async(self._store, key, content)
+        """Keep `content` under `key`, replacing what was there. What `content` raises ends it, with nothing kept."""
+        async with self._writers, aclosing(_Feed(content)) as feed:
+            await self._check_folder()
+            first = await feed.read(PART)
+            writing = asyncio.ensure_future(
+                obstore.put_async(self._store, key, first, use_multipart=False)
+                if feed.ended
+                else obstore.put_async(self._store, key, feed, chunk_size=PART, max_concurrency=PARTS)
+            )
+            try:
+                with _explained():
+                    await self._unless_stalled(writing, feed)
+            except StorageError:
+                if feed.failure is None:
+                    raise
+                raise feed.failure from None
+            except asyncio.CancelledError:
+                feed.stop()  # cancelling obstore itself would leave the parts behind
+                await asyncio.wait({writing}, timeout=5.0)
+                raise
+            finally:
+                if not writing.done():
+                    writing.cancel()
+                with suppress(asyncio.CancelledError, Exception):
+                    await writing
 
-    async def get(self, key: str) -> tuple[int, AsyncIterator[bytes]]:
-        """Size in bytes and content of `key`. Raises NotFoundError."""
-        try:
-            found = await obstore.get_async(self._store, key)
-        except FileNotFoundError as error:
-            raise NotFoundError("This file is not kept any more.") from error
-        return found.meta["size"], _chunks(found)
+    async def get(self, key: str, start: int = 0, end: int | None = None) -> tuple[int, AsyncIterator[bytes]]:
+        """Size of the whole in bytes, and the content from `start` to before `end`. NotFoundError, StorageError."""
+        await self._check_folder()
+        with _explained():
+            async with asyncio.timeout(self._stalled):
+                if start == 0 and end is None:
+                    found = await obstore.get_async(self._store, key)
+                else:
+                    size = (await obstore.head_async(self._store, key))["size"]
+                    window = (start, size if end is None else min(end, size))
+                    found = await obstore.get_async(self._store, key, options={"range": window})
+        return found.meta["size"], self._chunks(found)
+
+    async def size(self, key: str) -> int:
+        """Bytes of `key`. Raises NotFoundError, StorageError."""
+        await self._check_folder()
+        with _explained():
+            async with asyncio.timeout(self._stalled):
+                return (await obstore.head_async(self._store, key))["size"]
+
+    async def copy(self, key: str, to: str) -> None:
+        """Copy within the store. Raises NotFoundError, StorageError."""
+        await self._check_folder()
+        with _explained():
+            async with asyncio.timeout(10 * self._stalled):
+                await obstore.copy_async(self._store, key, to)
 
     async def delete(self, key: str) -> None:
-        """Forget `key`; a missing key is fine."""
-        try:
-            await obstore.delete_async(self._store, key)
-        except FileNotFoundError:
+        """Forget `key`; a missing key is fine. Raises StorageError."""
+        await self._check_folder()
+        with suppress(NotFoundError), _explained():
+            async with asyncio.timeout(self._stalled):
+                await obstore.delete_async(self._store, key)
+
+    async def list(self, prefix: str) -> AsyncIterator[Stored]:
+        """Everything whose key begins with the folder `prefix`. Raises StorageError."""
+        await self._check_folder()
+        with _explained():
+            async for group in obstore.list(self._store, prefix):
+                for meta in group:
+                    yield Stored(meta["path"], meta["size"], meta["last_modified"].timestamp())
+
+    async def sign(self, method: str, key: str, seconds: float) -> str | None:
+        """An address that whoever has it may use for this one method and key; None where the store can't."""
+        if not isinstance(self._store, _SIGNING) or method not in {"GET", "PUT"}:
+            return None
+        with _explained():
+            return await obstore.sign_async(
+                self._store, "PUT" if method == "PUT" else "GET", key, timedelta(seconds=seconds)
+            )
+
+    async def _unless_stalled(self, writing: asyncio.Future[Any], feed: _Feed) -> None:
+        """Until it is written; StorageError when the store has taken nothing for long. A slow sender is no fault."""
+        while True:
+            before = feed.taken
+            done, _ = await asyncio.wait({writing}, timeout=self._stalled)
+            if done:
+                writing.result()
+                return
+            if feed.taken == before and not feed.waits:
+                raise TimeoutError
+
+    async def _chunks(self, found: obstore.GetResult) -> AsyncIterator[bytes]:
+        stream = aiter(found.stream(min_chunk_size=READ_CHUNK))
+        with _explained():
+            while True:
+                try:
+                    async with asyncio.timeout(self._stalled):
+                        chunk = bytes(await anext(stream))
+                except StopAsyncIteration:
+                    return
+                yield chunk
+
+    async def _check_folder(self) -> None:
+        """Whether the folder is the one that was opened: an unmounted share must not be written into from below."""
+        if self._folder is None:
             return
+        if self._probe is not None and self._probe.get_loop() is asyncio.get_running_loop() and not self._probe.done():
+            raise StorageError(f"The storage folder {self._folder} does not answer; is its file server away?")
+        self._probe = asyncio.create_task(asyncio.to_thread((self._folder / MARKER).exists))
+        done, _ = await asyncio.wait({self._probe}, timeout=min(10.0, self._stalled))
+        if not done:
+            raise StorageError(f"The storage folder {self._folder} does not answer; is its file server away?")
+        if not self._probe.result():
+            raise StorageError(f"The storage folder {self._folder} is gone; is its file server mounted?")
 
 
-async def _chunks(found: obstore.GetResult) -> AsyncIterator[bytes]:
-    async for chunk in found.stream(min_chunk_size=READ_CHUNK):
-        yield bytes(chunk)
+class _Feed:
+    """A source on its way into the store. `taken` are the bytes given on; `waits` while the source has to give."""
+
+    def __init__(self, source: AsyncIterable[bytes]) -> None:
+        self._source = aiter(source)
+        self._first: bytes | None = None
+        self._pending: asyncio.Future[bytes] | None = None
+        self._stopped = False
+        self.failure: Exception | None = None  # what the source raised
+        self.taken = 0
+        self.ended = False
+
+    @property
+    def waits(self) -> bool:
+        """Whether the source is being asked."""
+        return self._pending is not None and not self._pending.done()
+
+    async def read(self, size: int) -> bytes:
+        """At least `size` bytes, or all there are; then `ended` is set. They are given again first."""
+        parts: list[bytes] = []
+        while sum(map(len, parts)) < size:
+            try:
+                parts.append(await self._next())
+            except StopAsyncIteration:
+                self.ended = True
+                break
+        self._first = b"".join(parts)
+        return self._first
+
+    def stop(self) -> None:
+        """Give nothing more: whoever reads gets an error."""
+        self._stopped = True
+        if self._pending is not None:
+            self._pending.cancel()
+
+    async def aclose(self) -> None:
+        """The source is not read any more."""
+        self.stop()
+
+    def __aiter__(self) -> _Feed:
+        return self
+
+    async def __anext__(self) -> bytes:
+        if self._first is not None:
+            chunk, self._first = self._first, None
+        else:
+            chunk = await self._next()
+        self.taken += len(chunk)
+        return chunk
+
+    async def _next(self) -> bytes:
+        if self._stopped:
+            raise StorageError("The upload was stopped.")
+        self._pending = asyncio.ensure_future(anext(self._source))
+        try:
+            return await self._pending
+        except StopAsyncIteration:
+            raise
+        except Exception as error:
+            self.failure = error
+            raise
+        except asyncio.CancelledError:
+            if self._stopped:
+                raise StorageError("The upload was stopped.") from None
+            self._pending.cancel()
+            raise
 
 
-def _open(url: str) -> ObjectStore:
+@contextmanager
+def _explained() -> Iterator[None]:
+    """Failures of the store, as one sentence. What a source raises passes."""
     try:
-        if url.startswith("file://"):
-            folder = Path(url.removeprefix("file://"))
+        yield
+    except FileNotFoundError as error:
+        raise NotFoundError("This file is not kept any more.") from error
+    except (PermissionDeniedError, UnauthenticatedError, PermissionError) as error:
+        raise StorageError("The storage refuses its keys or rights; check STORAGE_URL and its credentials.") from error
+    except TimeoutError as error:
+        raise StorageError("The storage does not answer; try again later.") from error
+    except (BaseError, OSError) as error:
+        raise StorageError(f"The storage failed: {_short(error)}") from error
+
+
+def _short(error: Exception) -> str:
+    """obstore adds its whole state below the first line, and addresses, which are nobody's business."""
+    text = str(error).partition("\n")[0].partition("Debug source")[0].strip()
+    if isinstance(error, OSError) and error.strerror:
+        text = error.strerror
+    return f"{text[:200].rstrip('.: ')}."
+
+
+def _open(url: str, folder: Path | None, stalled: float) -> ObjectStore:
+    try:
+        if folder is not None:
             folder.mkdir(parents=True, exist_ok=True)
+            (folder / MARKER).touch()
             return LocalStore(folder)
-        return from_url(url)
-    except (OSError, ValueError) as error:
-        raise SettingsError(f"STORAGE_URL {url!r} can't be opened: {error}") from error
+        insecure = os.environ.get("AWS_ENDPOINT_URL", os.environ.get("AWS_ENDPOINT", "")).startswith("http://")
+        whole, step = timedelta(hours=6), timedelta(seconds=stalled)  # a reader may be slow, the store may not
+        client: Any = {"connect_timeout": timedelta(seconds=5), "timeout": whole, "read_timeout": step}
+        client["allow_http"] = insecure
+        retries: Any = {"max_retries": 3, "retry_timeout": timedelta(seconds=15)}
+        store: ObjectStore = from_url(url, client_options=client, retry_config=retries)
+        return store
+    except (OSError, ValueError, BaseError) as error:
+        raise SettingsError(f"STORAGE_URL {url!r} can't be opened: {_short(error)}") from error

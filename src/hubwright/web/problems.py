@@ -27,6 +27,7 @@ from hubwright.errors import (
     RefusedError,
     SourceError,
     StaleLeaseError,
+    StorageError,
     UnreachableRepositoryError,
 )
 from hubwright.store.database import DatabaseBusyError
@@ -116,6 +117,7 @@ _NAMED: tuple[tuple[type[HubwrightError], int, str], ...] = (
     (SourceError, 422, "Commit not available"),
     (GitHubError, 502, "GitHub did not answer as expected"),
     (StaleLeaseError, 409, "Conflict"),
+    (StorageError, 503, "Storage not available"),
 )
 
 Handler = Callable[[Request, Exception], Response | Awaitable[Response]]

@@ -1,0 +1,297 @@
+"""What every storage holds: a local folder, and S3 (SeaweedFS)."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import os
+from collections.abc import AsyncIterator, Coroutine
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+
+import servers
+from hubwright.errors import NotFoundError, SettingsError, StorageError
+from hubwright.storage import MARKER, PART, Storage
+from s3_server import BUCKET, OwnS3, free_block, s3_environment
+from waiting import until
+
+CHUNK = 256 * 1024
+
+
+@pytest.fixture(params=["folder", "s3"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    return f"file://{tmp_path}/storage" if request.param == "folder" else str(request.getfixturevalue("s3_url"))
+
+
+async def pieces(*chunks: bytes) -> AsyncIterator[bytes]:
+    for chunk in chunks:
+        yield chunk
+
+
+async def many(count: int, *, breaks: bool = False) -> AsyncIterator[bytes]:
+    for number in range(count):
+        yield bytes([number % 256]) * CHUNK
+    if breaks:
+        raise ConnectionError("the builder went away")
+
+
+async def read(storage: Storage, key: str, start: int = 0, end: int | None = None) -> bytes:
+    _, content = await storage.get(key, start, end)
+    return b"".join([chunk async for chunk in content])
+
+
+async def keys(storage: Storage, prefix: str) -> dict[str, int]:
+    return {one.key: one.size async for one in storage.list(prefix)}
+
+
+def run(work: Coroutine[Any, Any, Any]) -> Any:
+    return asyncio.run(work)
+
+
+@pytest.mark.parametrize("size", [0, 1, PART - 1, PART, PART + 1, 3 * PART + 7])
+def test_what_is_put_is_got(url: str, size: int) -> None:
+    async def scenario() -> None:
+        storage, data = Storage(url), os.urandom(size)
+        await storage.put("artifacts/1/a", pieces(*(data[at : at + CHUNK] for at in range(0, size, CHUNK))))
+        assert await read(storage, "artifacts/1/a") == data
+        assert await storage.size("artifacts/1/a") == size
+
+    run(scenario())
+
+
+def test_a_part_is_read_without_the_rest(url: str) -> None:
+    async def scenario() -> None:
+        storage = Storage(url)
+        await storage.put("a", pieces(b"0123456789"))
+        assert await read(storage, "a", 3, 6) == b"345"
+        assert await read(storage, "a", 8) == b"89"
+        assert (await storage.get("a", 2, 99))[0] == 10
+
+    run(scenario())
+
+
+def test_a_second_write_replaces_the_first_at_once(url: str) -> None:
+    async def scenario() -> None:
+        storage = Storage(url)
+        await storage.put("a", pieces(b"old"))
+        await storage.put("a", many(30))
+        assert await storage.size("a") == 30 * CHUNK
+
+    run(scenario())
+
+
+@pytest.mark.parametrize("count", [2, 60])
+def test_of_a_broken_upload_nothing_is_seen(url: str, count: int) -> None:
+    """Neither half an object, nor is the one before it touched."""
+
+    async def scenario() -> None:
+        storage = Storage(url)
+        await storage.put("kept", pieces(b"before"))
+        for key in ("kept", "new"):
+            with pytest.raises(ConnectionError, match="went away"):
+                await storage.put(key, many(count, breaks=True))
+        assert await read(storage, "kept") == b"before"
+        with pytest.raises(NotFoundError):
+            await storage.size("new")
+
+    run(scenario())
+
+
+def test_an_upload_that_is_cancelled_leaves_nothing(url: str, tmp_path: Path) -> None:
+    """A hub that stops in the middle; of a multipart upload the parts are given back too."""
+
+    async def scenario() -> None:
+        storage = Storage(url)
+        begun = asyncio.Event()
+
+        async def slow() -> AsyncIterator[bytes]:
+            for number in range(10_000):
+                yield b"x" * CHUNK
+                if number == 50:
+                    begun.set()
+                    await asyncio.sleep(60)
+
+        upload = asyncio.create_task(storage.put("cut", slow()))
+        await begun.wait()
+        upload.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await upload
+        with pytest.raises(NotFoundError):
+            await storage.size("cut")
+
+    run(scenario())
+    if url.startswith("file:"):
+        assert [path.name for path in (tmp_path / "storage").rglob("*") if path.is_file()] == [MARKER]
+    else:
+        until(lambda: url.rpartition("/")[2] not in parts_left(), 10, "the parts to be given back")
+
+
+def parts_left() -> str:
+    """Which uploads SeaweedFS still has parts of, as its own store of files tells."""
+    filer = (Path(os.environ[servers.RUN]) / "s3" / "filer").read_text()
+    answer = httpx2.get(f"{filer}/buckets/{BUCKET}/.uploads/", headers={"Accept": "application/json"})
+    uploads = (answer.json().get("Entries") or []) if answer.status_code == 200 else []
+    return " ".join(base64.b64decode(one["Extended"]["key"]).decode() for one in uploads if "Extended" in one)
+
+
+def test_missing_files_are_missing(url: str) -> None:
+    async def scenario() -> None:
+        storage = Storage(url)
+        for ask in (storage.get("none"), storage.get("none", 1, 2), storage.size("none"), storage.copy("none", "b")):
+            with pytest.raises(NotFoundError):
+                await ask
+        await storage.delete("none")
+
+    run(scenario())
+
+
+def test_files_are_listed_copied_and_deleted(url: str) -> None:
+    async def scenario() -> None:
+        storage = Storage(url)
+        await storage.put("a/1/x", pieces(b"one"))
+        await storage.put("b/1/y", pieces(b"four"))
+        await storage.copy("a/1/x", "a/2/z")
+        assert await keys(storage, "a") == {"a/1/x": 3, "a/2/z": 3}
+        await storage.delete("a/1/x")
+        assert await keys(storage, "a") == {"a/2/z": 3}
+        assert await read(storage, "a/2/z") == b"one"
+
+    run(scenario())
+
+
+def test_a_slow_sender_is_no_fault_of_the_store(url: str) -> None:
+    """Only a store that takes nothing is given up."""
+
+    async def scenario() -> None:
+        storage = Storage(url, stalled=0.5)
+
+        async def slowly() -> AsyncIterator[bytes]:
+            yield b"a" * PART
+            await asyncio.sleep(1.2)
+            yield b"b"
+
+        await storage.put("slow", slowly())
+        assert await storage.size("slow") == PART + 1
+
+    run(scenario())
+
+
+# --- S3
+
+
+def test_addresses_are_signed_for_one_method_and_key(s3_url: str) -> None:
+    """S29: another method, another key, a changed signature or a time that ran out opens nothing."""
+
+    async def scenario() -> None:
+        storage = Storage(s3_url)
+        put = await storage.sign("PUT", "uploads/a", 60)
+        assert put is not None
+        assert httpx2.put(put, content=b"straight").status_code == 200
+        assert await read(storage, "uploads/a") == b"straight"
+        get = await storage.sign("GET", "uploads/a", 60)
+        assert get is not None
+        assert httpx2.get(get).content == b"straight"
+        assert httpx2.get(put).status_code == 403
+        assert httpx2.put(get, content=b"x").status_code == 403
+        assert httpx2.put(put.replace("uploads/a", "uploads/b"), content=b"x").status_code == 403
+        assert httpx2.get(get.replace("Expires=60", "Expires=9999")).status_code == 403
+        assert await storage.sign("DELETE", "uploads/a", 60) is None
+        short = await storage.sign("GET", "uploads/a", 1)
+        assert short is not None
+        until(lambda: httpx2.get(short).status_code == 403, 10, "the address to run out")
+
+    run(scenario())
+
+
+def test_a_folder_signs_nothing(tmp_path: Path) -> None:
+    assert run(Storage(f"file://{tmp_path}/s").sign("PUT", "a", 60)) is None
+
+
+@pytest.mark.parametrize("wrong", [{"key": "nobody"}, {"secret": "wrong"}])
+def test_wrong_keys_are_told_in_one_sentence(
+    s3_url: str, monkeypatch: pytest.MonkeyPatch, wrong: dict[str, str]
+) -> None:
+    for name, value in s3_environment(servers.url_of("s3"), **wrong).items():
+        monkeypatch.setenv(name, value)
+    storage = Storage(s3_url)
+    for work in (storage.put("a", pieces(b"x")), storage.put("a", many(40)), storage.get("a"), storage.delete("a")):
+        with pytest.raises(StorageError, match=r"refuses its keys or rights; check STORAGE_URL[^\n]*$"):
+            run(work)
+
+
+def test_a_missing_bucket_is_not_a_crash(s3_url: str) -> None:
+    with pytest.raises(NotFoundError):
+        run(Storage("s3://there-is-none/x").get("a"))
+
+
+def test_a_server_that_is_away_is_told_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in s3_environment(f"http://127.0.0.1:{free_block()}").items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(StorageError, match=r"The storage failed"):
+        run(Storage("s3://artifacts/x").put("a", pieces(b"x")))
+
+
+def test_a_server_killed_in_mid_upload_and_back(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The upload ends with an error, nothing is seen of it, and the next try is whole."""
+    server = OwnS3(tmp_path)
+    server.start()
+    for name, value in s3_environment(server.url).items():
+        monkeypatch.setenv(name, value)
+
+    async def scenario() -> None:
+        storage = Storage("s3://artifacts/x", stalled=5.0)
+
+        async def killing() -> AsyncIterator[bytes]:
+            for number in range(100):
+                if number == 50:
+                    await asyncio.to_thread(server.kill)
+                yield b"x" * CHUNK
+
+        with pytest.raises(StorageError):
+            await storage.put("a", killing())
+        await asyncio.to_thread(server.start)
+        with pytest.raises(NotFoundError):
+            await storage.size("a")
+        await storage.put("a", many(50))
+        assert await storage.size("a") == 50 * CHUNK
+
+    try:
+        run(scenario())
+    finally:
+        server.kill()
+
+
+# --- folders of a file server
+
+
+def test_an_unmounted_share_is_not_written_into(tmp_path: Path) -> None:
+    """The empty folder below would take everything, and hide it when the share is back."""
+    folder = tmp_path / "share"
+    storage = Storage(f"file://{folder}")
+    run(storage.put("a", pieces(b"x")))
+    folder.rename(tmp_path / "elsewhere")
+    folder.mkdir()
+    for work in (storage.put("b", pieces(b"y")), storage.get("a"), storage.delete("a")):
+        with pytest.raises(StorageError, match="is its file server mounted"):
+            run(work)
+    assert list(folder.iterdir()) == []
+    folder.rmdir()
+    (tmp_path / "elsewhere").rename(folder)
+    assert run(read(storage, "a")) == b"x"
+
+
+def test_a_folder_that_can_not_be_used_is_a_wrong_setting(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(SettingsError, match=r"STORAGE_URL .* can't be opened"):
+        Storage(f"file://{tmp_path}/file/folder")
+
+
+def test_a_folder_that_turns_read_only_is_told(tmp_path: Path) -> None:
+    """Root writes everywhere, so the folder's place is taken by a file instead of its rights."""
+    storage = Storage(f"file://{tmp_path}/s")
+    (tmp_path / "s" / "artifacts").write_text("")
+    with pytest.raises(StorageError, match="The storage failed"):
+        run(storage.put("artifacts/1/a", pieces(b"x")))

@@ -1,0 +1,69 @@
+"""SeaweedFS, a real S3 server: one for a whole test run (`servers.url_of("s3")`), or one of a test's own to be killed.
+
+environment = s3_environment(url)      # what a client needs
+"""
+
+from __future__ import annotations
+
+import socket
+import sys
+from pathlib import Path
+
+from server_programs import Processes, free_port, until_true
+
+KEY, SECRET, BUCKET = "test-access-key", "test-secret-key", "artifacts"
+
+
+def start_seaweedfs(processes: Processes, s3_port: int) -> None:
+    """`weed mini` with one bucket; it opens some sixteen ports, all on loopback. Its memory is bounded."""
+    master, volume, filer, admin = (free_block() for _ in range(4))
+    processes.start(
+        [
+            str(Path(sys.executable).with_name("weed")), "-logtostderr=true", "mini", f"-dir={processes.folder}",
+            "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-admin.ui=false", "-webdav=false", f"-master.port={master}",
+            f"-volume.port={volume}", f"-filer.port={filer}", f"-s3.port={s3_port}", f"-bucket={BUCKET}",
+            f"-admin.port={admin}", "-s3.port.iceberg=0", "-s3.port.lance=0",
+        ],
+        {"AWS_ACCESS_KEY_ID": KEY, "AWS_SECRET_ACCESS_KEY": SECRET, "GOMEMLIMIT": "200MiB"},
+    )  # fmt: skip
+    (processes.folder / "filer").write_text(f"http://127.0.0.1:{filer}")
+    until_true(lambda: _answers(s3_port) and _answers(filer), "SeaweedFS did not answer")
+
+
+def free_block() -> int:
+    """A port that is free together with the one 10,000 above, which SeaweedFS takes for gRPC."""
+    while True:
+        port = free_port()
+        if port < 55_000 and not _answers(port + 10_000):
+            return port
+
+
+def _answers(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+class OwnS3:
+    """A SeaweedFS of one test's own, that it may kill and start again on the same data and port."""
+
+    def __init__(self, folder: Path) -> None:
+        self._processes = Processes(folder)
+        self.port = free_block()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        start_seaweedfs(self._processes, self.port)
+
+    def kill(self) -> None:
+        self._processes.end()
+
+
+def s3_environment(endpoint: str, *, key: str = KEY, secret: str = SECRET) -> dict[str, str]:
+    """The variables by which a client finds the server."""
+    return {
+        "AWS_ENDPOINT_URL": endpoint, "AWS_ACCESS_KEY_ID": key, "AWS_SECRET_ACCESS_KEY": secret,
+        "AWS_REGION": "us-east-1",
+    }  # fmt: skip
