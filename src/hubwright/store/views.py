@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, func, literal_column, select
+from sqlalchemy import Column, ColumnElement, Connection, Select, Table, func, literal_column, select
 
 from hubwright.domain.scheduling import split_labels
 from hubwright.errors import NotFoundError
@@ -20,15 +20,17 @@ from hubwright.store.views_values import BuildFilter, BuildView, HomeView, Page,
 MAX_PAGE = 200
 """Items of a list at once, at most."""
 
-_BUILD_COLUMNS = [
-    *(column for column in build.c if column.name not in {"trigger", "runs_left"}),
-    job.c.path.label("job"),
-]
-_RUN_COLUMNS = [
-    column
-    for column in run.c
-    if column.name not in {"priority", "assignment", "lease", "leased_at", "seq"}  # the assignment may be large
-]
+_COUNTS = ("total", "passed", "skipped", "failed")
+
+
+def _columns_of(table: Table, view: type[Any], *more: str) -> list[Column[Any]]:
+    """The columns that the view has a field for, and these."""
+    wanted = {field.name for field in fields(view)} | set(more)
+    return [column for column in table.c if column.name in wanted]
+
+
+_BUILD_COLUMNS = [*_columns_of(build, BuildView), job.c.path.label("job")]
+_RUN_COLUMNS = _columns_of(run, RunView, *(f"tests_{name}" for name in _COUNTS))
 # Literals, not parameters: SQLite uses a partial index only where it sees the index's own condition.
 QUEUED: ColumnElement[str] = literal_column("'queued'")
 RUNNING: ColumnElement[str] = literal_column("'running'")
@@ -193,10 +195,10 @@ def _with_runs(one: BuildView, runs: list[RunView]) -> BuildView:
     return replace(one, runs=latest, earlier=earlier, tests=_sum(latest))
 
 
-def _run(fields: dict[str, Any], stages: tuple[StageView, ...]) -> RunView:
-    counts = {name: fields.pop(f"tests_{name}") for name in ("total", "passed", "skipped", "failed")}
+def _run(values: dict[str, Any], stages: tuple[StageView, ...]) -> RunView:
+    counts = {name: values.pop(f"tests_{name}") for name in _COUNTS}
     tests = None if counts["total"] is None else Totals(**{name: count or 0 for name, count in counts.items()})
-    return RunView(**{**fields, "labels": split_labels(fields["labels"])}, tests=tests, stages=stages)
+    return RunView(**{**values, "labels": split_labels(values["labels"])}, tests=tests, stages=stages)
 
 
 def _sum(runs: tuple[RunView, ...]) -> Totals | None:

@@ -53,7 +53,7 @@ class RunView:
     id: int
     build_id: int
     platform: str
-    labels: tuple[str, ...]
+    labels: tuple[str, ...] = ()
     matrix: dict[str, str]
     attempt: int
     latest: bool
