@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from hubwright.domain.jobs import Commits, JobSettings
+from hubwright.domain.limits import UNLIMITED, Limits
 from hubwright.domain.matching import Circumstances
 from hubwright.domain.planning import PlannedRun
 from hubwright.domain.repos import NO_COMMIT, Commit, Manual, PullRequestEvent, Push, Trust
@@ -73,6 +74,7 @@ class BuildPlan:
     timeout: int | None = None
     secrets: tuple[str, ...] = ()
     env: tuple[tuple[str, str], ...] = ()
+    limits: Limits = UNLIMITED
     warnings: tuple[str, ...] = ()
     waits: bool = False
 

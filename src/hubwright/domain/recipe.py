@@ -7,6 +7,7 @@ from typing import Any
 
 import yaml
 
+from hubwright.domain.limits import Limits, read_size
 from hubwright.domain.recipe_format import FORMAT, MAX_RUN_STAGES, MAX_RUNS
 from hubwright.domain.recipe_matrix import count_points
 from hubwright.domain.recipe_nodes import read_nodes, read_text
@@ -61,7 +62,7 @@ def _contradictions(data: Mapping[str, Any], node: yaml.Node) -> list[Problem]:
 
 def _recipe(data: Mapping[str, Any], file: str, warnings: tuple[str, ...]) -> Recipe:
     return Recipe(
-        stages=tuple(_stage(name, said) for item in data["stages"] for name, said in item.items()),
+        stages=tuple(_stage(name, said, data.get("network")) for item in data["stages"] for name, said in item.items()),
         name=data.get("name"),
         when=_rules(data.get("when")),
         platforms=_many(data.get("platforms")),
@@ -70,6 +71,8 @@ def _recipe(data: Mapping[str, Any], file: str, warnings: tuple[str, ...]) -> Re
         env=data.get("env", {}),
         secrets=_many(data.get("secrets")),
         timeout=_seconds(data.get("timeout")),
+        network=data.get("network") != "false",
+        limits=_limits(data.get("limits", {})),
         cancel=data.get("cancel", "superseded"),
         origin=file,
         warnings=warnings,
@@ -81,7 +84,7 @@ def _labels(data: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(sorted(set(_many(data.get("labels")))))
 
 
-def _stage(name: str, said: str | Mapping[str, Any]) -> Stage:
+def _stage(name: str, said: str | Mapping[str, Any], network: str | None) -> Stage:
     data: Mapping[str, Any] = {"run": said} if isinstance(said, str) else said
     return Stage(
         name=name,
@@ -99,6 +102,7 @@ def _stage(name: str, said: str | Mapping[str, Any]) -> Stage:
         once=data.get("once") == "true",
         artifacts=_files(data["artifacts"]) if "artifacts" in data else None,
         reports=_many(data.get("reports")),
+        network=data.get("network", network) != "false",
     )
 
 
@@ -118,6 +122,14 @@ def _rule(data: Mapping[str, Any]) -> Rule:
 def _files(said: str | list[str] | Mapping[str, Any]) -> Files:
     data: Mapping[str, Any] = said if isinstance(said, Mapping) else {"paths": said}
     return Files(paths=_many(data["paths"]), keep=_seconds(data.get("keep")), status=data.get("status", "success"))
+
+
+def _limits(data: Mapping[str, str]) -> Limits:
+    return Limits(
+        memory=read_size(data["memory"]) if "memory" in data else None,
+        pids=int(data["pids"]) if "pids" in data else None,
+        cpu=float(data["cpu"]) if "cpu" in data else None,
+    )
 
 
 def _matrix(data: Mapping[str, Any]) -> Matrix:

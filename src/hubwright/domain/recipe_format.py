@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hubwright.domain.limits import SIZE
 from hubwright.domain.recipe_shapes import Either, Field, Items, Table, Text, texts
 from hubwright.domain.recipe_values import STAGE_KINDS
 
@@ -111,6 +112,24 @@ _FILES = Either(
         required=("paths",),
     ),
 )
+_NETWORK = Field(shape=_FLAG, about="`false`: no network. `true` asks for no more than the builder allows.")
+_LIMITS = Table(
+    expected="a mapping such as {memory: 2GiB, pids: 500, cpu: 2}",
+    fields={
+        "memory": Field(shape=Text(expected="a size such as 512MiB or 2GiB", pattern=SIZE), about="Of all processes."),
+        "pids": Field(
+            shape=Text(expected="a number of processes from 1 to 999999", pattern=r"[1-9][0-9]{0,5}"),
+            about="Processes and threads at a time.",
+        ),
+        "cpu": Field(
+            shape=Text(
+                expected="a number of processors such as 2 or 0.5", pattern=r"(?=.*[1-9])[0-9]{1,4}(\.[0-9]{1,2})?"
+            ),
+            about="Processors.",
+        ),
+    },
+    least=1,
+)
 _IMAGE = Field(shape=_NAME, about="Container image.", later="stages run straight on the builder")
 _STAGE = Table(
     expected="a command, or a mapping with `run`",
@@ -135,6 +154,7 @@ _STAGE = Table(
         "allow_failure": Field(shape=_FLAG, about="The run goes on and may still succeed."),
         "once": Field(shape=_FLAG, about="Run in one of the runs only."),
         "artifacts": Field(shape=_FILES, about="Files to keep."),
+        "network": _NETWORK,
         "reports": Field(shape=texts(_PATH), about="JUnit or TAP files to read test results from."),
     },
     required=("run",),
@@ -193,6 +213,10 @@ FORMAT = Table(
             later="nothing is kept between builds",
         ),
         "timeout": Field(shape=_DURATION, about="Longest time of a whole run."),
+        "network": _NETWORK,
+        "limits": Field(
+            shape=_LIMITS, about="How much of the builder the run may use; never more than the builder allows."
+        ),
         "cancel": Field(
             shape=Text(expected="superseded or never", choices=("superseded", "never")),
             about="Whether a newer commit of a pull request ends the build of an older one.",

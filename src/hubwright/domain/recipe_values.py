@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from hubwright.domain.limits import UNLIMITED, Limits
+
 STAGE_KINDS = ("build", "test", "csources", "docs", "installer", "package")
 """The kinds that pages and reports know by name (system 1's jobs); a stage may also have none."""
 
@@ -50,6 +52,7 @@ class Stage:
     once: bool = False
     artifacts: Files | None = None
     reports: tuple[str, ...] = ()
+    network: bool = True
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -77,6 +80,8 @@ class Recipe:
     env: dict[str, str] = field(default_factory=dict)
     secrets: tuple[str, ...] = ()
     timeout: int | None = None
+    network: bool = True  # what stages have that say nothing; theirs counts
+    limits: Limits = UNLIMITED
     cancel: str = "superseded"
     origin: str = ".hubwright.yml"
     warnings: tuple[str, ...] = ()

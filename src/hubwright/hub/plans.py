@@ -65,6 +65,7 @@ def planned(job: Job, wanted: Wanted, recipe: Recipe, ground: Ground) -> BuildPl
         timeout=recipe.timeout,
         secrets=_secrets(recipe) if wanted.trust is Trust.TRUSTED else (),
         env=tuple(recipe.env.items()),
+        limits=recipe.limits,
         warnings=recipe.warnings,
     )
 
@@ -167,6 +168,7 @@ def _assignment(
         matrix=run.matrix,
         timeout=plan.timeout or job.settings.timeout,
         log_limit=ground.log_limit,
+        limits=plan.limits.to_json(),
         warnings=plan.warnings,
         trust=plan.wanted.trust.value,
     )

@@ -36,3 +36,4 @@ class Payload(msgspec.Struct, frozen=True, kw_only=True):
     uploads: str | None = None
     warnings: tuple[str, ...] = ()
     trust: str = "trusted"
+    limits: dict[str, float] = msgspec.field(default_factory=dict)
