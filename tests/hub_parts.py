@@ -236,6 +236,7 @@ async def open_floor(
     """A floor; closed afterwards."""
     logs = Logs(folder / "logs", Bell())
     settings.setdefault("heartbeat", 1000.0)
+    settings.setdefault("steady", clock)
     facts: list[str] = []
     sessions = Sessions(database, logs, clock, lambda: None, SessionSettings(**settings))
     scheduler = Scheduler(database, sessions, clock, lambda: facts.append("rung"), lost_after=lost_after)

@@ -10,7 +10,8 @@ import pytest
 from build_lives import RECIPE, Clock, Lives
 from builder_process import scenario
 from hub_parts import Floor, MemoryChannel, held, open_floor, rows
-from hubwright.hub.scheduler import LOOK_AGAIN, SEEN_EVERY
+from hubwright.hub.roll_call import SEEN_EVERY
+from hubwright.hub.scheduler import LOOK_AGAIN
 from hubwright.store import schema
 from hubwright.store.database import Database
 from hubwright.wire import Ack, Do, Job

@@ -56,11 +56,11 @@ class Hearing:
             case Ping() as ping:
                 await session.send(Pong(at=ping.at, clock=self._clock()))
             case Pong() as pong:
-                session.lag = max(self._clock() - pong.at, 0.0)
+                session.hear_pong(pong, self._clock())
             case LatestCommit():
                 self._on_change()
             case Leaving():
-                session.draining = True
+                session.draining, session.noted = True, False
             case Job() | Result() | Event() | Tests() as message:
                 await self._hear_message(session, message)
             case message:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from hubwright.errors import WireError
-from hubwright.wire import WIRE_VERSION, Hello, Message, write_message
+from hubwright.hub.pulse import Pulse
+from hubwright.wire import WIRE_VERSION, Hello, Message, Pong, write_message
 
 PENDING = 512
 """Messages of one builder that may wait for the database; then it is not read from until some are durable."""
@@ -21,9 +23,13 @@ _LABELS, _SLOTS = 64, 1000
 
 @dataclass(frozen=True, kw_only=True)
 class SessionSettings:
-    """What sessions are told once: `heartbeat` in seconds, where artifacts go, and what is sent but never stored."""
+    """What sessions are told once: `heartbeat` in seconds, where artifacts go, and what is sent but never stored.
+
+    `steady` gives seconds that never jump: all silence is measured by it.
+    """
 
     heartbeat: float = 10.0
+    steady: Callable[[], float] = time.monotonic
     uploads: str = ""
     secrets: Mapping[str, str] = field(default_factory=dict)
     token_of: Callable[[str], str | None] | None = None  # the token for an owner's repositories; may take its time
@@ -52,22 +58,37 @@ class Holding:
 
 @dataclass(eq=False)
 class Session:
-    """A connected builder."""
+    """A connected builder. `heard_at` is by the steady clock; `noted`: the database knows how it stands."""
 
     hello: Hello
     channel: Channel
     token_id: int | None
     heard_at: float
+    wish: str | None = None
     holdings: dict[int, Holding] = field(default_factory=dict)
-    lag: float | None = None
+    pulse: Pulse = field(default_factory=Pulse)
     draining: bool = False
+    told_to_drain: bool = False
+    noted: bool = False
     ack_due: bool = False
+    steady: Callable[[], float] = time.monotonic
     pending: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(PENDING))
     failure: BaseException | None = None
 
     def free(self) -> int:
         """How many more runs it takes."""
-        return 0 if self.draining else max(self.hello.slots - len(self.holdings), 0)
+        return 0 if self.draining or self.wish is not None else max(self.hello.slots - len(self.holdings), 0)
+
+    async def ping(self, wall: float) -> None:
+        """Ask for a sign of life. Raises ConnectionError."""
+        await self.send(self.pulse.ask(wall, self.steady()))
+
+    def hear_pong(self, pong: Pong, wall: float) -> None:
+        """The sign of life; with enough of them lag and skew are worth noting."""
+        settled = self.pulse.settled
+        self.pulse.hear(pong, wall, self.steady())
+        if self.pulse.settled and not settled:
+            self.noted = False
 
     def holds(self, run: int, lease: int) -> bool:
         """Whether it holds the run under that lease."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterable, Callable
+import itertools
+from collections.abc import AsyncIterable, Callable, Mapping
 from functools import partial
 from typing import Any
 from weakref import WeakValueDictionary
@@ -12,12 +13,13 @@ import msgspec
 import structlog
 from sqlalchemy import Connection, Row
 
-from hubwright.domain.facts import Fact, FactKind
 from hubwright.domain.scheduling import FreeBuilder
-from hubwright.errors import ForbiddenError, HubwrightError, WireError
+from hubwright.errors import HubwrightError, RefusedError, WireError
 from hubwright.hub import moves
+from hubwright.hub.arrivals import Arrival, greet
 from hubwright.hub.hearing import Hearing, quietly
 from hubwright.hub.logs import Logs
+from hubwright.hub.pulse import ENOUGH
 from hubwright.hub.session import Channel, Holding, Session, SessionSettings, check_hello
 from hubwright.store import builders, runs
 from hubwright.store.database import Database
@@ -29,12 +31,14 @@ from hubwright.wire import (
     Hello,
     Known,
     Payload,
-    Ping,
     Welcome,
 )
 
 TOKEN_WITHIN = 10.0
 """Seconds that a run waits for GitHub to give its token."""
+
+REMEMBERED = 10_000
+"""Builders that have left of which it is known when they were last heard."""
 
 logger = structlog.get_logger()
 
@@ -58,6 +62,7 @@ class Sessions:
         self._settings = settings
         self._hearing = Hearing(database, logs, clock, on_change)
         self._sessions: dict[str, Session] = {}
+        self.last_heard: dict[str, float] = {}  # by the steady clock: those that left this hub, for `Silence`
         self._arriving: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     def free(self) -> list[FreeBuilder]:
@@ -72,9 +77,44 @@ class Sessions:
         """Who is connected."""
         return set(self._sessions)
 
-    def lags(self) -> dict[str, float | None]:
-        """The lag of each connected builder, in seconds."""
-        return {name: session.lag for name, session in self._sessions.items()}
+    def steady(self) -> float:
+        """Seconds that never jump."""
+        return self._settings.steady()
+
+    def marks(self, *, all_of_them: bool) -> list[builders.Mark]:
+        """What is to be noted of the connected builders, or of those only that changed; counts as noted then."""
+        changed = [one for one in self._sessions.values() if all_of_them or not one.noted]
+        for session in changed:
+            session.noted = True
+        return [
+            builders.Mark(
+                session.hello.name,
+                builders.DRAINING if session.draining else builders.CONNECTED,
+                session.pulse.lag,
+                session.pulse.skew,
+            )
+            for session in changed
+        ]
+
+    async def wish(self, wishes: Mapping[str, str]) -> None:
+        """What people want of the connected builders: to pause, to drain, or (not named) to go on."""
+        resumed = False
+        for name, session in list(self._sessions.items()):
+            resumed = resumed or (session.wish is not None and name not in wishes)
+            session.wish = wishes.get(name)
+            if session.wish == builders.DRAIN and not session.told_to_drain:
+                session.told_to_drain = True
+                await quietly(session.send(Do(order="drain")))
+        if resumed:
+            self._on_change()
+
+    async def shut_out(self, name: str, reason: str) -> None:
+        """End a builder's connection for good."""
+        session = self._sessions.pop(name, None)
+        if session is not None:
+            logger.warning("builder_shut_out", builder=name, reason=reason)
+            await session.channel.close(reason)
+            await self._database.write_soon(partial(builders.keep_away, name=name, now=self._clock()))
 
     def holds(self, row: Row[Any]) -> bool:
         """Whether the run's builder is connected and holds it under the row's lease."""
@@ -89,7 +129,7 @@ class Sessions:
         beat = asyncio.create_task(quietly(self._beat(session)))
         try:
             async for frame in frames:
-                session.heard_at = self._clock()
+                session.heard_at = self.steady()
                 await self._hearing.hear(session, frame)
                 if session.failure is not None:
                     raise session.failure
@@ -107,11 +147,13 @@ class Sessions:
         old = self._sessions.get(hello.name)
         if old is not None:
             await self._replace(old, hello)
-        now = self._clock()
-        held = await self._database.write_soon(partial(_greet, hello=hello, token_id=token_id, now=now))
-        session = Session(hello, channel, token_id, now)
-        known = [self._know(session, one, held.get(one.run)) for one in hello.runs]
+        greeting = await self._database.write_each(greet, Arrival(hello, token_id, self._clock()))
+        if isinstance(greeting, RefusedError):
+            raise greeting
+        session = Session(greeting.hello, channel, token_id, self.steady(), greeting.wish, steady=self.steady)
+        known = [self._know(session, one, greeting.held.get(one.run)) for one in hello.runs]
         self._sessions[hello.name] = session
+        self.last_heard.pop(hello.name, None)
         await session.send(Welcome(wire=WIRE_VERSION, heartbeat=self._heartbeat, runs=tuple(known)))
         logger.info("builder_connected", builder=hello.name, platform=hello.platform, runs=len(known))
         self._on_change()
@@ -119,7 +161,7 @@ class Sessions:
 
     async def _replace(self, old: Session, hello: Hello) -> None:
         """The same builder again takes over; another one under its name has to wait until it is silent."""
-        silent = self._clock() - old.heard_at > 2 * self._heartbeat
+        silent = self.steady() - old.heard_at > 2 * self._heartbeat
         if old.hello.instance != hello.instance and not silent:
             raise WireError(f"a builder named {hello.name!r} is connected already: choose another --name")
         self._sessions.pop(hello.name, None)
@@ -186,34 +228,34 @@ class Sessions:
         return True
 
     async def _beat(self, session: Session) -> None:
-        while True:
-            await asyncio.sleep(self._heartbeat)
-            if self._clock() - session.heard_at > 3 * self._heartbeat:
+        """Ask at once and a few times soon, so that lag and skew are known; then once a heartbeat."""
+        for count in itertools.count(1):
+            await session.ping(self._clock())
+            await asyncio.sleep(self._heartbeat if count >= ENOUGH else min(self._heartbeat, 1.0))
+            if self.steady() - session.heard_at > 3 * self._heartbeat:
                 await session.channel.close("nothing heard for three heartbeats")
                 return
-            await session.send(Ping(at=self._clock()))
 
     async def _leave(self, session: Session) -> None:
-        if self._sessions.get(session.hello.name) is not session:
+        name = session.hello.name
+        if self._sessions.get(name) is not session:
             return
-        del self._sessions[session.hello.name]
-        logger.info("builder_left", builder=session.hello.name)
-        now = self._clock()
-        await self._database.write_soon(lambda connection: builders.keep_away(connection, session.hello.name, now))
+        del self._sessions[name]
+        logger.info("builder_left", builder=name, drained=session.draining)
+        await self._database.write_soon(partial(_part, session=session, now=self._clock()))
+        if name not in self._sessions:
+            self.last_heard[name] = session.heard_at
+            while len(self.last_heard) > REMEMBERED:
+                del self.last_heard[next(iter(self.last_heard))]
+        if session.draining:
+            self._on_change()
 
 
-def _greet(connection: Connection, hello: Hello, token_id: int | None, now: float) -> dict[int, Row[Any]]:
-    """Note the builder; the runs that it was given. Those that it does not have are put back."""
-    owner = builders.load_owner(connection, hello.name)
-    if owner is not None and token_id is not None and owner != token_id:
-        raise ForbiddenError(f"The name {hello.name!r} belongs to another builder's token: choose another --name.")
-    builders.keep_connected(connection, hello, token_id, now)
-    held = {row.id: row for row in runs.load_held(connection, hello.name)}
-    reported = {(one.run, one.lease) for one in hello.runs}
-    data: dict[str, object] = {"builder": hello.name, "platform": hello.platform}
-    facts = [Fact(kind=FactKind.BUILDER_CONNECTED, at=now, data=data)]
-    for row in held.values():
-        if (row.id, row.lease) not in reported:
-            facts += moves.put_back(connection, row, now)
-    keep_facts(connection, facts)
-    return held
+def _part(connection: Connection, session: Session, now: float) -> None:
+    """Note that a builder is away. What one that ends was given and never began waits again at once."""
+    name = session.hello.name
+    builders.keep_away(connection, name, now, drained=session.draining)
+    if session.draining:
+        for row in runs.load_held(connection, [name]):
+            if row.seq == 0:
+                keep_facts(connection, moves.put_back(connection, row, now))

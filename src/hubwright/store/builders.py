@@ -1,31 +1,95 @@
-"""Builders that have ever said hello. Rows are written at connect, at loss and once a minute, never per heartbeat."""
+"""Builders that have ever said hello. Rows are written when one comes or goes and, for all at once, every few seconds.
+
+Never per heartbeat: what changes with each of them (lag, skew, when it was last heard) lives in the hub's memory.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import BindParameter, Connection, Row, bindparam, delete, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
+from hubwright.store.moments import Moment
 from hubwright.store.schema import builder, token
 from hubwright.wire import Hello
 
+CONNECTED, AWAY, DRAINING = "connected", "away", "draining"
+"""A builder's state. `draining`: it takes no more and ends when its runs have ended."""
+
+PAUSE, DRAIN = "paused", "draining"
+"""What people wish of a builder, kept until they wish otherwise or, for `draining`, until it has left."""
+
+_NOW: BindParameter[Any] = bindparam("now", type_=Moment())
+_NAMES: BindParameter[Any] = bindparam("names", expanding=True)
 _PLATFORMS = select(builder.c.platform).distinct().order_by(builder.c.platform)
+_SEEN = (
+    update(builder)
+    .where(builder.c.name == bindparam("key"))
+    .values(
+        state=bindparam("is_now"),
+        seen_at=_NOW,
+        lag=func.coalesce(bindparam("took"), builder.c.lag),
+        skew=func.coalesce(bindparam("ahead"), builder.c.skew),
+    )
+)
+_UNSEEN = (
+    update(builder)
+    .where(builder.c.state != AWAY, builder.c.seen_at < bindparam("since", type_=Moment()))
+    .values(state=AWAY)
+)
+_ALIVE = token.c.revoked_at.is_(None) & or_(token.c.expires_at.is_(None), token.c.expires_at > _NOW)
+_WISHES = (
+    select(builder.c.name, builder.c.wish, (token.c.id.is_not(None) & ~_ALIVE).label("shut_out"))
+    .outerjoin(token, token.c.id == builder.c.token_id)
+    .where(or_(builder.c.wish.is_not(None), token.c.id.is_not(None) & ~_ALIVE))
+)
+_OWNERS = (
+    select(builder.c.name, builder.c.wish, token.c.id.label("owner"))
+    .outerjoin(token, (token.c.id == builder.c.token_id) & _ALIVE)
+    .where(builder.c.name.in_(_NAMES))
+)
+_CLAIMS = select(token.c.id, token.c.builder, token.c.bounds).where(
+    _ALIVE, or_(token.c.id.in_(bindparam("ids", expanding=True)), token.c.builder.in_(_NAMES))
+)
 
-CONNECTED = "connected"
-AWAY = "away"
+
+class Mark(NamedTuple):
+    """What is noted of a connected builder; `lag` and `skew` in seconds."""
+
+    name: str
+    state: str
+    lag: float | None
+    skew: float | None
 
 
-def load_owner(connection: Connection, name: str) -> int | None:
-    """The number of the token that a builder's name belongs to; None once that token is revoked."""
-    owner = select(token.c.id).join(builder, builder.c.token_id == token.c.id)
-    return connection.execute(owner.where(builder.c.name == name, token.c.revoked_at.is_(None))).scalar()
+def load_owners(connection: Connection, names: Sequence[str], now: float) -> dict[str, Row[Any]]:
+    """Of each known name: `wish`, and `owner`, the token that the name belongs to (None once that is revoked)."""
+    rows: list[Row[Any]] = list(connection.execute(_OWNERS, {"names": names, "now": now}))
+    return {row.name: row for row in rows}
 
 
-def keep_connected(connection: Connection, hello: Hello, token_id: int | None, now: float) -> None:
-    """Note that a builder has connected, and what it says of itself."""
-    row = {
+def load_claims(connection: Connection, names: Sequence[str], ids: Sequence[int], now: float) -> list[Row[Any]]:
+    """The living tokens of these numbers, and those that are for these names: id, builder, bounds."""
+    return list(connection.execute(_CLAIMS, {"names": names, "ids": ids, "now": now}))
+
+
+def keep_connected(connection: Connection, arrivals: Iterable[tuple[Hello, int | None]], now: float) -> None:
+    """Note that builders have connected, each with its token, and what they say of themselves."""
+    rows = [_row(hello, token_id, now) for hello, token_id in arrivals]
+    if not rows:
+        return
+    rows.sort(key=lambda row: str(row["name"]))  # two hubs lock in one order
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    statement = dialect.insert(builder)
+    renewed: dict[str, Any] = {column: statement.excluded[column] for column in rows[0] if column != "name"}
+    renewed["token_id"] = func.coalesce(statement.excluded.token_id, builder.c.token_id)  # an admin takes no name
+    connection.execute(statement.on_conflict_do_update(index_elements=["name"], set_=renewed), rows)
+
+
+def _row(hello: Hello, token_id: int | None, now: float) -> dict[str, object]:
+    return {
         "name": hello.name,
         "platform": hello.platform,
         "labels": list(hello.labels),
@@ -38,28 +102,61 @@ def keep_connected(connection: Connection, hello: Hello, token_id: int | None, n
         "connected_at": now,
         "seen_at": now,
     }
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    statement = dialect.insert(builder)
-    renewed: dict[str, Any] = {column: statement.excluded[column] for column in row if column != "name"}
-    renewed["token_id"] = func.coalesce(statement.excluded.token_id, builder.c.token_id)  # an admin takes no name
-    connection.execute(statement.on_conflict_do_update(index_elements=["name"], set_=renewed), row)
 
 
-def keep_away(connection: Connection, name: str, now: float) -> None:
-    """Note that a builder's connection has ended."""
+def keep_away(connection: Connection, name: str, now: float, *, drained: bool = False) -> None:
+    """Note that a builder's connection has ended; `drained`: as was wished, so the wish is fulfilled."""
     connection.execute(update(builder).where(builder.c.name == name).values(state=AWAY, seen_at=now))
+    if drained:
+        connection.execute(update(builder).where(builder.c.name == name, builder.c.wish == DRAIN).values(wish=None))
 
 
-def keep_seen(connection: Connection, lags: Mapping[str, float | None], now: float) -> None:
-    """Note, for all that are connected here, that they live; `lags` in seconds by name."""
-    for name, lag in lags.items():
-        connection.execute(update(builder).where(builder.c.name == name).values(state=CONNECTED, seen_at=now, lag=lag))
+def keep_seen(connection: Connection, marks: Sequence[Mark], now: float) -> None:
+    """Note, for all that are connected here, that they live: one statement."""
+    if marks:
+        rows = [
+            {"key": mark.name, "is_now": mark.state, "took": mark.lag, "ahead": mark.skew, "now": now}
+            for mark in sorted(marks)
+        ]
+        connection.execute(_SEEN, rows)
+
+
+def keep_unseen(connection: Connection, since: float) -> None:
+    """Those that no hub has noted since that moment are away: their hub died with them."""
+    connection.execute(_UNSEEN, {"since": since})
+
+
+def load_wishes(connection: Connection, now: float) -> list[Row[Any]]:
+    """The builders of which something is wished (`wish`), or whose token is revoked or expired (`shut_out`)."""
+    return list(connection.execute(_WISHES, {"now": now}))
+
+
+def load_noted(connection: Connection, names: Sequence[str]) -> dict[str, Row[Any]]:
+    """`state` and `seen_at` of these builders."""
+    columns = select(builder.c.name, builder.c.state, builder.c.seen_at)
+    rows: list[Row[Any]] = list(connection.execute(columns.where(builder.c.name.in_(names))))
+    return {row.name: row for row in rows}
+
+
+def load_builder(connection: Connection, name: str) -> Row[Any] | None:
+    """A builder's row, to be changed: locked where the database can."""
+    return connection.execute(select(builder).where(builder.c.name == name).with_for_update()).one_or_none()
+
+
+def keep_wish(connection: Connection, name: str, wish: str | None) -> None:
+    """Note what is wished of a builder."""
+    connection.execute(update(builder).where(builder.c.name == name).values(wish=wish))
+
+
+def forget_builder(connection: Connection, name: str) -> None:
+    """Remove a builder's row; its name is free."""
+    connection.execute(delete(builder).where(builder.c.name == name))
 
 
 def is_connected(connection: Connection, name: str, since: float) -> bool:
     """Whether some hub holds the builder's connection, and has said so since that moment."""
     row = connection.execute(select(builder.c.state, builder.c.seen_at).where(builder.c.name == name)).one_or_none()
-    return row is not None and row.state == CONNECTED and row.seen_at is not None and row.seen_at >= since
+    return row is not None and row.state != AWAY and row.seen_at is not None and row.seen_at >= since
 
 
 def load_platforms(connection: Connection) -> Sequence[str]:

@@ -15,7 +15,6 @@ from sqlalchemy import (
     and_,
     bindparam,
     case,
-    exists,
     func,
     insert,
     literal_column,
@@ -27,7 +26,7 @@ from sqlalchemy import (
 from hubwright.domain.results import Result, State
 from hubwright.domain.scheduling import FreeBuilder, WaitingRun, Want, split_labels, suits
 from hubwright.store.moments import Moment
-from hubwright.store.schema import build, builder, job, run, stage, test_case
+from hubwright.store.schema import build, job, run, stage, test_case
 from hubwright.wire import Case, Job, Tests
 from hubwright.wire import Result as ResultMessage
 
@@ -58,7 +57,12 @@ _RUNS = (
     .join(job, job.c.id == build.c.job_id)
 )
 _BY_IDS = _RUNS.where(run.c.id.in_(_IDS)).order_by(run.c.id).with_for_update(of=run)
-_HELD = _RUNS.where(_IS_RUNNING, run.c.builder == bindparam("name")).with_for_update(of=run)
+_HELD = (
+    _RUNS.where(_IS_RUNNING, run.c.builder.in_(bindparam("names", expanding=True)))
+    .order_by(run.c.id)
+    .with_for_update(of=run)
+)
+_HOLDERS = select(run.c.builder).where(_IS_RUNNING, run.c.builder.is_not(None)).distinct()
 _HELD_LONG = _RUNS.where(
     _IS_RUNNING,
     run.c.builder.in_(bindparam("names", expanding=True)),
@@ -67,8 +71,6 @@ _HELD_LONG = _RUNS.where(
 _CANCELLED = _RUNS.where(_IS_RUNNING, run.c.cancel.is_not(None))
 _OPEN_OF_BUILD = _RUNS.where(run.c.build_id == bindparam("build"), run.c.state != FINISHED)
 _NEWEST = _RUNS.where(run.c.build_id == bindparam("build"), run.c.latest).order_by(run.c.id)
-_SEEN = exists().where(builder.c.name == run.c.builder, builder.c.seen_at >= bindparam("since", type_=Moment()))
-_LOST = _RUNS.where(_IS_RUNNING, run.c.leased_at < bindparam("since", type_=Moment()), ~_SEEN)
 
 _WANTED = select(run.c.platform, run.c.labels).where(_IS_QUEUED).distinct()
 _WAITING = (
@@ -197,9 +199,14 @@ def load_runs(connection: Connection, ids: Sequence[int]) -> list[Row[Any]]:
     return list(connection.execute(_BY_IDS, {"ids": ids}))
 
 
-def load_held(connection: Connection, name: str) -> list[Row[Any]]:
-    """The runs that a builder holds, to be changed: locked where the database can."""
-    return list(connection.execute(_HELD, {"name": name}))
+def load_held(connection: Connection, names: Sequence[str]) -> list[Row[Any]]:
+    """The runs that these builders hold, to be changed: locked where the database can."""
+    return list(connection.execute(_HELD, {"names": names})) if names else []
+
+
+def load_holders(connection: Connection) -> list[str]:
+    """The builders that hold runs."""
+    return list(connection.execute(_HOLDERS).scalars())
 
 
 def load_held_long(connection: Connection, names: Iterable[str], since: float) -> list[Row[Any]]:
@@ -210,11 +217,6 @@ def load_held_long(connection: Connection, names: Iterable[str], since: float) -
 def load_cancelled(connection: Connection) -> list[Row[Any]]:
     """Running runs that somebody wants cancelled."""
     return list(connection.execute(_CANCELLED))
-
-
-def load_lost(connection: Connection, unseen_since: float) -> list[Row[Any]]:
-    """Running runs whose builder nobody has seen since that moment."""
-    return list(connection.execute(_LOST, {"since": unseen_since}))
 
 
 def load_newest(connection: Connection, build_id: int) -> list[Row[Any]]:
