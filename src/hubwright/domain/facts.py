@@ -25,6 +25,8 @@ class FactKind(StrEnum):
     BUILDER_DRAINED = "BuilderDrained"
     BUILDER_REVOKED = "BuilderRevoked"
     BUILDER_REMOVED = "BuilderRemoved"
+    SECRET_SET = "SecretSet"  # noqa: S105  a name
+    SECRET_REMOVED = "SecretRemoved"  # noqa: S105
     PUSH_RECEIVED = "PushReceived"
     REF_CREATED = "RefCreated"
     REF_DELETED = "RefDeleted"
@@ -60,6 +62,8 @@ _SENTENCES = {
     FactKind.BUILDER_DRAINED: "Builder {builder} told by {by} to end after its runs.",
     FactKind.BUILDER_REVOKED: "Builder {builder} shut out: its token was revoked.",
     FactKind.BUILDER_REMOVED: "Builder {builder} removed by {by}.",
+    FactKind.SECRET_SET: "Secret {secret} of {where} set by {by}.",
+    FactKind.SECRET_REMOVED: "Secret {secret} of {where} removed by {by}.",
     FactKind.PUSH_RECEIVED: "{repository}: {count} commits pushed to {ref} by {pusher}.",
     FactKind.REF_CREATED: "{repository}: {ref_type} {ref} created.",
     FactKind.REF_DELETED: "{repository}: {ref_type} {ref} deleted.",

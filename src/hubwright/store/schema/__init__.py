@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from hubwright.store.schema.access import builder, token
 from hubwright.store.schema.builds import build, job, run, stage
+from hubwright.store.schema.caches import cache
 from hubwright.store.schema.columns import Document, Identity, metadata
 from hubwright.store.schema.github import gh_branch, gh_commit, gh_pull_request, gh_repository
 from hubwright.store.schema.results import artifact, flaky_test, problem, test_case
+from hubwright.store.schema.secrets import secret
 from hubwright.store.schema.work import delivery, fact, report, reporter, task
 
 __all__ = [
@@ -18,6 +20,7 @@ __all__ = [
     "artifact",
     "build",
     "builder",
+    "cache",
     "delivery",
     "fact",
     "flaky_test",
@@ -31,6 +34,7 @@ __all__ = [
     "report",
     "reporter",
     "run",
+    "secret",
     "stage",
     "task",
     "test_case",

@@ -21,6 +21,23 @@ Identity = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 def upgrade() -> None:
     """Only add: a hub of the release before may still be running on this database."""
     op.create_table(
+        "secret",
+        sa.Column("id", Identity, nullable=False),
+        sa.Column("scope", sa.String(length=400), server_default="", nullable=False),
+        sa.Column("name", sa.String(length=100), nullable=False),
+        sa.Column("key_id", sa.String(length=16), nullable=False),
+        sa.Column("sealed", sa.Text(), nullable=False),
+        sa.Column("created_at", Moment(), nullable=False),
+        sa.Column("created_by", sa.String(length=100), nullable=False),
+        sa.Column("updated_at", Moment(), nullable=False),
+        sa.Column("updated_by", sa.String(length=100), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_secret")),
+        sa.UniqueConstraint("scope", "name", name=op.f("uq_secret_scope_name")),
+    )
+    with op.batch_alter_table("secret", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_secret_key_id"), ["key_id"], unique=False)
+
+    op.create_table(
         "flaky_test",
         sa.Column("job_id", Identity, nullable=False),
         sa.Column("platform", sa.String(length=100), nullable=False),

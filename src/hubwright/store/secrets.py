@@ -1,0 +1,77 @@
+"""Rows of secrets; their values are sealed before they come here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select, update
+
+from hubwright.store.schema import secret
+
+_OF_JOB = select(secret).where(
+    secret.c.scope.in_(bindparam("scopes", expanding=True)), secret.c.name.in_(bindparam("names", expanding=True))
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SecretView:
+    """A secret without its value. `scope` is a folder's or job's path, "" for all jobs."""
+
+    scope: str
+    name: str
+    key_id: str
+    created_at: float
+    created_by: str
+    updated_at: float
+    updated_by: str
+
+
+def keep_secret(connection: Connection, place: tuple[str, str], sealed: tuple[str, str], by: str, now: float) -> bool:
+    """Set the secret at (scope, name) to (key id, sealed value); whether it is new."""
+    scope, name = place
+    values = {"key_id": sealed[0], "sealed": sealed[1], "updated_at": now, "updated_by": by[:100]}
+    changed = connection.execute(
+        update(secret).where(secret.c.scope == scope, secret.c.name == name).values(**values)
+    ).rowcount
+    if not changed:
+        created = {"created_at": now, "created_by": by[:100]}
+        connection.execute(insert(secret).values(scope=scope, name=name, **created, **values))
+    return not changed
+
+
+def remove_secret(connection: Connection, scope: str, name: str) -> bool:
+    """Delete a secret; whether there was one."""
+    return connection.execute(delete(secret).where(secret.c.scope == scope, secret.c.name == name)).rowcount == 1
+
+
+def load_of_job(connection: Connection, scopes: Sequence[str], names: Sequence[str]) -> list[Row[Any]]:
+    """The rows of these names in these scopes."""
+    return list(connection.execute(_OF_JOB, {"scopes": list(scopes), "names": list(names)}))
+
+
+def load_secrets(connection: Connection, scopes: Sequence[str] | None = None) -> list[SecretView]:
+    """The secrets of these scopes, or all, by scope and name."""
+    columns = [column for column in secret.c if column.name not in {"id", "sealed"}]
+    query = select(*columns).order_by(secret.c.scope, secret.c.name)
+    if scopes is not None:
+        query = query.where(secret.c.scope.in_(scopes))
+    return [SecretView(**row) for row in connection.execute(query).mappings()]
+
+
+def load_key_ids(connection: Connection) -> dict[str, int]:
+    """The keys in use, and how many secrets each seals."""
+    query = select(secret.c.key_id, func.count()).group_by(secret.c.key_id)
+    return {row[0]: row[1] for row in connection.execute(query)}
+
+
+def load_older(connection: Connection, key_id: str, after: int, limit: int) -> list[Row[Any]]:
+    """Secrets that another key seals, from a number on, locked where the database can."""
+    query = select(secret).where(secret.c.key_id != key_id, secret.c.id > after).order_by(secret.c.id).limit(limit)
+    return list(connection.execute(query.with_for_update()))
+
+
+def reseal_secret(connection: Connection, number: int, key_id: str, sealed: str) -> None:
+    """Replace the seal of an unchanged secret."""
+    connection.execute(update(secret).where(secret.c.id == number).values(key_id=key_id, sealed=sealed))
