@@ -143,6 +143,7 @@ class ArtifactView:
     sha256: str
     kept_at: float
     expires_at: float | None
+    key: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

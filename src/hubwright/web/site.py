@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from hubwright.domain.artifacts import ArtifactRules
 from hubwright.hub.bell import Bell
 from hubwright.hub.logs import Logs
 from hubwright.storage import Storage
@@ -32,3 +33,4 @@ class Site:
     webhook_secrets: tuple[str, ...] = ()
     unsigned_webhooks: bool = False  # no secret is set and the hub listens on loopback only
     max_body: int = 25 * 1024 * 1024
+    artifacts: ArtifactRules = field(default_factory=ArtifactRules)

@@ -83,5 +83,6 @@ artifact = Table(
     Column("sha256", String(64), nullable=False),
     Column("kept_at", Moment, nullable=False),
     Column("expires_at", Moment),
+    Column("key", String(200)),  # where it lies in the storage; rows of the first release have none
     UniqueConstraint("run_id", "path"),
 )

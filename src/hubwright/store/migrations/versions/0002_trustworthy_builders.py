@@ -21,6 +21,27 @@ Identity = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 def upgrade() -> None:
     """Only add: a hub of the release before may still be running on this database."""
     op.create_table(
+        "cache",
+        sa.Column("id", Identity, nullable=False),
+        sa.Column("repository", sa.String(length=201), nullable=False),
+        sa.Column("scope", sa.String(length=40), nullable=False),
+        sa.Column("family", sa.String(length=64), nullable=False),
+        sa.Column("digest", sa.String(length=64), nullable=False),
+        sa.Column("key", sa.String(length=200), nullable=False),
+        sa.Column("size", sa.BigInteger(), nullable=False),
+        sa.Column("sha256", sa.String(length=64), nullable=False),
+        sa.Column("kept_at", Moment(), nullable=False),
+        sa.Column("used_at", Moment(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_cache")),
+        sa.UniqueConstraint(
+            "repository", "scope", "family", "digest", name=op.f("uq_cache_repository_scope_family_digest")
+        ),
+    )
+    with op.batch_alter_table("cache", schema=None) as batch_op:
+        batch_op.create_index("ix_cache_family", ["repository", "family"], unique=False)
+        batch_op.create_index(batch_op.f("ix_cache_used_at"), ["used_at"], unique=False)
+
+    op.create_table(
         "secret",
         sa.Column("id", Identity, nullable=False),
         sa.Column("scope", sa.String(length=400), server_default="", nullable=False),
@@ -70,6 +91,9 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("problem", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_problem_run_id"), ["run_id"], unique=False)
+
+    with op.batch_alter_table("artifact", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("key", sa.String(length=200), nullable=True))
 
     with op.batch_alter_table("build", schema=None) as batch_op:
         batch_op.add_column(sa.Column("trust", sa.String(length=10), server_default="trusted", nullable=False))
