@@ -92,6 +92,19 @@ class Builds(Section, frozen=True, kw_only=True):
     secrets: Secrets = ()
 
 
+class Builders(Section, frozen=True, kw_only=True):
+    """How builders and the hub keep in touch."""
+
+    heartbeat: Seconds = 10
+    seen_every: Seconds = 15
+
+
+class SecretKeys(Section, frozen=True, kw_only=True):
+    """What the secrets in the database are sealed with: newest first; the older ones open what they have sealed."""
+
+    keys: Secrets = ()
+
+
 class Hooks(Section, frozen=True, kw_only=True):
     """The bounds of a webhook. GitHub sends at most 25 MB: https://docs.github.com/en/webhooks."""
 
@@ -157,6 +170,8 @@ class Settings(Section, frozen=True, kw_only=True):
     github: GitHub = GitHub()
     git: Git
     builds: Builds = Builds()
+    builders: Builders = Builders()
+    secrets: SecretKeys = SecretKeys()
     hooks: Hooks = Hooks()
     retention: Retention = Retention()
     agent: Agent = Agent()

@@ -7,7 +7,7 @@ import platform
 import socket
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,6 +42,7 @@ from hubwright.wiring.local_builder import LocalBuilder
 from hubwright.wiring.logging import configure_logging
 from hubwright.wiring.parts import Parts, open_parts
 from hubwright.wiring.scale_out import ScaleOut, open_scale_out
+from hubwright.wiring.secret_keys import check_keys, open_vault
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 GRACE = 5
@@ -102,14 +103,17 @@ class Hub:
         self.site = _make_site(settings, self.parts, self._bell, self.wake)
         self._housekeeping = InProcessDispatcher({"retention": _make_retention(settings, self.site, self.parts).drain})
         self.gate = Gate(self.site)
+        vault = open_vault(settings)
+        check_keys(settings, vault, self.parts.database)
         self._sessions = Sessions(
             self.parts.database,
             self.site.logs,
             time.time,
             lambda: self.wake("runs"),
             SessionSettings(
+                heartbeat=settings.builders.heartbeat,
                 uploads=settings.public_url,
-                secrets=read_pairs("BUILDS__SECRETS", settings.builds.secrets),
+                vault=vault,
                 token_of=self.parts.tokens,
             ),
         )
@@ -117,6 +121,7 @@ class Hub:
             hooks=Hooks(self.site, pressure.note),
             sessions=self._sessions,
             wishes=self.parts.wishes,
+            vault=vault,
             rules=AddressRules(
                 clone_base=settings.github.clone_base,
                 protocols=settings.git.allow_protocols,
@@ -128,15 +133,17 @@ class Hub:
     def wake(self, queue: str) -> None:
         """Something waits in a queue; from any thread."""
         self._hear(queue)
-        if queue != "runs":
+        if queue not in {"runs", "builders"}:
             self._dispatcher.wake(queue)
-        if self._scale is not None and queue in {"runs", "facts"}:
+        if self._scale is not None and queue in {"runs", "builders", "facts"}:
             self._scale.ring(queue)
 
     def _hear(self, queue: str) -> None:
         """A wake of this process or a ring of another."""
         if queue == "runs" and self._scheduler is not None:
             self._scheduler.wake()
+        elif queue == "builders" and self._scheduler is not None:
+            self._scheduler.call_roll()
         elif queue == "facts":
             self._bell.ring(FACTS)
 
@@ -151,6 +158,7 @@ class Hub:
             time.time,
             lambda: self.wake("facts"),
             lost_after=self._settings.builds.lost_after,
+            seen_every=self._settings.builders.seen_every,
         )
         await asyncio.to_thread(self.parts.take_back)
         scheduling = asyncio.create_task(self._scheduler.run())
@@ -249,13 +257,6 @@ def _make_site(settings: Settings, parts: Parts, bell: Bell, wake: Callable[[str
         unsigned_webhooks=on_loopback and not settings.github.webhook_secrets,
         max_body=settings.hooks.max_body,
     )
-
-
-def read_pairs(name: str, pairs: Sequence[str]) -> dict[str, str]:
-    """`NAME=value` pairs. Raises SettingsError, without the value."""
-    if not all(pair.partition("=")[0].isidentifier() and "=" in pair for pair in pairs):
-        raise SettingsError(f"{name} is wrong: NAME=value pairs are expected.")
-    return {pair.partition("=")[0]: pair.partition("=")[2] for pair in pairs}
 
 
 def _make_retention(settings: Settings, site: Site, parts: Parts) -> Retention:
