@@ -135,7 +135,7 @@ class HubStandIn:
                     return
                 await connection.send(write_message(Pong(at=message.at)))
                 return
-            if not hasattr(message, "run"):
+            if not hasattr(message, "seq"):
                 self.others.append(message)
                 await self._note()
                 return

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from builder_process import BuilderProcess, hub_and_builder, is_alive, scenario
 from hub_stand_in import HubStandIn, payload
-from hubwright.wire import Do, Job, LatestCommit, Leaving
+from hubwright.wire import Do, Job, LatestCommit, Leaving, Recorder, Vitals
 
 COUNT = "i=0; while [ $i -lt 3000 ]; do i=$((i+1)); echo line $i of three thousand; done"
 COUNTED = "".join(f"line {i} of three thousand\n" for i in range(1, 3001)).encode()
@@ -19,6 +19,11 @@ SLOW = "for i in 1 2 3 4 5 6 7 8 9 10; do echo tick $i; sleep 0.1; done"
 def output_of(log: bytearray) -> bytes:
     """What the (only) stage wrote."""
     return bytes(log).split(b"\x1b[0m\n", 1)[1]
+
+
+def named(vitals: Vitals, name: str) -> bool:
+    """Whether a run has a process of that name."""
+    return any(process.name == name for run in vitals.runs for process in run.processes)
 
 
 @scenario
@@ -62,13 +67,18 @@ async def test_a_killed_builder_tells_what_it_had_and_ends_the_run_as_an_error(t
         await hub.until(lambda: told.of(Job))
         spooled = builder.work_dir / "runs" / "1-1" / "log"
         await hub.until(lambda: b"line 3000 of" in spooled.read_bytes().split(b"\x1b[0m\n")[-1])
+        await hub.until(lambda: [one for one in hub.others if isinstance(one, Vitals) and named(one, "sleep")])
         builder.kill()
         written = spooled.read_bytes()
         again = BuilderProcess(hub.url, builder.work_dir)
         try:
             result = await hub.result(told)
 
-            assert (result.result, result.detail) == ("error", "The builder was restarted while the run was under way.")
+            assert result.result == "error"
+            assert result.detail.startswith("The builder was restarted while the run was under way. Killed: ")
+            assert result.recording is not None
+            assert result.recording.cause == "killed"
+            assert "sleep" in {process.name for process in result.recording.processes}
             assert told.stage_results() == {0: "error", 1: "skip"}
             assert bytes(told.log) == written
             assert hub.hellos[0].instance == hub.hellos[-1].instance
@@ -107,6 +117,8 @@ async def test_a_run_whose_lease_is_gone_is_stopped_and_forgotten(tmp_path: Path
         told.held = False
         await hub.cut()
         await hub.until(lambda: not list((builder.work_dir / "runs").iterdir()))
+        (recorder,) = await hub.until(lambda: [one for one in hub.others if isinstance(one, Recorder)])
+        assert recorder.recording.cause == "network"
         pid = int(output_of(told.log).split(b"pid=")[1].split()[0])
         await hub.until(lambda: not is_alive(pid))
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import os
+from collections.abc import Coroutine
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import structlog
@@ -18,7 +20,7 @@ from hubwright.builder.run import Run, Tools
 from hubwright.builder.spool import Key, Spools
 from hubwright.domain.results import Result
 from hubwright.errors import ConflictError
-from hubwright.wire import WIRE_VERSION, Do, Hello
+from hubwright.wire import WIRE_VERSION, Do, Hello, Recorder, Recording
 
 FORGOTTEN = 600.0
 """Seconds without a hub after which a builder ends whose `up` process is gone."""
@@ -89,21 +91,26 @@ class Agent:
         self._spools = Spools(work_dir.runs)
         self._runs: dict[Key, tuple[Run, asyncio.Task[None]]] = {}
         self._done = asyncio.Event()
+        self._recorder = tools.recorder
+        self._recordings: dict[Key, Recording] = {}  # of runs that the process before has left
         self._goodbyes: set[asyncio.Task[None]] = set()
         self._connection = Connection(hub, self._spools, Talk(self._hello, self._obey, self._lose, self._free))
 
     async def work(self) -> None:
         """Serve until drained, or until its one run is over. Raises UnauthenticatedError."""
-        close_unfinished(self._spools, self._tools)
+        self._recordings = close_unfinished(self._spools, self._tools)
         connection = asyncio.create_task(self._connection.keep())
         ending = asyncio.create_task(self._wait_for_end())
+        recording = asyncio.create_task(self._recorder.keep(self._connection.tell))
+        tasks = (connection, ending, recording)
         try:
-            done, _ = await asyncio.wait({connection, ending}, return_when=asyncio.FIRST_COMPLETED)
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             done.pop().result()
         finally:
-            for task in (connection, ending):
+            for task in tasks:
                 task.cancel()
-            await asyncio.gather(connection, ending, return_exceptions=True)
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await self._recorder.close()
             self._spools.close()
 
     def drain(self) -> None:
@@ -117,8 +124,11 @@ class Agent:
         self._done.set()
 
     def _leave(self) -> None:
-        self._connection.leaving = True
-        task = asyncio.create_task(self._connection.leave())
+        self._connection.leaving = self._recorder.leaving = True
+        self._soon(self._connection.leave())
+
+    def _soon(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
         self._goodbyes.add(task)
         task.add_done_callback(self._goodbyes.discard)
 
@@ -152,6 +162,8 @@ class Agent:
             slots=1 if identity.once else identity.slots,
             executor=self._tools.executor.name,
             runs=tuple(spool.held() for spool in self._spools),
+            boot=self._recorder.boot,
+            process=self._recorder.process,
         )
 
     def _free(self) -> bool:
@@ -189,6 +201,7 @@ class Agent:
             log.exception("run_broke", run=key.run)
             run.give_up()
         finally:
+            self._recorder.forget(key)
             del self._runs[key]
             self._done.set()
             log.info("run_ended", run=key.run, lease=key.lease)
@@ -196,7 +209,11 @@ class Agent:
     def _lose(self, key: Key, reason: str) -> None:
         """Stop the run and forget it, telling nobody."""
         log.info("run_lost", run=key.run, lease=key.lease, reason=reason)
+        recording = self._recordings.pop(key, None)
         if key in self._runs:
+            recording = self._recorder.report_silence(key, self._connection.silence)
             self._runs[key][0].end(Result.CANCELLATION, reason)
+        if recording is not None:
+            self._soon(self._connection.tell(Recorder(run=key.run, lease=key.lease, recording=recording)))
         self._spools.drop(key)
         self._done.set()

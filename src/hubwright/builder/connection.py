@@ -93,6 +93,7 @@ class Connection:
         self._heartbeat = 10.0
         self._wire = 1  # the hub's version, once it has said it
         self.last_heard = asyncio.get_running_loop().time()
+        self.silence = 0.0  # seconds without a word from the hub before the last attempt to connect
         self.leaving = False
 
     async def keep(self) -> None:
@@ -134,7 +135,14 @@ class Connection:
             with suppress(WebSocketException):
                 await self._say(self._socket, Leaving())
 
+    async def tell(self, message: Message) -> None:
+        """Tell the hub what it need not be sure to hear; nothing happens while there is no connection."""
+        if self._socket is not None:
+            with suppress(WebSocketException):
+                await self._say(self._socket, message)
+
     async def _greet(self, socket: ClientConnection) -> None:
+        self.silence = asyncio.get_running_loop().time() - self.last_heard
         await self._say(socket, self._talk.hello())
         async with asyncio.timeout(_PATIENCE):
             welcome = await self._hear(socket)

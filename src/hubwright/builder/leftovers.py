@@ -7,27 +7,35 @@ import shutil
 import structlog
 
 from hubwright.builder.executors.tree import kill_marked
+from hubwright.builder.recorder import Recorder
 from hubwright.builder.run import Tools
-from hubwright.builder.spool import Spool, Spools
+from hubwright.builder.spool import Key, Spool, Spools
 from hubwright.builder.telling import Telling
 from hubwright.domain.results import Result as Outcome
-from hubwright.wire import Job, Result, read_message
+from hubwright.wire import Job, Recording, Result, read_message
 
 _REASON = "The builder was restarted while the run was under way."
 
 log = structlog.get_logger()
 
 
-def close_unfinished(spools: Spools, tools: Tools) -> None:
-    """Load the spools of the process before; every run in them has a last message afterwards."""
+def close_unfinished(spools: Spools, tools: Tools) -> dict[Key, Recording]:
+    """Load the spools of the process before; every run in them has a last message afterwards.
+
+    Gives what was recorded of those that had not ended.
+    """
+    recordings = {}
     for spool in spools.load():
         kill_marked(f"{tools.instance}-{spool.key.run}-{spool.key.lease}")
-        _close(spool, Telling(spool, tools.clock))
+        recording = _close(spool, Telling(spool, tools.clock), tools.recorder)
+        if recording is not None:
+            recordings[spool.key] = recording
     shutil.rmtree(tools.trees, ignore_errors=True)
     tools.trees.mkdir(parents=True, exist_ok=True)
+    return recordings
 
 
-def _close(spool: Spool, telling: Telling) -> None:
+def _close(spool: Spool, telling: Telling, recorder: Recorder) -> Recording | None:
     running: int | None = None
     ended: set[int] = set()
     for _, frame in spool.read_back():
@@ -40,7 +48,7 @@ def _close(spool: Spool, telling: Telling) -> None:
                 running = None
                 ended.add(stage)
     if spool.complete:
-        return
+        return None
     log.info("run_left_over", run=spool.key.run, lease=spool.key.lease)
     if running is not None:
         ended.add(running)
@@ -48,4 +56,6 @@ def _close(spool: Spool, telling: Telling) -> None:
     for stage in range(spool.read_about().stages):
         if stage not in ended:
             telling.stage_ended(stage, Outcome.SKIP)
-    telling.run_ended(Outcome.ERROR, _REASON, lost=True)
+    recording = recorder.recall(spool.key)
+    telling.run_ended(Outcome.ERROR, f"{_REASON} {recording.sentence}", lost=True, recording=recording)
+    return recording

@@ -12,6 +12,7 @@ from hubwright.builder.checkout import fill_tree, origin_of, password_of
 from hubwright.builder.executors import Executor
 from hubwright.builder.log import Log
 from hubwright.builder.masking import hide
+from hubwright.builder.recorder import Recorder
 from hubwright.builder.spool import About, Spool
 from hubwright.builder.stage import Outcome, RunEnded, Work, chosen_files, harvest, run_command
 from hubwright.builder.telling import Telling
@@ -23,7 +24,7 @@ from hubwright.domain.recipe_values import Stage
 from hubwright.domain.results import Result, verdict
 from hubwright.errors import ExecutorError, HubwrightError
 from hubwright.git.mirrors import Mirrors
-from hubwright.wire import Payload
+from hubwright.wire import Payload, Recording
 
 T = TypeVar("T")
 
@@ -40,6 +41,7 @@ class Tools:
     own_environment: Mapping[str, str]
     uploads: Uploads | None
     clock: Callable[[], float]
+    recorder: Recorder
 
 
 class Run:
@@ -56,6 +58,7 @@ class Run:
         self._log = Log(spool.append_log, payload.log_limit, self._secrets, self._disk_failed)
         self._workspace = make_workspace(payload, spool, tools)
         self._results: dict[int, Result] = {}
+        self._watch = tools.recorder.watch(spool.key)
 
     def end(self, result: Result, reason: str) -> None:
         """End the run now, with this result. Only the first call counts."""
@@ -82,8 +85,14 @@ class Run:
             self._log.say(detail)
         self._log.finish()
         self._skip_rest()
-        self._telling.run_ended(result, hide(detail, self._secrets))
+        self._telling.run_ended(result, hide(detail, self._secrets), recording=await self._record(result))
         await asyncio.to_thread(self._workspace.remove)
+
+    async def _record(self, result: Result) -> Recording | None:
+        """The last minute, when the run did not end by itself or a stage failed for want of memory or disk."""
+        if result in {Result.ERROR, Result.TIMEOUT} or (result is Result.FAILURE and self._watch.verdict is not None):
+            return await self._watch.record()
+        return None
 
     def give_up(self) -> None:
         """A fault of the builder itself came between: the run ends as an error, if it has not ended."""
@@ -123,6 +132,7 @@ class Run:
             machine=self._tools.machine,
             own_environment=self._tools.own_environment,
             ending=self._ending,
+            watch=self._watch,
         )
         failed: list[tuple[Result, str]] = []
         for number, stage in enumerate(stages):

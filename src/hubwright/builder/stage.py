@@ -14,10 +14,12 @@ from hubwright.builder.executors.terminal import Running
 from hubwright.builder.files import find_files
 from hubwright.builder.harvest import MAX_CASES, MAX_REPORT, UnreadableReportError, count_cases, read_report
 from hubwright.builder.log import Log
+from hubwright.builder.recorder import Watch
 from hubwright.builder.telling import Telling
 from hubwright.builder.workspace import Workspace
 from hubwright.domain.recipe_values import Stage
 from hubwright.domain.results import Result
+from hubwright.domain.verdicts import explains_failure
 from hubwright.errors import DiskFullError
 from hubwright.wire import Case, Payload, Totals
 
@@ -56,6 +58,7 @@ class Work:
     machine: str
     own_environment: Mapping[str, str]
     ending: asyncio.Future[RunEnded]
+    watch: Watch | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,21 +98,25 @@ async def _try_command(work: Work, stage: Stage) -> Outcome:
     env = build_environment(work.payload, stage, work.workspace, work.machine, work.own_environment)
     command = Command(argv=_arguments(work.workspace, stage), env=env, directory=directory)
     running = work.executor.run(work.workspace, command, work.log.write)
+    if work.watch is not None:
+        work.watch.begin(running.pid)
     try:
         late = await _wait(running, stage, work.ending)
     finally:
         await running.kill(GRACE)
     if late:
         return Outcome(result=Result.TIMEOUT, detail=late)
-    return _judge(work, running.finished.result())
+    return await _judge(work, running.finished.result())
 
 
-def _judge(work: Work, code: int) -> Outcome:
+async def _judge(work: Work, code: int) -> Outcome:
     if code == 0:
         return Outcome(result=Result.SUCCESS, exit_code=0)
     if work.workspace.is_full():
         raise DiskFullError("The builder's disk is full: the stage could not write in its workspace.")
     detail = f"Signal {code - 128} ended the command." if code > 128 else f"The command ended with exit code {code}."
+    if work.watch is not None and explains_failure(found := await work.watch.explain(code)):
+        detail = found.sentence
     return Outcome(result=Result.FAILURE, exit_code=code, detail=detail)
 
 

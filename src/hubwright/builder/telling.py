@@ -7,7 +7,7 @@ from itertools import islice
 
 from hubwright.builder.spool import Spool
 from hubwright.domain.results import Result as Outcome
-from hubwright.wire import Case, Event, Job, Result, Tests, Totals
+from hubwright.wire import Case, Event, Job, Recording, Result, Tests, Totals
 
 CASES = 500
 """Test cases a message."""
@@ -50,7 +50,9 @@ class Telling:
             )
         )
 
-    def run_ended(self, outcome: Outcome, detail: str, *, lost: bool = False) -> None:
+    def run_ended(
+        self, outcome: Outcome, detail: str, *, lost: bool = False, recording: Recording | None = None
+    ) -> None:
         """The run ended: its last message. `lost`: it did not end, this builder did."""
         at = self._clock()
         self._spool.add(
@@ -63,6 +65,7 @@ class Telling:
                 detail=detail,
                 log=log,
                 lost=lost,
+                recording=recording,
             ),
             last=True,
         )

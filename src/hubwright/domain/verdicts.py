@@ -97,12 +97,12 @@ def explains_failure(verdict: Verdict) -> bool:
 
 def _judge_means(evidence: Evidence) -> Verdict | None:
     """Whether memory or disk had run out."""
+    if evidence.back in {Back.SAME, Back.MACHINE}:  # what it was is known better
+        return None
     figures = evidence.figures
     if figures is not None and figures.disk_total and figures.disk_free < NO_ROOM:
         free, total = word_size(figures.disk_free), word_size(figures.disk_total)
         return Verdict(cause=Cause.DISK, sentence=f"Disk full: {free} of {total} were free on the builder's disk.")
-    if evidence.back is Back.SAME or evidence.back is Back.MACHINE:
-        return None
     died = evidence.exit_code == _KILLED or evidence.lost
     if evidence.group_kills or (evidence.oom_kills and died):
         return Verdict(cause=Cause.MEMORY, sentence=_word_memory("Out of memory", figures, evidence.oom_kills))

@@ -15,6 +15,7 @@ import structlog
 from hubwright.builder.agent import Agent, Identity, WorkDir
 from hubwright.builder.connection import Hub
 from hubwright.builder.executors.choice import choose_executor
+from hubwright.builder.recorder import Recorder
 from hubwright.builder.run import Tools
 from hubwright.builder.upload import Uploads
 from hubwright.git.commands import Git
@@ -71,6 +72,7 @@ async def _serve(options: BuilderOptions, work_dir: WorkDir) -> None:
         own_environment=dict(os.environ),
         uploads=uploads,
         clock=time,
+        recorder=Recorder(work_dir.path, time),
     )
     agent = Agent(options.identity, options.hub, work_dir, tools)
     loop = asyncio.get_running_loop()

@@ -1,0 +1,162 @@
+"""What the builder's machine and its runs use, measured with psutil: the same on Linux, Windows and macOS."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+
+from hubwright.builder.memory_group import Group, find_group, read_kernel_kills, read_pressure
+from hubwright.wire import Machine, Process, RunVitals, Usage, Vitals
+
+MOST_PROCESSES = 64
+"""Processes of a run that are told, the largest ones."""
+
+_NAME = 40  # characters
+
+Known = dict[int, float]
+"""Processes by number, with when they began: a number alone may come again."""
+
+
+@dataclass(slots=True)
+class Watched:
+    """A run whose processes are measured: its command's process, and all that descended from it."""
+
+    run: int
+    lease: int
+    root: int | None = None
+    group: Group | None = None
+    known: Known = field(default_factory=dict)
+    kills: int = 0  # in the group so far; it may be gone when it is asked about
+    kills_before: int = 0
+
+    def begin(self, root: int) -> None:
+        """A command of the run began."""
+        self.root = root
+        self.group = find_group(root)
+        self.kills = self.kills_before = 0
+        self.kills = self.kills_before = self.read_kills()
+
+    def read_kills(self) -> int:
+        """Processes of the group that were killed for memory; the last known number when the group is gone."""
+        found = self.group.read_kills() if self.group is not None else None
+        self.kills = self.kills if found is None else found
+        return self.kills
+
+
+@dataclass(slots=True)
+class _Seen:
+    """A process at this moment."""
+
+    pid: int
+    parent: int
+    name: str
+    began: float
+    cpu_time: float
+    memory: int
+
+
+class Sampler:
+    """Takes samples; not to be used by two threads at once. `folder` is on the disk that counts."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = str(folder)
+        self._self = psutil.Process()
+        self.group = find_group(os.getpid())
+        self._cpu: dict[tuple[int, float], float] = {}
+        self._at = 0.0
+        psutil.cpu_percent()  # the first call only begins to count
+
+    def take(self, runs: Iterable[Watched], now: float) -> Vitals:
+        """One sample of all; `now` in Unix seconds."""
+        watched = list(runs)
+        begun = any(one.root is not None for one in watched)
+        seen = {one.pid: one for one in self._look(watched)} if begun else {}
+        told = tuple(self._measure(one, seen, now) for one in watched)
+        self._cpu = {(one.pid, one.began): one.cpu_time for one in seen.values()}
+        self._at = now
+        return Vitals(machine=self.measure_machine(now), runs=told)
+
+    def measure_machine(self, now: float) -> Machine:
+        """The machine alone."""
+        memory, swap = psutil.virtual_memory(), psutil.swap_memory()
+        total, used = memory.total, memory.total - memory.available
+        limit = self.group.read_limit() if self.group else None
+        if self.group is not None and limit is not None and limit < total:
+            total, used = limit, self.group.read_used() or 0
+        try:
+            disk = psutil.disk_usage(self._folder)
+            free, whole = disk.free, disk.total
+        except OSError:
+            free = whole = 0
+        return Machine(
+            at=now,
+            memory=used,
+            memory_total=total,
+            swap=swap.used,
+            swap_total=swap.total,
+            disk_free=free,
+            disk_total=whole,
+            load=round(psutil.getloadavg()[0], 2),
+            cpu=psutil.cpu_percent(),
+            pressure=read_pressure(),
+            oom_kills=read_kernel_kills(),
+        )
+
+    def find_limit(self, watched: Watched) -> int | None:
+        """Bytes that the run's own control group allows; None when it shares the builder's or has no limit."""
+        if watched.group is None or watched.group == self.group:
+            return None
+        return watched.group.read_limit()
+
+    def _look(self, watched: Iterable[Watched]) -> Iterator[_Seen]:
+        """Everything that descends from this process, and what did once: one walk serves all runs."""
+        found = {process.pid: process for process in self._self.children(recursive=True)}
+        for pid in {pid for one in watched for pid in one.known} - found.keys():
+            with suppress(psutil.Error):
+                found[pid] = psutil.Process(pid)
+        for process in found.values():
+            with suppress(psutil.Error), process.oneshot():
+                times, memory = process.cpu_times(), process.memory_info()
+                if process.status() != psutil.STATUS_ZOMBIE:
+                    used = times.user + times.system
+                    name = process.name()[:_NAME]
+                    yield _Seen(process.pid, process.ppid(), name, process.create_time(), used, memory.rss)
+
+    def _measure(self, watched: Watched, seen: Mapping[int, _Seen], now: float) -> RunVitals:
+        own = _choose(watched, seen)
+        watched.known = {one.pid: one.began for one in own}
+        usage = Usage(
+            memory=sum(one.memory for one in own),
+            limit=self.find_limit(watched),
+            oom_kills=watched.read_kills() if watched.group else None,
+            processes=len(own),
+        )
+        own.sort(key=lambda one: one.memory, reverse=True)
+        told = tuple(self._tell(one, now) for one in own[:MOST_PROCESSES])
+        return RunVitals(run=watched.run, lease=watched.lease, usage=usage, processes=told)
+
+    def _tell(self, one: _Seen, now: float) -> Process:
+        before, seconds = self._cpu.get((one.pid, one.began)), now - self._at
+        busy = 0.0 if before is None or seconds <= 0 else max(100 * (one.cpu_time - before) / seconds, 0.0)
+        return Process(pid=one.pid, parent=one.parent, name=one.name, cpu=round(busy, 1), memory=one.memory)
+
+
+def _choose(watched: Watched, seen: Mapping[int, _Seen]) -> list[_Seen]:
+    """The run's processes: its root, what was the run's before (its parent may be gone), and all below those."""
+    own = {pid for pid, began in watched.known.items() if pid in seen and seen[pid].began == began}
+    if watched.root is not None and watched.root in seen:
+        own.add(watched.root)
+    children: dict[int, list[int]] = {}
+    for one in seen.values():
+        children.setdefault(one.parent, []).append(one.pid)
+    waiting = list(own)
+    while waiting:
+        fresh = [pid for pid in children.get(waiting.pop(), ()) if pid not in own]
+        own.update(fresh)
+        waiting += fresh
+    return [seen[pid] for pid in sorted(own)]
