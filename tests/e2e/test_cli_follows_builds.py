@@ -106,16 +106,9 @@ def test_a_log_that_breaks_off_is_resumed_without_a_byte_lost_or_doubled(hub: Hu
 
 
 def press_ctrl_c(process: subprocess.Popen[bytes]) -> bytes:
-    """As people do: again, when nothing happens (Python drops a signal that meets a destructor); what it complained."""
-    for _ in range(10):
-        process.send_signal(signal.SIGINT)
-        try:
-            return process.communicate(timeout=6)[1]
-        except subprocess.TimeoutExpired:
-            continue
-    process.kill()
-    process.communicate()
-    raise AssertionError("Ctrl-C does not end it")
+    """Once is enough; what it complained."""
+    process.send_signal(signal.SIGINT)
+    return process.communicate(timeout=30)[1]
 
 
 def test_ctrl_c_leaves_the_build_alone(hub: HubProcess, make: Make, tmp_path: Path) -> None:

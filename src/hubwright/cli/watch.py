@@ -11,6 +11,7 @@ from hubwright.cli.api_client import HubAwayError, HubClient, connect
 from hubwright.cli.build_names import HELP, Build, find_build
 from hubwright.cli.builds import line_of_stage, name_of_run, title_of, words_of_tests
 from hubwright.cli.exits import Exit, exit_of_build
+from hubwright.cli.interrupts import Interrupts
 from hubwright.cli.options import hub_option
 from hubwright.cli.output import json_option, print_json, print_line, shown, signed, tell
 from hubwright.domain.error_lines import find_error
@@ -35,11 +36,11 @@ def watch(*, build: str | None, hub: str | None, as_json: bool) -> int:
 
     With --json the finished build is printed in the end.
     """
-    with connect(hub) as client:
+    with connect(hub) as client, Interrupts() as interrupts:
         found = find_build(client, build)
         try:
             tell(f"{title_of(found)}: {found['url']}")
-            for line in _follow(client, found):
+            for line in _follow(client, found, interrupts):
                 (tell if as_json else print_line)(line)
         except KeyboardInterrupt:
             tell(f"\nThe build goes on. To stop it: hubwright cancel {found['id']}")
@@ -52,7 +53,7 @@ def watch(*, build: str | None, hub: str | None, as_json: bool) -> int:
     return exit_of_build(found["state"], found["result"])
 
 
-def _follow(client: HubClient, build: Build) -> Iterator[str]:
+def _follow(client: HubClient, build: Build, interrupts: Interrupts) -> Iterator[str]:
     """A line for each stage that ends and each run that starts or waits, until the build has finished."""
     said: set[tuple[object, ...]] = set()
     waiting = ""
@@ -66,7 +67,7 @@ def _follow(client: HubClient, build: Build) -> Iterator[str]:
         if build["state"] == "queued" and (reason := _reason(client, build)) not in {"", waiting}:
             waiting = reason
             yield f"{signed('queued', None)}  {waiting}"
-        build = _look_again(client, build)
+        build = _look_again(client, build, interrupts)
 
 
 def _reason(client: HubClient, build: Build) -> str:
@@ -75,11 +76,11 @@ def _reason(client: HubClient, build: Build) -> str:
     return shown(reasons[0]["reason"]) if reasons else ""
 
 
-def _look_again(client: HubClient, build: Build) -> Build:
+def _look_again(client: HubClient, build: Build, interrupts: Interrupts) -> Build:
     """The build a moment later; a hub that starts again meanwhile is waited for."""
     deadline = time.monotonic() + PATIENCE
     while True:
-        time.sleep(PAUSE)
+        interrupts.pause(PAUSE)
         try:
             later: Build = client.get(f"/api/v1/builds/{build['id']}")
         except HubAwayError:
