@@ -24,6 +24,7 @@ from hubwright.wire import (
     Pong,
     Result,
     Tests,
+    Vitals,
     read_message,
     read_output,
 )
@@ -59,6 +60,8 @@ class Hearing:
                 session.hear_pong(pong, self._clock())
             case LatestCommit():
                 self._on_change()
+            case Vitals() as vitals:
+                session.hear_vitals(vitals)
             case Leaving():
                 session.draining, session.noted = True, False
             case Job() | Result() | Event() | Tests() as message:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from hubwright.errors import WireError
+from hubwright.hub.flights import Flight
 from hubwright.hub.pulse import Pulse
-from hubwright.wire import WIRE_VERSION, Hello, Message, Pong, write_message
+from hubwright.hub.secrets import Vault
+from hubwright.wire import WIRE_VERSION, Hello, Message, Pong, Vitals, write_message
 
 PENDING = 512
 """Messages of one builder that may wait for the database; then it is not read from until some are durable."""
@@ -31,7 +33,7 @@ class SessionSettings:
     heartbeat: float = 10.0
     steady: Callable[[], float] = time.monotonic
     uploads: str = ""
-    secrets: Mapping[str, str] = field(default_factory=dict)
+    vault: Vault | None = None  # None: no run gets a secret
     token_of: Callable[[str], str | None] | None = None  # the token for an owner's repositories; may take its time
 
 
@@ -54,6 +56,7 @@ class Holding:
     log: int = 0
     acked_log: int = 0
     dirty: bool = False
+    flight: Flight = field(default_factory=Flight)
 
 
 @dataclass(eq=False)
@@ -74,6 +77,7 @@ class Session:
     steady: Callable[[], float] = time.monotonic
     pending: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(PENDING))
     failure: BaseException | None = None
+    vitals: Vitals | None = None  # the newest sample
 
     def free(self) -> int:
         """How many more runs it takes."""
@@ -89,6 +93,13 @@ class Session:
         self.pulse.hear(pong, wall, self.steady())
         if self.pulse.settled and not settled:
             self.noted = False
+
+    def hear_vitals(self, vitals: Vitals) -> None:
+        """A sample; only what it says of runs that the builder holds counts."""
+        self.vitals = vitals
+        for one in vitals.runs:
+            if self.holds(one.run, one.lease):
+                self.holdings[one.run].flight.add(vitals, one)
 
     def holds(self, run: int, lease: int) -> bool:
         """Whether it holds the run under that lease."""
