@@ -10,7 +10,8 @@ HubwrightError
 │   ├── UnprocessableError       422
 │   ├── NotFoundError            404
 │   ├── ConflictError            409
-│   └── TooLargeError            413
+│   ├── TooLargeError            413
+│   └── TooManyAttemptsError     429; carries `retry_after` seconds
 ├── RecipeError              a build file is wrong; carries file:line:col problems
 ├── SourceError              a repository or commit can't be had
 │   ├── UnreachableRepositoryError    try again later
@@ -98,6 +99,17 @@ class TooLargeError(RefusedError):
 
     status = 413
     title = "Too large"
+
+
+class TooManyAttemptsError(RefusedError):
+    """Too many wrong tokens came from one address: wait `retry_after` seconds."""
+
+    status = 429
+    title = "Too many attempts"
+
+    def __init__(self, message: str, retry_after: int) -> None:
+        self.retry_after = retry_after
+        super().__init__(message)
 
 
 class RecipeError(HubwrightError):

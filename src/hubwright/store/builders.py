@@ -143,6 +143,11 @@ def load_builder(connection: Connection, name: str) -> Row[Any] | None:
     return connection.execute(select(builder).where(builder.c.name == name).with_for_update()).one_or_none()
 
 
+def load_of_token(connection: Connection, token_id: int) -> list[str]:
+    """The builders that came with this token."""
+    return list(connection.execute(select(builder.c.name).where(builder.c.token_id == token_id)).scalars())
+
+
 def keep_wish(connection: Connection, name: str, wish: str | None) -> None:
     """Note what is wished of a builder."""
     connection.execute(update(builder).where(builder.c.name == name).values(wish=wish))

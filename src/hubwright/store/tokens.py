@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
@@ -13,8 +14,15 @@ from hubwright.store.schema import token
 PREFIX = "hwt_"
 """What every token begins with, so that people and secret scanners know it."""
 
-ROLES = ("read", "write", "admin", "builder")
-"""What a token may be for; each of the first three may all that the ones before it may."""
+BUILDER, JOIN = "builder", "join"
+ROLES = ("read", "write", "admin", BUILDER, JOIN)
+"""What a token may be for; each of the first three may all that the ones before it may.
+
+`builder` is for builders only; with `join` one machine becomes a builder, once.
+"""
+
+JOIN_SECONDS = 3600.0
+"""How long a join token is good when nothing else is said."""
 
 LOGIN = "login"
 SESSION = "session"
@@ -22,7 +30,10 @@ SESSION = "session"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Token:
-    """A kept token, without its secret. In rows of kind `login` and `session`, `role` is what they grant."""
+    """A kept token, without its secret. In rows of kind `login` and `session`, `role` is what they grant.
+
+    `builder` is the one name that it is for, None for any; `bounds` what its builder may say of itself.
+    """
 
     id: int
     name: str
@@ -31,6 +42,23 @@ class Token:
     created_at: float
     expires_at: float | None
     revoked_at: float | None
+    builder: str | None = None
+    bounds: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Bounds:
+    """What a builder may say of itself; None leaves it open. Its labels are these, whatever it says."""
+
+    name: str | None = None
+    platform: str | None = None
+    labels: tuple[str, ...] | None = None
+
+    def document(self) -> dict[str, object] | None:
+        """As it is kept; None for no bounds."""
+        kept: dict[str, object] = {} if self.labels is None else {"labels": list(self.labels)}
+        kept |= {key: value for key, value in (("name", self.name), ("platform", self.platform)) if value is not None}
+        return kept or None
 
 
 def keep_token(
@@ -38,6 +66,31 @@ def keep_token(
 ) -> str:
     """Keep a token and return its text, which is shown once; `secret` is 256 random bits as text."""
     return _keep(connection, secret, name=name, role=role, created_at=now, expires_at=expires)
+
+
+def keep_join(connection: Connection, secret: str, *, bounds: Bounds, now: float, expires: float | None) -> str:
+    """Keep a token with which one builder may join, once, within these bounds; its text."""
+    until = now + JOIN_SECONDS if expires is None else expires
+    name = bounds.name or JOIN
+    kept = bounds.document()
+    return _keep(connection, secret, name=name, role=JOIN, created_at=now, expires_at=until, bounds=kept)
+
+
+def use_join(connection: Connection, plaintext: str, now: float) -> Token | None:
+    """The join token of this text, which is used up by that; None when it is unknown, used or too old."""
+    return _use(connection, plaintext, JOIN, now)
+
+
+def keep_builder(connection: Connection, secret: str, name: str, bounds: Mapping[str, Any] | None, now: float) -> str:
+    """Keep the own token of the builder `name`; its text. Raises IntegrityError when the name has one that lives."""
+    kept = None if bounds is None else dict(bounds)
+    return _keep(connection, secret, name=name, role=BUILDER, created_at=now, builder=name, bounds=kept)
+
+
+def has_own_token(connection: Connection, name: str, now: float) -> bool:
+    """Whether a living token is for the builder of this name."""
+    query = select(token.c.id).where(token.c.builder == name, _alive(now))
+    return connection.execute(query).first() is not None
 
 
 def keep_login(connection: Connection, secret: str, *, role: str, now: float, expires: float) -> str:
@@ -51,17 +104,23 @@ def keep_session(connection: Connection, secret: str, *, role: str, now: float, 
 
 
 def find_token(connection: Connection, plaintext: str, now: float) -> Token | None:
-    """The token of this text when it is known, not revoked and not expired; logins are never found."""
-    query = select(*_COLUMNS).where(token.c.hash == hash_token(plaintext), token.c.role != LOGIN, _alive(now))
+    """The token of this text when it is known, not revoked and not expired; those for one use are never found."""
+    once = (LOGIN, JOIN)
+    query = select(*_COLUMNS).where(token.c.hash == hash_token(plaintext), token.c.role.not_in(once), _alive(now))
     row = connection.execute(query).one_or_none()
     return _token(row) if row is not None else None
 
 
 def use_login(connection: Connection, plaintext: str, now: float) -> Token | None:
     """The login of this text, which is used up by that; None when it is unknown, used or too old."""
+    return _use(connection, plaintext, LOGIN, now)
+
+
+def _use(connection: Connection, plaintext: str, role: str, now: float) -> Token | None:
+    """One statement: of many that come at once with one token, one gets it."""
     statement = (
         update(token)
-        .where(token.c.hash == hash_token(plaintext), token.c.role == LOGIN, _alive(now))
+        .where(token.c.hash == hash_token(plaintext), token.c.role == role, _alive(now))
         .values(revoked_at=now)
         .returning(*_COLUMNS)
     )
@@ -108,4 +167,6 @@ def _token(row: Any) -> Token:
         created_at=row.created_at,
         expires_at=row.expires_at,
         revoked_at=row.revoked_at,
+        builder=row.builder,
+        bounds=row.bounds,
     )

@@ -28,6 +28,7 @@ from hubwright.errors import (
     SourceError,
     StaleLeaseError,
     StorageError,
+    TooManyAttemptsError,
     UnreachableRepositoryError,
 )
 from hubwright.store.database import DatabaseBusyError
@@ -60,7 +61,8 @@ def make_problem(
 def answer_refusal(_request: Request, error: RefusedError) -> Response:
     """What the hub refuses on purpose."""
     errors = getattr(error, "errors", ())
-    return make_problem(error.status, error.title, str(error), errors=errors)
+    headers = {"Retry-After": str(error.retry_after)} if isinstance(error, TooManyAttemptsError) else None
+    return make_problem(error.status, error.title, str(error), errors=errors, headers=headers)
 
 
 def answer_http(_request: Request, error: HTTPException) -> Response:
