@@ -21,6 +21,8 @@ from hubwright.git.mirrors import Mirrors, Origin
 from hubwright.hub.bell import Bell
 from hubwright.hub.logs import Logs
 from hubwright.hub.plans import Ground
+from hubwright.hub.sealing import Keys, make_key
+from hubwright.hub.secrets import Vault
 from hubwright.hub.wishes import Wishes
 from hubwright.storage import Storage
 from hubwright.store import schema
@@ -34,6 +36,8 @@ from hubwright.web.problems import PROBLEM_HANDLERS
 from hubwright.web.site import FACTS, Site
 
 NOW = 1_790_000_000.0
+KEYS = Keys((make_key(),))
+VAULT = Vault(lambda: KEYS)
 
 
 class ManualClock:
@@ -93,7 +97,7 @@ def make_app(site: Site, gate: Gate, wishes: Wishes) -> FastAPI:
         title="Hubwright", version=site.version, docs_url=None, redoc_url=None, exception_handlers=PROBLEM_HANDLERS
     )
     app.router.routes.extend([*make_health(site, gate), *make_logins(gate), *make_reference()])
-    app.include_router(make_api(site, gate, wishes))
+    app.include_router(make_api(site, gate, wishes, VAULT))
     return app
 
 

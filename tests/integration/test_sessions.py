@@ -15,6 +15,8 @@ from builder_process import scenario
 from hub_parts import Floor, held, make_hello, open_floor, rows
 from hubwright.errors import ForbiddenError, GitHubUnavailableError, WireError
 from hubwright.hub import session as session_module
+from hubwright.hub.sealing import Keys
+from hubwright.hub.secrets import Vault
 from hubwright.hub.session import check_hello
 from hubwright.store import schema
 from hubwright.store.database import Database
@@ -318,7 +320,7 @@ async def test_a_run_goes_without_a_token_when_github_gives_none(database: Datab
             raise GitHubUnavailableError("GitHub is down.")
         return "the-token"
 
-    settings = {"token_of": token_of, "secrets": {"TOKEN": "hush", "OTHER": "never"}, "uploads": "http://hub"}
+    settings = {"token_of": token_of, "uploads": "http://hub"}
     async with open_floor(database, tmp_path, Clock(), **settings) as floor:
         lives = Lives(database, floor.clock)
         first = lives.runs(lives.build("a" * 40))[0]
@@ -335,8 +337,9 @@ async def test_a_run_goes_without_a_token_when_github_gives_none(database: Datab
 
 @scenario
 async def test_only_the_secrets_of_the_recipe_are_sent(database: Database, tmp_path: Path) -> None:
-    """S25: values come from the settings, for the names that the assignment has."""
-    async with open_floor(database, tmp_path, Clock(), secrets={"TOKEN": "hush", "OTHER": "never"}) as floor:
+    """S25: for the names that the assignment has; one that is not set is a warning, not silence."""
+    vault = Vault(lambda: Keys(()), {"TOKEN": "hush", "OTHER": "never"})
+    async with open_floor(database, tmp_path, Clock(), vault=vault) as floor:
         lives = Lives(database, floor.clock)
         (run,) = lives.runs(lives.build("a" * 40))
         assignment = {**floor.row(run).assignment, "secrets": {"TOKEN": "", "UNKNOWN": ""}}
@@ -350,3 +353,4 @@ async def test_only_the_secrets_of_the_recipe_are_sent(database: Database, tmp_p
         await floor.step()
         order = await channel.until(Do, order="build", run=run)
         assert order.payload.secrets == {"TOKEN": "hush"}
+        assert any("no secret UNKNOWN" in warning for warning in order.payload.warnings)

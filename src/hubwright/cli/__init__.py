@@ -37,6 +37,7 @@ COMMANDS = {
     "cancel": Entry("hubwright.cli.builds:cancel", "Stop a build."),
     "artifacts": Entry("hubwright.cli.artifacts:artifacts", "List and get the files that a build kept."),
     "token": Entry("hubwright.cli.tokens:token", "Make, list and revoke tokens."),
+    "secret": Entry("hubwright.cli.secret:secret", "Set, list, remove and rotate secrets of builds."),
     "db": Entry("hubwright.cli.db:db", "Look after the database."),
     "config": Entry("hubwright.cli.settings:config", "Show the settings and where they come from."),
     "doctor": Entry("hubwright.cli.doctor:doctor", "Check this machine and say how to mend it."),

@@ -87,6 +87,10 @@ class HubClient:
         """The JSON answer to a PATCH."""
         return self._send("PATCH", path, body=body)
 
+    def delete(self, path: str) -> Any:
+        """What deleting a thing answers."""
+        return self._send("DELETE", path)
+
     def read(self, path: str, **query: object) -> Iterator[bytes]:
         """The bytes of a log or file, as they come."""
         with (

@@ -87,6 +87,9 @@ class Builds(Section, frozen=True, kw_only=True):
     max_commits_per_push: Count = 20
     timeout: WholeSeconds = 3600
     log_limit: Bytes = 256 * 1024 * 1024
+    report_files: Count = 500
+    report_size: Bytes = 64 * 1024 * 1024
+    report_cases: Count = 20_000
     default_platform: Text | None = None
     lost_after: Seconds = 300
     secrets: Secrets = ()

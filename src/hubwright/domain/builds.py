@@ -72,7 +72,6 @@ class BuildPlan:
     problem: str | None = None
     fault: str | None = None  # the result that the problem means: failure (theirs) or error (ours)
     timeout: int | None = None
-    secrets: tuple[str, ...] = ()
     env: tuple[tuple[str, str], ...] = ()
     limits: Limits = UNLIMITED
     warnings: tuple[str, ...] = ()

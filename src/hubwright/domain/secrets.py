@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
+from hubwright.domain.recipe_values import Recipe
+from hubwright.domain.repos import Trust
 from hubwright.errors import UnprocessableError
 
 MAX_VALUE = 64 * 1024
@@ -62,6 +65,22 @@ def scopes_of(job: str) -> list[str]:
     """Where a job's secrets may come from, the nearest first: the job, its folders, everywhere."""
     parts = job.split("/")
     return ["/".join(parts[:count]) for count in range(len(parts), 0, -1)] + [EVERYWHERE]
+
+
+def share_secrets(recipe: Recipe, trust: Trust) -> Recipe:
+    """The recipe with what each stage may have: its own names and the recipe's; none at all when a fork brought it."""
+    shared = recipe.secrets
+    stages = [
+        replace(stage, secrets=tuple(dict.fromkeys((*shared, *stage.secrets))) if trust is Trust.TRUSTED else ())
+        for stage in recipe.stages
+    ]
+    return replace(recipe, stages=tuple(stages))
+
+
+def withheld_secrets(recipe: Recipe) -> tuple[str, ...]:
+    """Why a fork's build lacks the secrets that its recipe names, as a warning; none when it names none."""
+    names = dict.fromkeys([*recipe.secrets, *(name for stage in recipe.stages for name in stage.secrets)])
+    return (f"What a fork brings gets no secret: {', '.join(names)}.",) if names else ()
 
 
 def describe_scope(scope: str) -> str:

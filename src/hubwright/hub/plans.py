@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import msgspec
@@ -19,13 +19,14 @@ from hubwright.domain.recipe_json import stage_to_json
 from hubwright.domain.recipe_values import Recipe
 from hubwright.domain.repos import Trust
 from hubwright.domain.results import Result
+from hubwright.domain.secrets import share_secrets, withheld_secrets
 from hubwright.errors import RecipeError, SourceError, VanishedCommitError
 from hubwright.git.mirrors import Mirrors, Origin
 from hubwright.hub.recipes import find_recipe
 from hubwright.store import builds
 from hubwright.store.facts import keep_facts
 from hubwright.store.jobs import take_numbers
-from hubwright.wire import Payload, Source
+from hubwright.wire import Payload, ReportLimits, Source
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -36,6 +37,7 @@ class Ground:
     version: str
     default_platform: str
     log_limit: int
+    reports: ReportLimits = field(default_factory=ReportLimits)
     platforms: Sequence[str] = ()
     default_branch: str | None = None
 
@@ -57,23 +59,18 @@ def planned(job: Job, wanted: Wanted, recipe: Recipe, ground: Ground) -> BuildPl
     """The plan that a recipe makes in these circumstances."""
     if job.settings.platforms and not recipe.platforms:
         recipe = replace(recipe, platforms=job.settings.platforms)
+    withheld = withheld_secrets(recipe) if wanted.trust is Trust.UNTRUSTED else ()
+    recipe = share_secrets(recipe, wanted.trust)
     runs = plan_runs(recipe, wanted.circumstances(), ground.platforms, ground.default_platform)
     return BuildPlan(
         wanted=wanted,
         runs=tuple(runs),
         recipe=recipe.origin,
         timeout=recipe.timeout,
-        secrets=_secrets(recipe) if wanted.trust is Trust.TRUSTED else (),
         env=tuple(recipe.env.items()),
         limits=recipe.limits,
-        warnings=recipe.warnings,
+        warnings=(*recipe.warnings, *withheld),
     )
-
-
-def _secrets(recipe: Recipe) -> tuple[str, ...]:
-    """The names that the recipe and its stages ask for, each once."""
-    names = [*recipe.secrets, *(name for stage in recipe.stages for name in stage.secrets)]
-    return tuple(dict.fromkeys(names))
 
 
 def failed_plan(wanted: Wanted, problem: str, result: Result) -> BuildPlan:
@@ -164,10 +161,12 @@ def _assignment(
         ),
         stages=tuple(stage_to_json(planned.stage) for planned in run.stages),
         env={**env, **job.settings.env, **dict(plan.env), **dict(plan.wanted.parameters)},
-        secrets=dict.fromkeys(plan.secrets, ""),  # names only; the values join the order when it is sent
+        # names only; the values join the order when it is sent
+        secrets=dict.fromkeys((name for planned in run.stages for name in planned.stage.secrets), ""),
         matrix=run.matrix,
         timeout=plan.timeout or job.settings.timeout,
         log_limit=ground.log_limit,
+        reports=ground.reports,
         limits=plan.limits.to_json(),
         warnings=plan.warnings,
         trust=plan.wanted.trust.value,

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Row
 
 from hubwright.domain.facts import Fact, FactKind
 from hubwright.domain.secrets import check_name, check_scope, check_value, describe_scope, scopes_of
-from hubwright.errors import NotFoundError
+from hubwright.errors import NotFoundError, SettingsError
 from hubwright.hub.sealing import Keys, Sealed, SealError
 from hubwright.store import secrets
 from hubwright.store.database import Database
@@ -31,6 +31,10 @@ class Handed:
 
     values: Mapping[str, str] = field(repr=False)
     warnings: tuple[str, ...] = ()
+
+
+NOTHING = Handed({})
+"""What a run without secrets is given."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +77,7 @@ class Vault:
         rows: dict[str, Row[Any]] = {}
         for row in sorted(secrets.load_of_job(connection, list(nearest), names), key=lambda row: nearest[row.scope]):
             rows.setdefault(row.name, row)
-        keys = self._load_keys() if rows else Keys(())
+        keys = self._keys() if rows else Keys(())
         values, warnings = {}, []
         for name in names:
             try:
@@ -89,6 +93,14 @@ class Vault:
             else:
                 values[name] = value
         return Handed(values, tuple(warnings))
+
+    def _keys(self) -> Keys:
+        """The keys; none when they can't be read: the run is told which it lacks."""
+        try:
+            return self._load_keys()
+        except SettingsError as error:
+            logger.warning("secret_keys_not_read", reason=str(error))
+            return Keys(())
 
     def rotate(self, database: Database) -> Rotation:
         """Seal all that older keys seal with the newest one, in batches; a second call goes on where one broke off."""

@@ -13,6 +13,7 @@ import msgspec
 import structlog
 from sqlalchemy import Connection, Row
 
+from hubwright.domain.repos import Trust
 from hubwright.domain.scheduling import FreeBuilder
 from hubwright.errors import HubwrightError, RefusedError, WireError
 from hubwright.hub import moves
@@ -20,6 +21,7 @@ from hubwright.hub.arrivals import Arrival, greet
 from hubwright.hub.hearing import Hearing, quietly
 from hubwright.hub.logs import Logs
 from hubwright.hub.pulse import ENOUGH
+from hubwright.hub.secrets import NOTHING, Handed
 from hubwright.hub.session import Channel, Holding, Session, SessionSettings, check_hello
 from hubwright.store import builders, runs
 from hubwright.store.database import Database
@@ -198,12 +200,22 @@ class Sessions:
     async def _complete(self, row: Row[Any]) -> Payload:
         """The stored assignment with what must not be stored: secrets and tokens."""
         payload = msgspec.convert(row.assignment, Payload)
-        values = {name: self._settings.secrets[name] for name in payload.secrets if name in self._settings.secrets}
+        handed = await self._open_secrets(row.job, payload)
         source = payload.source
         if self._settings.token_of is not None and row.clone_url is None:
             source = msgspec.structs.replace(source, token=await self._find_token(source.repository))
         uploads = f"{self._settings.uploads}/api/v1/runs/{row.id}/artifacts"
-        return msgspec.structs.replace(payload, source=source, secrets=values, uploads=uploads)
+        warnings = (*payload.warnings, *handed.warnings)
+        secrets = dict(handed.values)
+        return msgspec.structs.replace(payload, source=source, secrets=secrets, uploads=uploads, warnings=warnings)
+
+    async def _open_secrets(self, job: str, payload: Payload) -> Handed:
+        """The values of the secrets that the run names, as they are now; none for what a fork brought (S17, S25)."""
+        vault = self._settings.vault
+        if vault is None or not payload.secrets or payload.trust != Trust.TRUSTED:
+            return NOTHING
+        names = tuple(payload.secrets)
+        return await self._database.read(lambda connection: vault.hand_out(connection, job, names))
 
     async def _find_token(self, repository: str) -> str | None:
         """The owner's token. When GitHub gives none in time the run goes without: it may well be fetched already."""

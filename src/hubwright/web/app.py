@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from hubwright.hub.addresses import AddressRules
+from hubwright.hub.secrets import Vault
 from hubwright.hub.sessions import Sessions
 from hubwright.hub.wishes import Wishes
 from hubwright.web.api import make_api
@@ -52,6 +53,7 @@ class Works:
     hooks: Hooks
     sessions: Sessions
     wishes: Wishes
+    vault: Vault
     rules: AddressRules
 
 
@@ -70,7 +72,7 @@ def make_app(site: Site, gate: Gate, works: Works, lifespan: Lifespan) -> ASGIAp
         app.add_exception_handler(kind, pages.dress(handler))
     app.router.routes.extend(make_builder_routes(site, gate, works.sessions))
     app.router.routes.extend(make_register_routes(site, gate, works.wishes, works.rules))
-    app.include_router(make_api(site, gate, works.wishes))
+    app.include_router(make_api(site, gate, works.wishes, works.vault))
     app.router.routes.extend(make_health(site, gate))
     app.router.routes.append(make_recipe_schema(site))
     app.router.routes.extend(make_logins(gate))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, Depends
 from starlette.requests import HTTPConnection
 
+from hubwright.hub.secrets import Vault
 from hubwright.hub.wishes import Wishes
 from hubwright.web.api.artifacts import Artifacts
 from hubwright.web.api.builds import Builds
@@ -12,11 +13,12 @@ from hubwright.web.api.events import Events
 from hubwright.web.api.jobs import Jobs
 from hubwright.web.api.lists import Lists
 from hubwright.web.api.runs import Runs
+from hubwright.web.api.secrets import Secrets
 from hubwright.web.gate import Gate
 from hubwright.web.site import Site
 
 
-def make_api(site: Site, gate: Gate, wishes: Wishes) -> APIRouter:
+def make_api(site: Site, gate: Gate, wishes: Wishes, vault: Vault) -> APIRouter:
     """Everything below `/api/v1` but the builders' door, and `/artifacts` and `/download`; all need the role `read`."""
 
     async def require_reader(request: HTTPConnection) -> None:
@@ -25,6 +27,7 @@ def make_api(site: Site, gate: Gate, wishes: Wishes) -> APIRouter:
     api = APIRouter(prefix="/api/v1")
     for resource in (Builds(site, gate), Runs(site), Jobs(site, gate, wishes), Lists(site, gate), Events(site)):
         api.include_router(resource.make_router())
+    api.include_router(Secrets(site, gate, vault).make_router())
     router = APIRouter(dependencies=[Depends(require_reader)])
     router.include_router(api)
     router.include_router(Artifacts(site).make_router())

@@ -1,0 +1,93 @@
+"""`/api/v1/secrets`: set, listed without values, removed. No route ever gives a value."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated, Any
+
+import msgspec
+from fastapi import APIRouter, Path, Query
+from sqlalchemy import Connection
+from starlette.requests import Request
+from starlette.responses import Response
+
+from hubwright.domain.secrets import EVERYWHERE, check_scope, scopes_of
+from hubwright.errors import UnprocessableError
+from hubwright.hub.secrets import Vault, check_job
+from hubwright.store.secrets import SecretView, load_secrets
+from hubwright.web.api.answers import answer, moment
+from hubwright.web.api.bodies import convert, read_object
+from hubwright.web.gate import Asker, Gate
+from hubwright.web.site import Site
+
+Where = Annotated[str | None, Query(max_length=400)]
+Name = Annotated[str, Path(max_length=200)]
+
+
+class NewValue(msgspec.Struct, frozen=True):
+    """What PUT takes."""
+
+    value: str
+
+
+class Secrets:
+    """The routes of secrets. Those of a job or folder need the role `write`, those for all jobs `admin`."""
+
+    def __init__(self, site: Site, gate: Gate, vault: Vault) -> None:
+        self._site = site
+        self._gate = gate
+        self._vault = vault
+
+    def make_router(self) -> APIRouter:
+        """The routes, for the API."""
+        router = APIRouter(prefix="/secrets", tags=["secrets"])
+        router.add_api_route("", self.list_secrets, methods=["GET"])
+        router.add_api_route("/{name}", self.put_secret, methods=["PUT"])
+        router.add_api_route("/{name}", self.delete_secret, methods=["DELETE"], status_code=204)
+        return router
+
+    async def list_secrets(self, request: Request, job: Where = None, folder: Where = None) -> Response:
+        """Names, scopes, and who set them: those that a job gets, those of one folder, or all."""
+        await self._gate.require(request, "write")
+        scopes = None
+        if job is not None:
+            scopes = scopes_of(check_scope(job))
+        elif folder is not None:
+            scopes = [check_scope(folder)]
+        found = await self._site.database.read(lambda connection: load_secrets(connection, scopes))
+        return answer({"items": [write_secret(one) for one in found], "next": None})
+
+    async def put_secret(self, request: Request, name: Name, job: Where = None, folder: Where = None) -> Response:
+        """Set the secret of a job, of a folder, or of all jobs when neither is named: `{"value"}`."""
+        asker, scope = await self._require(request, job, folder)
+        value = convert(await read_object(request), NewValue).value
+
+        def keep(connection: Connection) -> bool:
+            if job is not None:
+                check_job(connection, scope)
+            return self._vault.set(connection, scope, name, value, (asker.name, self._site.clock()))
+
+        new = await self._site.database.write_soon(keep)
+        self._site.wake("facts")
+        return answer({"name": name, "scope": scope, "new": new}, 201 if new else 200)
+
+    async def delete_secret(self, request: Request, name: Name, job: Where = None, folder: Where = None) -> Response:
+        """Remove it; runs that begin from now on do not get it."""
+        asker, scope = await self._require(request, job, folder)
+        by = (asker.name, self._site.clock())
+        await self._site.database.write_soon(lambda connection: self._vault.remove(connection, scope, name, by))
+        self._site.wake("facts")
+        return Response(status_code=204)
+
+    async def _require(self, request: Request, job: str | None, folder: str | None) -> tuple[Asker, str]:
+        """Who asks, and the scope that is meant. Raises UnprocessableError when both are named."""
+        if job is not None and folder is not None:
+            raise UnprocessableError("Name a job or a folder, not both.")
+        scope = check_scope(job or folder or EVERYWHERE)
+        return await self._gate.require(request, "write" if scope else "admin"), scope
+
+
+def write_secret(secret: SecretView) -> dict[str, Any]:
+    """A secret without its value."""
+    times = {"created_at": moment(secret.created_at), "updated_at": moment(secret.updated_at)}
+    return {**asdict(secret), **times}

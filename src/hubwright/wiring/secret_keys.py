@@ -1,0 +1,121 @@
+"""The keys that secrets are sealed with: from the settings, else a file of the data folder that is made once."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import structlog
+
+from hubwright.config import Settings
+from hubwright.errors import SettingsError
+from hubwright.hub.sealing import Keys, make_key
+from hubwright.hub.secrets import Vault
+from hubwright.store.database import Database
+
+KEY_FILE = "secrets.key"
+"""In the data folder, readable by its owner only: a key a line, newest first."""
+
+logger = structlog.get_logger()
+
+
+def open_vault(settings: Settings) -> Vault:
+    """The vault of these settings. A key is made when there is none yet. Raises SettingsError."""
+    if settings.secrets.keys:
+        Keys(settings.secrets.keys)
+    else:
+        _make_file(_key_file(settings))
+    return Vault(keys_of(settings), read_pairs("BUILDS__SECRETS", settings.builds.secrets))
+
+
+def keys_of(settings: Settings) -> Callable[[], Keys]:
+    """What loads the keys; a file is read each time, so that a hub follows a rotation without a restart."""
+    if settings.secrets.keys:
+        keys = Keys(settings.secrets.keys)
+        return lambda: keys
+    path = _key_file(settings)
+    return lambda: Keys(_read_file(path))
+
+
+def add_key(settings: Settings) -> Path:
+    """Put a new key before those of the file. Raises SettingsError when the keys are in the settings."""
+    if settings.secrets.keys:
+        raise SettingsError("The keys are in SECRETS__KEYS: put a new one (`hubwright secret new-key`) before them.")
+    path = _key_file(settings)
+    _write_file(path, [make_key(), *_read_file(path)])
+    return path
+
+
+def check_keys(settings: Settings, vault: Vault, database: Database) -> None:
+    """Tell of stored secrets that no key here opens; with several hubs that is a SettingsError.
+
+    One hub goes on without: only the runs that need those secrets lack them.
+    """
+    with database.reading() as connection:
+        unknown = vault.find_unknown_keys(connection)
+    if not unknown:
+        return
+    told = ", ".join(f"{key} ({count} secrets)" for key, count in sorted(unknown.items()))
+    if settings.broker_url is not None:
+        raise SettingsError(
+            f"SECRETS__KEYS lacks keys that stored secrets need: {told}. Give all hubs the same keys, "
+            "or remove those secrets with `hubwright secret rm`."
+        )
+    logger.warning("secret_keys_missing", keys=told)
+
+
+def read_pairs(name: str, pairs: tuple[str, ...]) -> dict[str, str]:
+    """`NAME=value` pairs. Raises SettingsError, without the value."""
+    if not all(pair.partition("=")[0].isidentifier() and "=" in pair for pair in pairs):
+        raise SettingsError(f"{name} is wrong: NAME=value pairs are expected.")
+    return {pair.partition("=")[0]: pair.partition("=")[2] for pair in pairs}
+
+
+def _key_file(settings: Settings) -> Path:
+    return Path(settings.data_dir) / KEY_FILE
+
+
+def _read_file(path: Path) -> list[str]:
+    try:
+        return path.read_text(encoding="ascii").split()
+    except FileNotFoundError:
+        return []
+    except (OSError, ValueError) as error:
+        raise SettingsError(f"The key file {path} can't be read: {error}.") from error
+
+
+def _make_file(path: Path) -> None:
+    """A first key, unless there is one; of two processes that start at once one makes it."""
+    if path.exists():
+        return
+    part = path.with_name(f"{path.name}.{os.getpid()}")
+    try:
+        _write_new(part, [make_key()])
+        try:
+            os.link(part, path)  # fails when the other was first
+        except FileExistsError:
+            pass
+        finally:
+            part.unlink()
+    except OSError as error:
+        raise SettingsError(f"The key file {path} can't be written: {error.strerror}.") from error
+
+
+def _write_file(path: Path, keys: list[str]) -> None:
+    """Replace the file in one step: whoever reads it sees the old keys or all."""
+    part = path.with_name(f"{path.name}.{os.getpid()}")
+    try:
+        _write_new(part, keys)
+        part.replace(path)
+    except OSError as error:
+        raise SettingsError(f"The key file {path} can't be written: {error.strerror}.") from error
+
+
+def _write_new(path: Path, keys: list[str]) -> None:
+    path.unlink(missing_ok=True)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="ascii") as file:
+        file.write("".join(f"{key}\n" for key in keys))
+        file.flush()
+        os.fsync(file.fileno())

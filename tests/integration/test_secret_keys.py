@@ -1,0 +1,76 @@
+"""The keys of secrets: from the settings or a file of the data folder, and what a hub says that lacks one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from hubwright.config import Settings, load_settings
+from hubwright.errors import SettingsError
+from hubwright.hub.sealing import make_key
+from hubwright.store.database import Database
+from hubwright.wiring.secret_keys import add_key, check_keys, open_vault
+
+BY = ("ada", 1_790_000_000.0)
+
+
+def make_settings(folder: Path, **environment: str) -> Settings:
+    return load_settings({"data_dir": str(folder)}, None, environment)
+
+
+def test_the_key_file_is_made_once_and_for_its_owner_only(tmp_path: Path) -> None:
+    """S43: apart from the database."""
+    from_file = make_settings(tmp_path)
+    keys = open_vault(from_file), (tmp_path / "secrets.key").read_text()
+    open_vault(from_file)
+    assert (tmp_path / "secrets.key").read_text() == keys[1]
+    assert (tmp_path / "secrets.key").stat().st_mode & 0o777 == 0o600
+    add_key(from_file)
+    lines = (tmp_path / "secrets.key").read_text().split()
+    assert lines[1:] == keys[1].split()
+    assert (tmp_path / "secrets.key").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_hub_follows_a_rotation_without_a_restart(database: Database, tmp_path: Path) -> None:
+    """The file is read when a secret is opened or sealed."""
+    settings = make_settings(tmp_path)
+    running = open_vault(settings)
+    database.write(lambda connection: running.set(connection, "a", "TOKEN", "the value 1", BY))
+    add_key(settings)
+    assert open_vault(settings).rotate(database).resealed == 1
+    with database.reading() as connection:
+        assert running.hand_out(connection, "a", ["TOKEN"]).values == {"TOKEN": "the value 1"}
+
+
+def test_of_several_hubs_each_needs_every_key(database: Database, tmp_path: Path) -> None:
+    """One hub alone starts and its other runs go on; several must not differ."""
+    first = {"HUBWRIGHT_SECRETS__KEYS": make_key()}
+    sealing = open_vault(make_settings(tmp_path, **first))
+    database.write(lambda connection: sealing.set(connection, "", "TOKEN", "the value 1", BY))
+    other = {"HUBWRIGHT_SECRETS__KEYS": make_key()}
+    alone = make_settings(tmp_path, **other)
+    check_keys(alone, open_vault(alone), database)
+    several = make_settings(tmp_path, **other, HUBWRIGHT_BROKER_URL="redis://127.0.0.1/0")
+    with pytest.raises(SettingsError, match="SECRETS__KEYS lacks keys"):
+        check_keys(several, open_vault(several), database)
+    both = f"{other['HUBWRIGHT_SECRETS__KEYS']},{first['HUBWRIGHT_SECRETS__KEYS']}"
+    whole = make_settings(tmp_path, HUBWRIGHT_SECRETS__KEYS=both, HUBWRIGHT_BROKER_URL="redis://127.0.0.1/0")
+    check_keys(whole, open_vault(whole), database)
+    with pytest.raises(SettingsError, match="new-key"):
+        add_key(whole)
+
+
+def test_a_file_that_is_damaged_is_told_in_one_sentence_and_costs_only_secrets(
+    database: Database, tmp_path: Path
+) -> None:
+    settings = make_settings(tmp_path)
+    vault = open_vault(settings)
+    database.write(lambda connection: vault.set(connection, "a", "TOKEN", "the value 1", BY))
+    (tmp_path / "secrets.key").write_text("damaged\n")
+    with pytest.raises(SettingsError, match="32 bytes"):
+        add_key(settings) and vault.rotate(database)
+    with database.reading() as connection:
+        handed = vault.hand_out(connection, "a", ["TOKEN"])
+    assert handed.values == {}
+    assert "its key" in handed.warnings[0]
