@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 from hubwright.builder.checkout import fill_tree, origin_of, password_of
 from hubwright.builder.executors import Executor
+from hubwright.builder.keeping import KeptFiles
 from hubwright.builder.log import Log
 from hubwright.builder.masking import hide
 from hubwright.builder.recorder import Recorder
 from hubwright.builder.spool import About, Spool
-from hubwright.builder.stage import Outcome, RunEnded, Work, chosen_files, harvest, run_command
+from hubwright.builder.stage import Outcome, RunEnded, Work, harvest, run_command
 from hubwright.builder.telling import Telling
 from hubwright.builder.upload import Uploads
 from hubwright.builder.workspace import Workspace
@@ -58,6 +60,7 @@ class Run:
         self._log = Log(spool.append_log, payload.log_limit, self._secrets, self._disk_failed)
         self._workspace = make_workspace(payload, spool, tools)
         self._results: dict[int, Result] = {}
+        self._files = KeptFiles(payload, spool, tools.uploads, self._warn)
         self._watch = tools.recorder.watch(spool.key)
 
     def end(self, result: Result, reason: str) -> None:
@@ -83,6 +86,8 @@ class Run:
         await asyncio.to_thread(self._tools.executor.destroy, self._workspace)
         if result not in {Result.SUCCESS, Result.FAILURE}:
             self._log.say(detail)
+        with suppress(RunEnded):
+            await self._unless_ended(self._files.hand_over())
         self._log.finish()
         self._skip_rest()
         self._telling.run_ended(result, hide(detail, self._secrets), recording=await self._record(result))
@@ -151,7 +156,7 @@ class Run:
         try:
             outcome = await run_command(work, number, stage)
             tests = await harvest(work, number, stage)
-            await self._keep_files(stage, outcome.result)
+            await self._unless_ended(self._files.keep(self._workspace.tree, stage, outcome.result))
         except RunEnded as ended:
             self._end_stage(number, Outcome(result=ended.result, detail=ended.reason))
             raise
@@ -162,17 +167,9 @@ class Run:
         self._telling.stage_ended(number, outcome.result, outcome.detail, outcome.exit_code, tests)
         return outcome
 
-    async def _keep_files(self, stage: Stage, result: Result) -> None:
-        address, uploads = self._payload.uploads, self._tools.uploads
-        if address is None or uploads is None or stage.artifacts is None:
-            return
-        seconds = stage.artifacts.keep if stage.artifacts is not None else None
-        for file in await asyncio.to_thread(chosen_files, self._workspace.tree, stage, result):
-            kept = uploads.keep(self._workspace.tree, file, address, self._spool.key, seconds)
-            problem = await self._unless_ended(kept)
-            if problem:
-                self._log.say(problem)
-                self._telling.happened("warning", problem)
+    def _warn(self, sentence: str) -> None:
+        self._log.say(sentence)
+        self._telling.happened("warning", sentence)
 
     def _end_stage(self, number: int, outcome: Outcome) -> None:
         self._results[number] = outcome.result

@@ -186,12 +186,3 @@ def _read_reports(tree: Path, stage: Stage) -> _Reports:
             break
     del found.cases[MAX_CASES:], found.warnings[_WARNINGS:]
     return found
-
-
-def chosen_files(tree: Path, stage: Stage, result: Result) -> list[Path]:
-    """The files to keep after the stage ended so."""
-    files = stage.artifacts
-    wanted = "success" if result is Result.SUCCESS else "failure"
-    if files is None or files.status not in {"always", wanted}:
-        return []
-    return find_files(tree, files.paths)

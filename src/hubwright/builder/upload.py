@@ -1,83 +1,120 @@
-"""Files to keep, sent to the address that the assignment names."""
+"""Files to keep, sent to the address that the assignment names, or straight to the store that the hub names then."""
 
 from __future__ import annotations
 
 import asyncio
 import os
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 from urllib.parse import quote
 
 import httpx2
 
 from hubwright.builder.spool import Key
-
-MAX_SIZE = 4 * 1024 * 1024 * 1024
-"""Bytes of one file."""
+from hubwright.domain.artifacts import DIRECT_FROM
 
 _CHUNK = 256 * 1024
-_TRIES = 4
+_TIMES = httpx2.Timeout(60.0, read=600.0)  # the hub reads a large file again before it answers
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Parcel:
+    """A file to send: where its bytes are, its path in the workspace, where to, and how long to keep it (seconds)."""
+
+    file: Path
+    path: str
+    address: str
+    key: Key
+    seconds: int | None = None
+
+    @property
+    def url(self) -> str:
+        """Where the hub takes it."""
+        return f"{self.address.rstrip('/')}/{quote(self.path)}"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Sent:
+    """`problem` says why it was not taken, "" when it was. `later`: another try may help; `away`: nobody answered."""
+
+    problem: str = ""
+    later: bool = False
+    away: bool = False
 
 
 class Uploads:
     """Puts files to the hub with the builder's token. Closed with `close`."""
 
     def __init__(self, token: str) -> None:
-        self._client = httpx2.AsyncClient(timeout=httpx2.Timeout(60.0), headers={"Authorization": f"Bearer {token}"})
+        self._hub = httpx2.AsyncClient(timeout=_TIMES, headers={"Authorization": f"Bearer {token}"})
+        self._store = httpx2.AsyncClient(timeout=_TIMES)  # the token is for the hub alone
 
     async def close(self) -> None:
         """Close the connections."""
-        await self._client.aclose()
+        await self._hub.aclose()
+        await self._store.aclose()
 
-    async def keep(self, tree: Path, file: Path, address: str, key: Key, seconds: int | None = None) -> str:
-        """PUT the file; "" when it was taken, else why not, in one sentence. Tried again while the hub is away.
-
-        It is to be kept for `seconds`, None: as long as the hub's settings say.
-        """
-        reason = ""
-        url = f"{address.rstrip('/')}/{quote(file.as_posix())}"
-        headers = {"X-Hubwright-Lease": str(key.lease)}
-        if seconds is not None:
-            headers["X-Hubwright-Keep"] = str(seconds)
-        for attempt in range(_TRIES):
-            if attempt:
-                await asyncio.sleep(2**attempt / 2)
-            try:
-                content = _open(tree / file)
-            except OSError as error:
-                return f"{file} is not kept: {error.strerror}."
-            with content:
-                size = os.fstat(content.fileno()).st_size
-                if size > MAX_SIZE:
-                    return f"{file} is not kept: it is larger than {MAX_SIZE} bytes."
-                reason, final = await self._put(content, size, url, headers)
-            if not reason or final:
-                break
-        return f"{file} is not kept: {reason}." if reason else ""
-
-    async def _put(self, content: BinaryIO, size: int, url: str, given: dict[str, str]) -> tuple[str, bool]:
-        """Why it was not taken ("" = taken), and whether another try is of no use."""
-        digest = await asyncio.to_thread(_digest, content)
-        headers = {
-            "Content-Length": str(size),
-            "Content-Type": "application/octet-stream",
-            "X-Hubwright-Sha256": digest,
-            **given,
-        }
+    async def send(self, parcel: Parcel) -> Sent:
+        """PUT the file, once."""
         try:
-            answer = await self._client.put(url, content=_chunks(content, size), headers=headers)
-        except httpx2.HTTPError as error:
-            return f"the hub can't be reached ({type(error).__name__})", False
-        if answer.is_success:
-            return "", True
-        return f"the hub answered {answer.status_code}", answer.status_code < 500 and answer.status_code != 429
+            content = open_file(parcel.file)
+        except OSError as error:
+            return Sent(problem=f"{error.strerror}")
+        with content:
+            size = os.fstat(content.fileno()).st_size
+            headers = {
+                "X-Hubwright-Lease": str(parcel.key.lease),
+                "X-Hubwright-Sha256": await asyncio.to_thread(_digest, content),
+                "X-Hubwright-Size": str(size),
+            }
+            if parcel.seconds is not None:
+                headers["X-Hubwright-Keep"] = str(parcel.seconds)
+            try:
+                return await self._send(parcel.url, content, size, headers)
+            except httpx2.HTTPError as error:
+                return Sent(problem=f"the hub can't be reached ({type(error).__name__})", later=True, away=True)
+
+    async def _send(self, url: str, content: BinaryIO, size: int, headers: dict[str, str]) -> Sent:
+        if size >= DIRECT_FROM and await self._put_direct(url, content, size, headers):
+            answer = await self._hub.post(url, params={"direct": "end"}, headers=headers)
+            if answer.is_success:
+                return Sent()
+        content.seek(0)
+        plain = {"Content-Length": str(size), "Content-Type": "application/octet-stream", **headers}
+        return _read_answer(await self._hub.put(url, content=_chunks(content, size), headers=plain))
+
+    async def _put_direct(self, url: str, content: BinaryIO, size: int, headers: dict[str, str]) -> bool:
+        """Whether the hub named a place in the store and the file is there now; if not, it goes through the hub."""
+        answer = await self._hub.post(url, params={"direct": "begin"}, headers=headers)
+        place = answer.json().get("url") if answer.is_success else None
+        if place is None:
+            return False
+        content.seek(0)
+        try:
+            put = await self._store.put(place, content=_chunks(content, size), headers={"Content-Length": str(size)})
+        except httpx2.HTTPError:
+            return False
+        return put.is_success
 
 
-def _open(path: Path) -> BinaryIO:
-    """The file, unless its name has become a link meanwhile."""
+def open_file(path: Path) -> BinaryIO:
+    """The file, unless its name has become a link meanwhile. Raises OSError."""
     return os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK), "rb")
+
+
+def _read_answer(answer: httpx2.Response) -> Sent:
+    if answer.is_success:
+        return Sent()
+    try:
+        told: Any = answer.json()
+        detail = str(told["detail"])[:300]
+    except (ValueError, KeyError, TypeError):
+        detail = f"the hub answered {answer.status_code}"
+    # 400: it changed while it was read, or was cut; 404 and 409: the run is not ours any more
+    return Sent(problem=detail.rstrip("."), later=answer.status_code in {400, 408, 429} or answer.status_code >= 500)
 
 
 def _digest(content: BinaryIO) -> str:
