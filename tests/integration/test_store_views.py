@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import event
 
 from hubwright.errors import NotFoundError
-from hubwright.store import schema, views, views_jobs, views_lists, views_queue
+from hubwright.store import schema, views, views_jobs, views_lists, views_queue, views_waiting
 from hubwright.store.database import Database
 from hubwright.store.views_values import BuildFilter
 from served import NOW, Rows
@@ -159,13 +159,14 @@ def test_waiting_has_a_reason(database: Database, rows: Rows) -> None:
         {"name": "b1", "platform": "linux", "slots": 1, "state": "connected", **common},
         {"name": "b2", "platform": "freebsd-15", "slots": 1, "state": "away", **common},
     )
-    linux, freebsd, windows = load(database, views_queue.load_waits, 2)
+    build = load(database, views.load_build, 2)
+    linux, freebsd, windows = load(database, views_waiting.load_waits, build, 1.0).values()
     assert linux.ahead == 1
-    assert linux.reason == "All builders for the platform linux are busy (1 at once)."
-    assert "b2 is away" in freebsd.reason
-    assert "No builder for the platform windows has ever connected" in windows.reason
+    assert linux.sentence == "Builder b1 is busy with team/app #1 (1 slot). 1 run is due before it."
+    assert freebsd.sentence == "Builder b2 is away."
+    assert "No builder has ever matched 'windows'" in windows.sentence
     assert load(database, views_queue.load_builders).items[0].running == (1,)
-    assert [queued.id for queued in load(database, views_queue.load_queue)] == [2, 3, 4, 5]
+    assert [queued.id for queued, _ in load(database, views_waiting.load_waiting_runs, 200, 1.0)] == [2, 3, 4, 5]
 
 
 def test_commits_are_paged_by_time(database: Database, rows: Rows) -> None:

@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 from hubwright.domain.builds import BuildPlan, manual_to_build
 from hubwright.domain.jobs import Job, JobSettings, new_job
 from hubwright.domain.repos import Manual, Repository, Trust
+from hubwright.domain.waiting import FETCHING
 from hubwright.errors import ConflictError, NotFoundError, UnprocessableError
 from hubwright.git.mirrors import Mirrors, Origin
 from hubwright.hub.plans import Ground, keep_plans
@@ -23,8 +24,6 @@ from hubwright.store.deliveries import Incoming, keep_delivery
 
 MANUAL = "manual"
 """The source of such deliveries; a webhook's is another, whatever it claims."""
-
-FETCHING = "The repository is being fetched."
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

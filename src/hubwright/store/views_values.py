@@ -201,20 +201,11 @@ class QueuedView:
     sha: str
     branch: str | None
     platform: str
+    labels: tuple[str, ...] = ()
     matrix: dict[str, str]
     attempt: int
     priority: int
     queued_at: float
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Wait:
-    """Why a run of a build waits, as a sentence; `ahead` runs are due before it."""
-
-    run_id: int
-    platform: str
-    ahead: int
-    reason: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

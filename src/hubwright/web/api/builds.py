@@ -15,12 +15,13 @@ from hubwright.domain.results import Result, State
 from hubwright.hub.builds import cancel, rerun
 from hubwright.store.views import load_build, load_builds
 from hubwright.store.views_lists import load_failed_tests
-from hubwright.store.views_queue import load_waits
 from hubwright.store.views_values import BuildFilter
+from hubwright.store.views_waiting import load_waits
 from hubwright.web.api.answers import MAX_NUMBER, Number, answer, answer_page
 from hubwright.web.api.bodies import convert, read_object
 from hubwright.web.api.documents import Documents
 from hubwright.web.api.failures import summarize_failure
+from hubwright.web.api.whys import write_why
 from hubwright.web.gate import Gate
 from hubwright.web.site import Site
 
@@ -97,17 +98,11 @@ class Builds:
         return answer(await asyncio.to_thread(summarize_failure, build, tests, self._site.logs))
 
     async def show_why(self, build_id: Number) -> Response:
-        """Why the build, or a run of it, waits."""
+        """Why there is such a build, why each of its runs waits, and why it ended as it did."""
         build = await self._site.database.read(lambda connection: load_build(connection, build_id))
-        waits = await self._site.database.read(lambda connection: load_waits(connection, build_id))
-        reasons = [
-            {"run": wait.run_id, "platform": wait.platform, "ahead": wait.ahead, "reason": wait.reason}
-            for wait in waits
-        ]
-        if not reasons and build.state == State.QUEUED:
-            reason = build.problem or "Its repository is being fetched and its recipe read."
-            reasons = [{"run": None, "platform": None, "ahead": 0, "reason": reason}]
-        return answer({"build": build.id, "state": build.state, "waiting": bool(reasons), "reasons": reasons})
+        now = self._site.clock()
+        waits = await self._site.database.read(lambda connection: load_waits(connection, build, now))
+        return answer(write_why(build, waits))
 
     async def rerun_build(self, request: Request, build_id: Number) -> Response:
         """Run the build's finished runs again; with `{"failed_only": true}` only those that did not succeed."""

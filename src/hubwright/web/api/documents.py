@@ -6,9 +6,10 @@ from dataclasses import asdict
 from typing import Any
 from urllib.parse import quote
 
+from hubwright.domain.waiting import Reason, Waiting
+from hubwright.store.views import MAX_PAGE
 from hubwright.store.views_values import (
     ArtifactView,
-    BuilderView,
     BuildView,
     CaseView,
     CommitView,
@@ -20,6 +21,7 @@ from hubwright.store.views_values import (
     StageView,
     Totals,
 )
+from hubwright.store.views_waiting import QueueView
 from hubwright.web.api.answers import duration, moment
 
 Document = dict[str, Any]
@@ -147,16 +149,52 @@ def write_case(case: CaseView) -> Document:
     return asdict(case)
 
 
-def write_builder(builder: BuilderView) -> Document:
-    """A builder and the runs it holds."""
-    times = {"connected_at": moment(builder.connected_at), "seen_at": moment(builder.seen_at)}
-    return {**asdict(builder), **times}
-
-
-def write_queued(queued: QueuedView) -> Document:
-    """A run that waits."""
+def write_queued(item: tuple[QueuedView, Waiting]) -> Document:
+    """A run that waits, and why."""
+    queued, waiting = item
     fields = asdict(queued)
-    return {"run": fields.pop("id"), "build": fields.pop("build_id"), **fields, "queued_at": moment(queued.queued_at)}
+    told = {"run": fields.pop("id"), "build": fields.pop("build_id"), **fields, "queued_at": moment(queued.queued_at)}
+    return told | write_waiting(waiting)
+
+
+def write_waiting(waiting: Waiting) -> Document:
+    """Why a run waits: `reason` in words, `reasons` one by one; `estimate` in seconds, None when nobody knows."""
+    return {
+        "reason": waiting.sentence,
+        "reasons": [write_reason(reason) for reason in waiting.reasons],
+        "ahead": waiting.ahead,
+        "eligible": waiting.eligible[:MAX_PAGE],
+        "estimate": None if waiting.estimate is None else round(waiting.estimate, 1),
+    }
+
+
+def write_reason(reason: Reason) -> Document:
+    """A reason by kind and sentence, with what its kind has to tell."""
+    return {"kind": reason.kind, "sentence": reason.sentence, **_in_rfc_3339(reason.more)}
+
+
+def write_queue(queue: QueueView) -> Document:
+    """A queue; `oldest` is when the first that waits came, `estimate` when one that comes now should start."""
+    return {
+        "platform": queue.want.platform,
+        "labels": queue.want.labels,
+        "waiting": queue.waiting,
+        "running": queue.running,
+        "oldest": moment(queue.oldest),
+        "estimate": None if queue.estimate is None else round(queue.estimate, 1),
+        "builders": queue.builders[:MAX_PAGE],
+        "connected": queue.connected,
+        "slots": queue.slots,
+        "free": queue.free,
+    }
+
+
+def _in_rfc_3339(more: Document) -> Document:
+    """The moments in a reason's details as the API writes them."""
+    if "builders" not in more:
+        return more
+    shown = [{**one, "since": moment(one["since"])} if "since" in one else one for one in more["builders"]]
+    return {**more, "builders": shown}
 
 
 def write_commit(commit: CommitView) -> Document:

@@ -1,4 +1,4 @@
-"""Builders, queue, commits, deliveries and facts; and the answers of systems 0: is it building, what is it."""
+"""Queue, commits, deliveries and facts; and the answers of systems 0: is it building, what is it."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from hubwright.store.views_lists import load_commits, load_deliveries, load_delivery, load_facts
-from hubwright.store.views_queue import count_runs, load_builders, load_queue, load_running
-from hubwright.store.views_values import Page
+from hubwright.store.views_queue import count_runs, load_running
+from hubwright.store.views_waiting import load_queues, load_waiting_runs
 from hubwright.web.api.answers import (
     MAX_NUMBER,
     Cursor,
@@ -22,10 +22,10 @@ from hubwright.web.api.answers import (
     answer_page,
 )
 from hubwright.web.api.documents import (
-    write_builder,
     write_commit,
     write_delivery,
     write_fact,
+    write_queue,
     write_queued,
 )
 from hubwright.web.gate import Gate
@@ -43,7 +43,6 @@ class Lists:
     def make_router(self) -> APIRouter:
         """The routes, for the API."""
         router = APIRouter(tags=["hub"])
-        router.add_api_route("/builders", self.list_builders, methods=["GET"])
         router.add_api_route("/queue", self.list_queue, methods=["GET"])
         router.add_api_route("/commits", self.list_commits, methods=["GET"])
         router.add_api_route("/deliveries", self.list_deliveries, methods=["GET"])
@@ -53,15 +52,14 @@ class Lists:
         router.add_api_route("/info", self.show_info, methods=["GET"])
         return router
 
-    async def list_builders(self, request: Request, limit: Limit = 200, cursor: TextCursor = None) -> Response:
-        """Builders by name, with the runs they hold."""
-        page = await self._site.database.read(lambda connection: load_builders(connection, limit, cursor))
-        return answer_page(request, page, write_builder, self._public)
-
-    async def list_queue(self, request: Request, limit: Limit = 200) -> Response:
-        """Runs that wait for a builder, the next one first."""
-        queue = await self._site.database.read(lambda connection: load_queue(connection, limit))
-        return answer_page(request, Page(queue), write_queued, self._public)
+    async def list_queue(self, limit: Limit = 200) -> Response:
+        """Runs that wait for a builder, the next one first, each with why; and `queues`, one for each platform."""
+        now = self._site.clock()
+        items, queues = await self._site.database.read(
+            lambda connection: (load_waiting_runs(connection, limit, now), load_queues(connection, now))
+        )
+        written = {"items": [write_queued(item) for item in items], "next": None}
+        return answer({**written, "queues": [write_queue(queue) for queue in queues]})
 
     async def list_commits(
         self,

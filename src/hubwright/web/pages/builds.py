@@ -10,14 +10,15 @@ from sqlalchemy import Connection
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from hubwright.domain.waiting import Waiting
 from hubwright.domain.wording import Look, look_of
 from hubwright.errors import NotFoundError
 from hubwright.hub.builds import cancel, rerun
 from hubwright.store.views import load_build
 from hubwright.store.views_history import Neighbours, load_neighbours, load_usual_duration
 from hubwright.store.views_lists import load_artifacts, load_failed_tests
-from hubwright.store.views_queue import load_waits
-from hubwright.store.views_values import ArtifactView, BuildView, CaseView, RunView, Wait
+from hubwright.store.views_values import ArtifactView, BuildView, CaseView, RunView
+from hubwright.store.views_waiting import load_waits
 from hubwright.web.pages.charts import Span, draw_gantt
 from hubwright.web.pages.frame import HEADERS, Frame
 from hubwright.web.pages.jobs import read_number
@@ -48,7 +49,7 @@ class Rows:
     usual: float | None
     artifacts: tuple[ArtifactView, ...]
     cases: dict[int, tuple[CaseView, ...]]
-    waits: tuple[Wait, ...]
+    waits: dict[int, Waiting]
 
 
 class BuildPages:
@@ -61,8 +62,9 @@ class BuildPages:
     async def show(self, request: Request) -> Response:
         """`GET /builds/{id}` and `GET /builds/{id}/runs/{run}`."""
         wanted = request.path_params.get("run")
+        now = self._frame.site.clock()
         rows = await self._frame.site.database.read(
-            lambda connection: _load_rows(connection, request.path_params["id"])
+            lambda connection: _load_rows(connection, request.path_params["id"], now)
         )
         build = rows.build
         run = _choose_run(build, wanted)
@@ -135,7 +137,7 @@ class BuildPages:
         return Problem(run, look_of(run.state, run.result), part, excerpt, cases)
 
 
-def _load_rows(connection: Connection, build_id: int) -> Rows:
+def _load_rows(connection: Connection, build_id: int, now: float) -> Rows:
     build = load_build(connection, build_id)
     runs = [run.id for run in build.runs]
     return Rows(
@@ -144,7 +146,7 @@ def _load_rows(connection: Connection, build_id: int) -> Rows:
         load_usual_duration(connection, build.job_id),
         load_artifacts(connection, runs),
         load_failed_tests(connection, runs),
-        load_waits(connection, build_id) if build.state != "finished" else (),
+        load_waits(connection, build, now) if build.state != "finished" else {},
     )
 
 

@@ -8,11 +8,13 @@ from sqlalchemy import Connection
 from starlette.requests import Request
 from starlette.responses import Response
 
-from hubwright.store.views import load_home
+from hubwright.domain.waiting import Waiting
+from hubwright.store.views import MAX_PAGE, load_home
 from hubwright.store.views_history import load_culprits
 from hubwright.store.views_jobs import load_jobs
-from hubwright.store.views_queue import explain_wait, load_builders, load_queue
+from hubwright.store.views_queue import load_builders
 from hubwright.store.views_values import BuilderView, BuildView, HomeView, JobView, QueuedView
+from hubwright.store.views_waiting import load_queues, load_waiting_runs
 from hubwright.web.pages.frame import Frame
 
 _QUEUED = 8
@@ -27,7 +29,7 @@ class Home:
     culprits: dict[int, BuildView]
     jobs: tuple[JobView, ...]
     builders: tuple[BuilderView, ...]
-    queue: tuple[tuple[QueuedView, str], ...]
+    queue: list[tuple[QueuedView, Waiting]]
 
 
 class HomePage:
@@ -38,27 +40,25 @@ class HomePage:
 
     async def show(self, request: Request) -> Response:
         """`GET /`."""
-        home = await self._frame.site.database.read(_load_home)
+        now = self._frame.site.clock()
+        home = await self._frame.site.database.read(lambda connection: _load_home(connection, now))
         return self._frame.show(request, "home.html", home=home, stream="/fragments/stream")
 
     async def queue(self, request: Request) -> Response:
         """`GET /queue`."""
-        queue = await self._frame.site.database.read(lambda connection: load_reasons(connection, 200))
-        return self._frame.show(request, "queue.html", queue=queue, stream="/fragments/stream")
+        now = self._frame.site.clock()
+        runs, queues = await self._frame.site.database.read(
+            lambda connection: (load_waiting_runs(connection, MAX_PAGE, now), load_queues(connection, now))
+        )
+        return self._frame.show(request, "queue.html", runs=runs, queues=queues, stream="/fragments/stream")
 
 
-def _load_home(connection: Connection) -> Home:
+def _load_home(connection: Connection, now: float) -> Home:
     view = load_home(connection, _NEWEST)
     return Home(
         view,
         load_culprits(connection, view.broken),
         load_jobs(connection, limit=50).items,
         load_builders(connection).items,
-        load_reasons(connection, _QUEUED),
+        load_waiting_runs(connection, _QUEUED, now),
     )
-
-
-def load_reasons(connection: Connection, limit: int) -> tuple[tuple[QueuedView, str], ...]:
-    """The waiting runs in their order, each with what it waits for."""
-    builders = load_builders(connection).items
-    return tuple((queued, explain_wait(queued.platform, builders)) for queued in load_queue(connection, limit))

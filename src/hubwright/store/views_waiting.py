@@ -1,0 +1,247 @@
+"""The queue before the builders: what waits, why, and for how long; and every queue that there is.
+
+A queue is a platform's name or glob with labels. Nobody sets one up: it is there as soon as a run or builder names it.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from statistics import median
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, Row, Select, and_, bindparam, func, or_, select
+
+from hubwright.domain.estimates import Station, Waiter, Work, time_left
+from hubwright.domain.scheduling import Want, split_labels
+from hubwright.domain.waiting import FETCHING, Line, Reason, Waiting, explain_held, explain_unplanned
+from hubwright.store.schema import build, builder, job, run
+from hubwright.store.views import QUEUED, RUNNING, bounded, load_rows
+from hubwright.store.views_values import BuildView, QueuedView
+
+MAX_LINE = 20_000
+"""Waiting and running runs that are looked at, at most."""
+
+MAX_KINDS = 200
+"""Jobs on a platform whose usual time is looked up, at most; and queues that are told of."""
+
+MAX_BUILDERS = 1_000
+
+_RECENT_BUILDS, _RECENT_RUNS = 40, 20
+_ORDER = (run.c.priority.desc(), run.c.id)
+
+_LINE: Select[Any] = (
+    select(run.c.id, run.c.platform, run.c.labels, build.c.job_id)
+    .join(build, build.c.id == run.c.build_id)
+    .where(run.c.state == QUEUED)
+    .order_by(*_ORDER)
+    .limit(bindparam("most"))
+)
+_UP_TO: Select[Any] = _LINE.where(
+    or_(
+        run.c.priority > bindparam("priority"),
+        and_(run.c.priority == bindparam("priority"), run.c.id <= bindparam("last")),
+    )
+)
+_RUNNING = (
+    select(run.c.id, run.c.build_id, run.c.builder, run.c.platform, run.c.labels, run.c.leased_at)
+    .add_columns(build.c.job_id, build.c.number, job.c.path)
+    .join(build, build.c.id == run.c.build_id)
+    .join(job, job.c.id == build.c.job_id)
+    .where(run.c.state == RUNNING)
+    .order_by(run.c.id)
+    .limit(MAX_LINE)
+)
+_DURATIONS = (
+    select(run.c.started_at, run.c.finished_at)
+    .where(
+        run.c.build_id.in_(
+            select(build.c.id)
+            .where(build.c.job_id == bindparam("job"))
+            .order_by(build.c.number.desc())
+            .limit(_RECENT_BUILDS)
+        ),
+        run.c.platform == bindparam("platform"),
+        run.c.result.in_(("success", "failure")),
+        run.c.started_at.is_not(None),
+    )
+    .order_by(run.c.id.desc())
+    .limit(_RECENT_RUNS)
+)
+_BUILDERS: Select[Any] = (
+    select(builder.c.name, builder.c.platform, builder.c.labels, builder.c.slots)
+    .add_columns(builder.c.state, builder.c.wish, builder.c.seen_at)
+    .order_by(builder.c.seen_at.desc())
+    .limit(MAX_BUILDERS)
+)
+_OF_BUILD = select(run.c.id, run.c.priority).where(run.c.build_id == bindparam("build"), run.c.state == QUEUED)
+_COUNTED = (
+    select(run.c.platform, run.c.labels, func.count().label("amount"), func.min(run.c.queued_at).label("oldest"))
+    .where(run.c.state == QUEUED)
+    .group_by(run.c.platform, run.c.labels)
+)
+_BUSY = (
+    select(run.c.platform, run.c.labels, func.count().label("amount"))
+    .where(run.c.state == RUNNING)
+    .group_by(run.c.platform, run.c.labels)
+)
+
+
+class Kind(NamedTuple):
+    """What runs with one usual time have in common."""
+
+    job_id: int
+    platform: str
+
+
+Usual = dict[Kind, float]
+"""The usual time of each kind in seconds."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class QueueView:
+    """The queue of one want, `builders` may take its runs; `connected`, `slots` and `free` count those that do now.
+
+    `oldest` is when the first of it came, `estimate` in how many seconds a run that comes now should start.
+    """
+
+    want: Want
+    waiting: int = 0
+    running: int = 0
+    oldest: float | None = None
+    estimate: float | None = None
+    builders: tuple[str, ...] = ()
+    connected: int = 0
+    slots: int = 0
+    free: int = 0
+
+
+def load_waiting_runs(connection: Connection, limit: int, now: float) -> list[tuple[QueuedView, Waiting]]:
+    """The first of the waiting runs in their order, each with why it waits."""
+    query = (
+        select(run.c.id, run.c.build_id, job.c.path.label("job"), build.c.number, build.c.sha, build.c.branch)
+        .add_columns(run.c.platform, run.c.labels, run.c.matrix, run.c.attempt, run.c.priority, run.c.queued_at)
+        .join(build, build.c.id == run.c.build_id)
+        .join(job, job.c.id == build.c.job_id)
+        .where(run.c.state == QUEUED)
+        .order_by(*_ORDER)
+        .limit(bounded(limit))
+    )
+    views = [QueuedView(**{**row, "labels": split_labels(row["labels"])}) for row in load_rows(connection, query)]
+    if not views:
+        return []
+    line = _load_line(connection, connection.execute(_LINE, {"most": len(views)}).all(), now)
+    return [(view, line.explain(view.id)) for view in views]
+
+
+def load_waits(connection: Connection, one: BuildView, now: float) -> dict[int, Waiting]:
+    """Why each waiting run of the build waits, by run; a build that has no runs yet has its reason under nought."""
+    if not one.runs and one.state == "queued":
+        failed = one.problem is not None and one.problem != FETCHING
+        return {0: _alone(0, Want(platform=""), explain_unplanned(one.problem, failed=failed))}
+    wants = {each.id: Want(platform=each.platform, labels=each.labels) for each in one.runs}
+    held = {each.id: _alone(each.id, wants[each.id], explain_held()) for each in one.runs if each.state == "held"}
+    waiting = connection.execute(_OF_BUILD, {"build": one.id}).all()
+    if not waiting:
+        return held
+    end = {"priority": min(row.priority for row in waiting), "last": max(row.id for row in waiting)}
+    line = _load_line(connection, connection.execute(_UP_TO, {**end, "most": MAX_LINE}).all(), now)
+    return held | {
+        row.id: line.explain(row.id) if row.id in line else _alone(row.id, wants[row.id], _FAR_BEHIND)
+        for row in waiting
+        if row.id in wants
+    }
+
+
+def load_queues(connection: Connection, now: float) -> tuple[QueueView, ...]:
+    """Every queue: those that runs wait or run in, and one for the platform of each builder; the fullest first."""
+    waiting = {_want(row): row for row in connection.execute(_COUNTED.limit(MAX_KINDS))}
+    busy = {_want(row): row.amount for row in connection.execute(_BUSY.limit(MAX_KINDS))}
+    rows = connection.execute(_LINE, {"most": MAX_LINE}).all() if waiting else []
+    stations, usual = _load_stations(connection, now, {Kind(row.job_id, row.platform) for row in rows})
+    places = {Want(platform=station.platform): None for station in stations}
+    wants = list(dict.fromkeys([*waiting, *busy, *places]))[:MAX_KINDS]
+    line = _line_of(rows, stations, usual, now)
+    views = [
+        QueueView(
+            want=want,
+            waiting=waiting[want].amount if want in waiting else 0,
+            running=busy.get(want, 0),
+            oldest=waiting[want].oldest if want in waiting else None,
+            estimate=line.estimate(want),
+            builders=tuple(one.name for one in line.eligible(want)),
+            connected=sum(one.open for one in line.eligible(want)),
+            slots=sum(one.slots for one in line.eligible(want) if one.open),
+            free=sum(one.free for one in line.eligible(want)),
+        )
+        for want in wants
+    ]
+    return tuple(sorted(views, key=lambda view: (-view.waiting, -view.running, view.want.platform, view.want.labels)))
+
+
+def count_queues(connection: Connection) -> dict[Want, tuple[int, int, float | None]]:
+    """How many runs wait and run in each queue, and when the first of the waiting came; for metrics."""
+    counts: dict[Want, tuple[int, int, float | None]] = {}
+    for row in connection.execute(_COUNTED.limit(MAX_KINDS)):
+        counts[_want(row)] = row.amount, 0, row.oldest
+    for row in connection.execute(_BUSY.limit(MAX_KINDS)):
+        waiting, _, oldest = counts.get(_want(row), (0, 0, None))
+        counts[_want(row)] = waiting, row.amount, oldest
+    return counts
+
+
+def _load_line(connection: Connection, rows: Sequence[Row[Any]], now: float) -> Line:
+    stations, usual = _load_stations(connection, now, [Kind(row.job_id, row.platform) for row in rows])
+    return _line_of(rows, stations, usual, now)
+
+
+def _line_of(rows: Iterable[Row[Any]], stations: Iterable[Station], usual: Usual, now: float) -> Line:
+    waiters = [Waiter(run=row.id, want=_want(row), usual=usual.get(Kind(row.job_id, row.platform))) for row in rows]
+    return Line(waiters, stations, now)
+
+
+def _load_stations(connection: Connection, now: float, kinds: Iterable[Kind]) -> tuple[list[Station], Usual]:
+    """The builders with what they work on, and the usual times of that and of `kinds`."""
+    running = connection.execute(_RUNNING).all()
+    usual = _load_usual(connection, [*(Kind(row.job_id, row.platform) for row in running), *kinds])
+    works: dict[str, list[Work]] = defaultdict(list)
+    for row in running:
+        left = time_left(usual.get(Kind(row.job_id, row.platform)), now - (row.leased_at or now))
+        works[row.builder].append(Work(run=row.id, build=row.build_id, job=row.path, number=row.number, left=left))
+    return [_station(row, works.get(row.name, ())) for row in connection.execute(_BUILDERS)], usual
+
+
+def _station(row: Row[Any], works: Sequence[Work]) -> Station:
+    """What people wish of a connected builder counts for more than that it is connected."""
+    return Station(
+        name=row.name,
+        platform=row.platform,
+        labels=tuple(row.labels),
+        slots=row.slots,
+        state=row.wish if row.wish and row.state == "connected" else row.state,
+        seen_at=row.seen_at,
+        works=tuple(works),
+    )
+
+
+def _load_usual(connection: Connection, kinds: Sequence[Kind]) -> Usual:
+    """The median time of each kind's last runs in seconds; of the first kinds only, when there are many."""
+    usual: Usual = {}
+    for kind in list(dict.fromkeys(kinds))[:MAX_KINDS]:
+        rows = connection.execute(_DURATIONS, {"job": kind.job_id, "platform": kind.platform})
+        durations = [row.finished_at - row.started_at for row in rows if row.finished_at is not None]
+        if durations:
+            usual[kind] = median(durations)
+    return usual
+
+
+def _want(row: Row[Any]) -> Want:
+    return Want(platform=row.platform, labels=split_labels(row.labels))
+
+
+def _alone(run_id: int, want: Want, reason: Reason) -> Waiting:
+    return Waiting(run=run_id, want=want, reasons=(reason,), ahead=reason.more.get("ahead", 0))
+
+
+_FAR_BEHIND = Reason(kind="behind", sentence=f"At least {MAX_LINE:,} runs are due before it.", more={"ahead": MAX_LINE})
