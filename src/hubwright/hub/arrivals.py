@@ -17,6 +17,7 @@ from hubwright.errors import ForbiddenError, RefusedError, UnauthenticatedError
 from hubwright.hub import moves
 from hubwright.store import builders, runs
 from hubwright.store.facts import keep_facts
+from hubwright.store.recordings import forget_absences
 from hubwright.wire import Hello
 
 
@@ -93,6 +94,7 @@ def _bound(hello: Hello, bounds: dict[str, Any]) -> Hello | RefusedError:
 
 
 def _load_held(connection: Connection, let_in: Sequence[Hello], now: float) -> dict[str, dict[int, Row[Any]]]:
+    hellos = {hello.name: hello for hello in let_in}
     reported = {(hello.name, one.run, one.lease) for hello in let_in for one in hello.runs}
     facts = [
         Fact(kind=FactKind.BUILDER_CONNECTED, at=now, data={"builder": hello.name, "platform": hello.platform})
@@ -102,6 +104,8 @@ def _load_held(connection: Connection, let_in: Sequence[Hello], now: float) -> d
     for row in runs.load_held(connection, [hello.name for hello in let_in]):
         held[row.builder][row.id] = row
         if (row.builder, row.id, row.lease) not in reported:
-            facts += moves.put_back(connection, row, now)
+            facts += moves.put_back(connection, row, now, hellos[row.builder])
     keep_facts(connection, facts)
+    if reported:
+        forget_absences(connection, [run for _, run, _ in reported])
     return held

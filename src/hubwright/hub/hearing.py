@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from hubwright.errors import WireError
-from hubwright.hub import moves
+from hubwright.hub import inquest, moves
 from hubwright.hub.logs import Logs
 from hubwright.hub.session import Session
 from hubwright.store.database import Database
@@ -22,6 +22,7 @@ from hubwright.wire import (
     Output,
     Ping,
     Pong,
+    Recorder,
     Result,
     Tests,
     Vitals,
@@ -62,6 +63,9 @@ class Hearing:
                 self._on_change()
             case Vitals() as vitals:
                 session.hear_vitals(vitals)
+            case Recorder() as told:
+                refine = partial(inquest.refine, builder=session.hello.name, message=told, now=self._clock())
+                await self._database.write_soon(refine)
             case Leaving():
                 session.draining, session.noted = True, False
             case Job() | Result() | Event() | Tests() as message:

@@ -14,9 +14,10 @@ from hubwright.domain.recipe_json import stage_from_json
 from hubwright.domain.results import Result, verdict
 from hubwright.domain.scheduling import split_labels
 from hubwright.errors import WireError
+from hubwright.hub import inquest
 from hubwright.store import builds, runs
 from hubwright.store.facts import keep_facts
-from hubwright.wire import Event, Job, Tests
+from hubwright.wire import Event, Hello, Job, Tests
 from hubwright.wire import Result as ResultMessage
 
 ATTEMPTS = 2
@@ -105,6 +106,8 @@ def _move(connection: Connection, standing: _Standing, told: Told, facts: list[F
         case ResultMessage() as message:
             standing.log = max(standing.log, message.log)
             standing.running = False
+            if message.recording is not None:
+                inquest.keep_told(connection, standing.row, message.recording, told.at)
             if message.lost:
                 facts += lose_run(connection, standing.row, told.at, message.detail)
             else:
@@ -158,12 +161,18 @@ def lose_run(connection: Connection, row: Row[Any], now: float, detail: str) -> 
     ]
 
 
-def put_back(connection: Connection, row: Row[Any], now: float) -> list[Fact]:
-    """A builder does not have a run that it was given. Never begun, it waits again; else the attempt is lost."""
+def put_back(connection: Connection, row: Row[Any], now: float, hello: Hello | None = None) -> list[Fact]:
+    """A builder does not have a run that it was given. Never begun, it waits again; else the attempt is lost.
+
+    `hello` is what it has just said of itself.
+    """
     if row.cancel is None and row.seq == 0 and row.lease < LEASES:
         runs.requeue_run(connection, row.id, row.lease)
         return []
-    return lose_run(connection, row, now, row.cancel or f"Builder {row.builder} no longer has the run.")
+    if row.cancel is not None:
+        return lose_run(connection, row, now, row.cancel)
+    why = inquest.conclude(connection, row, now, hello)
+    return lose_run(connection, row, now, f"Builder {row.builder} no longer has the run. {why}")
 
 
 def attempt_again(connection: Connection, rows: Sequence[Row[Any]], now: float) -> list[Fact]:

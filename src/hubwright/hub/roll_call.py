@@ -15,6 +15,7 @@ from sqlalchemy import Connection, Row
 
 from hubwright.domain.facts import Fact, FactKind
 from hubwright.hub import moves
+from hubwright.hub.inquest import conclude
 from hubwright.hub.sessions import Sessions
 from hubwright.hub.silence import Noted, Silence
 from hubwright.store import builders, runs
@@ -124,5 +125,8 @@ def _lose(connection: Connection, lost: set[str], out: set[str], now: float) -> 
             data: dict[str, object] = {"builder": name, "platform": row.platform}
             facts.append(Fact(kind=FactKind.BUILDER_LOST, at=now, data=data))
         logger.warning("builder_lost", builder=name, run=row.id, why=why)
-        facts += moves.lose_run(connection, row, now, f"Builder {name} {why}.")
+        detail = f"Builder {name} {why}."
+        if name in lost:
+            detail += f" {conclude(connection, row, now)}"
+        facts += moves.lose_run(connection, row, now, detail)
     keep_facts(connection, facts)

@@ -19,6 +19,7 @@ from hubwright.errors import HubwrightError, RefusedError, WireError
 from hubwright.hub import moves
 from hubwright.hub.arrivals import Arrival, greet
 from hubwright.hub.hearing import Hearing, quietly
+from hubwright.hub.inquest import keep_flights
 from hubwright.hub.logs import Logs
 from hubwright.hub.pulse import ENOUGH
 from hubwright.hub.secrets import NOTHING, Handed
@@ -167,6 +168,9 @@ class Sessions:
         if old.hello.instance != hello.instance and not silent:
             raise WireError(f"a builder named {hello.name!r} is connected already: choose another --name")
         self._sessions.pop(hello.name, None)
+        await self._database.write_soon(
+            partial(keep_flights, session=old, heartbeat=self._heartbeat, now=self._clock())
+        )
         await old.channel.close("replaced by a newer connection")
 
     def _know(self, session: Session, one: Held, row: Row[Any] | None) -> Known:
@@ -254,7 +258,8 @@ class Sessions:
             return
         del self._sessions[name]
         logger.info("builder_left", builder=name, drained=session.draining)
-        await self._database.write_soon(partial(_part, session=session, now=self._clock()))
+        part = partial(_part, session=session, heartbeat=self._heartbeat, now=self._clock())
+        await self._database.write_soon(part)
         if name not in self._sessions:
             self.last_heard[name] = session.heard_at
             while len(self.last_heard) > REMEMBERED:
@@ -263,9 +268,10 @@ class Sessions:
             self._on_change()
 
 
-def _part(connection: Connection, session: Session, now: float) -> None:
+def _part(connection: Connection, session: Session, heartbeat: float, now: float) -> None:
     """Note that a builder is away. What one that ends was given and never began waits again at once."""
     name = session.hello.name
+    keep_flights(connection, session, heartbeat, now)
     builders.keep_away(connection, name, now, drained=session.draining)
     if session.draining:
         for row in runs.load_held(connection, [name]):

@@ -168,6 +168,7 @@ _COUNT_TESTS = (
     )
 )
 _WISH_CANCEL = update(run).where(run.c.build_id == _RUN, run.c.state != FINISHED).values(cancel=bindparam("reason"))
+_DETAIL = update(run).where(run.c.id == _RUN).values(detail=bindparam("why"))
 _REPLACE = update(run).where(run.c.id == _RUN).values(latest=False)
 
 
@@ -311,6 +312,11 @@ def wish_cancel(connection: Connection, build_id: int, reason: str) -> list[Row[
     """Note on every unfinished run of a build that it is to be cancelled; the rows."""
     connection.execute(_WISH_CANCEL, {"run_key": build_id, "reason": reason})
     return list(connection.execute(_OPEN_OF_BUILD, {"build": build_id}))
+
+
+def keep_detail(connection: Connection, number: int, detail: str) -> None:
+    """More became known of why a run ended so."""
+    connection.execute(_DETAIL, {"run_key": number, "why": detail})
 
 
 def replace_run(connection: Connection, number: int) -> None:

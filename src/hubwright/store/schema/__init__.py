@@ -10,6 +10,7 @@ from hubwright.store.schema.builds import build, job, run, stage
 from hubwright.store.schema.caches import cache
 from hubwright.store.schema.columns import Document, Identity, metadata
 from hubwright.store.schema.github import gh_branch, gh_commit, gh_pull_request, gh_repository
+from hubwright.store.schema.recorder import recording
 from hubwright.store.schema.results import artifact, flaky_test, problem, test_case
 from hubwright.store.schema.secrets import secret
 from hubwright.store.schema.work import delivery, fact, report, reporter, task
@@ -31,6 +32,7 @@ __all__ = [
     "job",
     "metadata",
     "problem",
+    "recording",
     "report",
     "reporter",
     "run",

@@ -92,6 +92,21 @@ def upgrade() -> None:
     with op.batch_alter_table("problem", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_problem_run_id"), ["run_id"], unique=False)
 
+    op.create_table(
+        "recording",
+        sa.Column("run_id", Identity, nullable=False),
+        sa.Column("lease", sa.Integer(), nullable=False),
+        sa.Column("builder", sa.String(length=100), nullable=False),
+        sa.Column("cause", sa.String(length=20), nullable=True),
+        sa.Column("sentence", sa.Text(), nullable=True),
+        sa.Column("seen_at", Moment(), nullable=True),
+        sa.Column("closed", sa.Boolean(), server_default=sa.text("false"), nullable=False),
+        sa.Column("boot", sa.String(length=64), server_default="", nullable=False),
+        sa.Column("process", sa.String(length=64), server_default="", nullable=False),
+        sa.Column("data", Document, nullable=False),
+        sa.ForeignKeyConstraint(["run_id"], ["run.id"], name=op.f("fk_recording_run_id")),
+        sa.PrimaryKeyConstraint("run_id", name=op.f("pk_recording")),
+    )
     with op.batch_alter_table("artifact", schema=None) as batch_op:
         batch_op.add_column(sa.Column("key", sa.String(length=200), nullable=True))
 
