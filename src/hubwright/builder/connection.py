@@ -227,7 +227,7 @@ class Connection:
         spool = self._spools.get(key)
         if spool is None:
             return
-        await Delivery(spool, socket.send).run()
+        await Delivery(spool, socket.send, self._wire).run()
         if spool.delivered and not spool.closed:
             self._spools.drop(key)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from hubwright.builder.spool import Spool
-from hubwright.wire import Output, write_output
+from hubwright.builder.spool import Spool, Waiting
+from hubwright.wire import WIRE_VERSION, Event, Message, Output, read_message, write_message, write_output
 
 FRAME = 64 * 1024
 """Most log bytes of a binary frame."""
@@ -22,8 +22,9 @@ Send = Callable[[str | bytes], Awaitable[None]]
 class Delivery:
     """Sends from where the hub is, until the hub has all of a finished run or the spool is closed."""
 
-    def __init__(self, spool: Spool, send: Send) -> None:
+    def __init__(self, spool: Spool, send: Send, wire: int = WIRE_VERSION) -> None:
         self._spool = spool
+        self._wire = wire
         self._send = send
         self._seq = spool.acked_seq
         self._log = spool.acked_log
@@ -42,7 +43,7 @@ class Delivery:
                     continue
                 await self._send_output(min(room, FRAME))
             elif message is not None and self._log >= message.log:
-                await self._send(message.frame)
+                await self._send(message.frame if self._wire == WIRE_VERSION else fit_message(message, self._wire))
                 self._seq = message.seq
             else:
                 await spool.news.wait()
@@ -71,3 +72,16 @@ class Delivery:
         await self._send(write_output(Output(run, lease, self._log, data)))
         self._log += len(data)
         self._sent_at = asyncio.get_running_loop().time()
+
+
+def fit_message(waiting: Waiting, wire: int) -> str:
+    """The message for a hub of an older version: one that it does not know becomes an event of the same number.
+
+    Numbers have no gaps, so it can't be left out.
+    """
+    message: Message = read_message(waiting.frame, from_builder=True)
+    if message.since <= wire:
+        return waiting.frame
+    run, lease = (getattr(message, name) for name in ("run", "lease"))
+    at = getattr(message, "at", 0.0)
+    return write_message(Event(run=run, lease=lease, seq=waiting.seq, at=at, event=message.word))

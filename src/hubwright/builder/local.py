@@ -12,11 +12,13 @@ from pathlib import Path
 from time import time
 
 from hubwright.builder.executors import Executor
+from hubwright.builder.executors.terms import Terms
 from hubwright.builder.log import Log
 from hubwright.builder.spool import Key, Spool
 from hubwright.builder.stage import RunEnded, Work, harvest, run_command
 from hubwright.builder.telling import Telling
 from hubwright.builder.workspace import Workspace
+from hubwright.domain.limits import UNLIMITED, Limits
 from hubwright.domain.matching import runs_after
 from hubwright.domain.recipe_values import Stage
 from hubwright.domain.results import Result, verdict
@@ -37,6 +39,7 @@ class LocalRun:
     matrix: Mapping[str, str]
     machine: str
     timeout: int
+    limits: Limits = UNLIMITED
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,9 +61,10 @@ async def run_here(local: LocalRun, executor: Executor, ending: asyncio.Future[R
         os.chmod(folder, 0o711)  # noqa: PTH101, S103  a sandbox that another user runs has to get through
         workspace = Workspace(root=Path(folder, "run"), tree=local.tree, marker=f"here-{os.getpid()}")
         workspace.make()
-        await asyncio.to_thread(executor.prepare, workspace)
         spool = Spool(Path(folder, "spool"), Key(0, 0))
         try:
+            for warning in await asyncio.to_thread(executor.prepare, workspace, Terms(limits=local.limits)):
+                print(warning, file=sys.stderr)
             return await _run_stages(local, _work(local, executor, workspace, spool, ending))
         finally:
             spool.close()
@@ -97,7 +101,7 @@ async def _run_stages(local: LocalRun, work: Work) -> list[StageEnd]:
                 continue
             began = time()
             outcome = await run_command(work, number, stage)
-            tests = await harvest(work, number, stage)
+            tests = await harvest(work, number, outcome)
             ends.append(StageEnd(name=stage.name, result=outcome.result, seconds=time() - began, tests=tests))
             failed = failed or (outcome.result is not Result.SUCCESS and not stage.allow_failure)
     finally:

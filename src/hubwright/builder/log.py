@@ -18,14 +18,23 @@ Keep = Callable[[bytes], None]
 class Log:
     """Gives on to `keep`: the first `limit` bytes as they come, of the rest only the last `TAIL`, at `finish`.
 
-    When the disk is full, `failed` is called once and the output is dropped from then on.
+    `watch` sees all of it, without secrets. When the disk is full, `failed` is called once and the output is dropped
+    from then on.
     """
 
-    def __init__(self, keep: Keep, limit: int, secrets: Iterable[str], failed: Callable[[OSError], None]) -> None:
+    def __init__(
+        self,
+        keep: Keep,
+        limit: int,
+        secrets: Iterable[str],
+        failed: Callable[[OSError], None],
+        watch: Callable[[bytes], None] | None = None,
+    ) -> None:
         self._keep = keep
         self._room = limit
         self._limit = limit
         self._masking = Masking(secrets)
+        self._watch = watch
         self._failed: Callable[[OSError], None] | None = failed
         self._tail: deque[bytes] = deque()
         self._tail_size = 0
@@ -59,6 +68,8 @@ class Log:
         self._tail.clear()
 
     def _bounded(self, data: bytes) -> None:
+        if self._watch is not None:
+            self._watch(data)
         head, rest = data[: self._room], data[self._room :]
         if head:
             self._room -= len(head)

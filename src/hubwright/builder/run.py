@@ -11,16 +11,19 @@ from typing import Any, TypeVar
 
 from hubwright.builder.checkout import fill_tree, origin_of, password_of
 from hubwright.builder.executors import Executor
+from hubwright.builder.executors.terms import Terms
 from hubwright.builder.keeping import KeptFiles
 from hubwright.builder.log import Log
 from hubwright.builder.masking import hide
 from hubwright.builder.recorder import Recorder
 from hubwright.builder.spool import About, Spool
-from hubwright.builder.stage import Outcome, RunEnded, Work, harvest, run_command
+from hubwright.builder.stage import Outcome, RunEnded, Work, harvest, run_command, tell_problems
 from hubwright.builder.telling import Telling
 from hubwright.builder.upload import Uploads
 from hubwright.builder.workspace import Workspace
+from hubwright.domain.limits import read_limits
 from hubwright.domain.matching import runs_after
+from hubwright.domain.problem_watch import ProblemWatch
 from hubwright.domain.recipe_json import stage_from_json
 from hubwright.domain.recipe_values import Stage
 from hubwright.domain.results import Result, verdict
@@ -57,8 +60,11 @@ class Run:
         self._ending: asyncio.Future[RunEnded] = loop.create_future()
         self._telling = Telling(spool, tools.clock)
         self._secrets = _secrets_of(payload)
-        self._log = Log(spool.append_log, payload.log_limit, self._secrets, self._disk_failed)
         self._workspace = make_workspace(payload, spool, tools)
+        self._problems = ProblemWatch((str(self._workspace.tree),), payload.log_limit)
+        self._log = Log(
+            spool.append_log, payload.log_limit, self._secrets, self._disk_failed, watch=self._problems.feed
+        )
         self._results: dict[int, Result] = {}
         self._files = KeptFiles(payload, spool, tools.uploads, self._warn)
         self._watch = tools.recorder.watch(spool.key)
@@ -112,7 +118,9 @@ class Run:
             self._log.say(f"Warning: {warning}")
         if self._payload.source.checkout:
             await self._check_out()
-        await asyncio.to_thread(self._tools.executor.prepare, self._workspace)
+        terms = Terms(trust=self._payload.trust, limits=read_limits(self._payload.limits))
+        for warning in await asyncio.to_thread(self._tools.executor.prepare, self._workspace, terms):
+            self._log.say(warning)
         return await self._run_stages(stages)
 
     async def _check_out(self) -> None:
@@ -137,6 +145,7 @@ class Run:
             machine=self._tools.machine,
             own_environment=self._tools.own_environment,
             ending=self._ending,
+            problems=self._problems,
             watch=self._watch,
         )
         failed: list[tuple[Result, str]] = []
@@ -155,9 +164,11 @@ class Run:
     async def _run_stage(self, work: Work, number: int, stage: Stage) -> Outcome:
         try:
             outcome = await run_command(work, number, stage)
-            tests = await harvest(work, number, stage)
+            tests = await harvest(work, number, outcome)
             await self._unless_ended(self._files.keep(self._workspace.tree, stage, outcome.result))
+            await tell_problems(work, number, stage)
         except RunEnded as ended:
+            await tell_problems(work, number, stage)
             self._end_stage(number, Outcome(result=ended.result, detail=ended.reason))
             raise
         except HubwrightError as error:

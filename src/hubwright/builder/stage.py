@@ -4,29 +4,27 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import Any
 
 from hubwright.builder.environment import build_environment
-from hubwright.builder.executors import Command, Executor
-from hubwright.builder.executors.terminal import Running
-from hubwright.builder.files import find_files
-from hubwright.builder.harvest import MAX_CASES, MAX_REPORT, UnreadableReportError, count_cases, read_report
+from hubwright.builder.executors import Command, Executor, Running
 from hubwright.builder.log import Log
 from hubwright.builder.recorder import Watch
+from hubwright.builder.report_files import ReportFiles, hide_in_cases, place_problems
+from hubwright.builder.source_files import SourceFiles
 from hubwright.builder.telling import Telling
 from hubwright.builder.workspace import Workspace
+from hubwright.domain.problem_watch import ProblemWatch
 from hubwright.domain.recipe_values import Stage
 from hubwright.domain.results import Result
 from hubwright.domain.verdicts import explains_failure
 from hubwright.errors import DiskFullError
-from hubwright.wire import Case, Payload, Totals
+from hubwright.wire import Payload, Totals
 
 GRACE = 5.0
 """Seconds between asking a stage to end and forcing it."""
 
-_WARNINGS = 20  # about reports of one stage
 _LONGEST_ARGUMENT = 100_000  # Linux takes 128 KiB an argument
 _SHELLS = {
     "sh": (("sh", "-eu"), ("-c",), ""),
@@ -59,6 +57,7 @@ class Work:
     own_environment: Mapping[str, str]
     ending: asyncio.Future[RunEnded]
     watch: Watch | None = None
+    problems: ProblemWatch | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,11 +67,16 @@ class Outcome:
     result: Result
     exit_code: int | None = None
     detail: str = ""
+    reports: ReportFiles | None = None
 
 
 async def run_command(work: Work, number: int, stage: Stage) -> Outcome:
     """Run the stage's command, again while it fails and may be retried. Raises RunEnded, ExecutorError."""
+    limits = work.payload.reports
+    reports = ReportFiles(work.workspace.tree, stage.reports, stage.dir, limits) if stage.reports else None
     for attempt in range(1, stage.retry + 2):
+        if attempt > 1:
+            await _forget_attempt(work, reports)
         work.telling.stage_began(number, attempt)
         work.log.say(_header(stage, attempt))
         outcome = await _try_command(work, stage)
@@ -81,7 +85,15 @@ async def run_command(work: Work, number: int, stage: Stage) -> Outcome:
             break
         if outcome.detail:
             work.log.say(outcome.detail)
-    return outcome
+    return replace(outcome, reports=reports)
+
+
+async def _forget_attempt(work: Work, reports: ReportFiles | None) -> None:
+    """The attempt that failed is tried again: its tests are noted, what it printed no longer counts."""
+    if reports is not None:
+        await asyncio.to_thread(reports.look)
+    if work.problems is not None:
+        work.problems.finish()
 
 
 def _header(stage: Stage, attempt: int) -> str:
@@ -96,7 +108,7 @@ async def _try_command(work: Work, stage: Stage) -> Outcome:
     if not directory.is_dir() or not directory.is_relative_to(work.workspace.tree.resolve()):
         return Outcome(result=Result.FAILURE, detail=f"The folder '{stage.dir}' is not in the workspace.")
     env = build_environment(work.payload, stage, work.workspace, work.machine, work.own_environment)
-    command = Command(argv=_arguments(work.workspace, stage), env=env, directory=directory)
+    command = Command(argv=_arguments(work.workspace, stage), env=env, directory=directory, network=stage.network)
     running = work.executor.run(work.workspace, command, work.log.write)
     if work.watch is not None:
         work.watch.begin(running.pid)
@@ -151,38 +163,27 @@ async def _wait(running: Running, stage: Stage, ending: asyncio.Future[RunEnded]
             return f"The stage wrote nothing for {stage.idle_timeout} s."
 
 
-async def harvest(work: Work, number: int, stage: Stage) -> Totals | None:
+async def harvest(work: Work, number: int, outcome: Outcome) -> Totals | None:
     """Read the stage's test reports and tell their cases; None when there are none. A bad report is a warning."""
-    if not stage.reports:
+    if outcome.reports is None:
         return None
-    found = await asyncio.to_thread(_read_reports, work.workspace.tree, stage)
+    found = await asyncio.to_thread(outcome.reports.finish)
     for warning in found.warnings:
         work.log.say(warning)
         work.telling.happened("warning", warning)
-    work.telling.tested(number, found.cases)
-    return count_cases(found.cases) if found.files else None
+    work.telling.tested(number, hide_in_cases(found.cases, work.payload.secrets.values()))
+    return found.totals
 
 
-@dataclass
-class _Reports:
-    files: list[Path]
-    cases: list[Case] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
-
-
-def _read_reports(tree: Path, stage: Stage) -> _Reports:
-    found = _Reports(find_files(tree, stage.reports))
-    for file in found.files:
-        try:
-            if (tree / file).stat().st_size > MAX_REPORT:
-                raise UnreadableReportError(f"{file} is larger than {MAX_REPORT} bytes.")
-            found.cases += read_report((tree / file).read_bytes(), str(file))
-        except UnreadableReportError as error:
-            found.warnings.append(f"Report not read: {error}")
-        except OSError as error:
-            found.warnings.append(f"Report not read: {file}: {error.strerror}.")
-        if len(found.cases) > MAX_CASES:
-            found.warnings.append(f"Of more than {MAX_CASES} test cases in the reports the first {MAX_CASES} are kept.")
-            break
-    del found.cases[MAX_CASES:], found.warnings[_WARNINGS:]
-    return found
+async def tell_problems(work: Work, number: int, stage: Stage) -> None:
+    """Tell what the stage's output said is wrong, at files of the workspace."""
+    if work.problems is None:
+        return
+    work.log.flush()
+    problems, left_out = work.problems.finish()
+    if not problems:
+        return
+    sources = SourceFiles(work.workspace.tree, stage.dir)
+    work.telling.found(number, await asyncio.to_thread(place_problems, problems, sources))
+    if left_out:
+        work.log.say(f"{left_out} more problems in this output are not listed.")

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from itertools import islice
+from collections.abc import Callable, Iterator, Sequence
 
 from hubwright.builder.spool import Spool
 from hubwright.domain.results import Result as Outcome
-from hubwright.wire import Case, Event, Job, Recording, Result, Tests, Totals
+from hubwright.wire import Case, Event, Job, Problem, Problems, Recording, Result, Tests, Totals
 
 CASES = 500
 """Test cases a message."""
+
+TEXT = 512 * 1024
+"""Characters of their failures a message."""
 
 
 class Telling:
@@ -77,10 +79,32 @@ class Telling:
 
     def tested(self, stage: int, cases: Sequence[Case]) -> None:
         """Test cases of a stage, in as many messages as they need."""
-        rest = iter(cases)
-        while batch := tuple(islice(rest, CASES)):
+        for batch in _batches(cases):
             self._spool.add(
                 lambda seq, _, batch=batch: Tests(  # type: ignore[misc]
                     run=self._run, lease=self._lease, seq=seq, stage=stage, cases=batch
                 )
             )
+
+    def found(self, stage: int, problems: Sequence[Problem]) -> None:
+        """What a stage's output says is wrong; they are few."""
+        at = self._clock()
+        self._spool.add(
+            lambda seq, _: Problems(
+                run=self._run, lease=self._lease, seq=seq, at=at, stage=stage, problems=tuple(problems)
+            )
+        )
+
+
+def _batches(cases: Sequence[Case]) -> Iterator[tuple[Case, ...]]:
+    """At most so many cases, and messages of so many characters, at once: a frame has its bound."""
+    batch: list[Case] = []
+    size = 0
+    for case in cases:
+        if len(batch) == CASES or (batch and size + len(case.message) > TEXT):
+            yield tuple(batch)
+            batch, size = [], 0
+        batch.append(case)
+        size += len(case.message)
+    if batch:
+        yield tuple(batch)

@@ -7,7 +7,7 @@ the other side does not know are ignored, so versions may differ by one; missing
 
 from __future__ import annotations
 
-from hubwright.wire.assignment import Payload, Source
+from hubwright.wire.assignment import Payload, ReportLimits, Source
 from hubwright.wire.frames import (
     FROM_BUILDER,
     FROM_HUB,
@@ -70,6 +70,7 @@ __all__ = [
     "Process",
     "Recorder",
     "Recording",
+    "ReportLimits",
     "Result",
     "RunVitals",
     "Source",

@@ -18,6 +18,14 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     token: str | None = None
 
 
+class ReportLimits(msgspec.Struct, frozen=True, kw_only=True):
+    """How much of a stage's test reports is read: files, bytes of each, and cases of all together."""
+
+    files: int = 500
+    size: int = 64 * 1024 * 1024
+    cases: int = 20_000
+
+
 class Payload(msgspec.Struct, frozen=True, kw_only=True):
     """A complete assignment: the builder never asks back. Times in seconds, sizes in bytes.
 
@@ -37,3 +45,4 @@ class Payload(msgspec.Struct, frozen=True, kw_only=True):
     warnings: tuple[str, ...] = ()
     trust: str = "trusted"
     limits: dict[str, float] = msgspec.field(default_factory=dict)
+    reports: ReportLimits = ReportLimits()

@@ -22,6 +22,7 @@ from hubwright.hub.wishes import Wishes
 from hubwright.reports.relay import Relay
 from hubwright.reports.statuses import StatusReporter
 from hubwright.store.database import Database
+from hubwright.wire import ReportLimits
 from hubwright.wiring.extras import make_app_tokens
 from hubwright.wiring.owners import hand_back, make_owner, take_back_from_the_dead
 
@@ -119,6 +120,11 @@ def _make_rules(settings: Settings, platform: str, tokens: TokenOf) -> Rules:
             version=__version__,
             default_platform=platform,
             log_limit=settings.builds.log_limit,
+            reports=ReportLimits(
+                files=settings.builds.report_files,
+                size=settings.builds.report_size,
+                cases=settings.builds.report_cases,
+            ),
         ),
         token_of=tokens,
         owners=settings.github.owners,
