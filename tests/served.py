@@ -29,6 +29,7 @@ from hubwright.store import schema
 from hubwright.store.database import Database
 from hubwright.web.api import make_api
 from hubwright.web.api.reference import make_reference
+from hubwright.web.attempts import Attempts
 from hubwright.web.gate import Gate
 from hubwright.web.health import make_health
 from hubwright.web.logins import make_logins
@@ -96,7 +97,7 @@ def make_app(site: Site, gate: Gate, wishes: Wishes) -> FastAPI:
     app = FastAPI(
         title="Hubwright", version=site.version, docs_url=None, redoc_url=None, exception_handlers=PROBLEM_HANDLERS
     )
-    app.router.routes.extend([*make_health(site, gate), *make_logins(gate), *make_reference()])
+    app.router.routes.extend([*make_health(site, gate), *make_logins(gate, Attempts()), *make_reference()])
     app.include_router(make_api(site, gate, wishes, VAULT))
     return app
 

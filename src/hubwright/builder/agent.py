@@ -32,13 +32,14 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, kw_only=True)
 class Identity:
-    """What hello tells of this builder."""
+    """What hello tells of this builder. `idle_exit`: seconds without a run after which it ends, nought for never."""
 
     name: str
     platform: str
     labels: tuple[str, ...] = ()
     slots: int = 1
     once: bool = False
+    idle_exit: float = 0.0
     parent_pid: int | None = None
 
 
@@ -134,14 +135,26 @@ class Agent:
 
     async def _wait_for_end(self) -> None:
         """Until there is nothing left to do and a reason to end."""
-        while not (self._connection.leaving and not self._runs and not len(self._spools)):
+        loop = asyncio.get_running_loop()
+        busy_at = loop.time()
+        idle_exit = self._identity.idle_exit
+        while not (self._connection.leaving and not self._runs and not len(self._spools) and not self._goodbyes):
+            if self._connection.leaving and self._goodbyes:  # the hub is to know that this is the end
+                await asyncio.wait(self._goodbyes, timeout=1.0)
+                continue
             self._done.clear()
+            if self._runs or len(self._spools):
+                busy_at = loop.time()
+            left = busy_at + idle_exit - loop.time() if idle_exit else _LOOK
             try:
-                async with asyncio.timeout(_LOOK):
+                async with asyncio.timeout(min(_LOOK, max(left, 0.0))):
                     await self._done.wait()
             except TimeoutError:
                 if self._is_orphaned():
                     return
+                if idle_exit and left <= _LOOK and not self._runs and not len(self._spools):
+                    log.info("builder_idle", seconds=idle_exit)
+                    self._leave()
 
     def _is_orphaned(self) -> bool:
         """Whether `up` is gone, nothing runs, and no hub has been heard for long."""
@@ -178,9 +191,8 @@ class Agent:
                 self._runs[key][0].end(Result.CANCELLATION, order.reason or "The run was cancelled.")
             case "drop":
                 self._lose(key, order.reason)
-            case "drain":
-                self._connection.leaving = True
-                self._done.set()
+            case "drain" if not self._connection.leaving:
+                self.drain()
 
     def _start(self, key: Key, order: Do) -> None:
         if self._spools.get(key) is not None or order.payload is None:

@@ -9,6 +9,8 @@ import click
 
 from hubwright.builder.agent import Identity
 from hubwright.builder.connection import Hub
+from hubwright.builder.executors.terms import Policy
+from hubwright.cli.policies import policy_options
 from hubwright.errors import ConflictError, SettingsError
 from hubwright.wiring.builder import PROTOCOLS, BuilderOptions, serve_builder
 
@@ -29,29 +31,30 @@ def _default_work_dir() -> str:
 @click.option("--hub", required=True, envvar="HUBWRIGHT_URL", help="Address of the hub, http(s)://…")
 @click.option("--token", envvar="HUBWRIGHT_BUILDER_TOKEN", help="Better in the environment or a file: ps shows it.")
 @click.option("--token-file", envvar="HUBWRIGHT_BUILDER_TOKEN_FILE", type=click.Path(path_type=Path))
-@click.option("--name", envvar="HUBWRIGHT_BUILDER_NAME", default=platform.node, help="Default: the host's name.")
-@click.option(
-    "--platform", "place", envvar="HUBWRIGHT_BUILDER_PLATFORM", default=this_machine, help="Default: as here."
-)
+@click.option("--join", envvar="HUBWRIGHT_BUILDER_JOIN", help="A join token: used up once, not needed afterwards.")
+@click.option("--name", envvar="HUBWRIGHT_BUILDER_NAME", help="Default: as it joined, else the host's name.")
+@click.option("--platform", "place", envvar="HUBWRIGHT_BUILDER_PLATFORM", help="Default: as here.")
 @click.option("--label", "labels", multiple=True, help="What the builder has; may be given several times.")
 @click.option(
     "--slots", envvar="HUBWRIGHT_BUILDER_SLOTS", default=1, type=click.IntRange(1, 256), help="Runs at a time."
 )
 @click.option("--once", is_flag=True, help="Take one run and end.")
+@click.option(
+    "--idle-exit", default=0.0, type=click.FloatRange(0), metavar="SECONDS", help="End after so long without a run."
+)
 @click.option("--executor", envvar="HUBWRIGHT_BUILDER_EXECUTOR", default="auto", help="auto, process or bubblewrap.")
 @click.option(
     "--work-dir", envvar="HUBWRIGHT_BUILDER_WORK_DIR", default=_default_work_dir, type=click.Path(path_type=Path)
 )
 @click.option("--mirrors", type=click.Path(path_type=Path), help="Folder of git mirrors. Default: in the work folder.")
-@click.option("--build-user", default="nobody", help="Whom sandboxed builds run as when the builder is root.")
-@click.option("--no-network", is_flag=True, help="Sandboxed builds reach no network.")
+@policy_options
 @click.option("--allow-file-protocol", is_flag=True, help="git may fetch from this machine's folders.")
 @click.option("--protocols", envvar="HUBWRIGHT_GIT__ALLOW_PROTOCOLS", default=PROTOCOLS, help="What git may speak.")
 @click.option("--parent-pid", type=int, hidden=True)
 def builder(  # noqa: PLR0913  one argument an option
-    *, hub: str, token: str | None, token_file: Path | None, name: str, place: str, labels: tuple[str, ...],
-    slots: int, once: bool, executor: str, work_dir: Path, mirrors: Path | None, build_user: str, no_network: bool,
-    allow_file_protocol: bool, protocols: str, parent_pid: int | None,
+    *, hub: str, token: str | None, token_file: Path | None, join: str | None, name: str | None, place: str | None,
+    labels: tuple[str, ...], slots: int, once: bool, idle_exit: float, executor: str, work_dir: Path,
+    mirrors: Path | None, policy: Policy, allow_file_protocol: bool, protocols: str, parent_pid: int | None,
 ) -> int:  # fmt: skip
     """Be a builder of a hub: take runs, work them off, tell how they went.
 
@@ -61,12 +64,22 @@ def builder(  # noqa: PLR0913  one argument an option
     try:
         options = BuilderOptions(
             hub=Hub(_check_hub(hub), _read_token(token, token_file)),
-            identity=Identity(name=name, platform=place, labels=labels, slots=slots, once=once, parent_pid=parent_pid),
+            join=join,
+            named=name is not None,
+            placed=place is not None,
+            identity=Identity(
+                name=name or platform.node(),
+                platform=place or this_machine(),
+                labels=labels,
+                slots=slots,
+                once=once,
+                idle_exit=idle_exit,
+                parent_pid=parent_pid,
+            ),
             work_dir=work_dir.absolute(),
             mirrors=(mirrors or work_dir / "mirrors").absolute(),
             executor=executor,
-            network=not no_network,
-            build_user=build_user,
+            policy=policy,
             protocols=protocols,
             machine=this_machine(),
         )
@@ -84,11 +97,10 @@ def _check_hub(url: str) -> str:
 
 
 def _read_token(token: str | None, file: Path | None) -> str:
+    """The token that was given; "" for none: then it has joined, or joins now."""
     if file is not None:
         try:
             token = file.read_text().strip()
         except OSError as error:
             raise SettingsError(f"The token file {file} can't be read: {error.strerror}.") from error
-    if not token:
-        raise SettingsError("No token: set HUBWRIGHT_BUILDER_TOKEN or give --token-file.")
-    return token
+    return token or ""

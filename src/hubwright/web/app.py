@@ -15,10 +15,12 @@ from hubwright.hub.sessions import Sessions
 from hubwright.hub.wishes import Wishes
 from hubwright.web.api import make_api
 from hubwright.web.api.reference import make_reference
+from hubwright.web.attempts import Attempts
 from hubwright.web.builders import make_builder_routes
 from hubwright.web.gate import Gate
 from hubwright.web.health import make_health
 from hubwright.web.hooks import Hooks
+from hubwright.web.joining import make_join_route
 from hubwright.web.logins import make_logins
 from hubwright.web.pages import assemble_pages
 from hubwright.web.problems import PROBLEM_HANDLERS
@@ -67,15 +69,17 @@ def make_app(site: Site, gate: Gate, works: Works, lifespan: Lifespan) -> ASGIAp
         openapi_url="/openapi.json",
         lifespan=lifespan,
     )
+    attempts = Attempts()
     pages = assemble_pages(site, gate)
     for kind, handler in PROBLEM_HANDLERS.items():
         app.add_exception_handler(kind, pages.dress(handler))
+    app.router.routes.append(make_join_route(site, gate, attempts))
     app.router.routes.extend(make_builder_routes(site, gate, works.sessions))
     app.router.routes.extend(make_register_routes(site, gate, works.wishes, works.rules))
     app.include_router(make_api(site, gate, works.wishes, works.vault))
     app.router.routes.extend(make_health(site, gate))
     app.router.routes.append(make_recipe_schema(site))
-    app.router.routes.extend(make_logins(gate))
+    app.router.routes.extend(make_logins(gate, attempts))
     app.router.routes.extend(make_reference())
     app.router.routes.extend(pages.routes)
     return Doors(works.hooks, app)

@@ -8,7 +8,8 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from hubwright.errors import MalformedError, TooLargeError
+from hubwright.errors import ForbiddenError, MalformedError, TooLargeError
+from hubwright.web.attempts import Attempts
 from hubwright.web.gate import COOKIE, SESSION_SECONDS, Gate, check_origin
 
 MAX_FORM = 4096
@@ -22,19 +23,28 @@ _FORM = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Log in ·
 <button>Log in</button></form></body></html>"""
 
 
-def make_logins(gate: Gate) -> list[Route]:
-    """`GET /login?token=…` (a one-time link), `POST /login` (a form with a token), `POST /logout`."""
+def make_logins(gate: Gate, attempts: Attempts) -> list[Route]:
+    """`GET /login?token=…` (a one-time link), `POST /login` (a form with a token), `POST /logout`.
+
+    Wrong tokens are counted by address (S44).
+    """
 
     async def show(request: Request) -> Response:
         if not (text := request.query_params.get("token")):
             return HTMLResponse(_FORM)
         gate.check_host(request)
-        return _welcome(gate, await gate.use_login_link(text))
+        with attempts.counted(request):
+            session = await gate.use_login_link(text)
+        return _welcome(gate, session)
 
     async def log_in(request: Request) -> Response:
         gate.check_host(request)
         check_origin(request)
-        asker = await gate.judge(await _read_token(request))
+        text = await _read_token(request)
+        with attempts.counted(request):
+            asker = await gate.judge(text)
+        if not asker.may("read"):
+            raise ForbiddenError("A token of this role is for builders only, not for people.")
         return _welcome(gate, await gate.start_session(asker.role))
 
     async def log_out(request: Request) -> Response:

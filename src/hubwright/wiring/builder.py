@@ -6,7 +6,7 @@ import asyncio
 import os
 import signal
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from time import time
 
@@ -15,9 +15,12 @@ import structlog
 from hubwright.builder.agent import Agent, Identity, WorkDir
 from hubwright.builder.connection import Hub
 from hubwright.builder.executors.choice import choose_executor
+from hubwright.builder.executors.terms import Policy
+from hubwright.builder.joining import Membership, join_hub, load_membership
 from hubwright.builder.recorder import Recorder
 from hubwright.builder.run import Tools
 from hubwright.builder.upload import Uploads
+from hubwright.errors import SettingsError, UnauthenticatedError
 from hubwright.git.commands import Git
 from hubwright.git.mirrors import Mirrors
 from hubwright.wiring.hiding import hide_from_builds
@@ -31,15 +34,21 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, kw_only=True)
 class BuilderOptions:
-    """All that `hubwright builder` can be told. `machine` is `linux-x86_64` or the like."""
+    """All that `hubwright builder` can be told. `machine` is `linux-x86_64` or the like.
+
+    `named` and `placed`: whether name and platform were said, or only guessed. Without a token in `hub`, the one of
+    an earlier join counts, else `join` gets one.
+    """
 
     hub: Hub
+    join: str | None = None
+    named: bool = True
+    placed: bool = True
     identity: Identity
     work_dir: Path
     mirrors: Path
     executor: str = "auto"
-    network: bool = True
-    build_user: str = "nobody"
+    policy: Policy = Policy()  # noqa: RUF009  frozen
     protocols: str = PROTOCOLS
     machine: str = "linux-x86_64"
 
@@ -50,15 +59,48 @@ def serve_builder(options: BuilderOptions) -> None:
     work_dir = WorkDir(options.work_dir)
     hide_from_builds()
     try:
-        asyncio.run(_serve(options, work_dir))
+        _serve_as_member(options, work_dir)
     finally:
         work_dir.release()
 
 
+def _serve_as_member(options: BuilderOptions, work_dir: WorkDir) -> None:
+    """With the token that was given, or the own one; one that the hub no longer takes is replaced by joining anew."""
+    if options.hub.token:
+        asyncio.run(_serve(options, work_dir))
+        return
+    member = load_membership(work_dir.path)
+    if member is None:
+        asyncio.run(_serve(_join(options), work_dir))
+        return
+    try:
+        asyncio.run(_serve(_as_member(options, member), work_dir))
+    except UnauthenticatedError:
+        if options.join is None:
+            raise
+        asyncio.run(_serve(_join(options), work_dir))
+
+
+def _join(options: BuilderOptions) -> BuilderOptions:
+    if options.join is None:
+        raise SettingsError("No token: give --join once, or set HUBWRIGHT_BUILDER_TOKEN, or give --token-file.")
+    joined = join_hub(options.hub.url, options.join, options.identity.name, options.work_dir)
+    log.info("builder_joined", hub=options.hub.url, name=joined.name)
+    return _as_member(options, joined)
+
+
+def _as_member(options: BuilderOptions, member: Membership) -> BuilderOptions:
+    """What was not said is as the hub knows it."""
+    identity = options.identity
+    if not options.named:
+        identity = replace(identity, name=member.name)
+    if not options.placed and member.platform is not None:
+        identity = replace(identity, platform=member.platform)
+    return replace(options, identity=identity, hub=Hub(options.hub.url, member.token))
+
+
 async def _serve(options: BuilderOptions, work_dir: WorkDir) -> None:
-    executor, warning = choose_executor(
-        options.executor, (work_dir.path, options.mirrors), network=options.network, user=options.build_user
-    )
+    executor, warning = choose_executor(options.executor, (work_dir.path, options.mirrors), options.policy)
     if warning:
         log.warning("executor_fallback", executor=executor.name, reason=warning)
     uploads = Uploads(options.hub.token)

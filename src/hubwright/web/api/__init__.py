@@ -8,12 +8,14 @@ from starlette.requests import HTTPConnection
 from hubwright.hub.secrets import Vault
 from hubwright.hub.wishes import Wishes
 from hubwright.web.api.artifacts import Artifacts
+from hubwright.web.api.builders import Builders
 from hubwright.web.api.builds import Builds
 from hubwright.web.api.events import Events
 from hubwright.web.api.jobs import Jobs
 from hubwright.web.api.lists import Lists
 from hubwright.web.api.runs import Runs
 from hubwright.web.api.secrets import Secrets
+from hubwright.web.api.tokens import Tokens
 from hubwright.web.gate import Gate
 from hubwright.web.site import Site
 
@@ -27,6 +29,8 @@ def make_api(site: Site, gate: Gate, wishes: Wishes, vault: Vault) -> APIRouter:
     api = APIRouter(prefix="/api/v1")
     for resource in (Builds(site, gate), Runs(site), Jobs(site, gate, wishes), Lists(site, gate), Events(site)):
         api.include_router(resource.make_router())
+    api.include_router(Builders(site, gate).make_router())
+    api.include_router(Tokens(site, gate).make_router())
     api.include_router(Secrets(site, gate, vault).make_router())
     router = APIRouter(dependencies=[Depends(require_reader)])
     router.include_router(api)
