@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -62,6 +63,7 @@ def test_the_figures_follow_the_database(hub: Served) -> None:
     hub.rows.keep_build(2, state="running")
     hub.rows.keep_run(1, 2, state="running")
     hub.rows.keep_run(2, 2)
+    hub.rows.keep_run(3, 2, platform="plan9", labels="big,gpu", queued_at=time.time() - 60)
     hub.keep_fact("BuildFinished", build_id=1, data={"result": "failure"})
     delivery = {"guid": "g", "event": "push", "received_at": NOW, "body": b"", "next_try_at": NOW}
     hub.rows.keep(schema.delivery, delivery, {**delivery, "guid": "h"})
@@ -69,9 +71,13 @@ def test_the_figures_follow_the_database(hub: Served) -> None:
     hub.rows.keep(schema.builder, {**builder, "instance": "i", "state": "connected"})
     figures = read_figures(hub)
     assert figures['hubwright_build_info{version="0.1.0"}'] == 1
-    assert figures['hubwright_runs{state="queued"}'] == 1
+    assert figures['hubwright_runs{state="queued"}'] == 2
     assert figures['hubwright_runs{state="running"}'] == 1
     assert figures['hubwright_builds_finished_total{result="failure"}'] == 1
+    assert figures['hubwright_queue_depth{labels="",platform="linux"}'] == 1
+    assert figures['hubwright_queue_running{labels="",platform="linux"}'] == 1
+    assert figures['hubwright_queue_depth{labels="big,gpu",platform="plan9"}'] == 1
+    assert 60 <= figures['hubwright_queue_oldest_wait_seconds{labels="big,gpu",platform="plan9"}'] < 90
     assert figures["hubwright_builders_connected"] == 1
     assert figures["hubwright_deliveries_waiting"] == 2
     hub.keep_fact("BuildFinished", build_id=2, data={"result": "success"})

@@ -31,6 +31,7 @@ COMMANDS = {
     "register": Entry("hubwright.cli.jobs:register", "Build a repository."),
     "job": Entry("hubwright.cli.jobs:job", "List, show, change and build jobs."),
     "status": Entry("hubwright.cli.builds:status", "The newest builds, or one of them."),
+    "queue": Entry("hubwright.cli.queue:queue", "What waits, why, and for how long."),
     "watch": Entry("hubwright.cli.watch:watch", "Follow a build to its end."),
     "logs": Entry("hubwright.cli.logs:logs", "The log of a build."),
     "rerun": Entry("hubwright.cli.builds:rerun", "Build it again."),

@@ -9,7 +9,7 @@ from hubwright.cli.build_names import HELP, Build, find_build, list_builds
 from hubwright.cli.exits import Exit, exit_of_build
 from hubwright.cli.options import hub_option
 from hubwright.cli.output import json_option, print_json, print_line, print_table, shown, signed, tell
-from hubwright.domain.wording import word_count, word_duration
+from hubwright.domain.wording import kind_of, word_count, word_duration
 
 _SHOWN = 10
 
@@ -27,6 +27,8 @@ def status(*, build: str | None, limit: int, exit_status: bool, hub: str | None,
             _show_builds(list_builds(client, limit), as_json=as_json)
             return Exit.OK
         found = find_build(client, build)
+        if not as_json and found["state"] != "finished":
+            _note_waits(found, client.get(f"/api/v1/builds/{found['id']}/why"))
     if as_json:
         print_json(found)
     else:
@@ -76,6 +78,8 @@ def show_build(build: Build) -> None:
     print_line(f"{signed(build['state'], build['result'])}  {title_of(build)}  {word_duration(build['duration'])}")
     for run in build["runs"]:
         print_line(f"  {signed(run['state'], run['result'])}  {name_of_run(run)}  {word_duration(run['duration'])}")
+        if "wait" in run:
+            print_line(f"    {words_of_wait(run['wait'])}")
         for stage in run["stages"]:
             print_line(f"    {line_of_stage(stage)}")
     if build["tests"]:
@@ -88,12 +92,29 @@ def show_build(build: Build) -> None:
 def line_of_stage(stage: Build) -> str:
     """Shape, name and duration; a stage that may fail says so."""
     line = f"{signed(stage['state'], stage['result'])}  {shown(stage['name'])}  {word_duration(stage['duration'])}"
+    if (kind := kind_of(stage["kind"])) is not None and kind.word.casefold() != str(stage["name"]).casefold():
+        line += f"  {kind.sign} {kind.word}"
     return line + (" (may fail)" if stage["allow_failure"] and stage["result"] not in {None, "success"} else "")
 
 
 def name_of_run(run: Build) -> str:
-    """Platform and matrix point: `linux-x86_64 python=3.14`."""
-    return shown(" ".join([run["platform"], *(f"{axis}={value}" for axis, value in run["matrix"].items())]))
+    """Platform, labels and matrix point: `linux-x86_64 gpu python=3.14`."""
+    point = (f"{axis}={value}" for axis, value in run["matrix"].items())
+    return shown(" ".join([run["platform"], *run.get("labels", ()), *point]))
+
+
+def words_of_wait(wait: Build) -> str:
+    """Why it waits, and when it should start if somebody knows."""
+    estimate = wait["estimate"]
+    return shown(wait["reason"]) + ("" if estimate is None else f" It should start in {word_duration(estimate)}.")
+
+
+def _note_waits(build: Build, why: Build) -> None:
+    """Put why each run waits beside it."""
+    waits = {wait["run"]: wait for wait in why["runs"]}
+    for run in build["runs"]:
+        if run["id"] in waits:
+            run["wait"] = waits[run["id"]]
 
 
 def words_of_tests(tests: Build) -> str:

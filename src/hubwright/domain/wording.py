@@ -96,3 +96,25 @@ def look_of(state: str, result: str | None = None) -> Look:
 
 ALL_LOOKS = tuple(_LOOKS.values())
 """Every look, for legends and icons."""
+
+
+class KindLook(NamedTuple):
+    """How a kind of stage shows: its word, and a sign that stands beside the stage's name."""
+
+    word: str
+    sign: str
+
+
+_KINDS = {
+    "build": KindLook("Build", "⚒"),
+    "test": KindLook("Tests", "☑"),
+    "csources": KindLook("C sources", "©"),
+    "docs": KindLook("Documentation", "¶"),
+    "installer": KindLook("Installer", "⇩"),
+    "package": KindLook("Package", "▣"),
+}
+
+
+def kind_of(kind: str | None) -> KindLook | None:
+    """The look of a stage's kind; None when it has none that is known by name."""
+    return _KINDS.get(kind or "")

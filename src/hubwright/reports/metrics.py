@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from time import time
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
@@ -16,10 +17,12 @@ from sqlalchemy import Connection, func, select, text
 
 from hubwright.domain.facts import FactKind
 from hubwright.domain.results import Result
+from hubwright.domain.scheduling import Want, join_labels
 from hubwright.store.database import Database
 from hubwright.store.schema import build, builder, delivery, fact
 from hubwright.store.views import MAX_PAGE
 from hubwright.store.views_queue import count_runs
+from hubwright.store.views_waiting import count_queues
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -31,11 +34,16 @@ class Metrics:
     """
 
     def __init__(
-        self, database: Database, version: str, rate_remaining: Callable[[], int | None] = lambda: None
+        self,
+        database: Database,
+        version: str,
+        rate_remaining: Callable[[], int | None] = lambda: None,
+        clock: Callable[[], float] = time,
     ) -> None:
         self._database = database
         self._version = version
         self._rate_remaining = rate_remaining
+        self._clock = clock
         self._finished: Counter[str] = Counter()
         self._cursor: int | None = None
         self._lock = threading.Lock()
@@ -62,11 +70,13 @@ class Metrics:
             connected = select(func.count()).where(builder.c.state == "connected")
             builders = connection.execute(connected).scalar_one()
             deliveries = connection.execute(select(func.count()).select_from(delivery).where(_OPEN)).scalar_one()
+            queues = count_queues(connection)
         yield _gauge("hubwright_build_info", "The hub's version.", {"version": self._version}, 1)
         runs = GaugeMetricFamily("hubwright_runs", "Runs that are not finished.", labels=["state"])
         for state, count in figures.items():
             runs.add_metric([state], count)
         yield runs
+        yield from _queue_gauges(queues, self._clock())
         builds = CounterMetricFamily("hubwright_builds_finished", "Builds that ended, by result.", labels=["result"])
         for result in Result:
             builds.add_metric([result.value], self._finished[result.value])
@@ -88,6 +98,22 @@ class Metrics:
         ).all():
             self._cursor = rows[-1].id
             self._finished.update(str(row.data.get("result")) for row in rows if row.kind == FactKind.BUILD_FINISHED)
+
+
+def _queue_gauges(queues: Mapping[Want, tuple[int, int, float | None]], now: float) -> Iterator[Metric]:
+    """What waits, for autoscalers: a series for each platform and labels, at most `MAX_KINDS` of them."""
+    names = ["platform", "labels"]
+    waiting = GaugeMetricFamily("hubwright_queue_depth", "Runs that wait for a builder.", labels=names)
+    running = GaugeMetricFamily("hubwright_queue_running", "Runs that builders work on.", labels=names)
+    oldest = GaugeMetricFamily(
+        "hubwright_queue_oldest_wait_seconds", "How long the first of the queue has waited.", labels=names
+    )
+    for want, (depth, busy, since) in queues.items():
+        labels = [want.platform, join_labels(want.labels)]
+        waiting.add_metric(labels, depth)
+        running.add_metric(labels, busy)
+        oldest.add_metric(labels, 0.0 if since is None else max(now - since, 0.0))
+    yield from (waiting, running, oldest)
 
 
 _OPEN = text("delivery.state IN ('waiting', 'leased')")  # as the partial index says it

@@ -55,6 +55,7 @@ class Frame:
             shapes=SHAPES,
             look=wording.look_of,
             look_of=_look_of,
+            kind_of=wording.kind_of,
             version=site.version,
             public_url=site.public_url,
         )
