@@ -13,12 +13,11 @@ from pathlib import Path
 import pytest
 
 from builder_process import is_alive, open_folder, scenario
-from hubwright.builder.executors import Command, Executor
-from hubwright.builder.executors.bubblewrap import BubblewrapExecutor, find_bubblewrap
+from hubwright.builder.executors import MARKER, Command, Executor, Running
+from hubwright.builder.executors.bubblewrap import BubblewrapExecutor
 from hubwright.builder.executors.choice import choose_executor
 from hubwright.builder.executors.process import ProcessExecutor
-from hubwright.builder.executors.terminal import Running
-from hubwright.builder.executors.tree import MARKER
+from hubwright.builder.executors.terms import Policy, Terms
 from hubwright.builder.workspace import Workspace
 from hubwright.errors import ExecutorError, SettingsError
 
@@ -65,7 +64,7 @@ def folder() -> Iterator[Path]:
 def place_of(executor: Executor, folder: Path) -> Iterator[Place]:
     workspace = Workspace(root=folder / "run", tree=folder / "run" / "tree", marker=f"test-{os.getpid()}-{folder.name}")
     workspace.make()
-    executor.prepare(workspace)
+    executor.prepare(workspace, Terms())
     yield Place(executor, workspace)
     executor.destroy(workspace)
     workspace.remove()
@@ -79,7 +78,9 @@ def place(request: pytest.FixtureRequest, folder: Path) -> Iterator[Place]:
 
 @pytest.fixture
 def sandbox(folder: Path) -> Iterator[Place]:
-    yield from place_of(BubblewrapExecutor(find_bubblewrap(), network=False), folder)
+    executor, warning = choose_executor("bubblewrap", (folder,), Policy(network=False))
+    assert isinstance(executor, BubblewrapExecutor), warning
+    yield from place_of(executor, folder)
 
 
 class TestEveryExecutor:

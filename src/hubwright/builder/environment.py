@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from hubwright.builder.executors.tree import MARKER
+from hubwright.builder.executors import MARKER
 from hubwright.builder.workspace import Workspace
 from hubwright.domain.recipe_values import Stage
 from hubwright.wire import Payload

@@ -6,7 +6,6 @@ import shutil
 
 import structlog
 
-from hubwright.builder.executors.tree import kill_marked
 from hubwright.builder.recorder import Recorder
 from hubwright.builder.run import Tools
 from hubwright.builder.spool import Key, Spool, Spools
@@ -25,8 +24,8 @@ def close_unfinished(spools: Spools, tools: Tools) -> dict[Key, Recording]:
     Gives what was recorded of those that had not ended.
     """
     recordings = {}
+    tools.executor.sweep(f"{tools.instance}-")
     for spool in spools.load():
-        kill_marked(f"{tools.instance}-{spool.key.run}-{spool.key.lease}")
         recording = _close(spool, Telling(spool, tools.clock), tools.recorder)
         if recording is not None:
             recordings[spool.key] = recording

@@ -13,10 +13,12 @@ import click
 
 from hubwright.builder.executors import Executor
 from hubwright.builder.executors.choice import choose_executor
+from hubwright.builder.executors.terms import SAME_USER, Policy
 from hubwright.builder.local import LocalRun, StageEnd, judge, run_here
 from hubwright.builder.stage import RunEnded
 from hubwright.cli.builder import this_machine
 from hubwright.cli.exits import Exit, exit_of_build
+from hubwright.cli.policies import policy_options
 from hubwright.domain.detection import detect_recipe
 from hubwright.domain.matching import Circumstances
 from hubwright.domain.planning import plan_runs
@@ -39,7 +41,10 @@ _MANY_FILES = 50_000
     "--matrix", "point", multiple=True, metavar="AXIS=VALUE", help="Which point of the matrix; default first."
 )
 @click.option("--executor", default="process", type=click.Choice(["process", "bubblewrap", "auto"]), show_default=True)
-def run(*, stage: str | None, directory: Path, file: Path | None, point: tuple[str, ...], executor: str) -> int:
+@policy_options
+def run(
+    *, stage: str | None, directory: Path, file: Path | None, point: tuple[str, ...], executor: str, policy: Policy,
+) -> int:  # fmt: skip
     """Run the recipe of a working copy here, or one STAGE of it, as a builder would.
 
     Stages that need a secret run only when they are named; its value comes from the environment. Exit code 0: passed,
@@ -47,10 +52,15 @@ def run(*, stage: str | None, directory: Path, file: Path | None, point: tuple[s
     """
     tree = directory.resolve()
     local = _plan(tree, _load_recipe(tree, file), stage, _read_point(point))
-    chosen, warning = choose_executor(executor, (tree,))
+    chosen, warning = choose_executor(executor, (tree,), _at_home(policy, executor))
     if warning:
         click.echo(f"Warning: {warning}", err=True)
     return asyncio.run(_run(local, chosen))
+
+
+def _at_home(policy: Policy, executor: str) -> Policy:
+    """Without a sandbox a working copy is its owner's: the commands are theirs too, and see their files."""
+    return replace(policy, user=SAME_USER, landlock=False) if executor == "process" else policy
 
 
 async def _run(local: LocalRun, executor: Executor) -> int:
@@ -132,6 +142,7 @@ def _plan(tree: Path, recipe: Recipe, name: str | None, point: dict[str, str]) -
         matrix=wanted[0],
         machine=this_machine(),
         timeout=recipe.timeout or _TIMEOUT,
+        limits=recipe.limits,
     )
 
 

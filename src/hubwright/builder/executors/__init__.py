@@ -2,40 +2,75 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from hubwright.builder.executors.terminal import Running
+from hubwright.builder.executors.terms import Spent, Terms
 from hubwright.builder.workspace import Workspace
+
+MARKER = "HUBWRIGHT_RUN"
+"""The variable that every process of a run inherits."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Command:
-    """What to run: an argument list (never shell text from outside), the whole environment, and where."""
+    """What to run: an argument list (never shell text from outside), the whole environment, and where.
+
+    Without `network` it reaches nothing; with it, what the run's terms and the builder's policy allow.
+    """
 
     argv: tuple[str, ...]
     env: Mapping[str, str]
     directory: Path
+    network: bool = True
+
+
+class Running(Protocol):
+    """A started command. `finished` gives its exit code; `idle_since` is the loop's time of its last output.
+
+    When `finished` is done, all output has been written and its process group is dead. 128 + N: signal N ended it.
+    """
+
+    finished: asyncio.Task[int]
+    idle_since: float
+
+    @property
+    def pid(self) -> int:
+        """The number of the command's first process."""
+
+    async def kill(self, grace: float) -> None:
+        """Ask the group to end, and force it after `grace` seconds. Returns when it is gone."""
 
 
 class Executor(Protocol):
     """Runs commands of a run in its workspace.
 
     All promise: output of stdout and stderr comes through one terminal (120 by 40) in the order written, stdin is
-    empty, no environment but the command's own is passed on, and after `destroy` no process of the run is left.
+    empty, no environment but the command's own is passed on, no run gets more than the builder's policy allows, and
+    after `destroy` no process of the run is left. `docs/builders.md` says what each of them walls off.
     """
 
     @property
     def name(self) -> str:
         """`process` or `bubblewrap`."""
 
-    def prepare(self, workspace: Workspace) -> None:
-        """Make the checked-out workspace usable for the commands. Raises ExecutorError."""
+    def prepare(self, workspace: Workspace, terms: Terms) -> list[str]:
+        """Make the checked-out workspace usable for the commands. Raises ExecutorError.
+
+        Gives sentences for the log: what the run asked for and does not get.
+        """
 
     def run(self, workspace: Workspace, command: Command, write: Callable[[bytes], None]) -> Running:
         """Start the command; `write` gets its output, in the event loop. Raises ExecutorError when it can't start."""
 
+    def spent(self, workspace: Workspace) -> Spent:
+        """What the run used since `prepare`; until `destroy`, afterwards nothing is known."""
+
     def destroy(self, workspace: Workspace) -> None:
         """Kill what is left of the run, also what went into the background or a session of its own."""
+
+    def sweep(self, prefix: str) -> None:
+        """End what a dead builder left of runs whose markers begin so."""

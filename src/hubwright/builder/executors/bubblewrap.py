@@ -6,32 +6,29 @@ https://github.com/containers/bubblewrap
 from __future__ import annotations
 
 import os
-import pwd
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import BinaryIO
 
-from hubwright.builder.executors import Command
-from hubwright.builder.executors.terminal import Running
-from hubwright.builder.executors.tree import MARKER, kill_marked
+from hubwright.builder.executors import MARKER, Command, Running
+from hubwright.builder.executors.cells import Cell, Cells
+from hubwright.builder.executors.seccomp import make_filter
+from hubwright.builder.executors.spawn import Start
+from hubwright.builder.executors.system import ETC, LINKS, WHOLE
+from hubwright.builder.executors.terminal import OnTerminal
+from hubwright.builder.executors.terms import Spent, Terms
+from hubwright.builder.executors.users import Users
 from hubwright.builder.workspace import Workspace
 from hubwright.errors import ExecutorError
 
-_SYSTEM_LINKS = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")
-_ETC = (
-    "passwd", "group", "hosts", "host.conf", "hostname", "resolv.conf", "nsswitch.conf", "services", "protocols",
-    "localtime", "timezone", "locale.conf", "ssl", "pki", "ca-certificates", "crypto-policies", "ld.so.cache",
-    "ld.so.conf", "ld.so.conf.d", "alternatives", "profile", "bash.bashrc", "mime.types", "os-release",
-    "debian_version",     "python3", "java", "java-17-openjdk", "java-21-openjdk", "fonts", "terminfo", "inputrc",
-)  # fmt: skip
-"""What builds may read of /etc; most machines have only some of it."""
-
-_OWN_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+_NOBODY = "65534"
+_OWN_ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
 
 
 def find_bubblewrap() -> str:
@@ -53,79 +50,102 @@ class BubblewrapExecutor:
     """Keeps the promises of `Executor` and adds walls.
 
     A command sees `/usr`, `/opt`, a few files of `/etc`, the mirror's objects and its own workspace; of processes only
-    its own. When the builder is root, builds run as `user`: inside a sandbox that root started, root would still read
-    every file of root's.
+    its own. When the builder is root, builds run as another user: inside a sandbox that root started, root would still
+    read every file of root's.
     """
 
     name = "bubblewrap"
 
-    def __init__(self, program: str, *, network: bool = True, user: str = "nobody") -> None:
-        """Raises ExecutorError when the builder is root and cannot become `user`."""
+    def __init__(self, program: str, cells: Cells) -> None:
         self._program = program
-        self._network = network
-        self._owner: tuple[int, int] | None = None
-        self._drop: tuple[str, ...] = ()
-        if os.geteuid() == 0:
-            self._owner = _find_user(user)
-            setpriv = shutil.which("setpriv")
-            if setpriv is None:
-                raise ExecutorError("there is no setpriv, which a builder that is root needs: install util-linux.")
-            uid, gid = self._owner
-            self._drop = (setpriv, f"--reuid={uid}", f"--regid={gid}", "--clear-groups", "--inh-caps=-all", "--")
-        self._system = tuple(_system_options())
+        self._cells = cells
+        self._policy = cells.policy
+        self._system = tuple(_system_options(cells.policy.readable))
 
-    def probe(self, folders: Sequence[Path]) -> None:
+    def probe(self, folders: Sequence[Path], users: Users | None) -> None:
         """Start a sandbox with these folders in it. Raises ExecutorError when this machine can't."""
         binds = []
         for folder in folders:
             folder.mkdir(parents=True, exist_ok=True)
             binds += ["--ro-bind", str(folder), str(folder)]
-        argv = [*self._drop, self._program, *self._walls(), *binds, "--", "/usr/bin/env", "true"]
+        argv = [self._program, *self._walls(network=True), *binds, "--", "/usr/bin/env", "true"]
+        user = None if users is None else users.take()
+        uid, gid = (None, None) if user is None else (user.number, user.group)
+        groups: list[int] | None = None if user is None else []
         try:
-            done = subprocess.run(argv, env={"PATH": _OWN_PATH}, capture_output=True, timeout=20, check=False)
+            done = subprocess.run(
+                argv, env=_OWN_ENVIRONMENT, capture_output=True, timeout=20, check=False,
+                user=uid, group=gid, extra_groups=groups,
+            )  # fmt: skip
         except (OSError, subprocess.TimeoutExpired) as error:
             raise ExecutorError(f"bubblewrap can't be started here ({error}).") from error
+        finally:
+            if users is not None and user is not None:
+                users.give_back(user)
         if done.returncode:
             said = done.stderr.decode("utf-8", "replace").strip().splitlines()
             raise ExecutorError(f"bubblewrap does not work here ({said[-1] if said else 'it said nothing'}).")
 
-    def prepare(self, workspace: Workspace) -> None:
-        """Hand the workspace to the user that builds run as."""
-        if self._owner is None:
-            return
-        uid, gid = self._owner
-        os.chown(workspace.root, uid, gid)
-        for folder, folders, files in os.walk(workspace.root):
-            for name in (*folders, *files):
-                os.chown(os.path.join(folder, name), uid, gid, follow_symlinks=False)  # noqa: PTH118  5,000 files
+    def prepare(self, workspace: Workspace, terms: Terms) -> list[str]:
+        """Make the run's cell and hand its workspace over."""
+        return self._cells.open(workspace, terms)
 
     def run(self, workspace: Workspace, command: Command, write: Callable[[bytes], None]) -> Running:
         """Start the command in a sandbox of its own; all of the sandbox ends with it."""
-        options = [*self._walls(), "--bind", str(workspace.root), str(workspace.root)]
-        if not workspace.tree.is_relative_to(workspace.root):  # a working copy, see `hubwright run`
-            options += ["--bind", str(workspace.tree), str(workspace.tree)]
-        if workspace.objects is not None:
-            options += ["--ro-bind-try", str(workspace.objects), str(workspace.objects)]
+        cell = self._cells.get(workspace)
+        network = command.network and self._policy.allows_network(cell.terms)
+        options = [*self._walls(network=network), *_own_options(workspace, cell)]
         options += ["--chdir", str(command.directory), "--clearenv"]
         for key, value in command.env.items():
             options += ["--setenv", key, value]
-        # Options go through a file: the environment has secrets, and ps shows arguments. bwrap's and setpriv's own
-        # environment has nothing of the build's, or LD_PRELOAD would run as root.
-        with _memory_file(b"".join(os.fsencode(option) + b"\0" for option in options)) as listing:
+        # Options go through a file: the environment has secrets, and ps shows arguments. bwrap's own environment has
+        # nothing of the build's.
+        with ExitStack() as stack:
+            listing = stack.enter_context(_memory_file(b"".join(os.fsencode(word) + b"\0" for word in options)))
             status = _memory_file(b"")
-            files = (listing.fileno(), status.fileno())
-            sandbox = (self._program, "--args", str(files[0]), "--json-status-fd", str(files[1]), "--")
-            env = {"PATH": _OWN_PATH, MARKER: workspace.marker}
-            argv = (*self._drop, *sandbox, *command.argv)
-            return Running(argv, env, workspace.root, write, files, partial(_judge, status))
+            own = ["--args", str(listing.fileno()), "--json-status-fd", str(status.fileno())]
+            files = [listing.fileno(), status.fileno()]
+            program = make_filter(network=True) if self._policy.seccomp else None
+            if program is not None:
+                calls = stack.enter_context(_memory_file(program))
+                own += ["--seccomp", str(calls.fileno())]
+                files.append(calls.fileno())
+            start = Start(
+                argv=(self._program, *own, "--", *command.argv),
+                env=_OWN_ENVIRONMENT | {MARKER: workspace.marker},
+                directory=workspace.root,
+                files=files,
+                owner=cell.owner,
+                ulimits=self._cells.ulimits(count_processes=True),
+                admit=cell.admit,
+            )
+            return OnTerminal(start, write, partial(_judge, status))
+
+    def spent(self, workspace: Workspace) -> Spent:
+        """What the run used so far."""
+        return self._cells.spent(workspace)
 
     def destroy(self, workspace: Workspace) -> None:
         """Kill what is left, in whatever sandbox."""
-        kill_marked(workspace.marker)
+        self._cells.close(workspace)
 
-    def _walls(self) -> list[str]:
-        options = ["--unshare-all", *(["--share-net"] if self._network else []), "--die-with-parent", "--new-session"]
-        return [*options, "--cap-drop", "ALL", *self._system]
+    def sweep(self, prefix: str) -> None:
+        """End what a dead builder has left."""
+        self._cells.sweep(prefix)
+
+    def _walls(self, *, network: bool) -> list[str]:
+        options = ["--unshare-all", *(["--share-net"] if network else []), "--unshare-user", "--die-with-parent"]
+        return [*options, "--new-session", "--cap-drop", "ALL", "--hostname", "build", *self._system]
+
+
+def _own_options(workspace: Workspace, cell: Cell) -> Iterator[str]:
+    yield from ("--bind", str(workspace.root), str(workspace.root))
+    if not workspace.tree.is_relative_to(workspace.root):  # a working copy, see `hubwright run`
+        yield from ("--bind", str(workspace.tree), str(workspace.tree))
+    if workspace.objects is not None:
+        yield from ("--ro-bind-try", str(workspace.objects), str(workspace.objects))
+    if cell.user is not None and cell.user.lock is not None:  # a number without a name is called nobody inside
+        yield from ("--uid", _NOBODY, "--gid", _NOBODY)
 
 
 def _memory_file(content: bytes) -> BinaryIO:
@@ -145,26 +165,17 @@ def _judge(status: BinaryIO, code: int) -> int:
     return code
 
 
-def _find_user(name: str) -> tuple[int, int]:
-    try:
-        found = pwd.getpwnam(name)
-    except KeyError as error:
-        raise ExecutorError(f"there is no user '{name}' to run builds as.") from error
-    if found.pw_uid == 0:
-        raise ExecutorError("builds may not run as root in a sandbox.")
-    return found.pw_uid, found.pw_gid
-
-
-def _system_options() -> Iterator[str]:
+def _system_options(readable: Sequence[Path]) -> Iterator[str]:
     """The parts of the machine that every build may read, and empty places to write."""
-    yield from ("--ro-bind", "/usr", "/usr", "--ro-bind-try", "/opt", "/opt", "--ro-bind-try", "/nix", "/nix")
-    for name in _SYSTEM_LINKS:
-        path = Path("/", name)
+    for name in (*WHOLE, *map(str, readable)):
+        yield from ("--ro-bind-try", name, name)
+    for name in LINKS:
+        path = Path(name)
         if path.is_symlink():
-            yield from ("--symlink", os.readlink(path), str(path))  # noqa: PTH115  as written, not as a Path
+            yield from ("--symlink", os.readlink(path), name)  # noqa: PTH115  as written, not as a Path
         elif path.is_dir():
-            yield from ("--ro-bind", str(path), str(path))
-    for name in _ETC:
+            yield from ("--ro-bind", name, name)
+    for name in ETC:
         path = Path("/etc", name)
         if path.exists():
             yield from ("--ro-bind", str(path), str(path))

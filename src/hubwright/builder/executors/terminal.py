@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import fcntl
 import os
 import signal
 import struct
-import subprocess
 import termios
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Callable
 
-from hubwright.errors import DiskFullError, ExecutorError
+from hubwright.builder.executors.spawn import Start, spawn
+from hubwright.errors import ExecutorError
 
 _ROWS, _COLUMNS = 40, 120
 _READ = 65_536
@@ -21,31 +19,20 @@ _READS = 64  # a terminal gives at most 4 KiB at a time; so many are taken befor
 _LATE = 0.3  # seconds that output may come after the end, while a background process holds the terminal open
 
 
-class Running:
-    """A started command. `finished` gives its exit code; `idle_since` is the loop's time of its last output.
+class OnTerminal:
+    """A started command, see `Running`."""
 
-    When `finished` is done, all output has been written and its process group is dead. 128 + N: signal N ended it.
-    """
-
-    def __init__(
-        self,
-        argv: Sequence[str],
-        env: Mapping[str, str],
-        directory: Path,
-        write: Callable[[bytes], None],
-        pass_fds: Sequence[int] = (),
-        judge: Callable[[int], int] = int,
-    ) -> None:
-        """Start `argv`, with the files `pass_fds` open in it. Raises ExecutorError, DiskFullError.
+    def __init__(self, start: Start, write: Callable[[bytes], None], judge: Callable[[int], int] = int) -> None:
+        """Start it. Raises ExecutorError, DiskFullError.
 
         `judge` is given the exit code; it returns the one to tell, or raises ExecutorError (then `finished` does).
         """
         self._loop = asyncio.get_running_loop()
         self._write = write
         self._judge = judge
-        self._terminal, slave = _open_terminal()
+        self._terminal, slave = _open_terminal(start.owner)
         try:
-            self._process = _spawn(argv, env, directory, slave, pass_fds)
+            self._process = spawn(start, slave)
         except BaseException:
             os.close(self._terminal)
             raise
@@ -130,7 +117,7 @@ class Running:
             self._silent.set_result(None)
 
 
-def _open_terminal() -> tuple[int, int]:
+def _open_terminal(owner: tuple[int, int] | None) -> tuple[int, int]:
     """A terminal pair whose output arrives as written (no `\\n` to `\\r\\n`) and whose reading end never blocks."""
     try:
         master, slave = os.openpty()
@@ -141,28 +128,7 @@ def _open_terminal() -> tuple[int, int]:
     settings[3] &= ~termios.ECHO
     termios.tcsetattr(slave, termios.TCSANOW, settings)
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", _ROWS, _COLUMNS, 0, 0))
+    if owner is not None:  # programs open /dev/stdout, which leads here
+        os.fchown(slave, *owner)
     os.set_blocking(master, False)
     return master, slave
-
-
-def _spawn(
-    argv: Sequence[str], env: Mapping[str, str], directory: Path, slave: int, pass_fds: Sequence[int]
-) -> subprocess.Popen[bytes]:
-    try:
-        return subprocess.Popen(
-            argv,
-            env=env,
-            cwd=directory,
-            stdin=subprocess.DEVNULL,
-            stdout=slave,
-            stderr=slave,
-            start_new_session=True,
-            pass_fds=pass_fds,
-        )
-    except OSError as error:
-        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
-            raise DiskFullError("the builder's disk is full") from error
-        missing = error.filename if isinstance(error.filename, str | bytes | os.PathLike) else argv[0]
-        raise ExecutorError(f"{os.fsdecode(missing)} can't be started: {error.strerror}") from error
-    except ValueError as error:  # a NUL in an argument or a variable
-        raise ExecutorError(f"the command can't be started: {error}") from error

@@ -1,35 +1,117 @@
-"""All processes of a run, wherever they have gone: found by the marker that their environment carries."""
+"""All processes of a run, wherever they have gone: found by the marker in their environment, or as orphans of ours."""
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import time
+from collections.abc import Callable, Collection
+from contextlib import suppress
 from pathlib import Path
 
-MARKER = "HUBWRIGHT_RUN"
-"""The variable that every process of a run inherits."""
+from hubwright.builder.executors import MARKER
 
 _PROC = Path("/proc")
 _ROUNDS = 50
+_PAUSE = 0.02
 _READ = 16_384
 
 
-def find_marked(marker: str) -> list[int]:
-    """Processes of this machine whose environment at their start had the marker; none where there is no /proc."""
-    wanted = f"{MARKER}={marker}\0".encode()
+def find_marked(marker: str, *, prefix: bool = False) -> list[int]:
+    """Processes of this machine whose environment at their start had the marker, or one that begins so.
+
+    None where there is no /proc.
+    """
+    wanted = f"{MARKER}={marker}{'' if prefix else chr(0)}".encode()
+    return [pid for pid in _pids() if wanted in _read_environment(pid)]
+
+
+def kill_marked(marker: str, *, prefix: bool = False) -> int:
+    """Kill them all, also those that fork meanwhile; gives how many there were. Takes up to a second."""
+    return _kill_all(lambda: find_marked(marker, prefix=prefix))
+
+
+def find_orphans(since: float, until: float, leaders: Collection[int]) -> list[int]:
+    """Processes that have become ours because their parents ended, and all below them, started in that time.
+
+    This needs a builder that is a subreaper (PR_SET_CHILD_SUBREAPER). Times are in clock ticks after boot. `leaders`
+    are the first processes of stages that run. Our other children are told apart by what a process can't get rid of:
+    only those of builds have no-new-privileges.
+    """
+    parents: dict[int, list[int]] = {}
+    starts: dict[int, float] = {}
+    for pid in _pids():
+        with suppress(OSError, IndexError, ValueError):
+            words = (_PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()
+            parents.setdefault(int(words[1]), []).append(pid)
+            starts[pid] = float(words[19])
+    adopted = [pid for pid in parents.get(os.getpid(), ()) if pid not in leaders and _has_no_new_privileges(pid)]
+    for pid in adopted:
+        adopted += parents.get(pid, ())
+    return [pid for pid in adopted if since <= starts[pid] < until]
+
+
+def kill_orphans(since: float, until: float, leaders: Callable[[], Collection[int]]) -> None:
+    """Kill them, and take the exit codes of those that are children of ours. Takes up to a second."""
+    if _has_no_new_privileges(os.getpid()):
+        return  # then all our children have it, also those that are not of builds
+    _kill_all(lambda: [pid for pid in find_orphans(since, until, leaders()) if not _reap(pid)])
+
+
+def reap_orphans(leaders: Collection[int]) -> None:
+    """Take the exit codes of orphans that have ended; they would stay in the process table for ever."""
+    if not _has_no_new_privileges(os.getpid()):
+        for pid in find_orphans(0, math.inf, leaders):
+            _reap(pid)
+
+
+def ticks_now() -> float:
+    """The time since boot, as the kernel counts the start of processes."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME) * os.sysconf("SC_CLK_TCK")
+
+
+def _kill_all(find: Callable[[], list[int]]) -> int:
+    killed: set[int] = set()
+    for _ in range(_ROUNDS):
+        found = find()
+        if not found:
+            break
+        for pid in found:
+            killed.add(pid)
+            with suppress(OSError):
+                os.kill(pid, signal.SIGKILL)
+        time.sleep(_PAUSE)
+    return len(killed)
+
+
+def _pids() -> list[int]:
     try:
-        entries = [name for name in os.listdir(_PROC) if name.isdigit()]  # noqa: PTH208  1 ms less than iterdir
+        return [int(name) for name in os.listdir(_PROC) if name.isdigit()]  # noqa: PTH208  1 ms less than iterdir
     except OSError:
         return []
-    return [int(name) for name in entries if wanted in _read_environment(name)]
 
 
-def _read_environment(name: str) -> bytes:
+def _reap(pid: int) -> bool:
+    """Whether it had ended; a child of somebody else can't be waited for, and runs on."""
+    try:
+        return os.waitpid(pid, os.WNOHANG)[0] == pid
+    except ChildProcessError:
+        return False
+
+
+def _has_no_new_privileges(pid: int) -> bool:
+    try:
+        return "\nNoNewPrivs:\t1" in (_PROC / str(pid) / "status").read_text()
+    except OSError:
+        return False
+
+
+def _read_environment(pid: int) -> bytes:
     """What the process was started with; nothing when it has ended or is another user's."""
     content = b""
     try:
-        descriptor = os.open(f"/proc/{name}/environ", os.O_RDONLY | os.O_CLOEXEC)
+        descriptor = os.open(f"/proc/{pid}/environ", os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
         return content
     try:
@@ -42,20 +124,3 @@ def _read_environment(name: str) -> bytes:
     finally:
         os.close(descriptor)
     return content
-
-
-def kill_marked(marker: str) -> int:
-    """Kill them all, also those that fork meanwhile; gives how many there were. Takes up to a second."""
-    killed: set[int] = set()
-    for _ in range(_ROUNDS):
-        found = find_marked(marker)
-        if not found:
-            break
-        for pid in found:
-            killed.add(pid)
-            try:
-                os.kill(pid, signal.SIGKILL)
-            except OSError:
-                continue
-        time.sleep(0.02)
-    return len(killed)

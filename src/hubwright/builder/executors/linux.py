@@ -1,0 +1,64 @@
+"""The executors of a Linux machine, as good as it can have them."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from hubwright.builder.executors import Executor
+from hubwright.builder.executors.bubblewrap import BubblewrapExecutor, find_bubblewrap
+from hubwright.builder.executors.cells import Cells
+from hubwright.builder.executors.cgroups import Groups
+from hubwright.builder.executors.process import ProcessExecutor
+from hubwright.builder.executors.terms import SAME_USER, Policy
+from hubwright.builder.executors.users import Users, choose_users
+from hubwright.errors import ExecutorError
+
+
+def make_executor(name: str, folders: Sequence[Path], policy: Policy) -> tuple[Executor, str | None]:
+    """The executor, and a warning when it is not what was wished for. Raises SettingsError."""
+    groups = Groups()
+    if name == "process":
+        return _plain(folders, policy, groups)
+    try:
+        users = choose_users(policy.user)
+        sandbox = BubblewrapExecutor(find_bubblewrap(), Cells(policy, users, groups))
+        sandbox.probe(folders, users)
+    except ExecutorError as error:
+        executor, warning = _plain(folders, policy, groups)
+        return executor, f"Builds run without a sandbox: {error}{' ' + warning if warning else ''}"
+    return sandbox, None
+
+
+def _plain(folders: Sequence[Path], policy: Policy, groups: Groups) -> tuple[Executor, str | None]:
+    users, warning = None, None
+    try:
+        users = choose_users(policy.user)
+        if users is not None:
+            _check_reach(users, folders)
+    except ExecutorError as error:
+        users = None
+        warning = f"Builds run as root and can read all that root can: {error}"
+    if users is None:
+        policy = replace(policy, user=SAME_USER)
+    return ProcessExecutor(Cells(policy, users, groups)), warning
+
+
+def _check_reach(users: Users, folders: Sequence[Path]) -> None:
+    """Whether the users of builds can enter the folders. Raises ExecutorError."""
+    user = users.take()
+    try:
+        for folder in folders:
+            folder.mkdir(parents=True, exist_ok=True)
+            done = subprocess.run(
+                ["/usr/bin/env", "test", "-x", str(folder)], check=False, user=user.number, group=user.group,
+                extra_groups=[], env={}, cwd="/",
+            )  # fmt: skip
+            if done.returncode:
+                raise ExecutorError(f"{folder} is in a folder that only root may enter.")
+    except (OSError, subprocess.SubprocessError) as error:  # root of a user namespace that has no other users
+        raise ExecutorError(f"the user number {user.number} can't be had ({error}).") from error
+    finally:
+        users.give_back(user)

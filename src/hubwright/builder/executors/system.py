@@ -1,0 +1,25 @@
+"""The parts of a Linux machine that every build may read, and nothing else."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+WHOLE = ("/usr", "/opt", "/nix")
+"""Programs and libraries."""
+
+LINKS = ("/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
+"""Links into `/usr` on most machines, folders on some."""
+
+ETC = (
+    "passwd", "group", "hosts", "host.conf", "hostname", "resolv.conf", "nsswitch.conf", "services", "protocols",
+    "localtime", "timezone", "locale.conf", "ssl", "pki", "ca-certificates", "crypto-policies", "ld.so.cache",
+    "ld.so.conf", "ld.so.conf.d", "alternatives", "profile", "bash.bashrc", "mime.types", "os-release",
+    "debian_version", "python3", "java", "java-17-openjdk", "java-21-openjdk", "fonts", "terminfo", "inputrc",
+)  # fmt: skip
+"""What builds may read of `/etc`; most machines have only some of it."""
+
+
+def own_python() -> list[Path]:
+    """Where the Python is that the builder runs on: recipes may use it too, wherever it was installed."""
+    return sorted({Path(sys.prefix).resolve(), Path(sys.base_prefix).resolve()})

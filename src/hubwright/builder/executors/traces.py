@@ -1,0 +1,96 @@
+"""What a user number has left on the machine beside a workspace: processes, temporary files, System V objects."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import time
+from contextlib import suppress
+from pathlib import Path
+
+from hubwright.builder.executors.syscalls import remove_ipc
+
+_PLACES = ("/tmp", "/var/tmp", "/dev/shm", "/dev/mqueue", "/run/lock")  # noqa: S108  that everybody may write
+_KINDS = ("shm", "sem", "msg")
+_ROUNDS = 100
+_PAUSE = 0.02
+
+
+def users_with_processes() -> set[int]:
+    """The numbers of all users that run something."""
+    found: set[int] = set()
+    for name in os.listdir("/proc"):  # noqa: PTH208  many entries
+        if name.isdigit():
+            with suppress(OSError):
+                found.add(os.stat(f"/proc/{name}").st_uid)  # noqa: PTH116  the same
+    return found
+
+
+def kill_user(number: int) -> None:
+    """Kill every process of the user, also those that fork meanwhile. Takes up to two seconds."""
+    for _ in range(_ROUNDS):
+        found = _processes_of(number)
+        for pid in found:
+            with suppress(OSError):
+                os.kill(pid, signal.SIGKILL)
+        if not found:
+            return
+        time.sleep(_PAUSE)
+
+
+def remove_traces(number: int) -> None:
+    """Delete what the user owns at the top of the common places, and its shared memory, semaphores and queues."""
+    for place in _PLACES:
+        for path in _owned(place, number):
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                with suppress(OSError):
+                    path.unlink()
+    for kind in _KINDS:
+        for identity in _objects(kind, number):
+            with suppress(OSError):
+                remove_ipc(kind, identity)
+
+
+def _processes_of(number: int) -> list[int]:
+    """Running ones; zombies wait for their parents and do nothing."""
+    found = []
+    for name in os.listdir("/proc"):  # noqa: PTH208  many entries
+        if not name.isdigit():
+            continue
+        with suppress(OSError):
+            folder = f"/proc/{name}"
+            if number in _owners(folder) and Path(folder, "stat").read_text().rpartition(")")[2].split()[0] != "Z":
+                found.append(int(name))
+    return found
+
+
+def _owners(folder: str) -> set[int]:
+    """Who it runs as; the folder's owner is root's while a program is not dumpable, so then its status is read."""
+    owner = os.stat(folder).st_uid  # noqa: PTH116  many of them
+    if owner:
+        return {owner}
+    for line in Path(folder, "status").read_text().splitlines():
+        if line.startswith("Uid:"):
+            return {int(word) for word in line.split()[1:]}
+    return set()
+
+
+def _owned(place: str, number: int) -> list[Path]:
+    try:
+        with os.scandir(place) as entries:
+            return [Path(entry.path) for entry in entries if entry.stat(follow_symlinks=False).st_uid == number]
+    except OSError:
+        return []
+
+
+def _objects(kind: str, number: int) -> list[int]:
+    try:
+        lines = Path("/proc/sysvipc", kind).read_text().splitlines()
+    except OSError:
+        return []
+    heads = lines[0].split() if lines else []
+    rows = (dict(zip(heads, line.split(), strict=False)) for line in lines[1:])
+    return [int(row[f"{kind}id" if kind != "msg" else "msqid"]) for row in rows if row.get("uid") == str(number)]
