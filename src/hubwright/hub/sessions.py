@@ -18,6 +18,7 @@ from hubwright.domain.scheduling import FreeBuilder
 from hubwright.errors import HubwrightError, RefusedError, WireError
 from hubwright.hub import moves
 from hubwright.hub.arrivals import Arrival, greet
+from hubwright.hub.flights import Flight
 from hubwright.hub.hearing import Hearing, quietly
 from hubwright.hub.inquest import keep_flights
 from hubwright.hub.logs import Logs
@@ -34,6 +35,7 @@ from hubwright.wire import (
     Hello,
     Known,
     Payload,
+    Vitals,
     Welcome,
 )
 
@@ -98,6 +100,16 @@ class Sessions:
             )
             for session in changed
         ]
+
+    def flight_of(self, run: int) -> Flight | None:
+        """The last minute of a run that a connected builder holds."""
+        holdings = (session.holdings.get(run) for session in list(self._sessions.values()))
+        return next((holding.flight for holding in holdings if holding is not None), None)
+
+    def vitals_of(self, name: str) -> Vitals | None:
+        """The newest sample of a connected builder."""
+        session = self._sessions.get(name)
+        return None if session is None else session.vitals
 
     async def wish(self, wishes: Mapping[str, str]) -> None:
         """What people want of the connected builders: to pause, to drain, or (not named) to go on."""

@@ -4,15 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from hubwright.domain.artifacts import ArtifactRules
 from hubwright.hub.bell import Bell
+from hubwright.hub.flights import Flight
 from hubwright.hub.logs import Logs
 from hubwright.storage import Storage
 from hubwright.store.database import Database
 
 FACTS = "facts"
 """The bell's topic that rings after facts were committed."""
+
+
+def _no_flight(_run: int) -> Flight | None:
+    """Where there are no builders, nothing is measured."""
+    return None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,3 +41,5 @@ class Site:
     unsigned_webhooks: bool = False  # no secret is set and the hub listens on loopback only
     max_body: int = 25 * 1024 * 1024
     artifacts: ArtifactRules = field(default_factory=ArtifactRules)
+    signing_key: Path | None = None  # where the key is that provenance is signed with
+    flight_of: Callable[[int], Flight | None] = _no_flight  # the last minute of a run that a builder of this hub holds

@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
@@ -24,6 +24,7 @@ from hubwright.errors import SettingsError
 from hubwright.hub.addresses import AddressRules
 from hubwright.hub.bell import Bell
 from hubwright.hub.dispatcher import Dispatcher, InProcessDispatcher
+from hubwright.hub.flights import Flight
 from hubwright.hub.logs import Logs
 from hubwright.hub.pressure import Pressure
 from hubwright.hub.retention import Keep, Retention
@@ -100,7 +101,8 @@ class Hub:
         self.parts: Parts = open_parts(settings, self.wake, pressure=pressure, default_platform=local)
         self._scale: ScaleOut | None = open_scale_out(settings.broker_url, self._hear) if settings.broker_url else None
         self._dispatcher: Dispatcher = self._scale.dispatcher if self._scale else InProcessDispatcher(self._drains())
-        self.site = _make_site(settings, self.parts, self._bell, self.wake)
+        site = _make_site(settings, self.parts, self._bell, self.wake)
+        self.site = replace(site, flight_of=self._find_flight)
         self._housekeeping = InProcessDispatcher({"retention": _make_retention(settings, self.site, self.parts).drain})
         self.gate = Gate(self.site)
         vault = open_vault(settings)
@@ -129,6 +131,9 @@ class Hub:
             ),
         )
         self.app: ASGIApp = make_app(self.site, self.gate, works, self._life)
+
+    def _find_flight(self, run: int) -> Flight | None:
+        return self._sessions.flight_of(run)
 
     def wake(self, queue: str) -> None:
         """Something waits in a queue; from any thread."""

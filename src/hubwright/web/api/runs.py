@@ -11,12 +11,15 @@ from pydantic import BaseModel, Field
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
+from hubwright.errors import NotFoundError
 from hubwright.hub.line_index import LineIndex
+from hubwright.store.recordings import load_recording
 from hubwright.store.views import load_run
 from hubwright.store.views_lists import load_artifacts, load_tests
 from hubwright.store.views_values import Page, RunView
 from hubwright.web.api.answers import MAX_NUMBER, Cursor, Limit, Number, answer, answer_page
 from hubwright.web.api.documents import Documents, write_case
+from hubwright.web.api.recordings import write_flight, write_recording
 from hubwright.web.api.windows import (
     Window,
     find_lines,
@@ -63,6 +66,7 @@ class Runs:
         router.add_api_route("/{run_id}/log", self.show_log, methods=["HEAD"], include_in_schema=False)
         router.add_api_route("/{run_id}/log/stream", self.stream_log, methods=["GET"], responses=STREAMED)
         router.add_api_route("/{run_id}/tests", self.list_tests, methods=["GET"])
+        router.add_api_route("/{run_id}/recorder", self.show_recorder, methods=["GET"])
         router.add_api_route("/{run_id}/artifacts", self.list_artifacts, methods=["GET"])
         return router
 
@@ -120,6 +124,17 @@ class Runs:
         await self._load(run_id)
         page = await self._site.database.read(lambda connection: load_tests(connection, run_id, limit, cursor))
         return answer_page(request, page, write_case, self._site.public_url)
+
+    async def show_recorder(self, run_id: Number) -> Response:
+        """The black box: why a run ended as it should not, and the last minute of it (or of one that goes on)."""
+        run = await self._load(run_id)
+        kept = await self._site.database.read(lambda connection: load_recording(connection, run_id))
+        if kept is not None and kept.cause is not None:
+            return answer(write_recording(run_id, kept))
+        flight = self._site.flight_of(run_id)
+        if run.state == "finished" or flight is None or not flight.points:
+            raise NotFoundError(f"Nothing was recorded of run {run_id}: it ended by itself, or has just begun.")
+        return answer(write_flight(run_id, flight))
 
     async def list_artifacts(self, request: Request, run_id: Number) -> Response:
         """The files that the run kept."""

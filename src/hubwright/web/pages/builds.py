@@ -14,6 +14,7 @@ from hubwright.domain.waiting import Waiting
 from hubwright.domain.wording import Look, look_of
 from hubwright.errors import NotFoundError
 from hubwright.hub.builds import cancel, rerun
+from hubwright.store.recordings import Kept, load_causes, load_recording
 from hubwright.store.views import load_build
 from hubwright.store.views_history import Neighbours, load_neighbours, load_usual_duration
 from hubwright.store.views_lists import load_artifacts, load_failed_tests
@@ -23,6 +24,7 @@ from hubwright.web.pages.charts import Span, draw_gantt
 from hubwright.web.pages.frame import HEADERS, Frame
 from hubwright.web.pages.jobs import read_number
 from hubwright.web.pages.log_lines import LogLines, RunLog, StageLog
+from hubwright.web.pages.recorder import LAST_WORDS, BlackBox, open_box
 from hubwright.web.site import FACTS
 
 _PROBLEMS = 6
@@ -50,6 +52,8 @@ class Rows:
     artifacts: tuple[ArtifactView, ...]
     cases: dict[int, tuple[CaseView, ...]]
     waits: dict[int, Waiting]
+    recording: Kept | None
+    causes: dict[int, str]
 
 
 class BuildPages:
@@ -64,11 +68,12 @@ class BuildPages:
         wanted = request.path_params.get("run")
         now = self._frame.site.clock()
         rows = await self._frame.site.database.read(
-            lambda connection: _load_rows(connection, request.path_params["id"], now)
+            lambda connection: _load_rows(connection, request.path_params["id"], wanted, now)
         )
         build = rows.build
         run = _choose_run(build, wanted)
         log, problems = await asyncio.to_thread(self._read_logs, rows, run, read_number(request, "line"))
+        box = await asyncio.to_thread(self._open_box, rows, run) if run is not None else None
         live = build.state != "finished"
         end = build.finished_at or self._frame.site.clock()
         return self._frame.show(
@@ -79,6 +84,7 @@ class BuildPages:
             look=look_of(build.state, build.result),
             log=log,
             problems=problems,
+            box=box,
             spans=_draw_spans(build, end),
             scrolls=wanted is not None and request.query_params.get("line") is None,
             stream=f"/fragments/stream?build={build.id}" + (f"&run={run.id}" if run else "") if live else None,
@@ -127,6 +133,14 @@ class BuildPages:
         problems = [self._read_problem(each, rows.cases.get(each.id, ())) for each in bad[:_PROBLEMS]]
         return (self._logs.open(run, line) if run else None), problems
 
+    def _open_box(self, rows: Rows, run: RunView) -> BlackBox | None:
+        def read_words() -> str:
+            lines = self._logs.count(run.id)
+            links = f"/builds/{run.build_id}/runs/{run.id}"
+            return self._logs.paint(run.id, max(lines - LAST_WORDS + 1, 1), LAST_WORDS, links) if lines else ""
+
+        return open_box(rows.recording, self._frame.site.flight_of(run.id), read_words)
+
     def _read_problem(self, run: RunView, cases: tuple[CaseView, ...]) -> Problem:
         part = next((stage for stage in self._logs.stages(run) if stage.failed and not _forgiven(stage)), None)
         excerpt = ""
@@ -137,8 +151,9 @@ class BuildPages:
         return Problem(run, look_of(run.state, run.result), part, excerpt, cases)
 
 
-def _load_rows(connection: Connection, build_id: int, now: float) -> Rows:
+def _load_rows(connection: Connection, build_id: int, wanted: int | None, now: float) -> Rows:
     build = load_build(connection, build_id)
+    chosen = _choose_run(build, wanted)
     runs = [run.id for run in build.runs]
     return Rows(
         build,
@@ -147,6 +162,8 @@ def _load_rows(connection: Connection, build_id: int, now: float) -> Rows:
         load_artifacts(connection, runs),
         load_failed_tests(connection, runs),
         load_waits(connection, build, now) if build.state != "finished" else {},
+        None if chosen is None else load_recording(connection, chosen.id),
+        load_causes(connection, [run.id for run in build.earlier]),
     )
 
 
