@@ -37,6 +37,7 @@ COMMANDS = {
     "rerun": Entry("hubwright.cli.builds:rerun", "Build it again."),
     "cancel": Entry("hubwright.cli.builds:cancel", "Stop a build."),
     "artifacts": Entry("hubwright.cli.artifacts:artifacts", "List and get the files that a build kept."),
+    "builders": Entry("hubwright.cli.builders:builders", "List, pause, drain and remove builders."),
     "token": Entry("hubwright.cli.tokens:token", "Make, list and revoke tokens."),
     "secret": Entry("hubwright.cli.secret:secret", "Set, list, remove and rotate secrets of builds."),
     "db": Entry("hubwright.cli.db:db", "Look after the database."),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
@@ -74,6 +75,11 @@ def keep_join(connection: Connection, secret: str, *, bounds: Bounds, now: float
     name = bounds.name or JOIN
     kept = bounds.document()
     return _keep(connection, secret, name=name, role=JOIN, created_at=now, expires_at=until, bounds=kept)
+
+
+def join_line(public_url: str, text: str) -> str:
+    """The one line that makes a machine a builder of the hub at this address."""
+    return shlex.join(["hubwright", "builder", "--hub", public_url, "--join", text])
 
 
 def use_join(connection: Connection, plaintext: str, now: float) -> Token | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 from functools import partial
-from shlex import join
 from typing import Annotated, Any
 
 import msgspec
@@ -15,7 +14,17 @@ from starlette.responses import Response
 
 from hubwright.errors import NotFoundError, UnprocessableError
 from hubwright.hub import fleet
-from hubwright.store.tokens import JOIN, JOIN_SECONDS, ROLES, Bounds, Token, keep_join, keep_token, load_tokens
+from hubwright.store.tokens import (
+    JOIN,
+    JOIN_SECONDS,
+    ROLES,
+    Bounds,
+    Token,
+    join_line,
+    keep_join,
+    keep_token,
+    load_tokens,
+)
 from hubwright.web.api.answers import Number, answer, moment
 from hubwright.web.api.bodies import convert, read_object
 from hubwright.web.gate import Gate
@@ -85,17 +94,12 @@ async def make_token(site: Site, wanted: NewToken) -> dict[str, Any]:
             partial(keep_join, secret=secret, bounds=bounds, now=now, expires=expires)
         )
         made = {"token": text, "role": JOIN, "name": wanted.name, "expires_at": moment(expires)}
-        return made | {"command": join_command(site.public_url, text)}
+        return made | {"command": join_line(site.public_url, text)}
     until = None if wanted.expires is None else now + wanted.expires
     name = wanted.name or wanted.role
     keep = partial(keep_token, secret=secret, name=name, role=wanted.role, now=now, expires=until)
     text = await site.database.write_soon(keep)
     return {"token": text, "role": wanted.role, "name": name, "expires_at": moment(until)}
-
-
-def join_command(public_url: str, text: str) -> str:
-    """The one line that makes a machine a builder."""
-    return join(["hubwright", "builder", "--hub", public_url, "--join", text])
 
 
 def write_token(token: Token) -> dict[str, Any]:
