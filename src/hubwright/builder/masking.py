@@ -1,77 +1,221 @@
-"""Secret values hidden in a stream of log bytes, also when they are split between two reads."""
+"""Secret values hidden in a stream of log bytes, also when they come in pieces and with colours in between."""
 
 from __future__ import annotations
 
 import re
-from base64 import b64encode
-from collections.abc import Iterable
-from urllib.parse import quote
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator
+from functools import cached_property
+from itertools import accumulate
+
+from hubwright.builder.mask_forms import LONGEST, SHORTEST, find_forms
 
 MASK = b"***"
-_SHORTEST = 4  # shorter values would hide half the log
+
+COMMAND = b"::add-mask::"
+"""A line that begins so names a value to hide from there on.
+
+https://docs.github.com/en/actions/reference/workflow-commands-for-github-actions#masking-a-value-in-a-log
+"""
+
+_COMMANDS = re.compile(rb"^[ \t]*::add-mask::([^\n]*)", re.MULTILINE)
+_ADDED = 100  # values that a run may add
+_HELD = 64 * 1024  # bytes held back at most; only a log made of escapes comes to that
+_ESCAPED = {"%0A": "\n", "%0D": "\r", "%25": "%"}
+
+# CSI, OSC and the other escapes of a terminal; https://invisible-island.net/xterm/ctlseqs/ctlseqs.html
+_ESCAPE = re.compile(
+    rb"(\x1b(?:\[[0-?]{0,256}[ -/]{0,8}[@-~]|\][^\x07\x1b\n]{0,4096}(?:\x07|\x1b\\)|[ -/]{0,8}[0-Z\\^-~]))"
+)
+_BEGUN = re.compile(rb"\x1b(?:\[[0-?]{0,256}[ -/]{0,8}|\][^\x07\x1b\n]{0,4096}\x1b?|[ -/]{0,8})\Z")
+_COLOUR = re.compile(rb"\x1b\[[0-9;:]{0,40}m")
+
+Span = tuple[int, int]
 
 
 class Masking:
     """Feeds bytes through; what may be the beginning of a secret is held back until more comes, or `flush`."""
 
     def __init__(self, secrets: Iterable[str]) -> None:
-        forms = {form for secret in secrets for form in _forms(secret) if len(form) >= _SHORTEST}
-        self._forms = sorted(forms, key=len, reverse=True)
-        self._pattern = re.compile(b"|".join(map(re.escape, self._forms))) if forms else None
+        self._forms = _Forms()
+        self._added = 0
+        self._waiting = b""  # a line that may become a command
         self._held = b""
+        self._covered = 0  # bytes of `_held` that are known to be part of a secret
+        self._open = False  # what was shown last is a mask that the covered bytes belong to
+        for secret in secrets:
+            self._forms.add(secret)
 
     def feed(self, data: bytes) -> bytes:
         """What may be shown now."""
-        if self._pattern is None:
+        data = self._listen(data)
+        if not self._forms.groups:
             return data
-        data = self._held + data
-        hold = self._hold_from(data)
-        shown = []
-        position = 0
-        found = any(form in data for form in self._forms)  # much faster than the pattern, and mostly false
-        for match in self._pattern.finditer(data) if found else ():
-            if match.start() >= hold:
-                break
-            shown += [data[position : match.start()], MASK]
-            position = match.end()
-        hold = max(hold, position)
-        shown.append(data[position:hold])
-        self._held = data[hold:]
-        return b"".join(shown)
+        return self._pass(self._held + data, final=False)
 
     def flush(self) -> bytes:
         """The rest: nothing more comes that it could be a part of."""
-        held, self._held = self._held, b""
-        return self._pattern.sub(MASK, held) if self._pattern else held
+        line, self._waiting = self._waiting, b""
+        self._obey(line)
+        shown = self._pass(self._held + line, final=True)
+        self._open = False
+        return shown
 
-    def _hold_from(self, data: bytes) -> int:
-        """Where the longest end of `data` begins that more bytes could make a secret."""
-        earliest = len(data)
-        for form in self._forms:
-            start = data.find(form[:1], max(0, len(data) - len(form) + 1))
-            while 0 <= start < earliest:
-                if form.startswith(data[start:]):
-                    earliest = start
-                start = data.find(form[:1], start + 1)
-        return earliest
+    def hide(self, text: str) -> str:
+        """A text for people, whole, without the secrets; of no matter to the stream."""
+        data = text.encode("utf-8", "replace")
+        spans, _ = self._look(data, final=True)
+        return self._write(data, spans, len(data), begun=False).decode("utf-8", "replace") if spans else text
+
+    def hides(self, data: bytes) -> bool:
+        """Whether there is a secret in these bytes."""
+        return bool(self._look(data, final=True)[0])
+
+    def _pass(self, data: bytes, *, final: bool) -> bytes:
+        spans, hold = self._look(data, final=final)
+        if len(data) - hold > _HELD:
+            hold = len(data)
+        if self._covered:
+            spans = _merge([(0, self._covered), *spans])
+        shown = self._write(data, spans, hold, begun=self._open)
+        ends = [end for start, end in spans if start < hold <= end]
+        if hold:
+            self._open = bool(ends)
+            self._covered = ends[0] - hold if ends else 0
+        self._held = data[hold:]
+        return shown
+
+    def _look(self, data: bytes, *, final: bool) -> tuple[list[Span], int]:
+        """Where secrets are, and from where on bytes must wait for more."""
+        if b"\x1b" not in data:
+            return _merge(self._forms.find(data)), len(data) if final else self._forms.find_begun(data)
+        view = _View(data, final=final)
+        spans = [view.span(start, end) for start, end in self._forms.find(view.text)]
+        if self._forms.find(view.escapes):
+            spans += [span for span in view.list_escapes() if self._forms.find(data[slice(*span)])]
+        begun = len(view.text) if final else self._forms.find_begun(view.text)
+        return _merge(spans), view.span(begun, begun + 1)[0] if begun < len(view.text) else view.end
+
+    def _write(self, data: bytes, spans: list[Span], until: int, *, begun: bool) -> bytes:
+        """The bytes before `until`, each span as one mask (`begun`: shown already); colours set within it stay."""
+        shown: list[bytes] = []
+        position = 0
+        for start, end in spans:
+            if start >= until:
+                break
+            shown.append(data[position:start])
+            position = min(end, until)
+            if start or not begun:
+                shown.append(MASK)
+            colours = b"".join(_COLOUR.findall(data, start, position))
+            shown.append(colours if colours and not self._forms.find(colours) else b"")
+        shown.append(data[position:until])
+        return b"".join(shown)
+
+    def _listen(self, data: bytes) -> bytes:
+        """Obey the commands in the data; a last line that may become one waits for its end."""
+        data, self._waiting = self._waiting + data, b""
+        cut = data.rfind(b"\n") + 1
+        last = data[cut : cut + len(COMMAND) + 64].lstrip(b" \t")
+        if last and (COMMAND.startswith(last) or last.startswith(COMMAND)) and len(data) - cut < _HELD:
+            data, self._waiting = data[:cut], data[cut:]
+        self._obey(data)
+        return data
+
+    def _obey(self, data: bytes) -> None:
+        if COMMAND not in data:
+            return
+        for match in _COMMANDS.finditer(data):
+            value = match[1].decode("utf-8", "surrogateescape").strip()
+            if len(value) >= SHORTEST and self._added < _ADDED:
+                self._added += 1
+                self._forms.add(re.sub("%0A|%0D|%25", lambda code: _ESCAPED[code[0]], value))
 
 
 def hide(text: str, secrets: Iterable[str]) -> str:
     """A sentence for people, without the secrets."""
-    masking = Masking(secrets)
-    return (masking.feed(text.encode("utf-8", "replace")) + masking.flush()).decode("utf-8", "replace")
+    return Masking(secrets).hide(text)
 
 
-def _forms(secret: str) -> Iterable[bytes]:
-    """The value, its lines, and both as base64 (at each of the three offsets) and in a URL."""
-    raw = secret.encode("utf-8", "surrogateescape")
-    for text in {raw, *(line.strip() for line in raw.splitlines())}:
-        if len(text) < _SHORTEST:
-            continue
-        yield text
-        yield quote(text, safe="").encode()
-        for shift in range(3):
-            encoded = b64encode(b"\0" * shift + text)
-            first = (0, 2, 3)[shift]  # characters that bytes before the value have a part in
-            last = len(encoded) - (0, 3, 2)[(shift + len(text)) % 3]
-            yield encoded[first:last]
+class _Forms:
+    """All forms of all secrets, made to be looked for quickly: mostly there are none."""
+
+    def __init__(self) -> None:
+        self.groups: dict[bytes, set[bytes]] = {}
+        self._sorted: list[bytes] = []
+        self._pairs: frozenset[bytes] = frozenset()
+
+    def add(self, secret: str) -> None:
+        """One more."""
+        for anchor, forms in find_forms(secret).items():
+            self.groups.setdefault(anchor, set()).update(forms)
+        self._sorted = sorted(set().union(*self.groups.values()))
+        self._pairs = frozenset(form[:2] for form in self._sorted)
+
+    def find(self, data: bytes) -> list[Span]:
+        """Where any of them is, overlaps too."""
+        spans = []
+        for anchor, forms in self.groups.items():
+            if anchor in data:
+                for form in forms:
+                    start = data.find(form)
+                    while start >= 0:
+                        spans.append((start, start + len(form)))
+                        start = data.find(form, start + 1)
+        return spans
+
+    def find_begun(self, data: bytes) -> int:
+        """Where the longest end of the data begins that more bytes could make one of them."""
+        start = max(data.rfind(b"\n") + 1, data.rfind(b"\r") + 1, len(data) - LONGEST + 1, 0)
+        last = len(data) - 1
+        for at in range(start, len(data)):
+            if at < last and data[at : at + 2] not in self._pairs:
+                continue
+            tail = data[at:]
+            place = bisect_left(self._sorted, tail)
+            if place < len(self._sorted) and self._sorted[place].startswith(tail) and self._sorted[place] != tail:
+                return at
+            if place + 1 < len(self._sorted) and self._sorted[place + 1].startswith(tail):
+                return at  # the tail is a whole form, and the beginning of another
+        return len(data)
+
+
+class _View:
+    """Bytes without a terminal's escapes, and those by themselves. What may yet become an escape is in neither."""
+
+    def __init__(self, data: bytes, *, final: bool) -> None:
+        begun = None if final else _BEGUN.search(data, max(0, len(data) - 5000))
+        self.end = begun.start() if begun else len(data)
+        self._parts = _ESCAPE.split(data[: self.end])  # text and escapes by turns
+        self.text = b"".join(self._parts[::2])
+        self.escapes = b"\n".join(self._parts[1::2])
+
+    @cached_property
+    def _pieces(self) -> tuple[list[int], list[int]]:
+        """Where the pieces of text begin in the text, and how far from there they are in the data."""
+        lengths = [len(part) for part in self._parts]
+        starts = [0, *accumulate(lengths[::2])]
+        shifts = [0, *accumulate(lengths[1::2])]
+        return starts[: len(shifts)], shifts
+
+    def span(self, start: int, end: int) -> Span:
+        """Where in the data a part of the text is, escapes within it included."""
+        starts, shifts = self._pieces
+        first, last = bisect_right(starts, start) - 1, bisect_right(starts, end - 1) - 1
+        return start + shifts[first], end + shifts[last]
+
+    def list_escapes(self) -> Iterator[Span]:
+        """Where in the data the escapes are."""
+        ends = list(accumulate(len(part) for part in self._parts))
+        return zip(ends[::2], ends[1::2], strict=False)
+
+
+def _merge(spans: list[Span]) -> list[Span]:
+    """Spans in order, those that overlap or touch as one."""
+    merged: list[Span] = []
+    for start, end in sorted(spans):
+        if merged and start <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
+        else:
+            merged.append((start, end))
+    return merged
