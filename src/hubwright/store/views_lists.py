@@ -51,15 +51,6 @@ def load_artifacts(connection: Connection, runs: list[int], limit: int = 200) ->
     return tuple(ArtifactView(**row) for row in load_rows(connection, query.limit(bounded(limit))))
 
 
-def load_artifact(connection: Connection, sha: str, platform: str, path: str) -> ArtifactView:
-    """The newest file of this path that a run of the commit on the platform kept. Raises NotFoundError."""
-    wanted = (artifact.c.sha == sha) & (artifact.c.platform == platform) & (artifact.c.path == path)
-    found = load_rows(connection, select(*artifact.c).where(wanted).order_by(artifact.c.id.desc()).limit(1))
-    if not found:
-        raise NotFoundError("There is no such artifact; it may have expired.")
-    return ArtifactView(**found[0])
-
-
 def load_deliveries(
     connection: Connection, limit: int = 50, cursor: int | None = None, state: str | None = None
 ) -> Page[DeliveryView]:

@@ -10,9 +10,11 @@ from hubwright.hub.wishes import Wishes
 from hubwright.web.api.artifacts import Artifacts
 from hubwright.web.api.builders import Builders
 from hubwright.web.api.builds import Builds
+from hubwright.web.api.downloads import Downloads
 from hubwright.web.api.events import Events
 from hubwright.web.api.jobs import Jobs
 from hubwright.web.api.lists import Lists
+from hubwright.web.api.provenance import Provenance
 from hubwright.web.api.runs import Runs
 from hubwright.web.api.secrets import Secrets
 from hubwright.web.api.tokens import Tokens
@@ -34,5 +36,7 @@ def make_api(site: Site, gate: Gate, wishes: Wishes, vault: Vault) -> APIRouter:
     api.include_router(Secrets(site, gate, vault).make_router())
     router = APIRouter(dependencies=[Depends(require_reader)])
     router.include_router(api)
-    router.include_router(Artifacts(site).make_router())
+    provenance = Provenance(site)
+    for part in (Artifacts(site, provenance), Downloads(site), provenance):
+        router.include_router(part.make_router())
     return router

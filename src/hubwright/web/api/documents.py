@@ -112,6 +112,7 @@ class Documents:
             "kept_at": moment(artifact.kept_at),
             "expires_at": moment(artifact.expires_at),
             "url": self._public + artifact_path(artifact),
+            "run_url": f"{self._public}/api/v1/runs/{artifact.run_id}/artifacts/{quote(artifact.path)}",
         }
 
 
