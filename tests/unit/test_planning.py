@@ -126,3 +126,56 @@ def test_runs_are_platforms_times_points_each_once(
     expected = len(expand_platforms(platforms, KNOWN, "debian-13")) * len(expand_matrix(recipe.matrix))
     assert len(runs) == len(places) == expected
     assert sum("x" in names(run) for run in runs) == (1 if once else expected)
+
+
+def test_once_does_not_wait_for_a_platform_that_nobody_has() -> None:
+    """System 1's documentation and installer are made where a builder is; the order written decides among those."""
+    docs = Stage(name="docs", run="make docs", once=True)
+    recipe = Recipe(stages=(TEST, docs), platforms=("haiku-*", "macos-15", "debian-13"))
+
+    runs = plan(recipe)
+
+    assert [run.platform for run in runs] == ["haiku-*", "macos-15", "debian-13"]
+    assert [names(run) for run in runs] == [["test"], ["test", "docs"], ["test"]]
+    assert [names(run) for run in plan_runs(recipe, PUSH, (), "x")] == [["test", "docs"], ["test"], ["test"]]
+
+
+_when = st.sampled_from(
+    [
+        (),
+        (Rule(platform=("debian-*",)),),
+        (Rule(platform=("other",)), Rule(matrix={"a": ("1",)})),
+        (Rule(event=("tag",)),),
+    ]
+)
+
+
+@given(
+    axes=_axes,
+    platforms=st.lists(st.sampled_from([*KNOWN, "debian-*", "other", "haiku-*"]), max_size=4),
+    whens=st.lists(_when, min_size=1, max_size=4),
+    first=_when,
+)
+def test_once_is_in_exactly_one_run_of_those_that_it_applies_to(
+    axes: dict[str, tuple[str, ...]],
+    platforms: list[str],
+    whens: list[tuple[Rule, ...]],
+    first: tuple[Rule, ...],
+) -> None:
+    """Over platforms, matrix and rules: exactly one, in none only when it applies nowhere, known platforms first."""
+    everywhere = tuple(Stage(name=f"s{at}", run="x", when=when) for at, when in enumerate(whens))
+    once = tuple(replace(stage, once=True) for stage in everywhere)
+    shape = Recipe(stages=everywhere, platforms=tuple(platforms), matrix=Matrix(axes=axes), when=first)
+
+    where = plan(shape)
+    runs = plan(replace(shape, stages=once))
+
+    for stage in once:
+        applies = [run.platform for run in where if stage.name in names(run)]
+        chosen = [run.platform for run in runs if stage.name in names(run)]
+        assert len(chosen) == min(len(applies), 1)
+        assert not chosen or chosen[0] in KNOWN or not set(applies) & set(KNOWN)
+    places = [(run.platform, run.matrix) for run in where]
+    assert [place for place in places if place in [(run.platform, run.matrix) for run in runs]] == [
+        (run.platform, run.matrix) for run in runs
+    ]

@@ -6,9 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from heapq import heapify, heapreplace
 from math import inf
-from typing import NamedTuple
 
-from hubwright.domain.scheduling import Want, suits
+from hubwright.domain.scheduling import BuilderKind, Want, suits
 
 _OVERDUE = 0.1
 """Share of the usual time that a run which has taken longer is expected to need still."""
@@ -80,7 +79,9 @@ class Estimates:
             if station.open and station.slots:
                 key = station.platform, frozenset(station.labels)
                 alike.setdefault(key, []).extend(_slot_times(station))
-        self._pools = [(_Like(platform, tuple(labels)), slots) for (platform, labels), slots in alike.items()]
+        self._pools = [
+            (BuilderKind(platform=platform, labels=tuple(labels)), slots) for (platform, labels), slots in alike.items()
+        ]
         self._suited: dict[Want, list[list[float]]] = {}
         for _, slots in self._pools:
             heapify(slots)
@@ -104,13 +105,6 @@ class Estimates:
             self._suited[want] = [slots for like, slots in self._pools if suits(want, like)]
         soonest = min(self._suited[want], key=lambda slots: slots[0], default=None)
         return None if soonest is None or soonest[0] == inf else soonest
-
-
-class _Like(NamedTuple):
-    """What builders of one pool have in common."""
-
-    platform: str
-    labels: tuple[str, ...]
 
 
 def _slot_times(station: Station) -> list[float]:

@@ -37,7 +37,7 @@ def plan_runs(
 ) -> list[PlannedRun]:
     """The runs, platforms first and matrix points within; empty when there is nothing to do in these circumstances.
 
-    A stage with `once` is in the first run that it applies to.
+    A stage with `once` is in exactly one: the first that it applies to on a platform known, else the first at all.
     """
     general = replace(circumstances, platform=None, matrix=None)
     wanted = _narrowed(recipe.when, general)
@@ -46,9 +46,12 @@ def plan_runs(
     stages = [
         replace(stage, when=rules) for stage in recipe.stages if (rules := _narrowed(stage.when, general)) is not None
     ]
-    runs: list[PlannedRun] = []
+    places = list(_places(recipe, platforms_known, default_platform))
+    runs: dict[int, PlannedRun] = {}
     done: set[str] = set()
-    for platform, point in _places(recipe, platforms_known, default_platform):
+    # Who comes first takes the stages with `once`: a platform that no builder has ever had must not keep them waiting.
+    for place in sorted(range(len(places)), key=lambda place: places[place][0] not in platforms_known):
+        platform, point = places[place]
         here = Circumstances(event=circumstances.event, platform=platform, matrix=point)
         if _narrowed(tuple(map(_local, wanted)), here) is None:
             continue
@@ -56,8 +59,8 @@ def plan_runs(
         if any(runs_after(stage, failed=False) for stage in chosen):
             done.update(stage.name for stage in chosen if stage.once)
             planned = tuple(PlannedStage(stage=stage) for stage in chosen)
-            runs.append(PlannedRun(platform=platform, labels=recipe.labels, matrix=point, stages=planned))
-    return runs
+            runs[place] = PlannedRun(platform=platform, labels=recipe.labels, matrix=point, stages=planned)
+    return [runs[place] for place in sorted(runs)]
 
 
 def expand_platforms(wanted: Sequence[str], known: Sequence[str], default: str) -> list[str]:

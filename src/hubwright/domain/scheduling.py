@@ -19,6 +19,14 @@ class Want:
     labels: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BuilderKind:
+    """What builders that may take the same runs have in common; labels sorted."""
+
+    platform: str
+    labels: tuple[str, ...] = ()
+
+
 class Able(Protocol):
     """What is asked of a builder when a run is to be paired."""
 
@@ -67,6 +75,12 @@ def fits(wanted: str, platform: str) -> bool:
 def suits(want: Want, builder: Able) -> bool:
     """Whether the builder may take a run that wants this: platform and every label."""
     return fits(want.platform, builder.platform) and set(want.labels) <= set(builder.labels)
+
+
+def platforms_with(kinds: Iterable[BuilderKind], labels: Iterable[str]) -> list[str]:
+    """The platforms, each once, on which there is a builder with all of these labels."""
+    wanted = set(labels)
+    return list(dict.fromkeys(kind.platform for kind in kinds if wanted <= set(kind.labels)))
 
 
 def pair(waiting: Iterable[WaitingRun], free: Sequence[FreeBuilder]) -> list[tuple[int, str]]:

@@ -19,6 +19,7 @@ from hubwright.domain.recipe_json import stage_to_json
 from hubwright.domain.recipe_values import Recipe
 from hubwright.domain.repos import Trust
 from hubwright.domain.results import Result
+from hubwright.domain.scheduling import BuilderKind, platforms_with
 from hubwright.domain.secrets import share_secrets, withheld_secrets
 from hubwright.errors import RecipeError, SourceError, VanishedCommitError
 from hubwright.git.mirrors import Mirrors, Origin
@@ -31,14 +32,14 @@ from hubwright.wire import Payload, ReportLimits, Source
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Ground:
-    """What plans stand on: addresses, the platforms known, the limits of a run."""
+    """What plans stand on: addresses, the kinds of builders known, the limits of a run."""
 
     public_url: str
     version: str
     default_platform: str
     log_limit: int
     reports: ReportLimits = field(default_factory=ReportLimits)
-    platforms: Sequence[str] = ()
+    kinds: Sequence[BuilderKind] = ()
     default_branch: str | None = None
 
 
@@ -61,7 +62,8 @@ def planned(job: Job, wanted: Wanted, recipe: Recipe, ground: Ground) -> BuildPl
         recipe = replace(recipe, platforms=job.settings.platforms)
     withheld = withheld_secrets(recipe) if wanted.trust is Trust.UNTRUSTED else ()
     recipe = share_secrets(recipe, wanted.trust)
-    runs = plan_runs(recipe, wanted.circumstances(), ground.platforms, ground.default_platform)
+    known = platforms_with(ground.kinds, recipe.labels)
+    runs = plan_runs(recipe, wanted.circumstances(), known, ground.default_platform)
     return BuildPlan(
         wanted=wanted,
         runs=tuple(runs),

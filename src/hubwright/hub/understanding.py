@@ -16,7 +16,7 @@ from hubwright.github.payloads import is_skipped
 from hubwright.hub.news import keep_event
 from hubwright.hub.plans import Ground, keep_plans, plan_build, vanished_plan
 from hubwright.store import jobs, repos
-from hubwright.store.builders import load_platforms
+from hubwright.store.builders import load_kinds
 from hubwright.store.database import Database
 
 Building = Push | PullRequestEvent | Manual
@@ -136,7 +136,7 @@ class Understanding:
     def _ground(self, connection: Connection, repository: Repository) -> Ground:
         return replace(
             self._rules.ground,
-            platforms=load_platforms(connection),
+            kinds=load_kinds(connection),
             default_branch=repository.default_branch or repos.load_default_branch(connection, repository.full_name),
         )
 

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import BindParameter, Connection, Row, bindparam, delete, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
+from hubwright.domain.scheduling import BuilderKind
 from hubwright.store.moments import Moment
 from hubwright.store.schema import builder, token
 from hubwright.wire import Hello
@@ -23,7 +24,7 @@ PAUSE, DRAIN = "paused", "draining"
 
 _NOW: BindParameter[Any] = bindparam("now", type_=Moment())
 _NAMES: BindParameter[Any] = bindparam("names", expanding=True)
-_PLATFORMS = select(builder.c.platform).distinct().order_by(builder.c.platform)
+_KINDS = select(builder.c.platform, builder.c.labels).distinct()
 _SEEN = (
     update(builder)
     .where(builder.c.name == bindparam("key"))
@@ -164,6 +165,7 @@ def is_connected(connection: Connection, name: str, since: float) -> bool:
     return row is not None and row.state != AWAY and row.seen_at is not None and row.seen_at >= since
 
 
-def load_platforms(connection: Connection) -> Sequence[str]:
-    """The platforms of all builders that have ever connected."""
-    return connection.execute(_PLATFORMS).scalars().all()
+def load_kinds(connection: Connection) -> list[BuilderKind]:
+    """What kinds of builders have ever connected, by platform and labels."""
+    kinds = {(row.platform, tuple(sorted(set(row.labels)))) for row in connection.execute(_KINDS)}
+    return [BuilderKind(platform=platform, labels=labels) for platform, labels in sorted(kinds)]
