@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from sqlalchemy import Connection, select
 
 from hubwright.errors import NotFoundError
-from hubwright.store.schema import builder, run, token
+from hubwright.store.schema import build, builder, job, run, token
 from hubwright.store.views import MAX_PAGE, RUNNING, load_rows
 from hubwright.store.views_values import BuilderView
 
@@ -20,6 +22,30 @@ def load_builder(connection: Connection, name: str) -> BuilderView:
     held = select(run.c.id).where(run.c.state == RUNNING, run.c.builder == name).order_by(run.c.id).limit(MAX_PAGE)
     running = tuple(connection.execute(held).scalars())
     return BuilderView(**{**rows[0], "labels": tuple(rows[0]["labels"])}, running=running)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class HeldView:
+    """A run that a builder holds, and the build that it belongs to."""
+
+    id: int
+    build_id: int
+    job: str
+    number: int
+    platform: str
+
+
+def load_held(connection: Connection, name: str) -> tuple[HeldView, ...]:
+    """The runs that a builder holds, oldest first."""
+    query = (
+        select(run.c.id, run.c.build_id, job.c.path.label("job"), build.c.number, run.c.platform)
+        .join(build, build.c.id == run.c.build_id)
+        .join(job, job.c.id == build.c.job_id)
+        .where(run.c.state == RUNNING, run.c.builder == name)
+        .order_by(run.c.id)
+        .limit(MAX_PAGE)
+    )
+    return tuple(HeldView(**row) for row in load_rows(connection, query))
 
 
 def has_own_token(connection: Connection, name: str) -> bool:

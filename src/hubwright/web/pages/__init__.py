@@ -12,6 +12,7 @@ from starlette.routing import Route
 
 from hubwright.web.assets import Assets
 from hubwright.web.gate import Gate
+from hubwright.web.pages.builders import BuilderPages
 from hubwright.web.pages.builds import BuildPages
 from hubwright.web.pages.frame import Frame
 from hubwright.web.pages.home import HomePage
@@ -71,7 +72,7 @@ def assemble_pages(site: Site, gate: Gate) -> Pages:
     frame = Frame(site, gate, assets)
     logs = LogLines(site.logs)
     home, jobs, builds, lists = HomePage(frame), JobPages(frame), BuildPages(frame, logs), ListPages(frame)
-    stream = Stream(frame, logs)
+    stream, builders = Stream(frame, logs), BuilderPages(frame)
     read = {
         "/": home.show,
         "/queue": home.queue,
@@ -80,7 +81,8 @@ def assemble_pages(site: Site, gate: Gate) -> Pages:
         "/commits/{owner}/{repo}/{sha}": jobs.commit,
         "/builds/{id:int}": builds.show,
         "/builds/{id:int}/runs/{run:int}": builds.show,
-        "/builders": lists.builders,
+        "/builders": builders.list,
+        "/builders/{name:path}": builders.show,
         "/deliveries": lists.deliveries,
         "/help": lists.help,
         "/fragments/runs/{run:int}/log": builds.fragment,
@@ -90,6 +92,7 @@ def assemble_pages(site: Site, gate: Gate) -> Pages:
         *(Route(path, frame.guard(show)) for path, show in read.items()),
         Route("/builds/{id:int}/rerun", builds.rerun, methods=["POST"]),
         Route("/builds/{id:int}/cancel", builds.cancel, methods=["POST"]),
+        *builders.routes(),
         *assets.routes(),
     ]
     return Pages(routes, frame)

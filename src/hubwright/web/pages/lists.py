@@ -1,4 +1,4 @@
-"""Simple tables: builders, deliveries; and the page that explains all."""
+"""Simple tables: deliveries; and the page that explains all."""
 
 from __future__ import annotations
 
@@ -7,21 +7,15 @@ from starlette.responses import Response
 
 from hubwright.domain.wording import ALL_LOOKS
 from hubwright.store.views_lists import load_deliveries
-from hubwright.store.views_queue import load_builders
 from hubwright.web.pages.frame import Frame
 from hubwright.web.pages.jobs import read_number
 
 
 class ListPages:
-    """`/builders`, `/deliveries`, `/help`."""
+    """`/deliveries`, `/help`."""
 
     def __init__(self, frame: Frame) -> None:
         self._frame = frame
-
-    async def builders(self, request: Request) -> Response:
-        """`GET /builders`."""
-        page = await self._frame.site.database.read(load_builders)
-        return self._frame.show(request, "builders.html", page=page, stream="/fragments/stream")
 
     async def deliveries(self, request: Request) -> Response:
         """`GET /deliveries?before=`."""
