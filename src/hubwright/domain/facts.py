@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from hubwright.domain.test_difference import Change, word_difference
+
 
 class FactKind(StrEnum):
     """All that can happen. The value is the name that outside programs see."""
@@ -77,5 +79,15 @@ class _Blanks(dict[str, object]):
 
 
 def sentence(fact: Fact) -> str:
-    """The fact as one English sentence; what is not known shows as `?`."""
-    return _SENTENCES[fact.kind].format_map(_Blanks(fact.data))
+    """The fact as one English sentence; what is not known shows as `?`. A second one says which tests changed."""
+    said = _SENTENCES[fact.kind].format_map(_Blanks(fact.data))
+    tests = _word_tests(fact.data.get("changes"))
+    return f"{said} {tests[0].upper()}{tests[1:]}." if tests else said
+
+
+def _word_tests(changes: object) -> str:
+    if not isinstance(changes, dict):
+        return ""
+    names = changes.get("names")
+    first = names.get(Change.NOW_FAILING.value, []) if isinstance(names, dict) else []
+    return word_difference(changes, [str(name) for name in first[:3]])

@@ -22,6 +22,7 @@ from hubwright.wire import (
     Output,
     Ping,
     Pong,
+    Problems,
     Recorder,
     Result,
     Tests,
@@ -68,7 +69,7 @@ class Hearing:
                 await self._database.write_soon(refine)
             case Leaving():
                 session.draining, session.noted = True, False
-            case Job() | Result() | Event() | Tests() as message:
+            case Job() | Result() | Event() | Tests() | Problems() as message:
                 await self._hear_message(session, message)
             case message:
                 raise WireError(f"{message.word} is not expected here")

@@ -14,10 +14,10 @@ from hubwright.domain.recipe_json import stage_from_json
 from hubwright.domain.results import Result, verdict
 from hubwright.domain.scheduling import split_labels
 from hubwright.errors import WireError
-from hubwright.hub import inquest
-from hubwright.store import builds, runs
+from hubwright.hub import comparing, inquest
+from hubwright.store import builds, results, runs
 from hubwright.store.facts import keep_facts
-from hubwright.wire import Event, Hello, Job, Tests
+from hubwright.wire import Event, Hello, Job, Problems, Tests
 from hubwright.wire import Result as ResultMessage
 
 ATTEMPTS = 2
@@ -26,7 +26,7 @@ ATTEMPTS = 2
 LEASES = 10
 """How often a run is given away without ever being begun; then something is wrong with it, and the attempt ends."""
 
-Telling = Job | ResultMessage | Event | Tests
+Telling = Job | ResultMessage | Event | Tests | Problems
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +114,9 @@ def _move(connection: Connection, standing: _Standing, told: Told, facts: list[F
                 facts += end_run(connection, standing.row, read_result(message.result), told.at, message.detail)
             return Applied(held=True, ended=True)
         case Tests() as message:
-            runs.keep_tests(connection, message)
+            results.keep_tests(connection, message)
+        case Problems() as message:
+            results.keep_problems(connection, message)
         case Event():
             pass  # it has moved the sequence on; its words are in the log
     return Applied(held=True)
@@ -130,22 +132,30 @@ def read_result(word: str) -> Result:
 
 def end_run(connection: Connection, row: Row[Any], result: Result, now: float, detail: str) -> list[Fact]:
     """End a run; with the last of them its build ends too."""
-    runs.finish_run(connection, row.id, result, now, detail)
-    facts = [_fact(FactKind.RUN_FINISHED, row, now, result=result.value, detail=detail)]
+    counts = runs.finish_run(connection, row.id, result, now, detail)
+    told = comparing.tell_tests(connection, row, counts, now) if counts.tests_total else {}
+    facts = [_fact(FactKind.RUN_FINISHED, row, now, result=result.value, detail=detail, **told)]
     if runs.count_off(connection, row.build_id) <= 0:
         facts.append(_end_build(connection, row, now))
     return facts
 
 
 def _end_build(connection: Connection, row: Row[Any], now: float) -> Fact:
-    result = verdict(runs.load_results(connection, row.build_id))
+    ends = runs.load_results(connection, row.build_id)
+    result = verdict(Result(end.result) for end in ends)
     ended = builds.finish_build(connection, row.build_id, result, now)
     return Fact(
         kind=FactKind.BUILD_FINISHED,
         at=now,
         job_id=row.job_id,
         build_id=row.build_id,
-        data={**_build_data(row), "result": result.value, "branch": ended.branch, "event": ended.event},
+        data={
+            **_build_data(row),
+            "result": result.value,
+            "branch": ended.branch,
+            "event": ended.event,
+            **comparing.sum_tests(ends),
+        },
     )
 
 

@@ -16,7 +16,6 @@ from sqlalchemy import (
     bindparam,
     case,
     func,
-    insert,
     literal_column,
     select,
     tuple_,
@@ -26,8 +25,8 @@ from sqlalchemy import (
 from hubwright.domain.results import Result, State
 from hubwright.domain.scheduling import FreeBuilder, WaitingRun, Want, split_labels, suits
 from hubwright.store.moments import Moment
-from hubwright.store.schema import build, job, run, stage, test_case
-from hubwright.wire import Case, Job, Tests
+from hubwright.store.schema import build, job, run, stage
+from hubwright.wire import Job
 from hubwright.wire import Result as ResultMessage
 
 QUEUED, RUNNING, FINISHED = State.QUEUED.value, State.RUNNING.value, State.FINISHED.value
@@ -142,6 +141,7 @@ _FINISH_RUN = (
     update(run)
     .where(run.c.id == _RUN)
     .values(state=FINISHED, result=bindparam("ended"), finished_at=_NOW, detail=bindparam("why"))
+    .returning(run.c.tests_total, run.c.tests_passed, run.c.tests_skipped, run.c.tests_failed)
 )
 _FINISH_STAGES = (
     update(stage)
@@ -155,17 +155,8 @@ _FINISH_STAGES = (
 _COUNT_OFF = (
     update(build).where(build.c.id == _RUN).values(runs_left=build.c.runs_left - 1).returning(build.c.runs_left)
 )
-_RESULTS = select(run.c.result).where(run.c.build_id == bindparam("build"), run.c.latest, run.c.result.is_not(None))
-_ADD_CASES = insert(test_case)
-_COUNT_TESTS = (
-    update(run)
-    .where(run.c.id == _RUN)
-    .values(
-        {
-            f"tests_{kind}": func.coalesce(run.c[f"tests_{kind}"], 0) + bindparam(kind)
-            for kind in ("total", "passed", "skipped", "failed")
-        }
-    )
+_RESULTS = select(run.c.result, run.c.tests_total, run.c.tests_failed, run.c.tests_difference).where(
+    run.c.build_id == bindparam("build"), run.c.latest, run.c.result.is_not(None)
 )
 _WISH_CANCEL = update(run).where(run.c.build_id == _RUN, run.c.state != FINISHED).values(cancel=bindparam("reason"))
 _DETAIL = update(run).where(run.c.id == _RUN).values(detail=bindparam("why"))
@@ -225,9 +216,9 @@ def load_newest(connection: Connection, build_id: int) -> list[Row[Any]]:
     return list(connection.execute(_NEWEST, {"build": build_id}))
 
 
-def load_results(connection: Connection, build_id: int) -> list[Result]:
-    """The results of a build's newest attempts."""
-    return [Result(word) for word in connection.execute(_RESULTS, {"build": build_id}).scalars()]
+def load_results(connection: Connection, build_id: int) -> list[Row[Any]]:
+    """The results of a build's newest attempts, and what their tests say in all."""
+    return list(connection.execute(_RESULTS, {"build": build_id}))
 
 
 def start_builds(connection: Connection, ids: Iterable[int], now: float) -> list[Row[Any]]:
@@ -268,44 +259,20 @@ def finish_stage(connection: Connection, message: ResultMessage) -> str | None:
     return connection.execute(_FINISH_STAGE, values).scalar_one_or_none()
 
 
-def finish_run(connection: Connection, number: int, result: Result, now: float, detail: str) -> None:
-    """A run ended; stages that never did are skipped, or share the run's fate when they were running."""
+def finish_run(connection: Connection, number: int, result: Result, now: float, detail: str) -> Row[Any]:
+    """A run ended; stages that never did are skipped, or share the run's fate when they were running.
+
+    The counts of its tests, None when it had none.
+    """
     key = {"run_key": number, "ended": result.value, "now": now}
-    connection.execute(_FINISH_RUN, {**key, "why": detail or None})
+    counts = connection.execute(_FINISH_RUN, {**key, "why": detail or None}).one()
     connection.execute(_FINISH_STAGES, key)
+    return counts
 
 
 def count_off(connection: Connection, build_id: int) -> int:
     """One run of the build has ended: how many are left."""
     return int(connection.execute(_COUNT_OFF, {"run_key": build_id}).scalar_one())
-
-
-def keep_tests(connection: Connection, message: Tests) -> None:
-    """Add test cases and count them."""
-    if not message.cases:
-        return
-    connection.execute(_ADD_CASES, [_case(message, case) for case in message.cases])
-    counts = {
-        "run_key": message.run,
-        "total": len(message.cases),
-        "passed": sum(case.result == "passed" for case in message.cases),
-        "skipped": sum(case.result == "skipped" for case in message.cases),
-        "failed": sum(case.result in ("failed", "error") for case in message.cases),
-    }
-    connection.execute(_COUNT_TESTS, counts)
-
-
-def _case(message: Tests, case: Case) -> dict[str, Any]:
-    return {
-        "run_id": message.run,
-        "position": message.stage,
-        "suite": case.suite,
-        "classname": case.classname,
-        "name": case.name,
-        "result": case.result,
-        "seconds": case.seconds,
-        "message": case.message or None,
-    }
 
 
 def wish_cancel(connection: Connection, build_id: int, reason: str) -> list[Row[Any]]:
