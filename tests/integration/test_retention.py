@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,15 +13,17 @@ from sqlalchemy import insert, update
 
 from build_lives import Clock, Lives
 from hub_parts import rows
-from hubwright.domain.artifacts import artifact_key
+from hubwright.domain.artifacts import STAGING, ArtifactRules, artifact_key
 from hubwright.errors import NotFoundError
 from hubwright.hub.bell import Bell
 from hubwright.hub.logs import Logs
 from hubwright.hub.retention import DAY, EVERY, Keep, Retention
-from hubwright.storage import Storage
+from hubwright.hub.sweeping import Sweeping
+from hubwright.storage import MARKER, Storage
 from hubwright.store import schema
 from hubwright.store.database import Database
 
+RULES = ArtifactRules(total=1000, cache_total=1000)
 KEEP = Keep(deliveries=10, facts=20, logs=30, artifacts=40, builds=50)
 
 
@@ -29,10 +32,12 @@ class Store:
 
     def __init__(self, database: Database, folder: Path) -> None:
         self.database = database
+        self.folder = folder
         self.clock = Clock()
         self.lives = Lives(database, self.clock)
         self.logs = Logs(folder / "logs", Bell())
         self.storage = Storage(f"file://{folder}/storage")
+        self.sweeping = Sweeping(database, self.storage, RULES, self.clock)
 
     def add(self, table: Any, **values: Any) -> None:
         self.database.write(lambda connection: connection.execute(insert(table).values(values)))
@@ -49,14 +54,15 @@ class Store:
         self.database.write(lambda connection: connection.execute(size))
         return build, run
 
-    def keep_file(self, run: int, path: str, expires_at: float | None = None) -> None:
+    def keep_file(self, run: int, path: str, expires_at: float | None = None, **values: Any) -> None:
         async def content() -> AsyncIterator[bytes]:
             yield b"data"
 
         asyncio.run(self.storage.put(artifact_key(run, path), content()))
+        values = {"size": 4, **values}
         self.add(
-            schema.artifact, run_id=run, sha="a" * 40, platform="linux", path=path, size=4, sha256="0" * 64,
-            kept_at=self.clock.now, expires_at=expires_at,
+            schema.artifact, run_id=run, sha="a" * 40, platform="linux", path=path, sha256="0" * 64,
+            kept_at=self.clock.now, expires_at=expires_at, **values,
         )  # fmt: skip
 
     def has_file(self, run: int, path: str) -> bool:
@@ -68,7 +74,7 @@ class Store:
 
     def drain(self, keep: Keep = KEEP, *, days: float = 0.0) -> None:
         self.clock.now += days * DAY
-        due = Retention(self.database, self.logs, self.storage, keep, self.clock).drain()
+        due = Retention(self.database, self.logs, self.sweeping, keep, self.clock).drain()
         assert due == self.clock.now + EVERY
 
     def count(self, table: Any) -> int:
@@ -195,3 +201,77 @@ def test_tokens_that_ran_out_go(store: Store) -> None:
         store.add(schema.token, name=name, role="read", hash=name, created_at=now, expires_at=expires)
     store.drain(days=2)
     assert {row.name for row in rows(store.database, schema.token)} == {"long", "for ever"}
+
+
+def test_the_oldest_files_go_when_all_are_too_large(store: Store) -> None:
+    """Nothing grows without a bound that a setting names."""
+    _, run = store.build()
+    for number in range(5):
+        store.keep_file(run, f"{number}.bin", size=300)
+        store.clock.now += 1
+    store.drain()
+    assert [row.path for row in rows(store.database, schema.artifact)] == ["2.bin", "3.bin", "4.bin"]
+    assert [store.has_file(run, f"{number}.bin") for number in range(5)] == [False, False, True, True, True]
+
+
+def put(store: Store, key: str, age: float) -> None:
+    """A file in the storage, as old as that in days."""
+
+    async def content() -> AsyncIterator[bytes]:
+        yield b"data"
+
+    asyncio.run(store.storage.put(key, content()))
+    path = store.folder / "storage" / key
+    os.utime(path, (store.clock.now - age * DAY, store.clock.now - age * DAY))
+
+
+def keys(store: Store) -> set[str]:
+    root = store.folder / "storage"
+    return {path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file()} - {MARKER}
+
+
+def keep_cache(store: Store, key: str, size: int, used: float) -> None:
+    store.add(
+        schema.cache, repository="o/n", scope="trusted", family="f", digest=key, key=key, size=size, sha256="0" * 64,
+        kept_at=store.clock.now, used_at=store.clock.now - used,
+    )  # fmt: skip
+
+
+def test_what_no_row_knows_of_is_swept_after_a_day(store: Store) -> None:
+    """A crash between file and row, a direct upload that was never ended."""
+    _, run = store.build()
+    keep_cache(store, "caches/kept", 10, 0)
+    store.keep_file(run, "old-row.bin")
+    store.keep_file(run, "new-row.bin", key=f"artifacts/{run}/abc")
+    for key, age in {
+        artifact_key(run, "old-row.bin"): 3, artifact_key(run, "new-row.bin"): 3, f"artifacts/{run}/abc": 3, f"artifacts/{run}/lost": 3,
+        f"artifacts/{run}/young": 0.5, "artifacts/999/lost": 3, f"{STAGING}/1/lost": 3, f"{STAGING}/1/young": 0.5,
+        "caches/kept": 3, "caches/lost": 3,
+    }.items():  # fmt: skip
+        put(store, key, age)
+    store.drain()
+    assert keys(store) == {
+        artifact_key(run, "old-row.bin"), f"artifacts/{run}/abc", f"artifacts/{run}/young",
+        f"{STAGING}/1/young", "caches/kept",
+    }  # fmt: skip
+
+
+def test_the_caches_not_used_for_longest_go(store: Store) -> None:
+    for key, used in (("caches/a", 30), ("caches/b", 10), ("caches/c", 20)):
+        keep_cache(store, key, 400, used)
+        put(store, key, 0)
+    store.drain()
+    assert {row.key for row in rows(store.database, schema.cache)} == keys(store) == {"caches/b", "caches/c"}
+
+
+def test_a_storage_that_is_away_stops_nothing_else(store: Store) -> None:
+    """Its rows go; the files are leftovers for the day on which it is back."""
+    _, run = store.build()
+    store.keep_file(run, "a.txt")
+    (store.folder / "storage").rename(store.folder / "away")
+    store.drain(days=41)
+    assert store.count(schema.artifact) == 0
+    (store.folder / "away").rename(store.folder / "storage")
+    put(store, artifact_key(run, "a.txt"), 3)
+    store.drain(days=2)
+    assert not store.has_file(run, "a.txt")

@@ -114,6 +114,23 @@ class Hooks(Section, frozen=True, kw_only=True):
     max_body: Bytes = 25 * 1024 * 1024
 
 
+class Artifacts(Section, frozen=True, kw_only=True):
+    """The files that builds keep: their bounds, and the ways to and from the store."""
+
+    max_size: Bytes = 4 * 1024**3
+    total: Bytes | None = None
+    direct: Switch = True
+    redirect: Switch = False
+    signing_key: Text | None = None
+
+
+class Cache(Section, frozen=True, kw_only=True):
+    """What builds keep for the next ones of their repository."""
+
+    max_size: Bytes = 2 * 1024**3
+    total: Bytes = 10 * 1024**3
+
+
 class Retention(Section, frozen=True, kw_only=True):
     """How many days things are kept."""
 
@@ -177,6 +194,8 @@ class Settings(Section, frozen=True, kw_only=True):
     secrets: SecretKeys = SecretKeys()
     hooks: Hooks = Hooks()
     retention: Retention = Retention()
+    artifacts: Artifacts = Artifacts()
+    cache: Cache = Cache()
     agent: Agent = Agent()
     rebuild: Rebuild = Rebuild()
     elasticsearch: Elasticsearch = Elasticsearch()

@@ -10,9 +10,8 @@ from typing import TypeVar
 
 from sqlalchemy import Connection, Table
 
-from hubwright.domain.artifacts import artifact_key
 from hubwright.hub.logs import Logs
-from hubwright.storage import Storage
+from hubwright.hub.sweeping import Sweeping
 from hubwright.store import retention
 from hubwright.store.database import Database
 from hubwright.store.schema import artifact, delivery, fact, report, task, token
@@ -41,11 +40,11 @@ class Retention:
     """The drain of queue `retention`."""
 
     def __init__(
-        self, database: Database, logs: Logs, storage: Storage, keep: Keep, clock: Callable[[], float]
+        self, database: Database, logs: Logs, sweeping: Sweeping, keep: Keep, clock: Callable[[], float]
     ) -> None:
         self._database = database
         self._logs = logs
-        self._storage = storage
+        self._sweeping = sweeping
         self._keep = keep
         self._clock = clock
 
@@ -60,6 +59,7 @@ class Retention:
         self._drop(fact, partial(retention.load_old_facts, before=facts, reporters=keep.reporters))
         self._drop(token, partial(retention.load_old_tokens, now=now))
         self._drop_artifacts(now)
+        self._sweeping.drain()
         self._drop_logs(now - keep.logs * DAY)
         self._drop_builds(now - keep.builds * DAY)
         return now + EVERY
@@ -72,13 +72,9 @@ class Retention:
         """Rows first: a file without a row is found by nobody, a row without a file would be a broken link."""
         find = partial(retention.load_old_artifacts, before=now - self._keep.artifacts * DAY, now=now)
         while files := self._read(find):
-            ids = [number for number, _, _ in files]
+            ids = [number for number, _ in files]
             self._database.write(partial(retention.delete_rows, table=artifact, ids=ids))
-            asyncio.run(self._delete_files([(run, path) for _, run, path in files]))
-
-    async def _delete_files(self, files: list[tuple[int, str]]) -> None:
-        for run, path in files:
-            await self._storage.delete(artifact_key(run, path))
+            asyncio.run(self._sweeping.delete(key for _, key in files))
 
     def _drop_logs(self, before: float) -> None:
         while runs := self._read(partial(retention.load_old_logs, before=before)):

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import ColumnElement, Connection, Table, delete, func, select, update
 
+from hubwright.domain.artifacts import artifact_key
 from hubwright.store.schema import (
     artifact,
     build,
@@ -62,11 +63,33 @@ def delete_rows(connection: Connection, table: Table, ids: Sequence[int]) -> Non
     connection.execute(delete(table).where(table.c.id.in_(ids)))
 
 
-def load_old_artifacts(connection: Connection, before: float, now: float) -> list[tuple[int, int, str]]:
-    """Files kept before that moment or past their own time; id, run and path."""
+def load_old_artifacts(connection: Connection, before: float, now: float) -> list[tuple[int, str]]:
+    """Files kept before that moment or past their own time; id, and where the content is."""
     due = (artifact.c.expires_at < now) | (artifact.c.expires_at.is_(None) & (artifact.c.kept_at < before))
-    rows = connection.execute(select(artifact.c.id, artifact.c.run_id, artifact.c.path).where(due).limit(PORTION))
-    return [(row.id, row.run_id, row.path) for row in rows]
+    rows = connection.execute(select(artifact).where(due).limit(PORTION))
+    return [(row.id, artifact_key(row.run_id, row.path, row.key)) for row in rows]
+
+
+def drop_surplus(connection: Connection, total: int) -> list[str]:
+    """Drop the oldest files until all have at most `total` bytes, a portion at once; where their content is."""
+    size = connection.execute(select(func.coalesce(func.sum(artifact.c.size), 0))).scalar_one()
+    gone: dict[int, str] = {}
+    if size > total:
+        for row in connection.execute(select(artifact).order_by(artifact.c.kept_at, artifact.c.id).limit(PORTION)):
+            if size <= total:
+                break
+            gone[row.id] = artifact_key(row.run_id, row.path, row.key)
+            size -= row.size
+    connection.execute(delete(artifact).where(artifact.c.id.in_(list(gone))))
+    return list(gone.values())
+
+
+def load_files_of(connection: Connection, runs: Sequence[int]) -> list[tuple[int, str, str | None]]:
+    """Run, path and key of all files of these runs."""
+    rows = connection.execute(
+        select(artifact.c.run_id, artifact.c.path, artifact.c.key).where(artifact.c.run_id.in_(runs))
+    )
+    return [(row.run_id, row.path, row.key) for row in rows]
 
 
 def load_old_logs(connection: Connection, before: float) -> list[int]:

@@ -20,6 +20,7 @@ from starlette.types import ASGIApp
 
 from hubwright import __version__
 from hubwright.config import Settings
+from hubwright.domain.artifacts import ArtifactRules
 from hubwright.errors import SettingsError
 from hubwright.hub.addresses import AddressRules
 from hubwright.hub.bell import Bell
@@ -31,6 +32,7 @@ from hubwright.hub.retention import Keep, Retention
 from hubwright.hub.scheduler import Scheduler
 from hubwright.hub.session import SessionSettings
 from hubwright.hub.sessions import Sessions
+from hubwright.hub.sweeping import Sweeping
 from hubwright.storage import Storage
 from hubwright.web.app import Works, make_app
 from hubwright.web.gate import Gate
@@ -251,6 +253,8 @@ def _make_site(settings: Settings, parts: Parts, bell: Bell, wake: Callable[[str
         logs=Logs(Path(settings.data_dir) / "logs", bell),
         bell=bell,
         storage=Storage(settings.storage_url),
+        artifacts=make_artifact_rules(settings),
+        signing_key=Path(settings.artifacts.signing_key or settings.data_dir / "signing.key"),
         wake=wake,
         clock=time.time,
         version=__version__,
@@ -274,7 +278,20 @@ def _make_retention(settings: Settings, site: Site, parts: Parts) -> Retention:
         builds=kept.builds,
         reporters=parts.relay.names,
     )
-    return Retention(site.database, site.logs, site.storage, keep, site.clock)
+    sweeping = Sweeping(site.database, site.storage, site.artifacts, site.clock)
+    return Retention(site.database, site.logs, sweeping, keep, site.clock)
+
+
+def make_artifact_rules(settings: Settings) -> ArtifactRules:
+    """The bounds of artifacts and caches."""
+    return ArtifactRules(
+        max_size=settings.artifacts.max_size,
+        total=settings.artifacts.total,
+        direct=settings.artifacts.direct,
+        redirect=settings.artifacts.redirect,
+        cache_total=settings.cache.total,
+        cache_size=settings.cache.max_size,
+    )
 
 
 def _listen(host: str, port: int) -> socket.socket:
