@@ -244,7 +244,8 @@ def test_what_no_row_knows_of_is_swept_after_a_day(store: Store) -> None:
     store.keep_file(run, "old-row.bin")
     store.keep_file(run, "new-row.bin", key=f"artifacts/{run}/abc")
     for key, age in {
-        artifact_key(run, "old-row.bin"): 3, artifact_key(run, "new-row.bin"): 3, f"artifacts/{run}/abc": 3, f"artifacts/{run}/lost": 3,
+        artifact_key(run, "old-row.bin"): 3, artifact_key(run, "new-row.bin"): 3,
+        f"artifacts/{run}/abc": 3, f"artifacts/{run}/lost": 3,
         f"artifacts/{run}/young": 0.5, "artifacts/999/lost": 3, f"{STAGING}/1/lost": 3, f"{STAGING}/1/young": 0.5,
         "caches/kept": 3, "caches/lost": 3,
     }.items():  # fmt: skip
