@@ -15,6 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from hubwright.builder.files import Chosen, choose_files
+from hubwright.builder.leaks import holds_secret
 from hubwright.builder.spool import Spool
 from hubwright.builder.upload import Parcel, Sent, Uploads, open_file
 from hubwright.domain.backoff import backoff
@@ -33,9 +34,17 @@ HUB_PATIENCE = 86_400.0
 
 
 class KeptFiles:
-    """Of one run. `say` tells a sentence in the run's log."""
+    """Of one run. `say` tells a sentence in the run's log; `hides`: whether bytes hold one of its secrets."""
 
-    def __init__(self, payload: Payload, spool: Spool, uploads: Uploads | None, say: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        payload: Payload,
+        spool: Spool,
+        uploads: Uploads | None,
+        say: Callable[[str], None],
+        hides: Callable[[bytes], bool],
+    ) -> None:
+        self._hides = hides
         self._address = payload.uploads
         self._spool = spool
         self._uploads = uploads
@@ -78,6 +87,10 @@ class KeptFiles:
             attempts = 0
 
     async def _keep(self, uploads: Uploads, parcel: Parcel) -> None:
+        problem = await asyncio.to_thread(self._inspect, parcel)
+        if problem:
+            self._say(f"{parcel.path} is not kept: {problem}.")
+            return
         sent = Sent(problem="files before it wait", later=True)
         for attempt in range(0 if self._waiting else TRIES):  # who waits already need not be asked again
             if attempt:
@@ -89,6 +102,13 @@ class KeptFiles:
             sent = await asyncio.to_thread(self._put_aside, parcel, sent)
         if sent.problem:
             self._say(f"{parcel.path} is not kept: {sent.problem}.")
+
+    def _inspect(self, parcel: Parcel) -> str:
+        """Why the file must not leave this machine."""
+        try:
+            return "it holds a secret of this run" if holds_secret(parcel.file, self._hides) else ""
+        except OSError as error:
+            return str(error.strerror)
 
     def _put_aside(self, parcel: Parcel, sent: Sent) -> Sent:
         """Copy it where the build can't change it."""

@@ -51,6 +51,11 @@ class Log:
         self._bounded(self._masking.feed(f"\x1b[1m{plain}\x1b[0m\n".encode("utf-8", "replace")))
         self.flush()
 
+    @property
+    def masking(self) -> Masking:
+        """What hides the run's secrets, also those that it has named meanwhile."""
+        return self._masking
+
     def flush(self) -> None:
         """A stage ended: what was held back for masking goes out."""
         self._bounded(self._masking.flush())

@@ -69,7 +69,7 @@ class Masking:
 
     def hides(self, data: bytes) -> bool:
         """Whether there is a secret in these bytes."""
-        return bool(self._look(data, final=True)[0])
+        return bool(self._forms.groups) and bool(self._look(data, final=True)[0])
 
     def _pass(self, data: bytes, *, final: bool) -> bytes:
         spans, hold = self._look(data, final=final)

@@ -9,12 +9,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
+import msgspec
+
 from hubwright.builder.checkout import fill_tree, origin_of, password_of
 from hubwright.builder.executors import Executor
 from hubwright.builder.executors.terms import Terms
 from hubwright.builder.keeping import KeptFiles
 from hubwright.builder.log import Log
-from hubwright.builder.masking import hide
 from hubwright.builder.recorder import Recorder
 from hubwright.builder.spool import About, Spool
 from hubwright.builder.stage import Outcome, RunEnded, Work, harvest, run_command, tell_problems
@@ -54,19 +55,20 @@ class Run:
 
     def __init__(self, payload: Payload, spool: Spool, tools: Tools) -> None:
         loop = asyncio.get_running_loop()
+        if payload.trust != "trusted":  # the hub sends none; a wrong one must not matter
+            payload = msgspec.structs.replace(payload, secrets={})
         self._payload = payload
         self._spool = spool
         self._tools = tools
         self._ending: asyncio.Future[RunEnded] = loop.create_future()
-        self._telling = Telling(spool, tools.clock)
-        self._secrets = _secrets_of(payload)
         self._workspace = make_workspace(payload, spool, tools)
         self._problems = ProblemWatch((str(self._workspace.tree),), payload.log_limit)
         self._log = Log(
-            spool.append_log, payload.log_limit, self._secrets, self._disk_failed, watch=self._problems.feed
+            spool.append_log, payload.log_limit, _secrets_of(payload), self._disk_failed, watch=self._problems.feed
         )
+        self._telling = Telling(spool, tools.clock, self._log.masking.hide)
         self._results: dict[int, Result] = {}
-        self._files = KeptFiles(payload, spool, tools.uploads, self._warn)
+        self._files = KeptFiles(payload, spool, tools.uploads, self._warn, self._log.masking.hides)
         self._watch = tools.recorder.watch(spool.key)
 
     def end(self, result: Result, reason: str) -> None:
@@ -96,7 +98,7 @@ class Run:
             await self._unless_ended(self._files.hand_over())
         self._log.finish()
         self._skip_rest()
-        self._telling.run_ended(result, hide(detail, self._secrets), recording=await self._record(result))
+        self._telling.run_ended(result, detail, recording=await self._record(result))
         await asyncio.to_thread(self._workspace.remove)
 
     async def _record(self, result: Result) -> Recording | None:

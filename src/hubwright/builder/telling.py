@@ -16,11 +16,12 @@ TEXT = 512 * 1024
 
 
 class Telling:
-    """Writes a run's messages; `clock` gives Unix time."""
+    """Writes a run's messages; `clock` gives Unix time, `hide` takes secrets out of a text."""
 
-    def __init__(self, spool: Spool, clock: Callable[[], float]) -> None:
+    def __init__(self, spool: Spool, clock: Callable[[], float], hide: Callable[[str], str] = str) -> None:
         self._spool = spool
         self._clock = clock
+        self._hide = hide
         self._run, self._lease = spool.key
 
     def stage_began(self, stage: int, attempt: int) -> None:
@@ -46,7 +47,7 @@ class Telling:
                 result=outcome.value,
                 stage=stage,
                 exit_code=exit_code,
-                detail=detail,
+                detail=self._hide(detail),
                 log=log,
                 tests=tests,
             )
@@ -64,7 +65,7 @@ class Telling:
                 seq=seq,
                 at=at,
                 result=outcome.value,
-                detail=detail,
+                detail=self._hide(detail),
                 log=log,
                 lost=lost,
                 recording=recording,
@@ -75,7 +76,9 @@ class Telling:
     def happened(self, event: str, text: str = "") -> None:
         """Something outside of the stages: `checkout` or `warning`."""
         at = self._clock()
-        self._spool.add(lambda seq, _: Event(run=self._run, lease=self._lease, seq=seq, at=at, event=event, text=text))
+        self._spool.add(
+            lambda seq, _: Event(run=self._run, lease=self._lease, seq=seq, at=at, event=event, text=self._hide(text))
+        )
 
     def tested(self, stage: int, cases: Sequence[Case]) -> None:
         """Test cases of a stage, in as many messages as they need."""

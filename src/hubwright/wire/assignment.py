@@ -17,6 +17,10 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     checkout: bool = True
     token: str | None = None
 
+    def __repr__(self) -> str:
+        """Without the token: an order may be shown in an error."""
+        return f"<{self.sha[:12]} of {self.repository}>"
+
 
 class ReportLimits(msgspec.Struct, frozen=True, kw_only=True):
     """How much of a stage's test reports is read: files, bytes of each, and cases of all together."""
@@ -46,3 +50,7 @@ class Payload(msgspec.Struct, frozen=True, kw_only=True):
     trust: str = "trusted"
     limits: dict[str, float] = msgspec.field(default_factory=dict)
     reports: ReportLimits = ReportLimits()
+
+    def __repr__(self) -> str:
+        """Without any value of a secret or variable."""
+        return f"<{len(self.stages)} stages on {self.source!r}>"
