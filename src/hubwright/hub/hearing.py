@@ -9,6 +9,7 @@ from typing import Any
 
 from hubwright.errors import WireError
 from hubwright.hub import inquest, moves
+from hubwright.hub.bounds import ITEMS_OF_RUN, Terms, count_items, end_flood, tame
 from hubwright.hub.logs import Logs
 from hubwright.hub.session import Session
 from hubwright.store.database import Database
@@ -25,6 +26,7 @@ from hubwright.wire import (
     Problems,
     Recorder,
     Result,
+    Slots,
     Tests,
     Vitals,
     read_message,
@@ -62,6 +64,9 @@ class Hearing:
                 session.hear_pong(pong, self._clock())
             case LatestCommit():
                 self._on_change()
+            case Slots(slots=slots):
+                session.hear_slots(slots)
+                self._on_change()
             case Vitals() as vitals:
                 session.hear_vitals(vitals)
             case Recorder() as told:
@@ -79,6 +84,9 @@ class Hearing:
         if holding is None or holding.lease != output.lease:
             await session.send(Do(order="drop", run=output.run, lease=output.lease, reason="the lease is gone"))
             return
+        if output.offset + len(output.data) > holding.limit:
+            await self._end_flood(session, output, holding.limit)
+            return
         holding.log = self._logs.append(output.run, output.offset, output.data)
         holding.dirty = True
         if holding.log - holding.acked_log >= ACK_BYTES:
@@ -88,9 +96,27 @@ class Hearing:
 
     async def _hear_message(self, session: Session, message: moves.Telling) -> None:
         await session.pending.acquire()
+        message = self._tame(session, message)
         told = moves.Told(session.hello.name, message, self._clock())
         answer = self._database.write_each(moves.apply_messages, told)
         answer.add_done_callback(partial(self._applied, session, message))
+
+    def _tame(self, session: Session, message: moves.Telling) -> moves.Telling:
+        holding = session.holdings.get(message.run)
+        if holding is None:
+            return tame(message, Terms(0.0, self._clock(), session.ahead, 2**62))
+        terms = Terms(holding.since, self._clock(), session.ahead, holding.limit, ITEMS_OF_RUN - holding.items)
+        holding.items += count_items(message)
+        return tame(message, terms)
+
+    async def _end_flood(self, session: Session, output: Output, limit: int) -> None:
+        """The log is longer than the run may have: its bytes are dropped, the run ends, the builder forgets it."""
+        self._logs.finish(output.run)
+        session.holdings.pop(output.run, None)
+        end = partial(end_flood, run=output.run, lease=output.lease, limit=limit, now=self._clock())
+        await self._database.write_soon(end)
+        await session.send(Do(order="drop", run=output.run, lease=output.lease, reason="its log is too long"))
+        self._on_change()
 
     def _applied(self, session: Session, message: moves.Telling, answer: asyncio.Future[moves.Applied]) -> None:
         session.pending.release()

@@ -16,6 +16,9 @@ KEPT = 7
 ENOUGH = 3
 """Answers after which the figures are worth noting."""
 
+SKEWED = 5.0
+"""Seconds that a builder's clock may be off; beyond, people are warned and its times are corrected."""
+
 PATIENCE = 60.0
 """Seconds after which an unanswered ping is forgotten."""
 

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from hubwright.errors import WireError
 from hubwright.hub.flights import Flight
-from hubwright.hub.pulse import Pulse
+from hubwright.hub.pulse import SKEWED, Pulse
 from hubwright.hub.secrets import Vault
 from hubwright.wire import WIRE_VERSION, Hello, Message, Pong, Vitals, write_message
 
@@ -49,9 +49,16 @@ class Channel(Protocol):
 
 @dataclass(slots=True)
 class Holding:
-    """A run that the builder holds: what is durable of its messages and log."""
+    """A run that the builder holds: what is durable of its messages and log.
+
+    `since` is when it was given to the builder (Unix seconds), `limit` the bytes of log that it may have, `items` how
+    many test cases and problems came.
+    """
 
     lease: int
+    since: float = 0.0
+    limit: int = 2**62
+    items: int = 0
     seq: int = 0
     log: int = 0
     acked_log: int = 0
@@ -78,10 +85,20 @@ class Session:
     pending: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(PENDING))
     failure: BaseException | None = None
     vitals: Vitals | None = None  # the newest sample
+    slots: int = field(init=False)
+    told_waiting: int | None = None  # what it last heard of the queue
+
+    def __post_init__(self) -> None:
+        self.slots = self.hello.slots
 
     def free(self) -> int:
         """How many more runs it takes."""
-        return 0 if self.draining or self.wish is not None else max(self.hello.slots - len(self.holdings), 0)
+        return 0 if self.draining or self.wish is not None else max(self.slots - len(self.holdings), 0)
+
+    def hear_slots(self, slots: int) -> None:
+        """Another number of runs at a time, within the bounds of its hello."""
+        self.slots = min(max(slots, 0), max(self.hello.most_slots, self.hello.slots))
+        self.noted = False
 
     async def ping(self, wall: float) -> None:
         """Ask for a sign of life. Raises ConnectionError."""
@@ -100,6 +117,12 @@ class Session:
         for one in vitals.runs:
             if self.holds(one.run, one.lease):
                 self.holdings[one.run].flight.add(vitals, one)
+
+    @property
+    def ahead(self) -> float:
+        """Seconds that are taken off the builder's times: nought unless its clock is plainly wrong."""
+        skew = self.pulse.skew if self.pulse.settled else None
+        return skew if skew is not None and abs(skew) >= SKEWED else 0.0
 
     def holds(self, run: int, lease: int) -> bool:
         """Whether it holds the run under that lease."""
@@ -122,5 +145,5 @@ def check_hello(hello: Hello) -> None:
             raise WireError(f"the builder's {key} must be printable and have 1 to {most} characters")
     if len(hello.labels) > _LABELS or not all(label.isprintable() and len(label) <= 100 for label in hello.labels):
         raise WireError(f"a builder has at most {_LABELS} labels, printable, of at most 100 characters each")
-    if not 1 <= hello.slots <= _SLOTS:
-        raise WireError(f"a builder has 1 to {_SLOTS} slots")
+    if not (0 if hello.most_slots else 1) <= hello.slots <= _SLOTS or not 0 <= hello.most_slots <= _SLOTS:
+        raise WireError(f"a builder has 1 to {_SLOTS} slots, or none while it may add some")

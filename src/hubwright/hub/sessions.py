@@ -18,6 +18,7 @@ from hubwright.domain.scheduling import FreeBuilder
 from hubwright.errors import HubwrightError, RefusedError, WireError
 from hubwright.hub import moves
 from hubwright.hub.arrivals import Arrival, greet
+from hubwright.hub.bounds import LOG_BEYOND
 from hubwright.hub.flights import Flight
 from hubwright.hub.hearing import Hearing, quietly
 from hubwright.hub.inquest import keep_flights
@@ -78,6 +79,10 @@ class Sessions:
             if (count := session.free()) > 0
         ]
 
+    def elastic(self) -> list[Session]:
+        """The connected builders whose number of slots may change."""
+        return [session for session in self._sessions.values() if session.hello.most_slots]
+
     def names(self) -> set[str]:
         """Who is connected."""
         return set(self._sessions)
@@ -97,6 +102,7 @@ class Sessions:
                 builders.DRAINING if session.draining else builders.CONNECTED,
                 session.pulse.lag,
                 session.pulse.skew,
+                session.slots,
             )
             for session in changed
         ]
@@ -189,7 +195,7 @@ class Sessions:
         if row is None or row.lease != one.lease:
             return Known(run=one.run, lease=one.lease, held=False)
         size = self._logs.size(one.run)
-        session.holdings[one.run] = Holding(one.lease, row.seq, size, size)
+        session.holdings[one.run] = _hold(row, row.seq, size)
         return Known(run=one.run, lease=one.lease, held=True, seq=row.seq, log=size)
 
     async def assign(self, row: Row[Any]) -> None:
@@ -200,7 +206,7 @@ class Sessions:
         session = self._sessions.get(row.builder)
         if session is None:
             return
-        session.holdings[row.id] = Holding(row.lease)
+        session.holdings[row.id] = _hold(row)
         if row.lease > 1:
             self._logs.clear(row.id)  # it was given away before and begins anew
         try:
@@ -278,6 +284,12 @@ class Sessions:
                 del self.last_heard[next(iter(self.last_heard))]
         if session.draining:
             self._on_change()
+
+
+def _hold(row: Row[Any], seq: int = 0, log: int = 0) -> Holding:
+    limit = row.assignment.get("log_limit")  # the payload is checked when it is sent
+    bound = limit + LOG_BEYOND if isinstance(limit, int) else LOG_BEYOND
+    return Holding(row.lease, row.leased_at or 0.0, bound, seq=seq, log=log, acked_log=log)
 
 
 def _part(connection: Connection, session: Session, heartbeat: float, now: float) -> None:

@@ -60,7 +60,7 @@ def check_keeper(connection: Connection, run_id: int, lease: int, token_id: int 
     ).one_or_none()
     if row is None:
         raise NotFoundError(f"There is no run {run_id}.")
-    if row.token_id is not None and row.token_id != token_id:
+    if token_id is None or row.token_id != token_id:
         raise ForbiddenError("This run is held by another builder.")
     if row.lease != lease or row.state != "running":
         raise StaleLeaseError("The run is no longer held under this lease.")

@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from hubwright.hub import fleet
+from hubwright.hub.pulse import SKEWED
 from hubwright.store.builders import DRAIN, PAUSE
 from hubwright.store.views_builders import load_builder
 from hubwright.store.views_queue import load_builders
@@ -17,9 +18,6 @@ from hubwright.store.views_values import BuilderView
 from hubwright.web.api.answers import Limit, TextCursor, answer, answer_page, moment
 from hubwright.web.gate import Gate
 from hubwright.web.site import Site
-
-SKEWED = 5.0
-"""Seconds that a builder's clock may be off before people are warned."""
 
 
 class Builders:
