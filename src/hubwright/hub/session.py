@@ -20,7 +20,7 @@ PENDING = 512
 _WORDS = {"name": 100, "platform": 100, "instance": 64, "version": 40, "executor": 20}
 """Characters of what a builder says of itself, at most."""
 
-_LABELS, _SLOTS = 64, 1000
+_LABELS, _SLOTS, _RUNS = 64, 1000, 10_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -145,5 +145,7 @@ def check_hello(hello: Hello) -> None:
             raise WireError(f"the builder's {key} must be printable and have 1 to {most} characters")
     if len(hello.labels) > _LABELS or not all(label.isprintable() and len(label) <= 100 for label in hello.labels):
         raise WireError(f"a builder has at most {_LABELS} labels, printable, of at most 100 characters each")
+    if len(hello.runs) > _RUNS:
+        raise WireError(f"a builder holds at most {_RUNS} runs")
     if not (0 if hello.most_slots else 1) <= hello.slots <= _SLOTS or not 0 <= hello.most_slots <= _SLOTS:
         raise WireError(f"a builder has 1 to {_SLOTS} slots, or none while it may add some")
