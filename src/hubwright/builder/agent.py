@@ -15,8 +15,10 @@ import structlog
 
 from hubwright import __version__
 from hubwright.builder.connection import Connection, Hub, Talk
+from hubwright.builder.elastic import ElasticSlots
 from hubwright.builder.leftovers import close_unfinished
 from hubwright.builder.run import Run, Tools
+from hubwright.builder.slots import Bounds
 from hubwright.builder.spool import Key, Spools
 from hubwright.domain.results import Result
 from hubwright.errors import ConflictError
@@ -38,6 +40,8 @@ class Identity:
     platform: str
     labels: tuple[str, ...] = ()
     slots: int = 1
+    most_slots: int = 0  # more than `slots`: the number grows and shrinks between the two
+    slots_idle: float = 60.0  # seconds that a slot may be idle
     once: bool = False
     idle_exit: float = 0.0
     parent_pid: int | None = None
@@ -95,7 +99,10 @@ class Agent:
         self._recorder = tools.recorder
         self._recordings: dict[Key, Recording] = {}  # of runs that the process before has left
         self._goodbyes: set[asyncio.Task[None]] = set()
-        self._connection = Connection(hub, self._spools, Talk(self._hello, self._obey, self._lose, self._free))
+        bounds = Bounds(1, 1) if identity.once else Bounds(identity.slots, max(identity.slots, identity.most_slots))
+        self._slots = ElasticSlots(bounds, identity.slots_idle)
+        talk = Talk(self._hello, self._obey, self._lose, self._free, self._slots.hear)
+        self._connection = Connection(hub, self._spools, talk)
 
     async def work(self) -> None:
         """Serve until drained, or until its one run is over. Raises UnauthenticatedError."""
@@ -103,7 +110,8 @@ class Agent:
         connection = asyncio.create_task(self._connection.keep())
         ending = asyncio.create_task(self._wait_for_end())
         recording = asyncio.create_task(self._recorder.keep(self._connection.tell))
-        tasks = (connection, ending, recording)
+        growing = asyncio.create_task(self._slots.keep(self._count, self._connection.tell))
+        tasks = (connection, ending, recording, growing)
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             done.pop().result()
@@ -172,7 +180,8 @@ class Agent:
             version=__version__,
             instance=self._tools.instance,
             labels=identity.labels,
-            slots=1 if identity.once else identity.slots,
+            slots=self._slots.number,
+            most_slots=self._slots.most,
             executor=self._tools.executor.name,
             runs=tuple(spool.held() for spool in self._spools),
             boot=self._recorder.boot,
@@ -180,7 +189,10 @@ class Agent:
         )
 
     def _free(self) -> bool:
-        return not self._connection.leaving and len(self._runs) < self._identity.slots
+        return not self._connection.leaving and len(self._runs) < self._slots.number
+
+    def _count(self) -> int:
+        return len(self._runs)
 
     def _obey(self, order: Do) -> None:
         key = Key(order.run, order.lease)

@@ -28,6 +28,8 @@ from hubwright.wire import (
     Message,
     Ping,
     Pong,
+    Slots,
+    Waiting,
     Welcome,
     read_message,
     write_message,
@@ -58,12 +60,16 @@ class Hub:
 
 @dataclass(frozen=True)
 class Talk:
-    """What the connection asks of the agent: who it is, what to do with an order, and with a run that is lost."""
+    """What the connection asks of the agent: who it is, what to do with an order, and with a run that is lost.
+
+    `free`: whether it could take a run; `waits` hears how many wait.
+    """
 
     hello: Callable[[], Hello]
     obey: Callable[[Do], None]
     lose: Callable[[Key, str], None]
     free: Callable[[], bool]
+    waits: Callable[[int], None] = lambda _runs: None
 
 
 class Pauses:
@@ -143,7 +149,8 @@ class Connection:
 
     async def _greet(self, socket: ClientConnection) -> None:
         self.silence = asyncio.get_running_loop().time() - self.last_heard
-        await self._say(socket, self._talk.hello())
+        hello = self._talk.hello()
+        await self._say(socket, hello)
         async with asyncio.timeout(_PATIENCE):
             welcome = await self._hear(socket)
         if not isinstance(welcome, Welcome):
@@ -158,8 +165,11 @@ class Connection:
         log.info("hub_connected", hub=self._hub.url, runs=len(self._spools))
         if self.leaving:
             await self._say(socket, Leaving())
-        elif self._talk.free():
-            await self._say(socket, LatestCommit(platform=self._talk.hello().platform))
+            return
+        if (now := self._talk.hello().slots) != hello.slots:
+            await self._say(socket, Slots(slots=now))
+        if self._talk.free():
+            await self._say(socket, LatestCommit(platform=hello.platform))
 
     def _resume(self, known: Known) -> None:
         key = Key(known.run, known.lease)
@@ -205,6 +215,8 @@ class Connection:
                         spool.acknowledge(seq, size)
                 case Do():
                     self._talk.obey(message)
+                case Waiting(runs=runs):
+                    self._talk.waits(runs)
                 case Ping(at=at):
                     await self._say(socket, Pong(at=at, clock=time()))
 

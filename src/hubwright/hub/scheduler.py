@@ -14,6 +14,7 @@ from hubwright.domain.results import Result
 from hubwright.domain.scheduling import FreeBuilder, pair
 from hubwright.errors import WireError
 from hubwright.hub import moves
+from hubwright.hub.demand import tell_demand
 from hubwright.hub.roll_call import NOTES_MISSED, SEEN_EVERY, RollCall
 from hubwright.hub.sessions import Sessions
 from hubwright.store import builders, runs
@@ -109,6 +110,7 @@ class Scheduler:
 
     async def _look_around(self) -> None:
         """Call the roll of builders, and find the runs that they were given and do not have."""
+        await tell_demand(self._database, self._sessions)
         if await self._roll.obey():
             self._on_facts()
             self.wake()

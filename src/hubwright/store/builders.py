@@ -33,6 +33,7 @@ _SEEN = (
         seen_at=_NOW,
         lag=func.coalesce(bindparam("took"), builder.c.lag),
         skew=func.coalesce(bindparam("ahead"), builder.c.skew),
+        slots=func.coalesce(bindparam("room"), builder.c.slots),
     )
 )
 _UNSEEN = (
@@ -63,6 +64,7 @@ class Mark(NamedTuple):
     state: str
     lag: float | None
     skew: float | None
+    slots: int | None = None
 
 
 def load_owners(connection: Connection, names: Sequence[str], now: float) -> dict[str, Row[Any]]:
@@ -116,7 +118,14 @@ def keep_seen(connection: Connection, marks: Sequence[Mark], now: float) -> None
     """Note, for all that are connected here, that they live: one statement."""
     if marks:
         rows = [
-            {"key": mark.name, "is_now": mark.state, "took": mark.lag, "ahead": mark.skew, "now": now}
+            {
+                "key": mark.name,
+                "is_now": mark.state,
+                "took": mark.lag,
+                "ahead": mark.skew,
+                "room": mark.slots,
+                "now": now,
+            }
             for mark in sorted(marks)
         ]
         connection.execute(_SEEN, rows)

@@ -72,6 +72,11 @@ _OPEN_OF_BUILD = _RUNS.where(run.c.build_id == bindparam("build"), run.c.state !
 _NEWEST = _RUNS.where(run.c.build_id == bindparam("build"), run.c.latest).order_by(run.c.id)
 
 _WANTED = select(run.c.platform, run.c.labels).where(_IS_QUEUED).distinct()
+_COUNT_WAITING = (
+    select(run.c.platform, run.c.labels, func.count().label("amount"))
+    .where(_IS_QUEUED)
+    .group_by(run.c.platform, run.c.labels)
+)
 _WAITING = (
     select(run.c.id, run.c.platform, run.c.labels)
     .where(_IS_QUEUED, tuple_(run.c.platform, run.c.labels).in_(bindparam("able", expanding=True)))
@@ -175,6 +180,11 @@ def load_waiting(connection: Connection, free: Sequence[FreeBuilder], limit: int
 
 def _want(platform: str, labels: str) -> Want:
     return Want(platform=platform, labels=split_labels(labels))
+
+
+def count_waiting(connection: Connection) -> list[tuple[Want, int]]:
+    """How many queued runs there are of each want; read from the index of waiting runs alone."""
+    return [(_want(row.platform, row.labels), row.amount) for row in connection.execute(_COUNT_WAITING)]
 
 
 def lease_runs(connection: Connection, pairs: Sequence[tuple[int, str]], now: float) -> list[Row[Any]]:

@@ -7,7 +7,7 @@ the other side does not know are ignored, so versions may differ by one; missing
 
 from __future__ import annotations
 
-from hubwright.wire.assignment import Payload, ReportLimits, Source
+from hubwright.wire.assignment import CacheWish, Payload, ReportLimits, Source
 from hubwright.wire.frames import (
     FROM_BUILDER,
     FROM_HUB,
@@ -36,8 +36,10 @@ from hubwright.wire.messages import (
     Problem,
     Problems,
     Result,
+    Slots,
     Tests,
     Totals,
+    Waiting,
     Welcome,
 )
 from hubwright.wire.samples import Machine, Point, Process, Recording, RunVitals, Usage
@@ -49,6 +51,7 @@ __all__ = [
     "MAX_FRAME",
     "WIRE_VERSION",
     "Ack",
+    "CacheWish",
     "Case",
     "Do",
     "Event",
@@ -73,11 +76,13 @@ __all__ = [
     "ReportLimits",
     "Result",
     "RunVitals",
+    "Slots",
     "Source",
     "Tests",
     "Totals",
     "Usage",
     "Vitals",
+    "Waiting",
     "Welcome",
     "read_message",
     "read_output",

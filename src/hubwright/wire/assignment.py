@@ -30,6 +30,14 @@ class ReportLimits(msgspec.Struct, frozen=True, kw_only=True):
     cases: int = 20_000
 
 
+class CacheWish(msgspec.Struct, frozen=True, kw_only=True):
+    """What to bring back before the stages and to keep after they succeeded; `files` tell when it is new."""
+
+    paths: tuple[str, ...]
+    key: str = ""
+    files: tuple[str, ...] = ()
+
+
 class Payload(msgspec.Struct, frozen=True, kw_only=True):
     """A complete assignment: the builder never asks back. Times in seconds, sizes in bytes.
 
@@ -48,6 +56,7 @@ class Payload(msgspec.Struct, frozen=True, kw_only=True):
     uploads: str | None = None
     warnings: tuple[str, ...] = ()
     trust: str = "trusted"
+    cache: tuple[CacheWish, ...] = ()
     limits: dict[str, float] = msgspec.field(default_factory=dict)
     reports: ReportLimits = ReportLimits()
 

@@ -21,7 +21,9 @@ from hubwright.wire.messages import (
     Pong,
     Problems,
     Result,
+    Slots,
     Tests,
+    Waiting,
     Welcome,
 )
 from hubwright.wire.vitals import Recorder, Vitals
@@ -50,13 +52,14 @@ FROM_BUILDER: tuple[type[Message], ...] = (
     Tests,
     Problems,
     LatestCommit,
+    Slots,
     Leaving,
     Vitals,
     Recorder,
     Ping,
     Pong,
 )
-FROM_HUB: tuple[type[Message], ...] = (Welcome, Do, Ack, Ping, Pong)
+FROM_HUB: tuple[type[Message], ...] = (Welcome, Do, Ack, Waiting, Ping, Pong)
 
 _HEADER = struct.Struct(">BQIQ")
 _OUTPUT = 1

@@ -44,6 +44,7 @@ class Hello(Message, frozen=True, kw_only=True):
     instance: str
     labels: tuple[str, ...] = ()
     slots: int = 1
+    most_slots: int = 0
     executor: str = "process"
     runs: tuple[Held, ...] = ()
     boot: str = ""
@@ -220,6 +221,24 @@ class LatestCommit(Message, frozen=True, kw_only=True):
     word: ClassVar[str] = "latestCommit"
 
     platform: str = ""
+
+
+class Slots(Message, frozen=True, kw_only=True):
+    """Sent by: builder, when the number of runs that it takes at a time has changed."""
+
+    word: ClassVar[str] = "slots"
+    since: ClassVar[int] = 2
+
+    slots: int
+
+
+class Waiting(Message, frozen=True, kw_only=True):
+    """Sent by: hub, to builders whose number of slots may change: how many runs wait for one like it."""
+
+    word: ClassVar[str] = "waiting"
+    since: ClassVar[int] = 2
+
+    runs: int
 
 
 class Leaving(Message, frozen=True, kw_only=True):

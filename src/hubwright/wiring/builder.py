@@ -118,7 +118,9 @@ async def _serve(options: BuilderOptions, work_dir: WorkDir) -> None:
     )
     agent = Agent(options.identity, options.hub, work_dir, tools)
     loop = asyncio.get_running_loop()
-    loop.set_default_executor(ThreadPoolExecutor(2 * options.identity.slots + 4))  # a fetch may hold one for long
+    loop.set_default_executor(
+        ThreadPoolExecutor(2 * max(options.identity.slots, options.identity.most_slots) + 4)
+    )  # a fetch may hold one for long
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, agent.drain)
     try:
