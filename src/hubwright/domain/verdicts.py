@@ -14,7 +14,7 @@ NO_ROOM = 1_000_000
 NO_MEMORY = 0.97
 """Share of the memory in use from which the kernel looks for a victim."""
 
-FREEZE = 5.0
+FREEZE = 2.5
 """Seconds without a sample after which the sampler itself stood still: it takes one each second."""
 
 _KILLED = 128 + 9
@@ -142,7 +142,7 @@ def _judge_loss(evidence: Evidence) -> Verdict:
             cause, said = Cause.BUILDER, f"the builder had been told to end and was started again {silence} later"
         case Back.PROCESS:
             cause, said = Cause.KILLED, f"the builder's process ended without a word and was back {silence} later"
-        case Back.SAME if evidence.gap >= FREEZE:
+        case Back.SAME if evidence.gap >= max(FREEZE, evidence.silence / 2):
             cause, said = Cause.FROZEN, f"the builder stood still for {word_duration(evidence.gap)}, then went on"
         case Back.SAME:
             cause, said = Cause.NETWORK, f"the builder worked on, but could not be reached for {silence}"
