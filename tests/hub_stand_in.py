@@ -58,6 +58,7 @@ class HubStandIn:
 
     def __init__(self, *, heartbeat: float = 5.0) -> None:
         self.heartbeat = heartbeat
+        self.wire = WIRE_VERSION
         self.told: dict[tuple[int, int], Told] = {}
         self.hellos: list[Hello] = []
         self.others: list[Message] = []
@@ -105,7 +106,7 @@ class HubStandIn:
             hello = read_message(await connection.recv(), from_builder=True)
             assert isinstance(hello, Hello)
             known = tuple(self._known(held.run, held.lease) for held in hello.runs)
-            welcome = Welcome(wire=WIRE_VERSION, heartbeat=self.heartbeat, runs=known)
+            welcome = Welcome(wire=self.wire, heartbeat=self.heartbeat, runs=known)
             await connection.send(write_message(welcome))
             self.hellos.append(hello)
             self.connection = connection

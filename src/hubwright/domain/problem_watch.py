@@ -13,7 +13,7 @@ from hubwright.domain.problems import Found, Problem
 
 _WORDS = (
     *(b"rror", b"arning", b"RROR", b"FAILED ", b".py:", b".go:", b" --> ", b"panic: ", b"Traceback (most"),
-    *(b"undefined reference", b"::notice"),
+    *(b"undefined reference", b"::notice", b"[WARNING]"),
 )
 """Each line that a matcher takes has one of these in it; searching words is a hundred times faster than patterns."""
 
@@ -23,7 +23,7 @@ _EAGER = 16 * 1024 * 1024  # bytes of a stage in which all words are searched; t
 _BATCH = 256 * 1024
 _AHEAD = 16 * 1024  # bytes behind a line that its matcher may look at, and before it
 _LONGEST = 4_000
-_MOST_LINES = 20_000  # suspects of a stage that are matched
+_MOST_LINES = 20_000  # suspects of a stage that are matched before only errors are; then twice as many of those
 
 
 class ProblemWatch:
@@ -69,8 +69,9 @@ class ProblemWatch:
             until = text.rfind(b"\n", self._done, max(len(text) - _AHEAD, self._done)) + 1
             if until <= self._done:  # one line without an end
                 until = self._done if len(text) - self._done < 4 * _BATCH else len(text)
-        if not self._found.full:
-            for begin in _suspects(text, self._done, until, _WORDS if self._seen <= _EAGER else _WORDS_LATER):
+        eager = self._seen <= _EAGER and self._suspects <= _MOST_LINES
+        if not self._found.full and self._suspects <= 3 * _MOST_LINES:
+            for begin in _suspects(text, self._done, until, _WORDS if eager else _WORDS_LATER):
                 self._match(text, begin)
         keep = max(until - _AHEAD, 0)
         self._text, self._done = text[keep:], until - keep
@@ -78,8 +79,6 @@ class ProblemWatch:
 
     def _match(self, text: bytes, begin: int) -> None:
         self._suspects += 1
-        if self._suspects > _MOST_LINES:
-            return
         around = _Lines(text, begin)
         if around.line is None:
             return
