@@ -22,7 +22,7 @@ env: {PYTHONUNBUFFERED: 1}
 services:
   db: {image: "postgres:17", env: {POSTGRES_PASSWORD: ci}, ready: pg_isready}
 cache:
-  - {paths: .venv, key: uv.lock}
+  - {paths: .venv, key: venv, files: uv.lock}
 timeout: 45m
 notify: {irc: "#builds", events: [broken, fixed]}
 stages:
@@ -87,7 +87,7 @@ BAD = [
     ("matrix: {a: [{}]}\nstages: [a: x]", (1, 14), "not a mapping"),
     ("matrix: {platform: [a]}\nstages: [a: x]", (1, 10), "platforms go under `platforms`"),
     ("services: {db: {env: {}}}\nstages: [a: x]", (1, 16), "must have the key `image`"),
-    ("cache: .venv\nstages: [a: x]", (1, 8), "a list"),
+    ("cache: .venv\nstages: [a: x]", (1, 8), "a mapping with `paths`"),
     ("notify: {events: [never]}\nstages: [a: x]", (1, 19), "broken"),
     ("cancel: always\nstages: [a: x]", (1, 9), "superseded or never"),
     ("on: push\nstages: [a: x]", (1, 1), "did you mean 'when'?"),

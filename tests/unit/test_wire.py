@@ -17,6 +17,7 @@ from hubwright.errors import WireError
 PAGE = Path(__file__).parents[2] / "docs" / "wire.md"
 ALL = sorted({*wire.FROM_BUILDER, *wire.FROM_HUB}, key=lambda kind: kind.word)
 PARTS = (
+    wire.CacheWish,
     *(wire.Held, wire.Known, wire.Source, wire.Payload, wire.Totals, wire.Case, wire.Problem, wire.ReportLimits),
     *(wire.Machine, wire.Usage, wire.Process, wire.RunVitals, wire.Point, wire.Recording),
 )

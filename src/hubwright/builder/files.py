@@ -39,7 +39,7 @@ def find_files(tree: Path, globs: Iterable[str]) -> list[Path]:
     root = tree.resolve()
     found: set[Path] = set()
     for glob in globs:
-        for path in _matches(root, glob):
+        for path in matching(root, glob):
             if path.is_file() and path.resolve() == path:  # no link on the whole way
                 relative = path.relative_to(root)
                 if ".git" not in relative.parts:
@@ -60,7 +60,7 @@ def choose_files(tree: Path, globs: Iterable[str]) -> Chosen:
     taken: dict[str, Path] = {}
     seen: set[Path] = set()
     for glob in globs:
-        found = [path for path in _bounded(_matches(root, glob), seen) if not _is_folder(path)]
+        found = [path for path in _bounded(matching(root, glob), seen) if not _is_folder(path)]
         if not found:
             chosen.refused.append(f"No file matches {glob}.")
         for path in found:
@@ -124,7 +124,8 @@ def _count_links(root: Path) -> Counter[tuple[int, int]]:
     return found
 
 
-def _matches(root: Path, glob: str) -> Iterator[Path]:
+def matching(root: Path, glob: str) -> Iterator[Path]:
+    """All paths that the glob gives below `root`, links and folders too; a folder stands for all below it."""
     parts = PurePosixPath(glob.replace("\\", "/")).parts
     if not parts or parts[0] == "/" or ".." in parts or "\0" in glob:
         return
@@ -132,6 +133,7 @@ def _matches(root: Path, glob: str) -> Iterator[Path]:
     try:
         for path in root.glob(pattern):
             if _is_folder(path) and parts[-1] != "**":
+                yield path
                 yield from path.rglob("*")
             elif _is_folder(path):  # `**` gives every folder below as well
                 yield from path.iterdir()

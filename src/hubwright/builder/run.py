@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from hubwright.builder.caches import Caches
 from hubwright.builder.checkout import fill_tree, origin_of, password_of
 from hubwright.builder.executors import Executor
 from hubwright.builder.executors.terms import Terms
@@ -68,6 +69,7 @@ class Run:
         )
         self._telling = Telling(spool, tools.clock, self._log.masking.hide)
         self._results: dict[int, Result] = {}
+        self._caches = Caches(payload, self._workspace, spool.key, tools.uploads, self._log.say)
         self._files = KeptFiles(payload, spool, tools.uploads, self._warn, self._log.masking.hides)
         self._watch = tools.recorder.watch(spool.key)
 
@@ -96,6 +98,8 @@ class Run:
             self._log.say(detail)
         with suppress(RunEnded):
             await self._unless_ended(self._files.hand_over())
+            if result is Result.SUCCESS:
+                await self._unless_ended(self._caches.keep())
         self._log.finish()
         self._skip_rest()
         self._telling.run_ended(result, detail, recording=await self._record(result))
@@ -120,6 +124,7 @@ class Run:
             self._log.say(f"Warning: {warning}")
         if self._payload.source.checkout:
             await self._check_out()
+        await self._unless_ended(self._caches.restore())
         terms = Terms(trust=self._payload.trust, limits=read_limits(self._payload.limits))
         for warning in await asyncio.to_thread(self._tools.executor.prepare, self._workspace, terms):
             self._log.say(warning)

@@ -99,6 +99,34 @@ class Uploads:
             return False
         return put.is_success
 
+    async def fetch_cache(self, url: str, key: Key, target: Path) -> str | None:
+        """Get a cache into a file; `exact` or `near`, None when there is none. Raises httpx2.HTTPError, OSError."""
+        async with self._hub.stream("GET", url, headers={"X-Hubwright-Lease": str(key.lease)}) as answer:
+            if answer.status_code == 404:
+                return None
+            answer.raise_for_status()
+            digest = sha256()
+            with target.open("wb") as file:
+                async for chunk in answer.aiter_bytes(_CHUNK):
+                    digest.update(chunk)
+                    await asyncio.to_thread(file.write, chunk)
+            if digest.hexdigest() != answer.headers.get("X-Hubwright-Sha256"):
+                raise OSError(0, "it arrived damaged")
+            return str(answer.headers.get("X-Hubwright-Cache"))
+
+    async def put_cache(self, url: str, key: Key, file: Path, *, replace: bool) -> str:
+        """Send a cache; "" when it was taken, else why not. Raises httpx2.HTTPError, OSError."""
+        with open_file(file) as content:
+            headers = {
+                "X-Hubwright-Lease": str(key.lease),
+                "X-Hubwright-Sha256": await asyncio.to_thread(_digest, content),
+                "Content-Length": str(os.fstat(content.fileno()).st_size),
+            }
+            params = {"replace": "1"} if replace else {}
+            body = _chunks(content, int(headers["Content-Length"]))
+            answer = await self._hub.put(url, content=body, headers=headers, params=params)
+        return "" if answer.is_success else f"not kept, {_read_answer(answer).problem}"
+
 
 def open_file(path: Path) -> BinaryIO:
     """The file, unless its name has become a link meanwhile. Raises OSError."""

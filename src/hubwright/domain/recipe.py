@@ -12,7 +12,7 @@ from hubwright.domain.recipe_format import FORMAT, MAX_RUN_STAGES, MAX_RUNS
 from hubwright.domain.recipe_matrix import count_points
 from hubwright.domain.recipe_nodes import read_nodes, read_text
 from hubwright.domain.recipe_reader import Problem, Reader, place
-from hubwright.domain.recipe_values import Files, Matrix, Recipe, Rule, Stage
+from hubwright.domain.recipe_values import Cache, Files, Matrix, Recipe, Rule, Stage
 from hubwright.errors import RecipeError
 
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
@@ -74,6 +74,7 @@ def _recipe(data: Mapping[str, Any], file: str, warnings: tuple[str, ...]) -> Re
         network=data.get("network") != "false",
         limits=_limits(data.get("limits", {})),
         cancel=data.get("cancel", "superseded"),
+        cache=_caches(data.get("cache")),
         origin=file,
         warnings=warnings,
     )
@@ -129,6 +130,13 @@ def _limits(data: Mapping[str, str]) -> Limits:
         memory=read_size(data["memory"]) if "memory" in data else None,
         pids=int(data["pids"]) if "pids" in data else None,
         cpu=float(data["cpu"]) if "cpu" in data else None,
+    )
+
+
+def _caches(said: Mapping[str, Any] | list[Mapping[str, Any]] | None) -> tuple[Cache, ...]:
+    return tuple(
+        Cache(paths=_many(one["paths"]), key=one.get("key", ""), files=_many(one.get("files")))
+        for one in ([said] if isinstance(said, Mapping) else said or ())
     )
 
 

@@ -162,7 +162,15 @@ _STAGE = Table(
 _SERVICE = Table(
     fields={"image": Field(shape=_NAME), "env": Field(shape=_ENV), "ready": Field(shape=_SCRIPT)}, required=("image",)
 )
-_CACHE = Table(fields={"paths": Field(shape=texts(_PATH)), "key": Field(shape=texts(_PATH))}, required=("paths",))
+_CACHE = Table(
+    expected="a mapping with `paths`",
+    fields={
+        "paths": Field(shape=texts(_PATH), about="Files and folders of the workspace, or below the home as ~/…"),
+        "key": Field(shape=_NAME, about="A name that tells this cache from others of the same paths."),
+        "files": Field(shape=texts(_PATH), about="Files whose content makes a new cache, such as lock files."),
+    },
+    required=("paths",),
+)
 _STAGES = Items(
     item=Table(
         expected="one stage, such as `test: make check`",
@@ -208,9 +216,12 @@ FORMAT = Table(
             later="no service is started",
         ),
         "cache": Field(
-            shape=Items(item=Either(expected="a path, or a mapping with `paths`", text=_PATH, table=_CACHE)),
-            about="Folders to keep between builds.",
-            later="nothing is kept between builds",
+            shape=Either(
+                expected="a mapping with `paths`, or a list of such",
+                table=_CACHE,
+                items=Items(item=_CACHE, most=16),
+            ),
+            about="Folders to keep for the next builds of the repository.",
         ),
         "timeout": Field(shape=_DURATION, about="Longest time of a whole run."),
         "network": _NETWORK,

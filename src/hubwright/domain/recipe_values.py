@@ -65,6 +65,15 @@ class Matrix:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Cache:
+    """What to keep for the next builds: globs of the workspace or `~/…`, a name, files that tell when it is new."""
+
+    paths: tuple[str, ...]
+    key: str = ""
+    files: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Recipe:
     """A whole build file. `origin` tells where it came from: a path, `job`, or `detected: Makefile`.
 
@@ -83,5 +92,6 @@ class Recipe:
     network: bool = True  # what stages have that say nothing; theirs counts
     limits: Limits = UNLIMITED
     cancel: str = "superseded"
+    cache: tuple[Cache, ...] = ()
     origin: str = ".hubwright.yml"
     warnings: tuple[str, ...] = ()

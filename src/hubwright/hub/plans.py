@@ -27,7 +27,7 @@ from hubwright.hub.recipes import find_recipe
 from hubwright.store import builds
 from hubwright.store.facts import keep_facts
 from hubwright.store.jobs import take_numbers
-from hubwright.wire import Payload, ReportLimits, Source
+from hubwright.wire import CacheWish, Payload, ReportLimits, Source
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -71,6 +71,7 @@ def planned(job: Job, wanted: Wanted, recipe: Recipe, ground: Ground) -> BuildPl
         timeout=recipe.timeout,
         env=tuple(recipe.env.items()),
         limits=recipe.limits,
+        caches=recipe.cache,
         warnings=(*recipe.warnings, *withheld),
     )
 
@@ -170,6 +171,7 @@ def _assignment(
         log_limit=ground.log_limit,
         reports=ground.reports,
         limits=plan.limits.to_json(),
+        cache=tuple(CacheWish(paths=one.paths, key=one.key, files=one.files) for one in plan.caches),
         warnings=plan.warnings,
         trust=plan.wanted.trust.value,
     )

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, delete, func, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, delete, func, insert, select, update
 
 from hubwright.store.schema import cache
 
@@ -56,15 +55,21 @@ def touch_cache(connection: Connection, key: str, now: float) -> None:
     connection.execute(update(cache).where(cache.c.key == key).values(used_at=now))
 
 
-def keep_cache(connection: Connection, entry: CacheEntry, now: float) -> bool:
-    """Add an entry; False when there is one already, which stays."""
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+def keep_cache(connection: Connection, entry: CacheEntry, now: float, total: int) -> list[str]:
+    """Keep an entry in the place of one of the same digest; the keys of what went for it and for the bound."""
+    same = (
+        (cache.c.repository == entry.repository)
+        & (cache.c.scope == entry.scope)
+        & (cache.c.family == entry.family)
+        & (cache.c.digest == entry.digest)
+    )
+    gone = list(connection.execute(delete(cache).where(same).returning(cache.c.key)).scalars())
     row = {
         "repository": entry.repository, "scope": entry.scope, "family": entry.family, "digest": entry.digest,
         "key": entry.key, "size": entry.size, "sha256": entry.sha256, "kept_at": now, "used_at": now,
     }  # fmt: skip
-    statement = dialect.insert(cache).on_conflict_do_nothing().returning(cache.c.id)
-    return connection.execute(statement, row).first() is not None
+    connection.execute(insert(cache), row)
+    return [*gone, *evict_caches(connection, total)]
 
 
 def evict_caches(connection: Connection, total: int) -> list[str]:

@@ -8,11 +8,12 @@ from pathlib import PurePosixPath
 
 from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
 
 from hubwright.domain.artifacts import path_problem
 from hubwright.errors import MalformedError, UnprocessableError
+from hubwright.hub.caching import Ask, Caching
 from hubwright.hub.keeping import Keeping, Offer
 from hubwright.store.artifacts import KeptFile
 from hubwright.web.gate import Gate
@@ -24,6 +25,7 @@ _DIGEST = re.compile(r"[0-9a-f]{64}")
 def make_upload_routes(site: Site, gate: Gate) -> list[BaseRoute]:
     """The routes; all need a builder's token and the lease of the run."""
     keeping = Keeping(site.database, site.storage, site.artifacts, site.clock)
+    caching = Caching(site.database, site.storage, site.artifacts, site.clock)
 
     async def keep_file(request: Request) -> Response:
         """The file is the body."""
@@ -37,8 +39,41 @@ def make_upload_routes(site: Site, gate: Gate) -> list[BaseRoute]:
             return _kept(await keeping.take_direct(offer))
         return JSONResponse({"url": await keeping.sign(offer)})
 
+    async def give_cache(request: Request) -> Response:
+        """`X-Hubwright-Cache` says whether it is the one asked for (`exact`) or the newest like it (`near`)."""
+        ask = await _read_ask(request, gate)
+        entry, content = await caching.find(ask)
+        found = "exact" if entry.digest == ask.digest else "near"
+        headers = {"X-Hubwright-Cache": found, "X-Hubwright-Sha256": entry.sha256, "Content-Length": str(entry.size)}
+        return StreamingResponse(content, 200, headers, media_type="application/octet-stream")
+
+    async def keep_cache(request: Request) -> Response:
+        """With `?replace` it takes the place of one of the same digest."""
+        ask = await _read_ask(request, gate)
+        replace = "replace" in request.query_params
+        digest = read_digest(request.headers)
+        kept = await caching.keep(ask, read_body(request), digest=digest, replace=replace)
+        return JSONResponse({"kept": kept}, 201 if kept else 200)
+
     path = "/api/v1/runs/{run:int}/artifacts/{path:path}"
-    return [Route(path, keep_file, methods=["PUT"]), Route(path, keep_direct, methods=["POST"])]
+    cache = "/api/v1/runs/{run:int}/cache/{family}/{digest}"
+    return [
+        Route(path, keep_file, methods=["PUT"]),
+        Route(path, keep_direct, methods=["POST"]),
+        Route(cache, give_cache, methods=["GET"]),
+        Route(cache, keep_cache, methods=["PUT"]),
+    ]
+
+
+async def _read_ask(request: Request, gate: Gate) -> Ask:
+    """Which cache a builder means. Raises UnprocessableError, MalformedError, UnauthenticatedError."""
+    asker = await gate.require(request, "builder")
+    family, digest = request.path_params["family"], request.path_params["digest"]
+    if not _DIGEST.fullmatch(family) or not _DIGEST.fullmatch(digest):
+        raise UnprocessableError("A cache is named by two SHA-256 digests.")
+    lease = read_number(request.headers, "x-hubwright-lease")
+    run = int(request.path_params["run"])
+    return Ask(run=run, lease=lease, token_id=asker.token_id, family=family, digest=digest)
 
 
 async def read_offer(request: Request, gate: Gate) -> Offer:
