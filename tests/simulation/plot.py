@@ -1,0 +1,226 @@
+"""What happens to an installation: pushes, what people wish, and everything that can go wrong."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+from hubwright.domain.builds import BuildPlan, Wanted
+from hubwright.hub.builds import cancel, rerun
+from hubwright.hub.plans import keep_plans
+from simulation.ground import GROUND, JOB, ORIGIN, TROUBLE, planned_runs
+from simulation.simulated_builder import Script
+from simulation.simulated_hub import SimulatedHub
+from simulation.simulated_network import Line
+
+
+class Plot:
+    """The plot of one world, drawn from its seed."""
+
+    def __init__(self, world: Any) -> None:
+        self.world = world
+
+    def works(self) -> list[Any]:
+        chance = self.world.chance
+        plot = [self._push(number) for number in range(1, chance.choice((1, 2, 3, 4)) + 1)]
+        plot += [self._user(cancel, number) for number in range(1, 4) if chance.random() < 0.2]
+        plot += [self._user(rerun, number) for number in range(1, 4) if chance.random() < 0.15]
+        if self.world.trouble:
+            makers = (
+                self._cut, self._hole, self._hole, self._crash_hub, self._replace_hub, self._freeze_hub,
+                self._crash_builder, self._freeze_builder, self._lose_database, self._jump_clock, self._drain,
+            )  # fmt: skip
+            plot += [chance.choice(makers)() for _ in range(chance.choice((2, 3, 4, 6, 8)))]
+        return plot
+
+    async def _wait(self, most: float = TROUBLE * 0.6) -> None:
+        await asyncio.sleep(self.world.chance.uniform(0, most))
+
+    def _length(self) -> float:
+        """How long a fault lasts: mostly short, sometimes longer than anybody waits."""
+        seconds = self.world.chance.choice((0.2, 0.5, 1.5, 4.0, 12.0)) * self.world.chance.uniform(0.5, 1.5)
+        self.world.faults += seconds
+        if self.world.faults > self.world.times.lost_after / 2:
+            self.world.gentle = False
+        return seconds
+
+    async def _any_hub(self) -> SimulatedHub:
+        """A hub that answers; users try again until one does."""
+        while True:
+            for hub in self.world.hubs:
+                if hub.is_running and hub.process is not None and not hub.process.frozen and not self.world.server.away:
+                    return hub
+            await asyncio.sleep(0.5)
+
+    async def _push(self, number: int) -> None:
+        await self._wait(6)
+        chance = self.world.chance
+        scripts = tuple(
+            Script(stage, chance.choice((0, 2, 8)), chance.choice((0.05, 0.3, 0.8)), chance.choice((0, 0, 0, 3)),
+                   chance.random() < 0.2)
+            for stage in range(chance.choice((1, 2, 2, 3)))
+        )  # fmt: skip
+        platforms = self.world.platforms if chance.random() < 0.5 else (chance.choice(self.world.platforms),)
+        sha = f"{number:040x}"
+        wanted = Wanted(sha=sha, ref="refs/heads/main", event="push", trigger=f"main@{sha}", branch="main")
+        plan = BuildPlan(wanted=wanted, runs=planned_runs(platforms, scripts), recipe="file")
+        self.world.note(f"pushed {number}: {len(scripts)} stages on {', '.join(platforms)}")
+
+        def keep(connection: Any, now: float) -> list[int]:
+            return keep_plans(connection, JOB, ORIGIN, [plan], GROUND, now)
+
+        await self._persist(keep)
+
+    async def _persist(self, work: Callable[..., Any]) -> Any:
+        """Until it was answered: the database decides what comes twice."""
+        while True:
+            hub = await self._any_hub()
+            task = asyncio.ensure_future(hub.ask(work))
+            done, _ = await asyncio.wait({task}, timeout=5)
+            if done and (answer := task.result()) is not None:
+                return answer
+            task.cancel()
+
+    async def _user(self, wish: Callable[..., Any], build_id: int) -> None:
+        await asyncio.sleep(self.world.chance.uniform(1, TROUBLE * 0.9))
+        hub = await self._any_hub()
+        exists = self.world.server.connection.exec_driver_sql(f"SELECT 1 FROM build WHERE id = {build_id}").scalar()
+        self.world.server.connection.rollback()
+        if not exists:
+            return
+        self.world.note(f"{wish.__name__} build {build_id}")
+        if wish is cancel:
+            asked = hub.ask(lambda connection, now: cancel(connection, build_id, now, "not wanted"))
+        else:
+            asked = hub.ask(lambda connection, now: rerun(connection, build_id, now))
+        with suppress(TimeoutError):
+            await asyncio.wait_for(asyncio.ensure_future(asked), 5)
+
+    async def _cut(self) -> None:
+        await self._wait()
+        for line in self.world.lines:
+            if self.world.chance.random() < 0.7:
+                line.reset()
+        self.world.note("connections cut")
+
+    async def _hole(self) -> None:
+        """Bytes vanish both ways or one way while the connections stay."""
+        await self._wait()
+        name = self.world.chance.choice(self.world.builders).name
+        ways = self.world.chance.choice((("up",), ("down",), ("up", "down")))
+        seconds = self._length()
+        self.world.note(f"{name}: nothing passes {' and '.join(ways)} for {seconds:.1f} s")
+        for way in ways:
+            self.world.holes[name, way] += 1
+            for line in self._lines_of(name):
+                getattr(line, way).holds = True
+        await asyncio.sleep(seconds)
+        for way in ways:
+            self.world.holes[name, way] -= 1
+            if not self.world.holes[name, way]:
+                for line in self._lines_of(name):
+                    getattr(line, way).heal()
+
+    def _lines_of(self, name: str) -> list[Line]:
+        return [line for line in self.world.lines if line.builder.name == name]
+
+    async def _crash_hub(self) -> None:
+        await self._wait()
+        if not (hubs := self.world.running_hubs()):
+            return
+        hub, seconds = self.world.chance.choice(hubs), self._length()
+        self.world.note(f"{hub.name} killed for {seconds:.1f} s")
+        self._kill_hub(hub)
+        await asyncio.sleep(seconds)
+        if not hub.is_running:
+            hub.start()
+
+    def _kill_hub(self, hub: SimulatedHub) -> None:
+        hub.kill()
+        for line in self.world.lines:
+            if line.hub is hub.process:
+                line.reset()
+
+    async def _replace_hub(self) -> None:
+        """Another hub takes over on the same data."""
+        await self._wait()
+        for hub in self.world.running_hubs():
+            self.world.note(f"{hub.name} is replaced")
+            self._kill_hub(hub)
+        await asyncio.sleep(self.world.chance.uniform(0.1, 2))
+        other = self.world.hubs[1]
+        if not other.is_running:
+            other.start()
+
+    async def _freeze_hub(self) -> None:
+        await self._wait()
+        if not (hubs := self.world.running_hubs()):
+            return
+        hub, seconds = self.world.chance.choice(hubs), self._length()
+        process = hub.process
+        assert process is not None
+        self.world.note(f"{hub.name} frozen for {seconds:.1f} s")
+        process.freeze()
+        await asyncio.sleep(seconds)
+        process.thaw()
+
+    async def _crash_builder(self) -> None:
+        await self._wait()
+        builder = self.world.chance.choice(self.world.builders)
+        if not builder.is_running:
+            return
+        self.world.gentle = False
+        seconds = self._length()
+        self.world.note(f"{builder.name} killed for {seconds:.1f} s")
+        builder.kill()
+        for line in self._lines_of(builder.name):
+            line.reset()
+        await asyncio.sleep(seconds)
+        if not builder.is_running:
+            builder.start()
+
+    async def _freeze_builder(self) -> None:
+        await self._wait()
+        builder = self.world.chance.choice(self.world.builders)
+        process = builder.process
+        if process is None or not process.alive:
+            return
+        seconds = self._length()
+        self.world.note(f"{builder.name} frozen for {seconds:.1f} s")
+        process.freeze()
+        await asyncio.sleep(seconds)
+        process.thaw()
+
+    async def _lose_database(self) -> None:
+        await self._wait()
+        seconds = self._length()
+        self.world.note(f"the database is away for {seconds:.1f} s")
+        self.world.server.away = True
+        await asyncio.sleep(seconds)
+        self.world.server.away = False
+
+    async def _jump_clock(self) -> None:
+        await self._wait()
+        hub = self.world.chance.choice(self.world.hubs)
+        seconds = self.world.chance.choice((3600.0, -3600.0, 40.0, -40.0))
+        self.world.note(f"{hub.name}: its clock jumps {seconds:+.0f} s")
+        hub.offset += seconds
+
+    async def _drain(self) -> None:
+        """SIGTERM, and later a new process."""
+        await self._wait()
+        builder = self.world.chance.choice(self.world.builders)
+        process, agent = builder.process, builder.agent
+        if process is None or agent is None or not process.alive or process.frozen or agent._connection.leaving:
+            return  # a second SIGTERM would cancel what runs
+        self.world.note(f"{builder.name} drains")
+
+        async def drain() -> None:
+            agent.drain()
+
+        process.spawn(drain())
+        await asyncio.sleep(self.world.chance.uniform(0.5, 8))
+        if not builder.is_running:
+            builder.start()
