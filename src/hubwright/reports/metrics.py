@@ -18,6 +18,7 @@ from sqlalchemy import Connection, func, select, text
 from hubwright.domain.facts import FactKind
 from hubwright.domain.results import Result
 from hubwright.domain.scheduling import Want, join_labels
+from hubwright.reports.fleet_figures import load_figures, write_figures
 from hubwright.store.database import Database
 from hubwright.store.schema import build, builder, delivery, fact
 from hubwright.store.views import MAX_PAGE
@@ -46,6 +47,7 @@ class Metrics:
         self._clock = clock
         self._finished: Counter[str] = Counter()
         self._cursor: int | None = None
+        self._lost = 0  # since the start
         self._lock = threading.Lock()
         self._registry = CollectorRegistry(auto_describe=False)
         self._registry.register(self)
@@ -71,6 +73,7 @@ class Metrics:
             builders = connection.execute(connected).scalar_one()
             deliveries = connection.execute(select(func.count()).select_from(delivery).where(_OPEN)).scalar_one()
             queues = count_queues(connection)
+            fleet = load_figures(connection)
         yield _gauge("hubwright_build_info", "The hub's version.", {"version": self._version}, 1)
         runs = GaugeMetricFamily("hubwright_runs", "Runs that are not finished.", labels=["state"])
         for state, count in figures.items():
@@ -82,6 +85,8 @@ class Metrics:
             builds.add_metric([result.value], self._finished[result.value])
         yield builds
         yield _gauge("hubwright_builders_connected", "Builders with a connection.", {}, builders)
+        yield from write_figures(*fleet)
+        yield CounterMetricFamily("hubwright_builders_lost", "Builders that lost their runs.", value=self._lost)
         yield _gauge("hubwright_deliveries_waiting", "Webhooks not yet understood.", {}, deliveries)
         if (remaining := self._rate_remaining()) is not None:
             yield _gauge("hubwright_github_requests_remaining", "Requests that GitHub still allows.", {}, remaining)
@@ -98,6 +103,7 @@ class Metrics:
         ).all():
             self._cursor = rows[-1].id
             self._finished.update(str(row.data.get("result")) for row in rows if row.kind == FactKind.BUILD_FINISHED)
+            self._lost += sum(row.kind == FactKind.BUILDER_LOST for row in rows)
 
 
 def _queue_gauges(queues: Mapping[Want, tuple[int, int, float | None]], now: float) -> Iterator[Metric]:
