@@ -43,22 +43,22 @@ def test_a_hub_follows_a_rotation_without_a_restart(database: Database, tmp_path
         assert running.hand_out(connection, "a", ["TOKEN"]).values == {"TOKEN": "the value 1"}
 
 
-def test_of_several_hubs_each_needs_every_key(database: Database, tmp_path: Path) -> None:
+def test_of_several_hubs_each_needs_every_key(database: Database, database_url: str, tmp_path: Path) -> None:
     """One hub alone starts and its other runs go on; several must not differ."""
-    first = {"HUBWRIGHT_SECRETS__KEYS": make_key()}
-    sealing = open_vault(make_settings(tmp_path, **first))
+    first, other = make_key(), make_key()
+    sealing = open_vault(make_settings(tmp_path, HUBWRIGHT_SECRETS__KEYS=first))
     database.write(lambda connection: sealing.set(connection, "", "TOKEN", "the value 1", BY))
-    other = {"HUBWRIGHT_SECRETS__KEYS": make_key()}
-    alone = make_settings(tmp_path, **other)
-    check_keys(alone, open_vault(alone), database)
-    several = make_settings(tmp_path, **other, HUBWRIGHT_BROKER_URL="redis://127.0.0.1/0")
+
+    def settings(keys: str, **more: str) -> Settings:
+        return make_settings(tmp_path, HUBWRIGHT_SECRETS__KEYS=keys, HUBWRIGHT_DATABASE_URL=database_url, **more)
+
+    check_keys(settings(other))
+    several = {"HUBWRIGHT_BROKER_URL": "redis://127.0.0.1/0"}
     with pytest.raises(SettingsError, match="SECRETS__KEYS lacks keys"):
-        check_keys(several, open_vault(several), database)
-    both = f"{other['HUBWRIGHT_SECRETS__KEYS']},{first['HUBWRIGHT_SECRETS__KEYS']}"
-    whole = make_settings(tmp_path, HUBWRIGHT_SECRETS__KEYS=both, HUBWRIGHT_BROKER_URL="redis://127.0.0.1/0")
-    check_keys(whole, open_vault(whole), database)
+        check_keys(settings(other, **several))
+    check_keys(settings(f"{other},{first}", **several))
     with pytest.raises(SettingsError, match="new-key"):
-        add_key(whole)
+        add_key(settings(other))
 
 
 def test_a_file_that_is_damaged_is_told_in_one_sentence_and_costs_only_secrets(

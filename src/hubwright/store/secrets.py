@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, func, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 
 from hubwright.store.schema import secret
 
@@ -32,13 +33,12 @@ def keep_secret(connection: Connection, place: tuple[str, str], sealed: tuple[st
     """Set the secret at (scope, name) to (key id, sealed value); whether it is new."""
     scope, name = place
     values = {"key_id": sealed[0], "sealed": sealed[1], "updated_at": now, "updated_by": by[:100]}
-    changed = connection.execute(
-        update(secret).where(secret.c.scope == scope, secret.c.name == name).values(**values)
-    ).rowcount
-    if not changed:
-        created = {"created_at": now, "created_by": by[:100]}
-        connection.execute(insert(secret).values(scope=scope, name=name, **created, **values))
-    return not changed
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    add = dialect.insert(secret).values(scope=scope, name=name, created_at=now, created_by=by[:100], **values)
+    if connection.execute(add.on_conflict_do_nothing().returning(secret.c.id)).first() is not None:
+        return True
+    connection.execute(update(secret).where(secret.c.scope == scope, secret.c.name == name).values(**values))
+    return False
 
 
 def remove_secret(connection: Connection, scope: str, name: str) -> bool:

@@ -41,7 +41,7 @@ from hubwright.web.site import FACTS, Site
 from hubwright.wire import MAX_FRAME
 from hubwright.wiring.first_start import FirstStart, prepare
 from hubwright.wiring.hiding import hide_from_builds
-from hubwright.wiring.local_builder import LocalBuilder
+from hubwright.wiring.local_builder import LocalBuilder, make_local_builder, read_slots
 from hubwright.wiring.logging import configure_logging
 from hubwright.wiring.parts import Parts, open_parts
 from hubwright.wiring.scale_out import ScaleOut, open_scale_out
@@ -76,6 +76,7 @@ def _run(settings: Settings, extras: Extras) -> int:
     configure_logging()
     hide_from_builds()
     start = prepare(settings)
+    check_keys(settings)
     listener = _listen(settings.host, settings.port)
     port = int(listener.getsockname()[1])
     if settings.port == 0 and settings.public_url.endswith(":0"):
@@ -98,6 +99,7 @@ class Hub:
         self._bell = Bell()
         self._scheduler: Scheduler | None = None
         self._builder: LocalBuilder | None = None
+        read_slots(settings.slots)  # a wrong one is told before anything starts
         local = f"{platform.system()}-{platform.machine()}".lower() if extras.builder else None
         pressure = Pressure()
         self.parts: Parts = open_parts(settings, self.wake, pressure=pressure, default_platform=local)
@@ -108,7 +110,6 @@ class Hub:
         self._housekeeping = InProcessDispatcher({"retention": _make_retention(settings, self.site, self.parts).drain})
         self.gate = Gate(self.site)
         vault = open_vault(settings)
-        check_keys(settings, vault, self.parts.database)
         self._sessions = Sessions(
             self.parts.database,
             self.site.logs,
@@ -149,6 +150,8 @@ class Hub:
         """A wake of this process or a ring of another."""
         if queue == "runs" and self._scheduler is not None:
             self._scheduler.wake()
+            if self._builder is not None:
+                self._builder.wake()
         elif queue == "builders" and self._scheduler is not None:
             self._scheduler.call_roll()
         elif queue == "facts":
@@ -174,7 +177,7 @@ class Hub:
         if self._scale is not None:
             self._scale.start()
         if self._extras.builder:
-            self._builder = LocalBuilder(self._settings, self._start, self._port)
+            self._builder = make_local_builder(self._settings, self._start, self._port, self.parts.database)
             self._builder.start()
         if self._extras.demo and self._start.is_empty:
             await asyncio.to_thread(self._start.begin_demo, self.parts, self.wake)

@@ -7,12 +7,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import structlog
+from sqlalchemy import create_engine
+from sqlalchemy.pool import NullPool
 
 from hubwright.config import Settings
 from hubwright.errors import SettingsError
 from hubwright.hub.sealing import Keys, make_key
 from hubwright.hub.secrets import Vault
-from hubwright.store.database import Database
 
 KEY_FILE = "secrets.key"
 """In the data folder, readable by its owner only: a key a line, newest first."""
@@ -47,12 +48,13 @@ def add_key(settings: Settings) -> Path:
     return path
 
 
-def check_keys(settings: Settings, vault: Vault, database: Database) -> None:
+def check_keys(settings: Settings) -> None:
     """Tell of stored secrets that no key here opens; with several hubs that is a SettingsError.
 
     One hub goes on without: only the runs that need those secrets lack them.
     """
-    with database.reading() as connection:
+    vault = open_vault(settings)
+    with create_engine(settings.database_url, poolclass=NullPool).connect() as connection:
         unknown = vault.find_unknown_keys(connection)
     if not unknown:
         return
