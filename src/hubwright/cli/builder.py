@@ -10,6 +10,7 @@ import click
 from hubwright.builder.agent import Identity
 from hubwright.builder.connection import Hub
 from hubwright.builder.executors.terms import Policy
+from hubwright.builder.slots import Bounds, read_bounds
 from hubwright.cli.policies import policy_options
 from hubwright.errors import ConflictError, SettingsError
 from hubwright.wiring.builder import PROTOCOLS, BuilderOptions, serve_builder
@@ -27,6 +28,13 @@ def _default_work_dir() -> str:
     return str(Path.home() / ".local/share/hubwright/builder")
 
 
+def _read_slots(_context: click.Context, _parameter: click.Parameter, text: str) -> Bounds:
+    try:
+        return read_bounds(text)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
+
+
 @click.command()
 @click.option("--hub", required=True, envvar="HUBWRIGHT_URL", help="Address of the hub, http(s)://…")
 @click.option("--token", envvar="HUBWRIGHT_BUILDER_TOKEN", help="Better in the environment or a file: ps shows it.")
@@ -36,7 +44,11 @@ def _default_work_dir() -> str:
 @click.option("--platform", "place", envvar="HUBWRIGHT_BUILDER_PLATFORM", help="Default: as here.")
 @click.option("--label", "labels", multiple=True, help="What the builder has; may be given several times.")
 @click.option(
-    "--slots", envvar="HUBWRIGHT_BUILDER_SLOTS", default=1, type=click.IntRange(1, 256), help="Runs at a time."
+    "--slots", "bounds", envvar="HUBWRIGHT_BUILDER_SLOTS", default="1", metavar="N|A..B", callback=_read_slots,
+    help="Runs at a time, or the bounds between which their number follows the waiting work.",
+)  # fmt: skip
+@click.option(
+    "--slots-idle", default=60.0, type=click.FloatRange(0), metavar="SECONDS", help="How long a slot may be idle."
 )
 @click.option("--once", is_flag=True, help="Take one run and end.")
 @click.option(
@@ -53,8 +65,9 @@ def _default_work_dir() -> str:
 @click.option("--parent-pid", type=int, hidden=True)
 def builder(  # noqa: PLR0913  one argument an option
     *, hub: str, token: str | None, token_file: Path | None, join: str | None, name: str | None, place: str | None,
-    labels: tuple[str, ...], slots: int, once: bool, idle_exit: float, executor: str, work_dir: Path,
-    mirrors: Path | None, policy: Policy, allow_file_protocol: bool, protocols: str, parent_pid: int | None,
+    labels: tuple[str, ...], bounds: Bounds, slots_idle: float, once: bool, idle_exit: float, executor: str,
+    work_dir: Path, mirrors: Path | None, policy: Policy, allow_file_protocol: bool, protocols: str, parent_pid: int
+    | None,
 ) -> int:  # fmt: skip
     """Be a builder of a hub: take runs, work them off, tell how they went.
 
@@ -71,7 +84,9 @@ def builder(  # noqa: PLR0913  one argument an option
                 name=name or platform.node(),
                 platform=place or this_machine(),
                 labels=labels,
-                slots=slots,
+                slots=bounds.least,
+                most_slots=bounds.most,
+                slots_idle=slots_idle,
                 once=once,
                 idle_exit=idle_exit,
                 parent_pid=parent_pid,

@@ -19,7 +19,9 @@ _port = click.option("--port", type=int, help="The port to listen at (default 80
 @settings_options
 @click.option("--demo/--no-demo", default=True, help="Build the bundled project when the database is empty.")
 @click.option("--builder/--no-builder", default=True, help="Start a builder on this machine.")
-@click.option("--slots", type=click.IntRange(min=1), help="How many builds the local builder runs at once.")
+@click.option(
+    "--slots", metavar="N|A..B", help="How many builds the local builder runs at once; 0..B: none while idle."
+)
 def up(
     *,
     host: str | None,
@@ -28,7 +30,7 @@ def up(
     data_dir: str | None,
     demo: bool,
     builder: bool,
-    slots: int | None,
+    slots: str | None,
 ) -> int:
     """Hub and one builder in one go.
 

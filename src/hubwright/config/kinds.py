@@ -104,12 +104,14 @@ def _make(kind: type[object], value: object) -> object:
 
 def _unfold(kind: Kind, raw: object) -> object:
     """Text as people write it, as the plain value that msgspec converts."""
+    if kind.unit == "slots" and type(raw) is int:  # as TOML has it
+        return str(raw)
     if not isinstance(raw, str):
         return raw
     text = raw.strip()
     if kind.is_list:
         return json.loads(text) if text.startswith("[") else [part.strip() for part in text.split(",") if part.strip()]
-    if kind.unit:
+    if kind.unit in _UNITS:
         return _read_amount(kind.unit, text)
     if kind.is_base:
         return text.rstrip("/")

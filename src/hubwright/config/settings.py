@@ -28,6 +28,14 @@ WholeSeconds = Annotated[
 ]
 Seconds = Annotated[float, Meta(gt=0, description="a number of seconds, or a time like 45m", extra={"unit": "seconds"})]
 Bytes = Annotated[int, Meta(ge=1, description="a number of bytes, or a size like 256MiB", extra={"unit": "bytes"})]
+SlotBounds = Annotated[
+    str,
+    Meta(
+        pattern=r"^(\d{1,3}\.\.)?[1-9]\d{0,2}$",
+        description="a whole number from 1, or bounds like 0..4,",
+        extra={"unit": "slots"},
+    ),
+]
 Url = Annotated[
     str, Meta(pattern=r"^https?://[^/]", description="an address like https://host", extra={"is_base": True})
 ]
@@ -100,6 +108,7 @@ class Builders(Section, frozen=True, kw_only=True):
 
     heartbeat: Seconds = 10
     seen_every: Seconds = 15
+    slots_idle: Seconds = 60
 
 
 class SecretKeys(Section, frozen=True, kw_only=True):
@@ -183,7 +192,7 @@ class Settings(Section, frozen=True, kw_only=True):
     storage_url: StorageUrl
     admin_token: Secret | None = None
     anonymous_read: Switch
-    slots: Count
+    slots: SlotBounds
     executor: Annotated[Literal["auto", "process", "bubblewrap"], Meta(description="auto, process or bubblewrap")] = (
         "auto"
     )

@@ -106,7 +106,7 @@ def derived_defaults(merged: Mapping[str, _Given], given: Mapping[str, _Given]) 
         "database_url": f"sqlite:///{folder / 'hubwright.db'}",
         "storage_url": (folder / "artifacts").as_uri(),
         "anonymous_read": host in LOOPBACK,
-        "slots": merged["agent.max_workers"].value or max(2, os.cpu_count() or 2),
+        "slots": str(merged["agent.max_workers"].value or max(2, os.cpu_count() or 2)),
         "git.allow_protocols": ("https", "ssh"),
     }
     return {name: _Given(value=value, origin="default") for name, value in values.items() if name not in given}

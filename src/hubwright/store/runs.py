@@ -62,6 +62,7 @@ _HELD = (
     .with_for_update(of=run)
 )
 _HOLDERS = select(run.c.builder).where(_IS_RUNNING, run.c.builder.is_not(None)).distinct()
+_HOLDING = select(run.c.id).where(_IS_RUNNING, run.c.builder == bindparam("name")).limit(1)
 _HELD_LONG = _RUNS.where(
     _IS_RUNNING,
     run.c.builder.in_(bindparam("names", expanding=True)),
@@ -209,6 +210,11 @@ def load_held(connection: Connection, names: Sequence[str]) -> list[Row[Any]]:
 def load_holders(connection: Connection) -> list[str]:
     """The builders that hold runs."""
     return list(connection.execute(_HOLDERS).scalars())
+
+
+def is_holding(connection: Connection, name: str) -> bool:
+    """Whether a builder has been given a run that has not ended."""
+    return connection.execute(_HOLDING, {"name": name}).first() is not None
 
 
 def load_held_long(connection: Connection, names: Iterable[str], since: float) -> list[Row[Any]]:

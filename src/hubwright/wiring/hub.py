@@ -261,6 +261,7 @@ def _make_site(settings: Settings, parts: Parts, bell: Bell, wake: Callable[[str
         wake=wake,
         clock=time.time,
         version=__version__,
+        clone_base=settings.github.clone_base,
         public_url=settings.public_url,
         anonymous_read=settings.anonymous_read,
         anonymous_register=on_loopback,

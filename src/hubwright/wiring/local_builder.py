@@ -1,21 +1,32 @@
-"""The builder that `up` brings along: a child process, started again when it ends."""
+"""The builder that `up` brings along: a child process, started again when it ends, or only when work waits for it."""
 
 from __future__ import annotations
 
 import os
+import platform
 import subprocess
 import sys
 import threading
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import structlog
+from sqlalchemy import Connection
 
+from hubwright.builder.slots import Bounds, read_bounds
 from hubwright.config import Settings
+from hubwright.domain.scheduling import BuilderKind, suits
+from hubwright.errors import SettingsError
+from hubwright.store.database import Database, is_outage
+from hubwright.store.runs import count_waiting, is_holding
 from hubwright.wiring.first_start import FirstStart
 from hubwright.wiring.parts import mirrors_folder
 
 PAUSE = 2.0
 """Seconds before a builder that ended is started again."""
+
+LOOK_AGAIN = 5.0
+"""Seconds after which work is looked for that no hint told of."""
 
 IN_USE = 75
 """A builder of an earlier `up` still works in the folder: it finishes its runs and serves us meanwhile."""
@@ -23,14 +34,26 @@ IN_USE = 75
 PATIENCE = 10.0
 """Seconds that the builder has at a stop to hand over what it holds."""
 
+NAME = "local"
+
 logger = structlog.get_logger()
 
 
-class LocalBuilder:
-    """Keeps one builder running on this machine until stopped."""
+def _always() -> bool:
+    return True
 
-    def __init__(self, settings: Settings, start: FirstStart, port: int) -> None:
-        self._command = _command(settings, start, port)
+
+class LocalBuilder:
+    """Keeps one builder running on this machine while `is_wanted`, until stopped.
+
+    A builder that is not needed ends by itself. Whether one is wanted is asked after it has ended, so that work which
+    came at that moment is seen, whatever hint was lost.
+    """
+
+    def __init__(self, command: Sequence[str], is_wanted: Callable[[], bool] = _always) -> None:
+        self._command = command
+        self._is_wanted = is_wanted
+        self._news = threading.Event()
         self._ending = threading.Event()
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
@@ -40,10 +63,15 @@ class LocalBuilder:
         """Begin."""
         self._thread.start()
 
+    def wake(self) -> None:
+        """There may be work; from any thread."""
+        self._news.set()
+
     def stop(self) -> None:
         """End the builder; it is given time, then killed (what it holds is on its disk)."""
         with self._lock:
             self._ending.set()
+            self._news.set()
             process = self._process
         if process is not None and process.poll() is None:
             process.terminate()
@@ -54,7 +82,7 @@ class LocalBuilder:
         self._thread.join(PATIENCE)
 
     def _keep(self) -> None:
-        while not self._ending.is_set():
+        while self._wait_for_work():
             with self._lock:
                 if self._ending.is_set():
                     return
@@ -62,7 +90,53 @@ class LocalBuilder:
             code = self._process.wait()
             if code not in (0, IN_USE) and not self._ending.is_set():
                 logger.warning("local_builder_ended", code=code)
-            self._ending.wait(PAUSE)
+            if code != 0 or self._is_wanted is _always:
+                self._ending.wait(PAUSE)
+
+    def _wait_for_work(self) -> bool:
+        """Until a builder is wanted; false when it is time to end."""
+        while not self._ending.is_set():
+            self._news.clear()  # before the look: what comes after it is seen by the next one
+            if self._is_wanted():
+                return True
+            self._news.wait(LOOK_AGAIN)
+        return False
+
+
+def make_local_builder(settings: Settings, start: FirstStart, port: int, database: Database) -> LocalBuilder:
+    """The builder that the settings describe. Raises SettingsError."""
+    bounds = read_slots(settings.slots)
+    command = _command(settings, start, port, bounds)
+    if bounds.least > 0:
+        return LocalBuilder(command)
+    spools = Path(settings.data_dir) / "builder" / "runs"
+
+    def is_wanted() -> bool:
+        """Whether a run waits that it may take, or that it held has not been heard of to the end."""
+        try:
+            if spools.is_dir() and any(spools.iterdir()):
+                return True
+            with database.reading() as connection:
+                return _has_work(connection)
+        except Exception as error:
+            if not is_outage(error):
+                logger.exception("local_builder_unsure")
+            return False
+
+    return LocalBuilder(command, is_wanted)
+
+
+def _has_work(connection: Connection) -> bool:
+    here = BuilderKind(platform=f"{platform.system()}-{platform.machine()}".lower())
+    return any(suits(want, here) for want, _ in count_waiting(connection)) or is_holding(connection, NAME)
+
+
+def read_slots(text: str) -> Bounds:
+    """The bounds that the setting gives. Raises SettingsError."""
+    try:
+        return read_bounds(text)
+    except ValueError as error:
+        raise SettingsError(f"SLOTS: {error}") from None
 
 
 def _environment() -> dict[str, str]:
@@ -70,18 +144,21 @@ def _environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith("HUBWRIGHT_")}
 
 
-def _command(settings: Settings, start: FirstStart, port: int) -> list[str]:
+def _command(settings: Settings, start: FirstStart, port: int, bounds: Bounds) -> list[str]:
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     reachable = "127.0.0.1" if settings.host in ("0.0.0.0", "::") else host  # noqa: S104  compared, not bound
     options = {
         "--hub": f"http://{reachable}:{port}",
         "--token-file": str(start.builder_token),
-        "--name": "local",
-        "--slots": str(settings.slots),
+        "--name": NAME,
+        "--slots": f"{max(bounds.least, 1)}..{bounds.most}",
+        "--slots-idle": str(settings.builders.slots_idle),
         "--executor": settings.executor,
         "--work-dir": str(Path(settings.data_dir) / "builder"),
         "--mirrors": str(mirrors_folder(settings)),
         "--protocols": ":".join(settings.git.allow_protocols),
         "--parent-pid": str(os.getpid()),
     }
+    if bounds.least == 0:
+        options["--idle-exit"] = str(settings.builders.slots_idle)
     return [sys.executable, "-P", "-m", "hubwright", "builder", *(word for pair in options.items() for word in pair)]

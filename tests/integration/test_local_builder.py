@@ -1,0 +1,72 @@
+"""The builder that `up` starts when work waits: no work that comes while one ends is left lying."""
+
+from __future__ import annotations
+
+import random
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from hubwright.wiring.local_builder import LocalBuilder
+from waiting import until
+
+# Works off what lies in the folder `waiting`, then ends: the shortest builder with the same moment of ending.
+STAND_IN = """
+cd "$1"
+while set -- waiting/*; [ -e "$1" ]; do for work in "$@"; do mv "$work" done/; done; done
+echo >> lives
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "waiting").mkdir()
+    (tmp_path / "done").mkdir()
+    return tmp_path
+
+
+def test_no_work_that_comes_while_a_builder_ends_is_stuck(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """System 0's race, two hundred times: `worker is running` was asked before the worker had ended.
+
+    Hints only, no second look: LOOK_AGAIN is out of reach.
+    """
+    monkeypatch.setattr("hubwright.wiring.local_builder.LOOK_AGAIN", 60.0)
+    waiting = folder / "waiting"
+    local = LocalBuilder(["sh", "-c", STAND_IN, "sh", str(folder)], lambda: any(waiting.iterdir()))
+    local.start()
+    chance = random.Random(1)
+    try:
+        for number in range(200):
+            (waiting / str(number)).touch()
+            local.wake()
+            time.sleep(chance.uniform(0.0, 0.008))  # a life takes about so long: work comes in each of its moments
+        until(lambda: not any(waiting.iterdir()), 20, "all work to be taken")
+        assert len(list((folder / "done").iterdir())) == 200
+        assert (folder / "lives").read_text().count("\n") > 20
+    finally:
+        local.stop()
+
+
+def test_a_hint_that_was_lost_costs_a_moment(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Work that nobody told of is found by looking."""
+    monkeypatch.setattr("hubwright.wiring.local_builder.LOOK_AGAIN", 0.05)
+    waiting = folder / "waiting"
+    local = LocalBuilder(["sh", "-c", STAND_IN, "sh", str(folder)], lambda: any(waiting.iterdir()))
+    local.start()
+    try:
+        (waiting / "1").touch()
+        until((folder / "done" / "1").exists, 20, "the work to be found")
+    finally:
+        local.stop()
+
+
+def test_nothing_is_started_while_nothing_waits_and_a_stop_is_quick(tmp_path: Path) -> None:
+    local = LocalBuilder([sys.executable, "-c", f"open({str(tmp_path / 'started')!r}, 'w')"], lambda: False)
+    local.start()
+    local.wake()
+    began = time.monotonic()
+    local.stop()
+    assert time.monotonic() - began < 5
+    assert not (tmp_path / "started").exists()
