@@ -95,7 +95,7 @@ class BubblewrapExecutor:
         cell = self._cells.get(workspace)
         network = command.network and self._policy.allows_network(cell.terms)
         options = [*self._walls(network=network), *_own_options(workspace, cell)]
-        options += ["--chdir", str(command.directory), "--clearenv"]
+        options += ["--remount-ro", "/", "--chdir", str(command.directory), "--clearenv"]
         for key, value in command.env.items():
             options += ["--setenv", key, value]
         # Options go through a file: the environment has secrets, and ps shows arguments. bwrap's own environment has

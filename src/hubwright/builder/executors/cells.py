@@ -106,7 +106,7 @@ class Cells:
     def sweep(self, prefix: str) -> None:
         """End what a dead builder has left."""
         kill_marked(prefix, prefix=True)
-        self._groups.sweep(prefix)
+        self._groups.sweep()
         if self._users is not None:
             self._users.sweep()
 

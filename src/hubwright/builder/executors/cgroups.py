@@ -119,7 +119,7 @@ class Groups:
 
     def open(self, name: str, limits: Limits) -> Group | None:
         """A group for a run with these limits; None where there can't be one."""
-        places = tuple(place.below(_PREFIX + name) for place in self._places)
+        places = tuple(place.below(f"{_PREFIX}{_owner(os.getpid())}-{name}") for place in self._places)
         group = Group(places)
         try:
             for place in places:
@@ -130,11 +130,22 @@ class Groups:
             return None
         return group if places else None
 
-    def sweep(self, prefix: str) -> None:
-        """End the groups whose names begin so: of a builder that is dead."""
-        names = {folder.name for place in self._places for folder in place.folder.glob(f"{_PREFIX}{prefix}*")}
-        for name in names - {_OWN}:
-            Group(tuple(place.below(name) for place in self._places)).close()
+    def sweep(self) -> None:
+        """End the groups of builders that are dead."""
+        names = {folder.name for place in self._places for folder in place.folder.glob(f"{_PREFIX}*.*-*")}
+        for name in names:
+            owner = name.removeprefix(_PREFIX).partition("-")[0]
+            pid = owner.partition(".")[0]
+            if pid.isascii() and pid.isdigit() and _owner(int(pid)) != owner:
+                Group(tuple(place.below(name) for place in self._places)).close()
+
+
+def _owner(pid: int) -> str:
+    """A process's number and when it began: the same number may come again, but not both."""
+    try:
+        return f"{pid}.{Path(f'/proc/{pid}/stat').read_text().rpartition(')')[2].split()[19]}"
+    except OSError:
+        return ""
 
 
 def _settings(place: Place, limits: Limits) -> Iterator[tuple[str, str]]:

@@ -10,7 +10,7 @@ from hubwright.builder.executors.plain import PlainExecutor
 from hubwright.builder.executors.terms import Policy
 
 
-def make_executor(name: str, folders: Sequence[Path], policy: Policy) -> tuple[Executor, str | None]:  # noqa: ARG001
+def make_executor(name: str, folders: Sequence[Path], policy: Policy) -> tuple[Executor, str | None]:  # noqa: ARG001  the folders: everybody reaches all
     """The plain executor, and a warning when a sandbox was asked for."""
     warning = "Builds run without a sandbox: bubblewrap needs Linux." if name == "bubblewrap" else None
     return PlainExecutor(policy), warning
