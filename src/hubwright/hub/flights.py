@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from msgspec.structs import replace
 
+from hubwright.domain.verdicts import Cause
 from hubwright.wire import Point, Process, Recording, RunVitals, Vitals
 
 KEPT = 60
@@ -15,7 +16,7 @@ KEPT = 60
 PROCESSES = 64
 """Processes of a run that are kept."""
 
-_NAME, _SENTENCE, _WORD = 64, 500, 20  # characters of what builders say
+_NAME, _SENTENCE = 64, 500  # characters of what builders say
 
 
 @dataclass(slots=True)
@@ -41,7 +42,7 @@ def clip_processes(processes: tuple[Process, ...]) -> tuple[Process, ...]:
 def clip_recording(recording: Recording) -> Recording:
     """The same for a whole recording."""
     return Recording(
-        cause=recording.cause[:_WORD],
+        cause=recording.cause if recording.cause in set(Cause) else Cause.UNKNOWN.value,
         sentence=recording.sentence[:_SENTENCE],
         points=recording.points[-KEPT:],
         processes=clip_processes(recording.processes),
