@@ -156,6 +156,21 @@ class Agent(Section, frozen=True, kw_only=True):
     max_workers: Count | None = None
 
 
+class Sandbox(Section, frozen=True, kw_only=True):
+    """What runs of the local builder may have; other builders take the same as options."""
+
+    memory: Bytes | None = None
+    pids: Count = 4096
+    cpus: Annotated[float, Meta(gt=0, description="a number of processors above nought")] | None = None
+    file_size: Bytes | None = None
+    user: Text = "auto"
+    network: Switch = True
+    untrusted_network: Switch = False
+    seccomp: Switch = True
+    landlock: Switch = True
+    readable: Names = ()
+
+
 class Rebuild(Section, frozen=True, kw_only=True):
     """Polling for commits that no webhook told of."""
 
@@ -206,6 +221,7 @@ class Settings(Section, frozen=True, kw_only=True):
     artifacts: Artifacts = Artifacts()
     cache: Cache = Cache()
     agent: Agent = Agent()
+    sandbox: Sandbox = Sandbox()
     rebuild: Rebuild = Rebuild()
     elasticsearch: Elasticsearch = Elasticsearch()
     irc: Irc = Irc()

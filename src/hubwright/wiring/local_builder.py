@@ -7,7 +7,7 @@ import platform
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import structlog
@@ -161,4 +161,19 @@ def _command(settings: Settings, start: FirstStart, port: int, bounds: Bounds) -
     }
     if bounds.least == 0:
         options["--idle-exit"] = str(settings.builders.slots_idle)
-    return [sys.executable, "-P", "-m", "hubwright", "builder", *(word for pair in options.items() for word in pair)]
+    words = [word for pair in options.items() for word in pair]
+    return [sys.executable, "-P", "-m", "hubwright", "builder", *words, *_policy(settings)]
+
+
+def _policy(settings: Settings) -> Iterator[str]:
+    """What its runs may have, as options."""
+    sandbox = settings.sandbox
+    bounds = {"--memory": sandbox.memory, "--cpus": sandbox.cpus, "--file-size": sandbox.file_size}
+    for name, value in bounds.items():
+        if value is not None:
+            yield from (name, str(value))
+    yield from ("--pids", str(sandbox.pids), "--build-user", sandbox.user)
+    for switch in ("network", "untrusted_network", "seccomp", "landlock"):
+        yield f"--{'' if getattr(sandbox, switch) else 'no-'}{switch.replace('_', '-')}"
+    for folder in sandbox.readable:
+        yield from ("--readable", folder)
