@@ -6,6 +6,7 @@ import posixpath
 import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
+from urllib.parse import quote
 
 MAX_PATH = 500
 """Characters of a path; a longer one is none."""
@@ -41,6 +42,26 @@ def relative_path(path: str, roots: Sequence[str] = ()) -> str | None:
         return None
     path = posixpath.normpath(path)
     return None if path in {".", ".."} or path.startswith("../") else path
+
+
+def source_base(hosted: str, clone_url: str | None, repository: str) -> str | None:
+    """The address of the repository's pages, `https://github.com/octo/hello`; None when it is none of GitHub's.
+
+    `hosted` is where repositories are cloned from, `clone_url` where this one is, if elsewhere.
+    """
+    if not hosted.startswith(("https://", "http://")) or repository.count("/") != 1:
+        return None
+    address = f"{hosted.rstrip('/')}/{quote(repository)}"
+    if clone_url is not None and clone_url.rstrip("/").removesuffix(".git").lower() != address.lower():
+        return None
+    return address
+
+
+def source_address(base: str | None, sha: str, file: str | None, line: int | None) -> str | None:
+    """The address of a line in a file at a commit."""
+    if base is None or not file:
+        return None
+    return f"{base}/blob/{quote(sha)}/{quote(file)}" + (f"#L{line}" if line else "")
 
 
 def read_number(text: str | None) -> int | None:

@@ -1,4 +1,4 @@
-"""Tests, artifacts, deliveries, commits and facts, read for people and programs."""
+"""Artifacts, deliveries, commits and facts, read for people and programs."""
 
 from __future__ import annotations
 
@@ -10,39 +10,19 @@ from sqlalchemy import ColumnElement, Connection, Select, select
 
 from hubwright.domain.facts import Fact, FactKind, sentence
 from hubwright.errors import NotFoundError
-from hubwright.store.schema import artifact, delivery, fact, gh_commit, test_case
+from hubwright.store.schema import artifact, delivery, fact, gh_commit
 from hubwright.store.views import bounded, load_rows
-from hubwright.store.views_values import ArtifactView, CaseView, CommitView, DeliveryView, FactView, Page
+from hubwright.store.views_values import ArtifactView, CommitView, DeliveryView, FactView, Page
 
 Item = TypeVar("Item")
 
 MAX_BODY = 64 * 1024 * 1024
 """Bytes of an unpacked delivery that are shown; the door takes less than half of it."""
 
-_CASE_COLUMNS = [column for column in test_case.c if column.name != "run_id"]
 _DELIVERY_COLUMNS = [
     column for column in delivery.c if column.name not in {"body", "lease_owner", "lease_until", "next_try_at"}
 ]
 _COMMIT_COLUMNS = [gh_commit.c[name] for name in CommitView.__dataclass_fields__]
-
-
-def load_tests(connection: Connection, run_id: int, limit: int = 200, cursor: int | None = None) -> Page[CaseView]:
-    """The run's test cases in the order reported."""
-    query = select(*_CASE_COLUMNS).where(test_case.c.run_id == run_id).order_by(test_case.c.id)
-    if cursor is not None:
-        query = query.where(test_case.c.id > cursor)
-    return _page(connection, query, CaseView, limit)
-
-
-def load_failed_tests(connection: Connection, runs: list[int], limit: int = 50) -> dict[int, tuple[CaseView, ...]]:
-    """The first failed test cases of these runs, by run."""
-    failed = test_case.c.result.in_(("failed", "error"))
-    query = select(*test_case.c).where(test_case.c.run_id.in_(runs), failed).order_by(test_case.c.id)
-    found: dict[int, tuple[CaseView, ...]] = {}
-    for fields in load_rows(connection, query.limit(bounded(limit))):
-        run_id = fields.pop("run_id")
-        found[run_id] = (*found.get(run_id, ()), CaseView(**fields))
-    return found
 
 
 def load_artifacts(connection: Connection, runs: list[int], limit: int = 200) -> tuple[ArtifactView, ...]:

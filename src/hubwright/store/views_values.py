@@ -67,6 +67,8 @@ class RunView:
     queued_at: float
     started_at: float | None
     finished_at: float | None
+    tests_previous: int | None = None
+    tests_difference: dict[str, Any] | None = None
     stages: tuple[StageView, ...] = ()
 
 
@@ -118,7 +120,10 @@ class BuildFilter:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CaseView:
-    """A test case; `result` is passed, failed, error or skipped."""
+    """A test case; `result` is passed, failed, error or skipped, `change` how it stands against the run before.
+
+    `file` is relative to the workspace. `flaky`: it is known to have failed and passed on one commit.
+    """
 
     id: int
     position: int
@@ -128,6 +133,10 @@ class CaseView:
     result: str
     seconds: float | None
     message: str | None
+    file: str | None = None
+    line: int | None = None
+    change: str | None = None
+    flaky: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -12,14 +12,14 @@ from hubwright.hub.flights import Flight
 from hubwright.hub.logs import Logs
 from hubwright.storage import Storage
 from hubwright.store.database import Database
+from hubwright.wire import Vitals
 
 FACTS = "facts"
 """The bell's topic that rings after facts were committed."""
 
 
-def _no_flight(_run: int) -> Flight | None:
+def _find_nothing(_: object) -> None:
     """Where there are no builders, nothing is measured."""
-    return None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +40,10 @@ class Site:
     webhook_secrets: tuple[str, ...] = ()
     unsigned_webhooks: bool = False  # no secret is set and the hub listens on loopback only
     max_body: int = 25 * 1024 * 1024
+    clone_base: str = "https://github.com"  # where repositories, and so the pages of their files, are
     artifacts: ArtifactRules = field(default_factory=ArtifactRules)
     signing_key: Path | None = None  # where the key is that provenance is signed with
-    flight_of: Callable[[int], Flight | None] = _no_flight  # the last minute of a run that a builder of this hub holds
+    flight_of: Callable[[int], Flight | None] = (
+        _find_nothing  # the last minute of a run held here
+    )
+    vitals_of: Callable[[str], Vitals | None] = _find_nothing  # the newest sample of a builder that is here

@@ -23,6 +23,7 @@ from hubwright.config import Settings
 from hubwright.domain.artifacts import ArtifactRules
 from hubwright.errors import SettingsError
 from hubwright.hub.addresses import AddressRules
+from hubwright.hub.backfill import Kinds
 from hubwright.hub.bell import Bell
 from hubwright.hub.dispatcher import Dispatcher, InProcessDispatcher
 from hubwright.hub.flights import Flight
@@ -38,7 +39,7 @@ from hubwright.web.app import Works, make_app
 from hubwright.web.gate import Gate
 from hubwright.web.hooks import Hooks
 from hubwright.web.site import FACTS, Site
-from hubwright.wire import MAX_FRAME
+from hubwright.wire import MAX_FRAME, Vitals
 from hubwright.wiring.first_start import FirstStart, prepare
 from hubwright.wiring.hiding import hide_from_builds
 from hubwright.wiring.local_builder import LocalBuilder, make_local_builder, read_slots
@@ -106,8 +107,10 @@ class Hub:
         self._scale: ScaleOut | None = open_scale_out(settings.broker_url, self._hear) if settings.broker_url else None
         self._dispatcher: Dispatcher = self._scale.dispatcher if self._scale else InProcessDispatcher(self._drains())
         site = _make_site(settings, self.parts, self._bell, self.wake)
-        self.site = replace(site, flight_of=self._find_flight)
-        self._housekeeping = InProcessDispatcher({"retention": _make_retention(settings, self.site, self.parts).drain})
+        self.site = replace(site, flight_of=self._find_flight, vitals_of=self._find_vitals)
+        retention = _make_retention(settings, self.site, self.parts)
+        kinds = Kinds(self.parts.database, time.time, self.wake)
+        self._housekeeping = InProcessDispatcher({"retention": retention.drain, "kinds": kinds.drain})
         self.gate = Gate(self.site)
         vault = open_vault(settings)
         self._sessions = Sessions(
@@ -137,6 +140,9 @@ class Hub:
 
     def _find_flight(self, run: int) -> Flight | None:
         return self._sessions.flight_of(run)
+
+    def _find_vitals(self, builder: str) -> Vitals | None:
+        return self._sessions.vitals_of(builder)
 
     def wake(self, queue: str) -> None:
         """Something waits in a queue; from any thread."""

@@ -31,14 +31,21 @@ def answer(content: Any, status: int = 200, headers: Mapping[str, str] | None = 
     return Response(orjson.dumps(content), status, sent, media_type="application/json")
 
 
-def answer_page(request: Request, page: Page[Item], write: Callable[[Item], Any], public_url: str) -> Response:
-    """A list as `{"items": […], "next": cursor}`, with RFC 8288's Link to what follows."""
+def answer_page(
+    request: Request,
+    page: Page[Item],
+    write: Callable[[Item], Any],
+    public_url: str,
+    more: Mapping[str, Any] | None = None,
+) -> Response:
+    """A list as `{"items": […], "next": cursor}`, with RFC 8288's Link to what follows; `more` stands beside it."""
     following = None if page.next is None else str(page.next)
     headers = {}
     if following is not None:
         query = {**request.query_params, "cursor": following}
         headers["Link"] = f'<{public_url}{request.url.path}?{urlencode(query)}>; rel="next"'
-    return answer({"items": [write(item) for item in page.items], "next": following}, headers=headers)
+    items = [write(item) for item in page.items]
+    return answer({"items": items, "next": following, **(more or {})}, headers=headers)
 
 
 def moment(seconds: float | None) -> str | None:

@@ -8,25 +8,30 @@ from typing import Annotated, Any
 import msgspec
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy import Connection
 from starlette.requests import Request
 from starlette.responses import Response
 
+from hubwright.domain.failure_text import write_failure
+from hubwright.domain.places import source_base
 from hubwright.domain.results import Result, State
 from hubwright.hub.builds import cancel, rerun
 from hubwright.store.views import load_build, load_builds
-from hubwright.store.views_lists import load_failed_tests
+from hubwright.store.views_results import load_clone_url, load_failed_tests, load_problems
 from hubwright.store.views_values import BuildFilter
 from hubwright.store.views_waiting import load_waits
 from hubwright.web.api.answers import MAX_NUMBER, Number, answer, answer_page
 from hubwright.web.api.bodies import convert, read_object
 from hubwright.web.api.documents import Documents
-from hubwright.web.api.failures import summarize_failure
+from hubwright.web.api.failures import Evidence, Failures
 from hubwright.web.api.whys import write_why
 from hubwright.web.gate import Gate
 from hubwright.web.site import Site
 
 MAX_REASON = 500
 """Characters of a reason that are kept."""
+
+_PLAIN = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", "Vary": "Accept"}
 
 Text = Annotated[str | None, Field(max_length=1024)]
 
@@ -65,6 +70,7 @@ class Builds:
         self._site = site
         self._gate = gate
         self._documents = Documents(site.public_url)
+        self._failures = Failures(site.logs, site.public_url)
 
     def make_router(self) -> APIRouter:
         """The routes, for the API."""
@@ -90,12 +96,24 @@ class Builds:
         build = await self._site.database.read(lambda connection: load_build(connection, build_id))
         return answer(self._documents.whole_build(build))
 
-    async def show_problems(self, build_id: Number) -> Response:
-        """What went wrong, in at most 64 kB: failed stages with their last 150 lines, and failed tests."""
+    async def show_problems(self, request: Request, build_id: Number) -> Response:
+        """What went wrong, in at most 64 kB; as text for people with `Accept: text/plain`.
+
+        Failed runs and stages with the lines around the error and the last 150, problems with file and line, failed
+        tests and how they stand against the run before.
+        """
         build = await self._site.database.read(lambda connection: load_build(connection, build_id))
         runs = [run.id for run in build.runs]
-        tests = await self._site.database.read(lambda connection: load_failed_tests(connection, runs))
-        return answer(await asyncio.to_thread(summarize_failure, build, tests, self._site.logs))
+
+        def load(connection: Connection) -> Evidence:
+            base = source_base(self._site.clone_base, load_clone_url(connection, build.job_id), build.repository)
+            return Evidence(load_failed_tests(connection, runs), load_problems(connection, runs), base)
+
+        found = await self._site.database.read(load)
+        document = await asyncio.to_thread(self._failures.summarize, build, found)
+        if request.headers.get("accept", "").startswith("text/plain"):
+            return Response(write_failure(document), headers=_PLAIN, media_type="text/plain; charset=utf-8")
+        return answer(document, headers={"Vary": "Accept"})
 
     async def show_why(self, build_id: Number) -> Response:
         """Why there is such a build, why each of its runs waits, and why it ended as it did."""

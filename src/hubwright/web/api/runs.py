@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
+from hubwright.domain.test_difference import Change
 from hubwright.errors import NotFoundError
 from hubwright.hub.line_index import LineIndex
 from hubwright.store.recordings import load_recording
 from hubwright.store.views import load_run
-from hubwright.store.views_lists import load_artifacts, load_tests
+from hubwright.store.views_lists import load_artifacts
+from hubwright.store.views_results import CaseFilter, load_tests
 from hubwright.store.views_values import Page, RunView
-from hubwright.web.api.answers import MAX_NUMBER, Cursor, Limit, Number, answer, answer_page
-from hubwright.web.api.documents import Documents, write_case
+from hubwright.web.api.answers import MAX_NUMBER, Number, answer, answer_page
+from hubwright.web.api.documents import Documents, write_case, write_totals
+from hubwright.web.api.failures import write_difference
 from hubwright.web.api.recordings import write_flight, write_recording
 from hubwright.web.api.windows import (
     Window,
@@ -48,6 +51,18 @@ class LogQuery(BaseModel):
     ansi: bool = False
     start: Annotated[int | None, Field(ge=1, le=10**12)] = None
     end: Annotated[int | None, Field(ge=1, le=10**12)] = None
+
+
+class TestQuery(BaseModel):
+    """Which test cases are wanted. A filter that is not known is refused: it would silently show everything."""
+
+    model_config = ConfigDict(extra="forbid", use_enum_values=True)
+
+    result: Literal["passed", "skipped", "failed"] | None = None
+    change: Change | None = None
+    flaky: bool | None = None
+    limit: Annotated[int, Field(ge=1)] = 200
+    cursor: Annotated[int | None, Field(ge=0, le=MAX_NUMBER)] = None
 
 
 class Runs:
@@ -119,11 +134,18 @@ class Runs:
             start = int(resumed)
         return EventStream(follow_log(self._site, run, start))
 
-    async def list_tests(self, request: Request, run_id: Number, limit: Limit = 200, cursor: Cursor = None) -> Response:
-        """The run's test cases, as reported."""
-        await self._load(run_id)
-        page = await self._site.database.read(lambda connection: load_tests(connection, run_id, limit, cursor))
-        return answer_page(request, page, write_case, self._site.public_url)
+    async def list_tests(self, request: Request, run_id: Number, wanted: Annotated[TestQuery, Query()]) -> Response:
+        """The run's test cases, as reported. `difference` says what changed in all since the run before.
+
+        `result` (passed, skipped, failed), `change` and `flaky` narrow the list.
+        """
+        run = await self._load(run_id)
+        chosen = CaseFilter(**wanted.model_dump(exclude={"limit", "cursor"}))
+        page = await self._site.database.read(
+            lambda connection: load_tests(connection, run_id, chosen, wanted.limit, wanted.cursor)
+        )
+        more = {"totals": write_totals(run.tests), "difference": write_difference(run)}
+        return answer_page(request, page, write_case, self._site.public_url, more)
 
     async def show_recorder(self, run_id: Number) -> Response:
         """The black box: why a run ended as it should not, and the last minute of it (or of one that goes on)."""

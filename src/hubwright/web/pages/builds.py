@@ -17,10 +17,11 @@ from hubwright.hub.builds import cancel, rerun
 from hubwright.store.recordings import Kept, load_causes, load_recording
 from hubwright.store.views import load_build
 from hubwright.store.views_history import Neighbours, load_neighbours, load_usual_duration
-from hubwright.store.views_lists import load_artifacts, load_failed_tests
+from hubwright.store.views_lists import load_artifacts
 from hubwright.store.views_values import ArtifactView, BuildView, CaseView, RunView
 from hubwright.store.views_waiting import load_waits
 from hubwright.web.pages.charts import Span, draw_gantt
+from hubwright.web.pages.findings import COUNTED, Findings, find_lines, load_findings
 from hubwright.web.pages.frame import HEADERS, Frame
 from hubwright.web.pages.jobs import read_number
 from hubwright.web.pages.log_lines import LogLines, RunLog, StageLog
@@ -50,7 +51,7 @@ class Rows:
     next_to: Neighbours
     usual: float | None
     artifacts: tuple[ArtifactView, ...]
-    cases: dict[int, tuple[CaseView, ...]]
+    found: Findings
     waits: dict[int, Waiting]
     recording: Kept | None
     causes: dict[int, str]
@@ -68,11 +69,14 @@ class BuildPages:
         wanted = request.path_params.get("run")
         now = self._frame.site.clock()
         rows = await self._frame.site.database.read(
-            lambda connection: _load_rows(connection, request.path_params["id"], wanted, now)
+            lambda connection: _load_rows(
+                connection, request.path_params["id"], wanted, now, self._frame.site.clone_base
+            )
         )
         build = rows.build
         run = _choose_run(build, wanted)
         log, problems = await asyncio.to_thread(self._read_logs, rows, run, read_number(request, "line"))
+        findings = await asyncio.to_thread(find_lines, rows.found, self._logs, build.runs)
         box = await asyncio.to_thread(self._open_box, rows, run) if run is not None else None
         live = build.state != "finished"
         end = build.finished_at or self._frame.site.clock()
@@ -84,6 +88,8 @@ class BuildPages:
             look=look_of(build.state, build.result),
             log=log,
             problems=problems,
+            findings=findings,
+            counted=COUNTED,
             box=box,
             spans=_draw_spans(build, end),
             scrolls=wanted is not None and request.query_params.get("line") is None,
@@ -130,7 +136,7 @@ class BuildPages:
 
     def _read_logs(self, rows: Rows, run: RunView | None, line: int | None) -> tuple[RunLog | None, list[Problem]]:
         bad = [each for each in rows.build.runs if _went_wrong(each)]
-        problems = [self._read_problem(each, rows.cases.get(each.id, ())) for each in bad[:_PROBLEMS]]
+        problems = [self._read_problem(each, rows.found.cases.get(each.id, ())) for each in bad[:_PROBLEMS]]
         return (self._logs.open(run, line) if run else None), problems
 
     def _open_box(self, rows: Rows, run: RunView) -> BlackBox | None:
@@ -151,7 +157,7 @@ class BuildPages:
         return Problem(run, look_of(run.state, run.result), part, excerpt, cases)
 
 
-def _load_rows(connection: Connection, build_id: int, wanted: int | None, now: float) -> Rows:
+def _load_rows(connection: Connection, build_id: int, wanted: int | None, now: float, hosted: str) -> Rows:
     build = load_build(connection, build_id)
     chosen = _choose_run(build, wanted)
     runs = [run.id for run in build.runs]
@@ -160,7 +166,7 @@ def _load_rows(connection: Connection, build_id: int, wanted: int | None, now: f
         load_neighbours(connection, build),
         load_usual_duration(connection, build.job_id),
         load_artifacts(connection, runs),
-        load_failed_tests(connection, runs),
+        load_findings(connection, build, hosted),
         load_waits(connection, build, now) if build.state != "finished" else {},
         None if chosen is None else load_recording(connection, chosen.id),
         load_causes(connection, [run.id for run in build.earlier]),

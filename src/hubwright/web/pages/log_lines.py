@@ -74,6 +74,10 @@ class LogLines:
         """How many of them are ended by a newline."""
         return self._index.whole_lines(run)
 
+    def line_at(self, run: int, offset: int) -> int:
+        """The line that holds the byte at `offset`."""
+        return self._index.line_at(run, offset)
+
     def paint(self, run: int, first: int, count: int, links: str = "") -> str:
         """At most `CHUNK` lines from `first` on as HTML; with `links`, line numbers lead there and have no ids."""
         painter = Painter()

@@ -1,0 +1,79 @@
+"""What the logs and tests of a build tell, for its page: problems with their places, how tests changed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from hubwright.domain.places import source_address, source_base
+from hubwright.store.views_results import (
+    ProblemView,
+    RunPlace,
+    load_clone_url,
+    load_failed_tests,
+    load_problems,
+    load_run_places,
+)
+from hubwright.store.views_values import BuildView, CaseView, RunView
+from hubwright.web.pages.log_lines import LogLines
+
+_SHOWN = 200
+COUNTED = ("now_failing", "now_passing", "still_failing", "new", "gone", "flaky")
+"""The counts of a difference, in the order in which they are shown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What the database knows: failed tests and problems by run, and the runs that tests were compared with.
+
+    `source` gives the address of a line in a file on GitHub; None when there is none.
+    """
+
+    cases: dict[int, tuple[CaseView, ...]]
+    problems: dict[int, tuple[ProblemView, ...]]
+    previous: dict[int, RunPlace]
+    source: Callable[[str | None, int | None], str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A problem, the line of the log that says it, and the address of its place in the source."""
+
+    problem: ProblemView
+    line: int | None
+    source: str | None
+
+    @property
+    def place(self) -> str:
+        """`src/ring.c:88:23`, or nothing."""
+        parts = (self.problem.file, self.problem.line, self.problem.col)
+        return ":".join(str(part) for part in parts if part is not None) if self.problem.file else ""
+
+
+def load_findings(connection: Connection, build: BuildView, hosted: str) -> Findings:
+    """The findings of a build's runs; `hosted` is where repositories are."""
+    runs = [run.id for run in build.runs]
+    base = source_base(hosted, load_clone_url(connection, build.job_id), build.repository)
+    return Findings(
+        load_failed_tests(connection, runs),
+        load_problems(connection, runs, _SHOWN),
+        load_run_places(connection, [run.tests_previous for run in build.runs if run.tests_previous is not None]),
+        lambda file, line: source_address(base, build.sha, file, line),
+    )
+
+
+def find_lines(found: Findings, logs: LogLines, runs: Sequence[RunView]) -> dict[int, list[Finding]]:
+    """The problems by run, with their lines of the log. Reads files: call it in a thread."""
+    return {
+        run.id: [
+            Finding(
+                one,
+                None if one.log_offset is None else logs.line_at(run.id, one.log_offset),
+                found.source(one.file, one.line),
+            )
+            for one in found.problems.get(run.id, ())
+        ]
+        for run in runs
+    }
