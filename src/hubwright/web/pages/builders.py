@@ -49,7 +49,8 @@ class BuilderPages:
         """`GET /builders/{name}`."""
         name: str = request.path_params["name"]
         shown = await self._frame.site.database.read(partial(_load, name=name))
-        return self._frame.show(request, "builder.html", **shown, stream="/fragments/stream")
+        vitals = self._frame.site.vitals_of(name)
+        return self._frame.show(request, "builder.html", **shown, vitals=vitals, stream="/fragments/stream")
 
     async def join(self, request: Request) -> Response:
         """`POST /builders/join`: a join token, in the line to copy."""
