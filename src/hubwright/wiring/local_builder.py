@@ -173,7 +173,12 @@ def _policy(settings: Settings) -> Iterator[str]:
         if value is not None:
             yield from (name, str(value))
     yield from ("--pids", str(sandbox.pids), "--build-user", sandbox.user)
-    for switch in ("network", "untrusted_network", "seccomp", "landlock"):
-        yield f"--{'' if getattr(sandbox, switch) else 'no-'}{switch.replace('_', '-')}"
+    switches = {
+        "network": sandbox.network,
+        "untrusted-network": sandbox.untrusted_network,
+        "seccomp": sandbox.seccomp,
+        "landlock": sandbox.landlock,
+    }
+    yield from (f"--{name}" if on else f"--no-{name}" for name, on in switches.items())
     for folder in sandbox.readable:
         yield from ("--readable", folder)
