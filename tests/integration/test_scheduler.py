@@ -257,6 +257,29 @@ async def test_a_cancelled_run_whose_builder_is_away_ends_within_a_minute(databa
 
 
 @scenario
+async def test_a_cancelled_run_that_its_builder_does_not_end_ends_on_the_hub(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """R11: connected and told, but it never answers: final all the same, and what it tells later changes nothing."""
+    async with open_floor(database, tmp_path, Clock()) as floor:
+        (run,) = add(floor)
+        channel = await floor.connect()
+        await floor.step()
+        Lives(database, floor.clock).cancel(floor.row(run).build_id, "Cancelled by ada.")
+        await floor.step()
+        assert channel.heard(Do, order="cancel")
+        assert floor.row(run).state == "running"
+        monkeypatch.setattr("hubwright.hub.scheduler.CANCEL_WITHIN", 0.0)
+        await floor.step()
+        row = floor.row(run)
+        assert (row.state, row.result) == ("finished", "cancellation")
+        assert row.detail == "Cancelled by ada. (its builder did not end it in time)"
+        channel.say(ResultMessage(run=run, lease=1, seq=1, at=1.0, result="success"))
+        await channel.until(Do, order="drop", run=run)
+        assert floor.row(run) == row
+
+
+@scenario
 async def test_a_cancelled_run_that_its_builder_never_heard_of_ends_with_its_return(
     database: Database, tmp_path: Path
 ) -> None:

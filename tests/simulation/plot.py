@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
@@ -29,7 +30,8 @@ class Plot:
         plot += [self._user(rerun, number) for number in range(1, 4) if chance.random() < 0.15]
         if self.world.trouble:
             makers = (
-                self._cut, self._hole, self._hole, self._crash_hub, self._replace_hub, self._freeze_hub,
+                self._cut, self._echo, self._hole, self._hole, self._crash_hub, self._lose_power,
+                self._replace_hub, self._freeze_hub,
                 self._crash_builder, self._freeze_builder, self._lose_database, self._jump_clock, self._drain,
             )  # fmt: skip
             plot += [chance.choice(makers)() for _ in range(chance.choice((2, 3, 4, 6, 8)))]
@@ -105,6 +107,18 @@ class Plot:
                 line.reset()
         self.world.note("connections cut")
 
+    async def _echo(self) -> None:
+        """Old words come again, also through the connection of a builder that never said them."""
+        await self._wait()
+        world = self.world
+        for _ in range(world.chance.choice((3, 10, 30))):
+            await asyncio.sleep(world.chance.uniform(0, 0.6))
+            open_lines = [line for line in world.lines if not line.up.broken]
+            if world.said and open_lines:
+                with suppress(ConnectionError):
+                    world.luck.choice(open_lines).up.put(world.luck.choice(world.said))
+        world.note("old words were repeated")
+
     async def _hole(self) -> None:
         """Bytes vanish both ways or one way while the connections stay."""
         await self._wait()
@@ -142,6 +156,20 @@ class Plot:
         for line in self.world.lines:
             if line.hub is hub.process:
                 line.reset()
+
+    async def _lose_power(self) -> None:
+        """All hubs' machines stop: what was written to the logs of open runs and not yet on the disk is gone."""
+        await self._wait()
+        for hub in self.world.running_hubs():
+            self._kill_hub(hub)
+        ended = self.world.ended_runs()
+        for log in sorted((self.world.folder / "logs").glob("*/*.log")):
+            if int(log.stem) not in ended:
+                os.truncate(log, int(log.stat().st_size * self.world.luck.random()))
+        self.world.note("the hubs' machines lost power")
+        await asyncio.sleep(self.world.chance.uniform(0.1, 2))
+        if not self.world.hubs[0].is_running:
+            self.world.hubs[0].start()
 
     async def _replace_hub(self) -> None:
         """Another hub takes over on the same data."""

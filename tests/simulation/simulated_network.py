@@ -126,8 +126,7 @@ class BuilderSocket:
 
     async def send(self, frame: Frame) -> None:
         """Raises ConnectionError."""
-        if isinstance(frame, bytes):
-            self._witness(frame)
+        self._witness(frame)
         await self._line.up.send(frame)
 
     async def recv(self) -> str:

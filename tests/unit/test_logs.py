@@ -26,6 +26,19 @@ def logs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Logs]:
     opened.close()
 
 
+def test_a_log_that_another_hub_wrote_on_is_looked_at_again(tmp_path: Path) -> None:
+    """A builder that went to another hub and came back: the size remembered here is old, and bytes would be refused."""
+    one, other = Logs(tmp_path, Bell()), Logs(tmp_path, Bell())
+    one.append(1, 0, b"first ")
+    other.append(1, 6, b"second ")
+    assert one.append(1, 13, b"third") == 6
+    assert one.look_again(1) == 13
+    assert one.append(1, 13, b"third") == 18
+    assert one.read(1, 0, 99) == b"first second third"
+    for logs in (one, other):
+        logs.close()
+
+
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     original=st.binary(max_size=300),

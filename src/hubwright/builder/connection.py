@@ -177,7 +177,7 @@ class Connection:
         if spool is None:
             return
         if known.held:
-            spool.acknowledge(known.seq, known.log)
+            spool.resume(known.seq, known.log)
         else:
             self._talk.lose(key, "the hub gave the run to another builder")
 

@@ -109,6 +109,11 @@ class Spool:
             self.waiting.popleft()
         self.news.set()
 
+    def resume(self, seq: int, log: int) -> None:
+        """Where the hub is, whatever it acknowledged before: a log that it lost is sent again."""
+        self.acked_log = 0
+        self.acknowledge(seq, log)
+
     def next_message(self, after: int) -> Waiting | None:
         """The first message whose number is greater than `after`."""
         if not self.waiting or self.waiting[-1].seq <= after:

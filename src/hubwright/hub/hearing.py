@@ -95,6 +95,9 @@ class Hearing:
             self._acknowledge_soon(session)
 
     async def _hear_message(self, session: Session, message: moves.Telling) -> None:
+        if isinstance(message, Job | Result) and _lacks_log(session, message):
+            await session.channel.close("log bytes are missing; connect again and resend them")
+            return
         await session.pending.acquire()
         message = self._tame(session, message)
         told = moves.Told(session.hello.name, message, self._clock())
@@ -173,6 +176,16 @@ class Hearing:
         task = asyncio.ensure_future(quietly(work))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+
+def _lacks_log(session: Session, message: Job | Result) -> bool:
+    """Whether the message comes after log bytes that are not here: a disk that came back lost them.
+
+    Builders of wire version 1 can't send again what was acknowledged.
+    """
+    holding = session.holdings.get(message.run)
+    lacks = holding is not None and holding.lease == message.lease and message.log > holding.log
+    return lacks and session.hello.wire > 1
 
 
 async def quietly(work: Awaitable[Any]) -> None:

@@ -24,6 +24,9 @@ from hubwright.store.facts import keep_facts
 LOOK_AGAIN = 1.0
 """Seconds after which the scheduler looks by itself, whatever hint was lost."""
 
+CANCEL_WITHIN = 45.0
+"""Seconds in which a builder ends a cancelled run, wherever it is; then the run ends here, and its lease is gone."""
+
 logger = structlog.get_logger()
 
 
@@ -47,6 +50,7 @@ class Scheduler:
         self._seen_every = seen_every
         self._roll = RollCall(database, sessions, clock, lost_after=lost_after, seen_every=seen_every)
         self._looked_at = asyncio.get_running_loop().time()
+        self._cancelled_at: dict[tuple[int, int], float] = {}  # (run, lease) -> when it was first found cancelled
         self._wanted = asyncio.Event()
         self._loop = asyncio.get_running_loop()
 
@@ -101,12 +105,20 @@ class Scheduler:
                 logger.error("assignment_failed", exc_info=outcome)
 
     async def _cancel(self) -> None:
-        for row in await self._database.read(runs.load_cancelled):
-            if not await self._sessions.cancel(row) and row.builder not in self._sessions.names():
-                away_after = NOTES_MISSED * self._seen_every
-                end = partial(_end_cancelled, row=row, now=self._clock(), away_after=away_after)
-                await self._database.write_soon(end)
-                self._on_facts()
+        """Tell the builders of cancelled runs; a run ends here when its builder is away or takes too long (R11)."""
+        rows = await self._database.read(runs.load_cancelled)
+        now, names, before = self._loop.time(), self._sessions.names(), self._cancelled_at
+        self._cancelled_at = {(row.id, row.lease): before.get((row.id, row.lease), now) for row in rows}
+        for row in rows:
+            if now - self._cancelled_at[row.id, row.lease] >= CANCEL_WITHIN:
+                await self._end_here(row, "its builder did not end it in time", None)
+            elif not await self._sessions.cancel(row) and row.builder not in names:
+                await self._end_here(row, "its builder was away", NOTES_MISSED * self._seen_every)
+
+    async def _end_here(self, row: Row[Any], why: str, away_after: float | None) -> None:
+        end = partial(_end_cancelled, row=row, now=self._clock(), why=why, away_after=away_after)
+        await self._database.write_soon(end)
+        self._on_facts()
 
     async def _look_around(self) -> None:
         """Call the roll of builders, and find the runs that they were given and do not have."""
@@ -137,17 +149,16 @@ def _end(connection: Connection, row: Row[Any], why: str, now: float) -> None:
     keep_facts(connection, moves.end_run(connection, row, Result.ERROR, now, why))
 
 
-def _end_cancelled(connection: Connection, row: Row[Any], now: float, away_after: float) -> None:
-    """A run whose builder is away ends on the hub; when the builder comes back, its lease is gone.
+def _end_cancelled(connection: Connection, row: Row[Any], now: float, why: str, away_after: float | None) -> None:
+    """End a cancelled run on the hub; when its builder comes back, its lease is gone.
 
-    A builder that is connected to another hub hears of it there.
+    With `away_after`, a builder that another hub has noted within so many seconds hears of it there.
     """
-    if builders.is_connected(connection, row.builder, since=now - away_after):
+    if away_after is not None and builders.is_connected(connection, row.builder, since=now - away_after):
         return
     current = runs.load_runs(connection, [row.id])
     if current and current[0].state == runs.RUNNING and current[0].lease == row.lease:
-        reason = f"{row.cancel} (its builder was away)"
-        keep_facts(connection, moves.end_run(connection, current[0], Result.CANCELLATION, now, reason))
+        keep_facts(connection, moves.end_run(connection, current[0], Result.CANCELLATION, now, f"{row.cancel} ({why})"))
 
 
 def _put_back(connection: Connection, strays: Sequence[Row[Any]], now: float) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import AsyncIterable, Callable, Mapping
+from contextlib import suppress
 from functools import partial
 from typing import Any
 from weakref import WeakValueDictionary
@@ -147,7 +148,7 @@ class Sessions:
     ) -> None:
         """Welcome a builder and hear it until its connection ends. Raises WireError, ForbiddenError."""
         session = await self._welcome(hello, channel, token_id)
-        beat = asyncio.create_task(quietly(self._beat(session)))
+        beat = asyncio.create_task(self._beat(session))
         try:
             async for frame in frames:
                 session.heard_at = self.steady()
@@ -194,7 +195,7 @@ class Sessions:
     def _know(self, session: Session, one: Held, row: Row[Any] | None) -> Known:
         if row is None or row.lease != one.lease:
             return Known(run=one.run, lease=one.lease, held=False)
-        size = self._logs.size(one.run)
+        size = self._logs.look_again(one.run)
         session.holdings[one.run] = _hold(row, row.seq, size)
         return Known(run=one.run, lease=one.lease, held=True, seq=row.seq, log=size)
 
@@ -263,12 +264,13 @@ class Sessions:
 
     async def _beat(self, session: Session) -> None:
         """Ask at once and a few times soon, so that lag and skew are known; then once a heartbeat."""
-        for count in itertools.count(1):
-            await session.ping(self._clock())
-            await asyncio.sleep(self._heartbeat if count >= ENOUGH else min(self._heartbeat, 1.0))
-            if self.steady() - session.heard_at > 3 * self._heartbeat:
-                await session.channel.close("nothing heard for three heartbeats")
-                return
+        with suppress(ConnectionError):
+            for count in itertools.count(1):
+                await session.ping(self._clock())
+                await asyncio.sleep(self._heartbeat if count >= ENOUGH else min(self._heartbeat, 1.0))
+                if self.steady() - session.heard_at > 3 * self._heartbeat:
+                    await session.channel.close("nothing heard for three heartbeats")
+                    return
 
     async def _leave(self, session: Session) -> None:
         name = session.hello.name
