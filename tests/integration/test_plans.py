@@ -311,3 +311,24 @@ def test_text_of_any_size_and_kind_is_kept(desk: Desk) -> None:
     assert build.message == hostile
     (run,) = desk.runs()
     assert len(run.assignment["env"]["CI_COMMIT_MESSAGE"].encode()) < 128 * 1024
+
+
+def test_a_commit_that_only_a_fork_had_built_is_built_when_it_is_pushed(desk: Desk) -> None:
+    """S17: what ran without secrets is no answer for the branch; nor may anybody's wish make it trusted."""
+    repository, fork = desk.repository(), desk.repository("mallory/hello")
+    base = repository.commit({FILE: RECIPE})
+    desk.understand("push", repository.push_payload())
+    fork.git("fetch", "-q", str(repository.path), "+refs/heads/main:refs/heads/main")
+    merged = fork.commit({"a": "1"})
+    repository.git("fetch", "-q", str(fork.path), "+refs/heads/main:refs/pull/3/head")
+    desk.understand("pull_request", repository.pull_request_payload(3, "main", head=fork))
+    desk.wishes.start("octo/hello", None, merged, "ada", "wish", desk.clock())
+    desk.work()
+    assert {row.trust for row in desk.builds(sha=merged)} == {"untrusted"}
+    repository.git("fetch", "-q", str(fork.path), "+refs/heads/main:refs/heads/merged")
+    repository.move("main", merged)
+    repository.commit({"b": "2"})
+    desk.understand("push", repository.push_payload(before=base))
+    assert sorted(row.trust for row in desk.builds(sha=merged)) == ["trusted", "untrusted", "untrusted"]
+    desk.wishes.start("octo/hello", None, merged, "ada", "another wish", desk.clock())
+    assert {row.trust for row in desk.builds(sha=merged, event="manual")} == {"untrusted", "trusted"}

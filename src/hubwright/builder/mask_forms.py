@@ -23,6 +23,7 @@ LONGEST = 256
 SHORTEST_LINE = 6
 """Bytes of a line of a longer value."""
 
+_FEW_LINES = 4  # are also looked for one by one in base64; those of a key are too many and of no use by themselves
 _WRAPS = (64, 76)  # openssl and PEM; MIME and base64(1)
 _PLAIN = re.compile(rb"[A-Za-z0-9]+")
 _PERCENT = re.compile(r"%[0-9A-F]{2}")
@@ -43,12 +44,12 @@ def find_forms(secret: str) -> dict[bytes, set[bytes]]:
         anchor = _anchor(line)
         for form in {line, *(_text_forms(line.decode("utf-8", "surrogateescape")))}:
             _add(groups, form, anchor if anchor in form else b"")
-    for value in {raw, *lines}:
+    for value in {raw, *(lines if len(lines) <= _FEW_LINES else ())}:
         for form, anchor in _base64_forms(value):
             _add(groups, form, anchor)
             _add(groups, form.translate(_URLSAFE), anchor)
-        for digits in (value.hex(), value.hex().upper()):
-            _add(groups, digits.encode(), b"")
+    for digits in (raw.hex(), raw.hex().upper()):
+        _add(groups, digits.encode(), b"")
     return groups
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
+import msgspec
+
 from hubwright.builder.spool import Spool
 from hubwright.domain.results import Result as Outcome
 from hubwright.wire import Case, Event, Job, Problem, Problems, Recording, Result, Tests, Totals
@@ -58,6 +60,9 @@ class Telling:
     ) -> None:
         """The run ended: its last message. `lost`: it did not end, this builder did."""
         at = self._clock()
+        if recording is not None:
+            named = [msgspec.structs.replace(one, name=self._hide(one.name)) for one in recording.processes]
+            recording = msgspec.structs.replace(recording, processes=tuple(named))
         self._spool.add(
             lambda seq, log: Result(
                 run=self._run,

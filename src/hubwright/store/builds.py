@@ -24,6 +24,7 @@ _BUILT = select(build.c.sha).where(
     build.c.repository == bindparam("repository"),
     build.c.sha.in_(bindparam("shas", expanding=True)),
     build.c.job_id == bindparam("job"),
+    build.c.trust == Trust.TRUSTED.value,
 )
 _TRUSTS = select(build.c.trust).where(build.c.repository == bindparam("repository"), build.c.sha == bindparam("sha"))
 _ADD_BUILD = insert(build).returning(build.c.id)
@@ -66,7 +67,7 @@ def load_triggers(connection: Connection, job_id: int, triggers: Sequence[str]) 
 
 
 def load_built(connection: Connection, job_id: int, repository: str, shas: Sequence[str]) -> set[str]:
-    """Which of the commits the job has built already, on whatever branch."""
+    """Which of the commits the job has built already, on whatever branch; as a fork's they count not."""
     if not shas:
         return set()
     rows = connection.execute(_BUILT, {"job": job_id, "repository": repository, "shas": shas})
