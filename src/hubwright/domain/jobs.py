@@ -20,7 +20,8 @@ class JobSettings:
     """The settings of a job; every one has a default, so a job may be just a repository.
 
     `recipe` is the text of an inline recipe (then nothing is read from the repository), else `recipe_path` is read
-    at the commit, else the project is detected. `checkout: False` runs the stages in an empty folder.
+    at the commit, else the project is detected. `checkout: False` runs the stages in an empty folder. `backfill`: a
+    platform that comes later builds the newest commit.
     """
 
     commits: Commits = Commits.EACH
@@ -31,6 +32,7 @@ class JobSettings:
     platforms: tuple[str, ...] = ()
     env: dict[str, str] = field(default_factory=dict)
     timeout: int = 3600
+    backfill: bool = True
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -149,4 +149,12 @@ class Manual:
     trust: Trust = Trust.TRUSTED
 
 
-Event = Push | PullRequestEvent | RefEvent | Manual | Other
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Backfill:
+    """This hub asks itself whether a job's newest commit was built on every platform that the job names by now."""
+
+    repository: Repository
+    job_path: str
+
+
+Event = Push | PullRequestEvent | RefEvent | Manual | Backfill | Other

@@ -55,21 +55,25 @@ def rerun(connection: Connection, build_id: int, now: float, *, failed_only: boo
     if not chosen:
         raise ConflictError(f"Build {build_id} has no finished run to begin again.")
     facts = moves.attempt_again(connection, chosen, now)
+    keep_facts(connection, [reopen(connection, row, chosen[0].job, len(chosen), now), *facts])
+    return [run.id for run in chosen]
+
+
+def reopen(connection: Connection, row: Row[Any], job: str, count: int, now: float) -> Fact:
+    """A build has `count` runs more to wait for; the fact that it is queued (again). `job` is the job's path."""
     connection.execute(
         update(build)
-        .where(build.c.id == build_id)
+        .where(build.c.id == row.id)
         .values(
             state=State.QUEUED.value if row.state == State.FINISHED else row.state,
             result=None,
             started_at=None if row.state == State.FINISHED else build.c.started_at,
             finished_at=None,
-            runs_left=build.c.runs_left + len(chosen),
+            runs_left=build.c.runs_left + count,
         )
     )
-    data = _describe(row, chosen[0].job)
-    queued = Fact(kind=FactKind.BUILD_QUEUED, at=now, job_id=row.job_id, build_id=build_id, data=data)
-    keep_facts(connection, [queued, *facts])
-    return [run.id for run in chosen]
+    data = _describe(row, job)
+    return Fact(kind=FactKind.BUILD_QUEUED, at=now, job_id=row.job_id, build_id=row.id, data=data)
 
 
 def _ended(connection: Connection, row: Row[Any], now: float) -> Fact:

@@ -19,6 +19,7 @@ from hubwright.domain.facts import Fact, FactKind
 from hubwright.domain.repos import Event
 from hubwright.errors import MalformedError
 from hubwright.github.payloads import read_event
+from hubwright.hub.backfill import BACKFILL, read_backfill
 from hubwright.hub.lanes import Lanes
 from hubwright.hub.leases import LeaseKeeper
 from hubwright.hub.pressure import Pressure
@@ -183,6 +184,8 @@ def _read(row: Row[Any]) -> Event:
         document = orjson.loads(read_body(row.body))
         if not isinstance(document, dict):
             raise MalformedError("The kept delivery is not an object.")
-        return read_manual(document) if row.source == MANUAL else read_event(row.event, document)
+        if row.source == MANUAL:
+            return read_backfill(document) if row.event == BACKFILL else read_manual(document)
+        return read_event(row.event, document)
     except (zlib.error, ValueError, KeyError, TypeError) as error:  # a row that was damaged must not stop its queue
         raise MalformedError(f"The kept delivery can't be read: {error}.") from error

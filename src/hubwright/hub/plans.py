@@ -136,19 +136,24 @@ def _fill(
         problem = plan.problem or "Nothing in the recipe applies to this event, branch and platform."
         builds.finish_build(connection, build_id, result, now, problem)
         return [finished_fact(job, build_id, number, plan.wanted, result, now)]
-    env = build_environment(_place(job, origin, ground, build_id, number), plan.wanted)
-    new = [
+    new = make_runs(job, origin, plan, ground, (build_id, number))
+    builds.keep_runs(connection, new, now)
+    builds.set_runs_left(connection, build_id, len(new), plan.recipe)
+    return []
+
+
+def make_runs(job: Job, origin: Origin, plan: BuildPlan, ground: Ground, place: tuple[int, int]) -> list[builds.NewRun]:
+    """The runs of a plan for the build of this id and number, each with its complete assignment."""
+    env = build_environment(_place(job, origin, ground, *place), plan.wanted)
+    return [
         builds.NewRun(
-            build_id=build_id,
+            build_id=place[0],
             planned=run,
             assignment=_assignment(job, origin, plan, run, env, ground),
             priority=plan.wanted.priority,
         )
         for run in plan.runs
     ]
-    builds.keep_runs(connection, new, now)
-    builds.set_runs_left(connection, build_id, len(new), plan.recipe)
-    return []
 
 
 def _assignment(

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from sqlalchemy import Connection
 
 from hubwright.domain.builds import BuildPlan, Wanted, commits_to_build, manual_to_build, pull_request_to_build
 from hubwright.domain.jobs import Job, JobSettings, new_job
-from hubwright.domain.repos import Event, Manual, PullRequestEvent, Push, Repository
+from hubwright.domain.repos import Backfill, Event, Manual, PullRequestEvent, Push, Repository
 from hubwright.errors import HubwrightError, VanishedCommitError
 from hubwright.git.mirrors import Mirrors, Origin
 from hubwright.github.payloads import is_skipped
+from hubwright.hub.backfill import fill_gap, find_gap
 from hubwright.hub.news import keep_event
 from hubwright.hub.plans import Ground, keep_plans, plan_build, vanished_plan
 from hubwright.store import jobs, repos
@@ -58,8 +60,25 @@ class Understanding:
         match event:
             case Push() | PullRequestEvent() | Manual():
                 return self._understand_commits(event, patient=patient)
+            case Backfill():
+                return self._understand_backfill(event, patient=patient)
             case _:
                 return _just_keep(event, "kept")
+
+    def _understand_backfill(self, event: Backfill, *, patient: bool) -> Understood:
+        """Plan the newest commit anew; runs for platforms that it has not been built on join its build."""
+        with self._database.reading() as connection:
+            ground = self._ground(connection, event.repository)
+            gap = find_gap(connection, event, ground)
+        if gap is None:
+            return Understood(lambda _connection, _now: "nothing to add")
+        try:
+            plan = self._plan(gap.job, gap.wanted, ground)
+        except HubwrightError as error:
+            why = str(error)
+            return Understood(lambda _connection, _now: why, why if patient else None)
+        fill = partial(fill_gap, gap=gap, origin=self.origin_of(gap.job), plan=plan, ground=ground)
+        return Understood(lambda connection, now: f"{fill(connection, now=now)} runs added")
 
     def _understand_commits(self, event: Building, *, patient: bool) -> Understood:
         """A push, a pull request or a wish: find out what is wanted, have it, plan it."""

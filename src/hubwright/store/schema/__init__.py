@@ -5,7 +5,7 @@ Waiting work (`delivery`, `report`, `task`) shares the columns of `waiting()`; `
 
 from __future__ import annotations
 
-from hubwright.store.schema.access import builder, token
+from hubwright.store.schema.access import builder, builder_kind, token
 from hubwright.store.schema.builds import build, job, run, stage
 from hubwright.store.schema.caches import cache
 from hubwright.store.schema.columns import Document, Identity, metadata
@@ -21,6 +21,7 @@ __all__ = [
     "artifact",
     "build",
     "builder",
+    "builder_kind",
     "cache",
     "delivery",
     "fact",

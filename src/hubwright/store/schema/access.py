@@ -26,6 +26,15 @@ builder = Table(
     Column("skew", Float),  # seconds that its clock is ahead of the hub's
 )
 
+builder_kind = Table(  # so that a platform that is new is noticed, once
+    "builder_kind",
+    metadata,
+    Column("key", String(64), primary_key=True),  # a hash of the other two
+    Column("platform", String(100), nullable=False),
+    Column("labels", Document, nullable=False),
+    Column("first_seen_at", Moment, nullable=False),
+)
+
 token = Table(
     "token",
     metadata,

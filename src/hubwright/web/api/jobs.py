@@ -14,6 +14,7 @@ from starlette.responses import Response
 
 from hubwright.domain.refs import read_clone_url
 from hubwright.errors import NotFoundError, UnprocessableError
+from hubwright.hub.backfill import ask_backfill
 from hubwright.hub.wishes import Wishes
 from hubwright.store.definitions import keep_definition
 from hubwright.store.views import load_build
@@ -116,9 +117,13 @@ class Jobs:
     def _keep(self, connection: Connection, path: str, wanted: Definition) -> bool:
         source = _find_source(connection, path, wanted)
         now = self._site.clock()
-        return keep_definition(connection, path, wanted.settings, source, enabled=wanted.enabled, now=now)
+        new = keep_definition(connection, path, wanted.settings, source, enabled=wanted.enabled, now=now)
+        if not new:
+            ask_backfill(connection, path, now)
+        return new
 
     async def _show_kept(self, path: str, status: int) -> Response:
+        self._site.wake("deliveries")
         job = await self._site.database.read(lambda connection: load_job(connection, path))
         return answer(self._documents.job(job), status, {"Location": f"/api/v1/jobs/{path}"})
 

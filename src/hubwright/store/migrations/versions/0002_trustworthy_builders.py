@@ -21,6 +21,14 @@ Identity = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 def upgrade() -> None:
     """Only add: a hub of the release before may still be running on this database."""
     op.create_table(
+        "builder_kind",
+        sa.Column("key", sa.String(length=64), nullable=False),
+        sa.Column("platform", sa.String(length=100), nullable=False),
+        sa.Column("labels", Document, nullable=False),
+        sa.Column("first_seen_at", Moment(), nullable=False),
+        sa.PrimaryKeyConstraint("key", name=op.f("pk_builder_kind")),
+    )
+    op.create_table(
         "cache",
         sa.Column("id", Identity, nullable=False),
         sa.Column("repository", sa.String(length=201), nullable=False),
