@@ -86,7 +86,11 @@ def commands() -> Iterator[tuple[str, click.Command]]:
     for name, entry in COMMANDS.items():
         found = load_command(name, entry)
         if isinstance(found, click.Group):
-            yield from ((f"{name} {inner}", command) for inner, command in found.commands.items())
+            context = click.Context(found)
+            for inner in found.list_commands(context):
+                command = found.get_command(context, inner)
+                assert command is not None
+                yield f"{name} {inner}", command
         else:
             yield name, found
 
