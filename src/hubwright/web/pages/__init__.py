@@ -14,6 +14,7 @@ from hubwright.web.assets import Assets
 from hubwright.web.gate import Gate
 from hubwright.web.pages.builders import BuilderPages
 from hubwright.web.pages.builds import BuildPages
+from hubwright.web.pages.downloads import DownloadPages
 from hubwright.web.pages.frame import Frame
 from hubwright.web.pages.home import HomePage
 from hubwright.web.pages.jobs import JobPages
@@ -78,6 +79,7 @@ def assemble_pages(site: Site, gate: Gate) -> Pages:
         "/queue": home.queue,
         "/jobs": jobs.list,
         "/jobs/{path:path}": jobs.show,
+        "/downloads/{path:path}": DownloadPages(frame).show,
         "/commits/{owner}/{repo}/{sha}": jobs.commit,
         "/builds/{id:int}": builds.show,
         "/builds/{id:int}/runs/{run:int}": builds.show,

@@ -1,0 +1,41 @@
+"""The page of a job's downloads: for each platform the newest good files, and how far they lie behind."""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from hubwright.domain.wording import word_count, word_duration
+from hubwright.store.downloads import DownloadView, load_downloads
+from hubwright.web.pages.frame import Frame
+
+_MAX_BRANCH = 300
+
+
+class DownloadPages:
+    """`/downloads/{job}`, with `?branch=` for another than the default branch."""
+
+    def __init__(self, frame: Frame) -> None:
+        self._frame = frame
+
+    async def show(self, request: Request) -> Response:
+        """`GET /downloads/{job}`."""
+        job: str = request.path_params["path"].strip("/")
+        branch = request.query_params.get("branch", "")[:_MAX_BRANCH] or None
+        views = await self._frame.site.database.read(lambda connection: load_downloads(connection, job, branch))
+        told = [(view, *split_platform(view.platform), word_freshness(view)) for view in views]
+        return self._frame.show(request, "downloads.html", job=job, branch=branch, downloads=told, stream=None)
+
+
+def split_platform(platform: str) -> tuple[str, str]:
+    """System and processor of a platform's name: `linux-x86_64` is Linux' on x86_64."""
+    system, _, processor = platform.partition("-")
+    return system, processor
+
+
+def word_freshness(view: DownloadView) -> str:
+    """How old the files are beside the newest build, for people."""
+    if view.behind == 0:
+        return "of the newest build"
+    late = "" if view.seconds_behind is None else f", {word_duration(view.seconds_behind)}"
+    return f"{word_count(view.behind, 'build')} behind{late}"
