@@ -227,15 +227,21 @@ def _engine(seed: Seed, *, hostile: bool) -> dict[str, int]:
     mac = seed.run(
         build, tests, 840, result="failure", finished_at=seed.now - 790, platform="macos-arm64", builder="mac-mini",
         matrix={"cc": "clang-19"}, tests_total=312, tests_passed=309, tests_skipped=1, tests_failed=2,
+        tests_previous=1, tests_difference={
+            "now_failing": 1, "now_passing": 1, "still_failing": 1, "new": 0, "gone": 1, "flaky": 1,
+            "names": {"now_failing": ["ring: survives a push from two threads"], "now_passing": ["ring: grows at need"]},
+            "gone_names": ["ring: old way"]},
     )  # fmt: skip
     bsd = seed.run(
         build, green(), 840, finished_at=seed.now - 762, platform="freebsd-15", builder="beastie",
         tests_total=312, tests_passed=312, tests_skipped=0, tests_failed=0,
     )  # fmt: skip
     seed.add("test_case", run_id=mac, position=0, suite="ring", classname="ring", name="survives a push from two threads",
-             result="failed", seconds=0.41, message="tests/test_ring.c:57: expected 2000, got 1999")  # fmt: skip
+             result="failed", seconds=0.41, message="tests/test_ring.c:57: expected 2000, got 1999",
+             file="tests/test_ring.c", line=57, change="now_failing", flaky=True)  # fmt: skip
     seed.add("test_case", run_id=mac, position=1, suite="ring", classname="ring", name="<b>not bold</b>" if hostile else "wraps around twice", result="failed",
-             seconds=0.01, message="tests/test_ring.c:91: ring is full")  # fmt: skip
+             seconds=0.01, message="tests/test_ring.c:91: ring is full", change="still_failing")  # fmt: skip
+    _add_findings(seed, broken, bsd, hostile=hostile)
     for path, size in (("engine-1.4.0.tar.gz", 1_284_411), ("docs/manual.pdf", 402_118)):
         seed.add(
             "artifact",
@@ -248,6 +254,18 @@ def _engine(seed: Seed, *, hostile: bool) -> dict[str, int]:
             kept_at=seed.now,
         )
     return {"red": build, "red_run": broken, "mac_run": mac, "first_red": first}
+
+
+def _add_findings(seed: Seed, broken: int, fine: int, *, hostile: bool) -> None:
+    """Problems of the logs: an error and its line, a command, warnings of a run that went well."""
+    at = len((PREPARE + CONFIGURE + GCC.partition("\r\n\x1b[01m\x1b[Ksrc/ring.c:88")[0]).encode()) + 2
+    seed.add("problem", run_id=broken, position=1, severity="error", matcher="gcc", file="src/ring.c", line=88, col=23,
+             message="'struct ring' has no member named 'tail'; did you mean 'tall'?", log_offset=at)  # fmt: skip
+    seed.add("problem", run_id=broken, position=1, severity="error", matcher="command",
+             message=HOSTILE if hostile else "The header is out of date\nRun make headers", file=None)  # fmt: skip
+    for line in (12, 140):
+        seed.add("problem", run_id=fine, position=1, severity="warning", matcher="gcc", file="src/lexer.c", line=line, col=9,
+                 message="unused variable 'x'", code="-Wunused-variable", log_offset=200)  # fmt: skip
 
 
 def _parser(seed: Seed) -> dict[str, int]:

@@ -9,9 +9,11 @@ from hubwright.cli.build_names import HELP, Build, find_build, list_builds
 from hubwright.cli.exits import Exit, exit_of_build
 from hubwright.cli.options import hub_option
 from hubwright.cli.output import json_option, print_json, print_line, print_table, shown, signed, tell
+from hubwright.domain.failure_text import lines_of_problem, lines_of_test
 from hubwright.domain.wording import kind_of, word_count, word_duration
 
 _SHOWN = 10
+_LINES = 40  # of problems, and of failed tests
 
 
 @click.command(epilog=HELP)
@@ -29,10 +31,13 @@ def status(*, build: str | None, limit: int, exit_status: bool, hub: str | None,
         found = find_build(client, build)
         if not as_json and found["state"] != "finished":
             _note_waits(found, client.get(f"/api/v1/builds/{found['id']}/why"))
+        told = client.get(f"/api/v1/builds/{found['id']}/problems") if _failed(found) and not as_json else None
     if as_json:
         print_json(found)
     else:
         show_build(found)
+        if told is not None:
+            show_problems(told)
     return exit_of_build(found["state"], found["result"]) if exit_status else Exit.OK
 
 
@@ -87,6 +92,23 @@ def show_build(build: Build) -> None:
     if build["problem"]:
         print_line(f"  {shown(build['problem'])}")
     print_line(f"  {build['url']}")
+
+
+def _failed(build: Build) -> bool:
+    return build["state"] == "finished" and build["result"] not in {"success", "skip", "cancellation"}
+
+
+def show_problems(told: Build) -> None:
+    """What went wrong: problems with file and line, failed tests and how they stand against the run before."""
+    problems = [line for one in told["problems"] if one["severity"] == "error" for line in lines_of_problem(one)]
+    tests = [line for case in told["tests"] for line in lines_of_test(case)]
+    for title, lines in (("Problems", problems), ("Failed tests", tests)):
+        if lines:
+            print_line(f"  {title}:")
+        for line in lines[:_LINES]:
+            print_line(f"    {shown(line)}")
+        if len(lines) > _LINES:
+            print_line(f"    … {len(lines) - _LINES} more lines; --json and the page have all of it.")
 
 
 def line_of_stage(stage: Build) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from hubwright.domain.results import Result, State
+from hubwright.domain.test_difference import Change
 from hubwright.domain.wording import word_count, word_duration
 from hubwright.store.views_values import BuildView, RunView, StageView, Totals
 
@@ -102,7 +103,9 @@ def _broken(run: RunView, result: Result) -> str:
         words = _with_reason(f"stage {stage.name} {_VERBS[read_result(stage.result)]}", _reason(stage))
     if run.tests is None or not run.tests.failed:
         return words
-    return f"{words} ({run.tests.failed:,} of {word_count(run.tests.total, 'test')} failed)"
+    fresh = (run.tests_difference or {}).get(Change.NOW_FAILING.value)
+    only_now = f", {fresh:,} now failing" if fresh and run.tests_previous is not None else ""
+    return f"{words} ({run.tests.failed:,} of {word_count(run.tests.total, 'test')} failed{only_now})"
 
 
 def _is_guilty(stage: StageView) -> bool:

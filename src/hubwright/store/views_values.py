@@ -93,7 +93,7 @@ class BuildView:
     author_name: str | None
     author_login: str | None
     priority: int
-    trust: str
+    trust: str = "trusted"
     state: str
     result: str | None
     problem: str | None
