@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import os
 from collections.abc import Coroutine
 from dataclasses import dataclass
@@ -18,10 +17,11 @@ from hubwright.builder.connection import Connection, Hub, Talk
 from hubwright.builder.elastic import ElasticSlots
 from hubwright.builder.leftovers import close_unfinished
 from hubwright.builder.run import Run, Tools
-from hubwright.builder.slots import Bounds
+from hubwright.builder.slots import Bounds, Rules
 from hubwright.builder.spool import Key, Spools
 from hubwright.domain.results import Result
 from hubwright.errors import ConflictError
+from hubwright.git.locks import CLOSED_IN_CHILDREN, try_lock
 from hubwright.wire import WIRE_VERSION, Do, Hello, Recorder, Recording
 
 FORGOTTEN = 600.0
@@ -41,7 +41,7 @@ class Identity:
     labels: tuple[str, ...] = ()
     slots: int = 1
     most_slots: int = 0  # more than `slots`: the number grows and shrinks between the two
-    slots_idle: float = 60.0  # seconds that a slot may be idle
+    slot_rules: Rules = Rules()  # noqa: RUF009  frozen
     once: bool = False
     idle_exit: float = 0.0
     parent_pid: int | None = None
@@ -54,14 +54,10 @@ class WorkDir:
         """Take the folder. Raises ConflictError when another builder has it."""
         self.path = path
         path.mkdir(parents=True, exist_ok=True)
-        self._lock = os.open(path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
+        self._lock = os.open(path / "lock", os.O_RDWR | os.O_CREAT | CLOSED_IN_CHILDREN, 0o600)
+        if not try_lock(self._lock):
             os.close(self._lock)
-            raise ConflictError(
-                f"Another builder is using {path}: give this one a folder of its own with --work-dir."
-            ) from error
+            raise ConflictError(f"Another builder is using {path}: give this one a folder of its own with --work-dir.")
         self.instance = self._load_instance()
 
     def _load_instance(self) -> str:
@@ -100,7 +96,7 @@ class Agent:
         self._recordings: dict[Key, Recording] = {}  # of runs that the process before has left
         self._goodbyes: set[asyncio.Task[None]] = set()
         bounds = Bounds(1, 1) if identity.once else Bounds(identity.slots, max(identity.slots, identity.most_slots))
-        self._slots = ElasticSlots(bounds, identity.slots_idle)
+        self._slots = ElasticSlots(bounds, identity.slot_rules)
         talk = Talk(self._hello, self._obey, self._lose, self._free, self._slots.hear)
         self._connection = Connection(hub, self._spools, talk)
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import IO
 
 from hubwright.errors import ExecutorError
+from hubwright.git.locks import CLOSED_IN_CHILDREN, NO_LINK
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -132,7 +133,7 @@ def _fill(scratch: Path, tar: tarfile.TarFile, most: int) -> int:
 
 
 def _write(path: Path, content: IO[bytes] | None, entry: tarfile.TarInfo) -> None:
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | NO_LINK | CLOSED_IN_CHILDREN
     with os.fdopen(os.open(path, flags, (entry.mode & 0o777) | 0o600), "wb") as file:
         if content is not None:
             shutil.copyfileobj(content, file, _COPY)
@@ -168,7 +169,7 @@ def _leads_out(name: str, target: str) -> bool:
 
 
 def _open(path: Path) -> IO[bytes]:
-    return os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK), "rb")
+    return os.fdopen(os.open(path, os.O_RDONLY | NO_LINK | CLOSED_IN_CHILDREN), "rb")
 
 
 def list_names(root: Path, base: str, paths: Iterator[Path] | Iterable[Path]) -> list[str]:

@@ -9,6 +9,7 @@ import httpx2
 import msgspec
 
 from hubwright.errors import HubwrightError, SettingsError, UnauthenticatedError
+from hubwright.git.locks import CLOSED_IN_CHILDREN
 
 FILE = "joined.json"
 """In the work folder, readable by its owner only."""
@@ -58,7 +59,7 @@ def _keep(work_dir: Path, joined: Membership) -> None:
     """Durably, with mode 0600 from the first moment on."""
     fresh = work_dir / f"{FILE}.new"
     fresh.unlink(missing_ok=True)
-    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | CLOSED_IN_CHILDREN, 0o600)
     with os.fdopen(descriptor, "wb") as file:
         file.write(msgspec.json.encode(joined))
         file.flush()

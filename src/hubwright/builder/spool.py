@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from hubwright.git.locks import CLOSED_IN_CHILDREN, read_at
 from hubwright.wire import Held, Message, write_message
 
 _LINE = msgspec.json.Decoder(tuple[int, int, str])
@@ -57,7 +58,7 @@ class Spool:
         self.acked_seq = 0
         self.acked_log = 0
         folder.mkdir(parents=True, exist_ok=True)
-        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
+        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | CLOSED_IN_CHILDREN
         self._log = os.open(folder / "log", flags, 0o600)
         self._messages = os.open(folder / "messages.jsonl", flags, 0o600)
         self.log_size = os.fstat(self._log).st_size
@@ -79,7 +80,7 @@ class Spool:
 
     def read_log(self, offset: int, size: int) -> bytes:
         """At most `size` bytes of the log from `offset` on."""
-        return os.pread(self._log, size, offset)
+        return read_at(self._log, size, offset)
 
     def add(self, make: Callable[[int, int], Message], *, last: bool = False) -> None:
         """Number a message and keep it. `make` gets its number and the log's size; `last` = nothing follows it."""

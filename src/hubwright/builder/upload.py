@@ -15,6 +15,7 @@ import httpx2
 
 from hubwright.builder.spool import Key
 from hubwright.domain.artifacts import DIRECT_FROM
+from hubwright.git.locks import CLOSED_IN_CHILDREN, NO_LINK
 
 _CHUNK = 256 * 1024
 _TIMES = httpx2.Timeout(60.0, read=600.0)  # the hub reads a large file again before it answers
@@ -130,7 +131,7 @@ class Uploads:
 
 def open_file(path: Path) -> BinaryIO:
     """The file, unless its name has become a link meanwhile. Raises OSError."""
-    return os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK), "rb")
+    return os.fdopen(os.open(path, os.O_RDONLY | NO_LINK | CLOSED_IN_CHILDREN), "rb")
 
 
 def _read_answer(answer: httpx2.Response) -> Sent:

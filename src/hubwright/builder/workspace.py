@@ -5,14 +5,18 @@ from __future__ import annotations
 import os
 import shutil
 import stat
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+
+from hubwright.git.locks import CLOSED_IN_CHILDREN
 
 COMMAND_FILES = ("output", "env", "path", "summary")
 """Files that `GITHUB_OUTPUT`, `GITHUB_ENV`, `GITHUB_PATH` and `GITHUB_STEP_SUMMARY` point to."""
 
 _COMMANDS = "commands"
+_ROOM = 65_536
 
 
 @dataclass(frozen=True)
@@ -49,7 +53,7 @@ class Workspace:
             os.makedirs(folder, exist_ok=folder is self.tree)  # noqa: PTH103  the same reason
         commands = f"{root}/{_COMMANDS}/"
         for name in COMMAND_FILES:
-            os.close(os.open(commands + name, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o644))
+            os.close(os.open(commands + name, os.O_WRONLY | os.O_CREAT | CLOSED_IN_CHILDREN, 0o644))
 
     def remove(self) -> None:
         """Delete everything, also what a build has made read-only. What can't be deleted stays, for the next start."""
@@ -58,10 +62,14 @@ class Workspace:
     def is_full(self) -> bool:
         """Whether the disk below has no room (less than 64 KiB) or no inodes left."""
         try:
+            if shutil.disk_usage(self.root).free < _ROOM:
+                return True
+            if sys.platform == "win32":
+                return False
             found = os.statvfs(self.root)
         except OSError:
             return False
-        return found.f_bavail * found.f_frsize < 65_536 or (found.f_files > 0 and found.f_favail == 0)
+        return found.f_files > 0 and found.f_favail == 0
 
 
 def _free_and_retry(function: Callable[..., object], path: str, _: object) -> None:

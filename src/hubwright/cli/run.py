@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
-import signal
 import subprocess
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import click
@@ -27,6 +27,7 @@ from hubwright.domain.recipe_matrix import expand_matrix
 from hubwright.domain.recipe_values import Recipe, Rule, Stage
 from hubwright.domain.results import Result, State
 from hubwright.errors import SettingsError
+from hubwright.wiring.stopping import on_stop
 
 _FILE = ".hubwright.yml"
 _TIMEOUT = 3600
@@ -66,8 +67,7 @@ def _at_home(policy: Policy, executor: str) -> Policy:
 async def _run(local: LocalRun, executor: Executor) -> int:
     loop = asyncio.get_running_loop()
     ending: asyncio.Future[RunEnded] = loop.create_future()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, _interrupt, ending)
+    on_stop(loop, partial(_interrupt, ending))
     try:
         ends = await run_here(local, executor, ending)
     except RunEnded as ended:

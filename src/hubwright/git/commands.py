@@ -6,6 +6,7 @@ import os
 import select
 import signal
 import subprocess
+import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -95,13 +96,20 @@ class Git:
                 raise GitError(f"fatal: git {arguments[0]} took longer than {timeout:g} s") from error
             finally:
                 if process.returncode is None:
-                    os.killpg(process.pid, signal.SIGKILL)
+                    _kill(process)
                     process.wait()
             if code:
                 complaint.seek(0)
                 raise GitError(complaint.read(65_536).decode("utf-8", "replace"))
             answer.seek(0)
             return answer.read(_OUTPUT)
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    if sys.platform == "win32":
+        process.kill()
+    else:
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 def wait_for(process: subprocess.Popen[bytes], timeout: float) -> int:

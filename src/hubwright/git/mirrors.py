@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import threading
 import time
@@ -18,6 +17,7 @@ from hubwright.domain.mirrors import mirror_path
 from hubwright.domain.refs import check_ref, check_sha
 from hubwright.errors import DiskFullError, MalformedError, UnreachableRepositoryError, VanishedCommitError
 from hubwright.git.commands import Git, GitError
+from hubwright.git.locks import CLOSED_IN_CHILDREN, try_lock
 from hubwright.git.objects import ObjectReader
 
 _ANSWERED = ("couldn't find remote ref", "not our ref", "unadvertised object", "lock ref", "update local ref")
@@ -178,21 +178,13 @@ def _credentials(origin: Origin) -> Mapping[str, str]:
 @contextmanager
 def _locked(path: Path, timeout: float) -> Iterator[None]:
     """Hold the file's lock against every thread and process of the machine."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | CLOSED_IN_CHILDREN, 0o644)
     deadline = time.monotonic() + timeout
     try:
-        while not _try_lock(descriptor):
+        while not try_lock(descriptor):
             if time.monotonic() > deadline:
                 raise UnreachableRepositoryError("Another fetch of the same repository does not end.")
             time.sleep(0.01)  # a file lock has no event to wait for
         yield
     finally:
         os.close(descriptor)
-
-
-def _try_lock(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import signal
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -25,6 +24,7 @@ from hubwright.git.commands import Git
 from hubwright.git.mirrors import Mirrors
 from hubwright.wiring.hiding import hide_from_builds
 from hubwright.wiring.logging import configure_logging
+from hubwright.wiring.stopping import on_stop
 
 PROTOCOLS = "https:ssh:git:http"
 """What git may speak unless `file` is allowed too."""
@@ -121,8 +121,7 @@ async def _serve(options: BuilderOptions, work_dir: WorkDir) -> None:
     loop.set_default_executor(
         ThreadPoolExecutor(2 * max(options.identity.slots, options.identity.most_slots) + 4)
     )  # a fetch may hold one for long
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, agent.drain)
+    on_stop(loop, agent.drain)
     try:
         await agent.work()
     finally:
