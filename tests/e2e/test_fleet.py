@@ -108,7 +108,7 @@ def test_a_revoked_builder_is_shut_out_within_a_second(alone: HubProcess, folder
         assert old["detail"] == "Builder one was shut out: its token was revoked."
         until(lambda: "hub_refused" in one.said, 30, "it to be refused")
         (folder / "gate").touch()
-        with builder_of(alone, folder, "two", other):
+        with builder_of(alone, folder / "other", "two", other):
             (build,) = alone.finished(repository)
         assert [run["builder"] for run in build["runs"]] == ["two"]
 
@@ -135,7 +135,7 @@ def test_a_paused_builder_gets_nothing_over_restarts_of_both(alone: HubProcess, 
         one.begin()
         until(lambda: is_in(alone, "one", "paused"), 60)
         alone.deliver("push", repository.push_payload())
-        with builder_of(alone, folder, "two", tokens[1]):
+        with builder_of(alone, folder / "other", "two", tokens[1]):
             (build,) = alone.finished(repository)
             assert build["runs"][0]["builder"] == "two"
             assert {found["name"]: found["state"] for found in alone.get("builders")["items"]} == {
