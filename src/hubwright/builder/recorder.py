@@ -166,7 +166,7 @@ class Watch:
 
     def begin(self, pid: int) -> None:
         """A command of the run began: this process, and all that descend from it, are the run's."""
-        self._watched.begin(pid)
+        self._watched.begin(pid, self._recorder.group)
         self._kernel_kills = read_kernel_kills() or 0
 
     async def explain(self, exit_code: int | None) -> Verdict:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +17,11 @@ from hubwright.wire import Machine, Process, RunVitals, Usage, Vitals
 MOST_PROCESSES = 64
 """Processes of a run that are told, the largest ones."""
 
+SHARE = 0.006
+"""Of one processor's time, what looking at processes may take: where there are very many it is done less often."""
+
 _NAME = 40  # characters
+_TICK = 0.1  # seconds by which a second may be short
 
 Known = dict[int, float]
 """Processes by number, with when they began: a number alone may come again."""
@@ -30,14 +35,16 @@ class Watched:
     lease: int
     root: int | None = None
     group: Group | None = None
+    limit: int | None = None  # bytes that a group of the run's own allows
     known: Known = field(default_factory=dict)
     kills: int = 0  # in the group so far; it may be gone when it is asked about
     kills_before: int = 0
 
-    def begin(self, root: int) -> None:
-        """A command of the run began."""
+    def begin(self, root: int, shared: Group | None) -> None:
+        """A command of the run began; `shared` is the builder's own group."""
         self.root = root
         self.group = find_group(root)
+        self.limit = self.group.read_limit() if self.group is not None and self.group != shared else None
         self.kills = self.kills_before = 0
         self.kills = self.kills_before = self.read_kills()
 
@@ -69,17 +76,27 @@ class Sampler:
         self.group = find_group(os.getpid())
         self._cpu: dict[tuple[int, float], float] = {}
         self._at = 0.0
+        self._told: dict[tuple[int, int], RunVitals] = {}
+        self._walk_at = 0.0
         psutil.cpu_percent()  # the first call only begins to count
 
     def take(self, runs: Iterable[Watched], now: float) -> Vitals:
         """One sample of all; `now` in Unix seconds."""
         watched = list(runs)
+        if time.monotonic() >= self._walk_at:
+            started = time.thread_time()
+            self._walk(watched, now)
+            self._walk_at = time.monotonic() + (time.thread_time() - started) / SHARE - _TICK
+        told = tuple(self._told.get((one.run, one.lease)) or _nothing_of(one) for one in watched)
+        return Vitals(machine=self.measure_machine(now), runs=told)
+
+    def _walk(self, watched: Sequence[Watched], now: float) -> None:
+        """Look at every process of the runs."""
         begun = any(one.root is not None for one in watched)
         seen = {one.pid: one for one in self._look(watched)} if begun else {}
-        told = tuple(self._measure(one, seen, now) for one in watched)
+        self._told = {(one.run, one.lease): self._measure(one, seen, now) for one in watched}
         self._cpu = {(one.pid, one.began): one.cpu_time for one in seen.values()}
         self._at = now
-        return Vitals(machine=self.measure_machine(now), runs=told)
 
     def measure_machine(self, now: float) -> Machine:
         """The machine alone."""
@@ -107,12 +124,6 @@ class Sampler:
             oom_kills=read_kernel_kills(),
         )
 
-    def find_limit(self, watched: Watched) -> int | None:
-        """Bytes that the run's own control group allows; None when it shares the builder's or has no limit."""
-        if watched.group is None or watched.group == self.group:
-            return None
-        return watched.group.read_limit()
-
     def _look(self, watched: Iterable[Watched]) -> Iterator[_Seen]:
         """Everything that descends from this process, and what did once: one walk serves all runs."""
         found = {process.pid: process for process in self._self.children(recursive=True)}
@@ -132,7 +143,7 @@ class Sampler:
         watched.known = {one.pid: one.began for one in own}
         usage = Usage(
             memory=sum(one.memory for one in own),
-            limit=self.find_limit(watched),
+            limit=watched.limit,
             oom_kills=watched.read_kills() if watched.group else None,
             processes=len(own),
         )
@@ -144,6 +155,10 @@ class Sampler:
         before, seconds = self._cpu.get((one.pid, one.began)), now - self._at
         busy = 0.0 if before is None or seconds <= 0 else max(100 * (one.cpu_time - before) / seconds, 0.0)
         return Process(pid=one.pid, parent=one.parent, name=one.name, cpu=round(busy, 1), memory=one.memory)
+
+
+def _nothing_of(watched: Watched) -> RunVitals:
+    return RunVitals(run=watched.run, lease=watched.lease, usage=Usage(limit=watched.limit))
 
 
 def _choose(watched: Watched, seen: Mapping[int, _Seen]) -> list[_Seen]:
