@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from hubwright.cli.checks import Verdict
+from hubwright.cli.checks import check_keys as check
 from hubwright.config import Settings, load_settings
 from hubwright.errors import SettingsError
 from hubwright.hub.sealing import make_key
@@ -53,12 +55,23 @@ def test_of_several_hubs_each_needs_every_key(database: Database, database_url: 
         return make_settings(tmp_path, HUBWRIGHT_SECRETS__KEYS=keys, HUBWRIGHT_DATABASE_URL=database_url, **more)
 
     check_keys(settings(other))
+    found = check(settings(other))
+    assert (found.verdict, "(1 secrets)" in found.seen) == (Verdict.FAIL, True)
+    assert check(settings(first)).verdict == Verdict.OK
     several = {"HUBWRIGHT_BROKER_URL": "redis://127.0.0.1/0"}
     with pytest.raises(SettingsError, match="SECRETS__KEYS lacks keys"):
         check_keys(settings(other, **several))
     check_keys(settings(f"{other},{first}", **several))
     with pytest.raises(SettingsError, match="new-key"):
         add_key(settings(other))
+
+
+@pytest.mark.parametrize("pair", ["TOKEN", "=canary-4711", "TO KEN=canary-4711", "TOKEN=canary", "PATH=canary-4711"])
+def test_values_of_the_settings_are_held_to_the_same_rules(tmp_path: Path, pair: str) -> None:
+    """S18: what can't be masked is no secret, wherever it comes from; the sentence does not repeat it."""
+    with pytest.raises(SettingsError, match="BUILDS__SECRETS") as caught:
+        open_vault(make_settings(tmp_path, HUBWRIGHT_BUILDS__SECRETS=pair))
+    assert "canary" not in str(caught.value)
 
 
 def test_a_file_that_is_damaged_is_told_in_one_sentence_and_costs_only_secrets(

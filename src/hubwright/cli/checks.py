@@ -23,10 +23,11 @@ from sqlalchemy.exc import DBAPIError
 from hubwright.builder.executors.choice import choose_executor
 from hubwright.config import LOOPBACK, Settings, local_address
 from hubwright.domain.wording import word_size
-from hubwright.errors import GitHubError, GitHubRefusedError, HubwrightError
+from hubwright.errors import GitHubError, GitHubRefusedError, HubwrightError, SettingsError
 from hubwright.github.apps import AppTokens
 from hubwright.github.client import GitHubClient
 from hubwright.store.database import Database
+from hubwright.wiring.secret_keys import find_missing_keys
 
 OLDEST_GIT = (2, 31)  # the first that reads GIT_CONFIG_COUNT
 LITTLE_DISK = 2 * 1024**3
@@ -56,6 +57,7 @@ def run_checks(settings: Settings) -> Iterator[Finding]:
     """Every check, one after the other; those of GitHub only with credentials. Takes a few seconds at most."""
     for check in (
         check_git, check_compiler, check_folder, check_disk, check_database, check_port, check_sandbox, check_secrets,
+        check_keys,
     ):  # fmt: skip
         yield check(settings)
     for name, url in (("broker", settings.broker_url), ("redis", settings.redis_url)):
@@ -164,6 +166,23 @@ def check_secrets(settings: Settings) -> Finding:
         return Finding(name="webhooks", verdict=Verdict.OK, seen="no secret is set; taken from this machine only")
     seen = "no secret is set, so every webhook is refused"
     return Finding(name="webhooks", verdict=Verdict.FAIL, seen=seen, fix="set GITHUB__WEBHOOK_SECRETS")
+
+
+def check_keys(settings: Settings) -> Finding:
+    """Can the secrets in the database be opened?"""
+    url = settings.database_url
+    if url.startswith("sqlite:///") and not Path(url.removeprefix("sqlite:///")).exists():
+        return Finding(name="secrets", verdict=Verdict.OK, seen="there are none yet")
+    try:
+        missing = find_missing_keys(settings)
+    except DBAPIError:  # the check of the database tells
+        return Finding(name="secrets", verdict=Verdict.OK, seen="there are none yet")
+    except SettingsError as error:
+        return Finding(name="secrets", verdict=Verdict.FAIL, seen=str(error), fix="restore the key file from its copy")
+    if not missing:
+        return Finding(name="secrets", verdict=Verdict.OK, seen="each can be opened")
+    fix = "add them to SECRETS__KEYS, or set those secrets anew"
+    return Finding(name="secrets", verdict=Verdict.FAIL, seen=f"keys are missing: {missing}", fix=fix)
 
 
 def check_server(name: str, url: str) -> Finding:

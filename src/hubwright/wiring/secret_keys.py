@@ -11,7 +11,8 @@ from sqlalchemy import create_engine
 from sqlalchemy.pool import NullPool
 
 from hubwright.config import Settings
-from hubwright.errors import SettingsError
+from hubwright.domain.secrets import check_name, check_value
+from hubwright.errors import SettingsError, UnprocessableError
 from hubwright.hub.sealing import Keys, make_key
 from hubwright.hub.secrets import Vault
 
@@ -53,12 +54,10 @@ def check_keys(settings: Settings) -> None:
 
     One hub goes on without: only the runs that need those secrets lack them.
     """
-    vault = open_vault(settings)
-    with create_engine(settings.database_url, poolclass=NullPool).connect() as connection:
-        unknown = vault.find_unknown_keys(connection)
-    if not unknown:
+    open_vault(settings)
+    told = find_missing_keys(settings)
+    if not told:
         return
-    told = ", ".join(f"{key} ({count} secrets)" for key, count in sorted(unknown.items()))
     if settings.broker_url is not None:
         raise SettingsError(
             f"SECRETS__KEYS lacks keys that stored secrets need: {told}. Give all hubs the same keys, "
@@ -67,11 +66,25 @@ def check_keys(settings: Settings) -> None:
     logger.warning("secret_keys_missing", keys=told)
 
 
+def find_missing_keys(settings: Settings) -> str:
+    """The keys that stored secrets need and these settings lack, in words; "" when none. Raises SettingsError."""
+    with create_engine(settings.database_url, poolclass=NullPool).connect() as connection:
+        unknown = Vault(keys_of(settings)).find_unknown_keys(connection)
+    return ", ".join(f"{key} ({count} secrets)" for key, count in sorted(unknown.items()))
+
+
 def read_pairs(name: str, pairs: tuple[str, ...]) -> dict[str, str]:
-    """`NAME=value` pairs. Raises SettingsError, without the value."""
-    if not all(pair.partition("=")[0].isidentifier() and "=" in pair for pair in pairs):
-        raise SettingsError(f"{name} is wrong: NAME=value pairs are expected.")
-    return {pair.partition("=")[0]: pair.partition("=")[2] for pair in pairs}
+    """`NAME=value` pairs that may be secrets. Raises SettingsError, without the value."""
+    found = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not equals or not key.isidentifier():
+            raise SettingsError(f"{name} is wrong: NAME=value pairs are expected.")
+        try:
+            found[check_name(key)] = check_value(value)
+        except UnprocessableError as error:
+            raise SettingsError(f"{name}: {key} is wrong: {error}") from error
+    return found
 
 
 def _key_file(settings: Settings) -> Path:
