@@ -40,7 +40,7 @@ class PlainExecutor:
             raise ExecutorError("This builder can't keep a stage from the network; it has no sandbox.")
         if sys.platform == "win32":
             return OnPipes(command, write)
-        else:  # noqa: RET505  type checkers skip the other platform's branch
+        else:
             return OnTerminal(Start(argv=command.argv, env=command.env, directory=command.directory), write)
 
     def spent(self, workspace: Workspace) -> Spent:  # noqa: ARG002
