@@ -8,15 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hubwright.builder.slots import GROW_PAUSE, Bounds, Situation, Slots, first_slots, next_slots, read_bounds
+from hubwright.builder.slots import GROW_PAUSE, Bounds, Rules, Situation, Slots, first_slots, next_slots, read_bounds
 
 PATIENCE = 60.0
+RULES = Rules(patience=PATIENCE)
 
 
 def after(slots: Slots, *looks: tuple[float, Situation]) -> list[int]:
     numbers = []
     for now, seen in looks:
-        slots = next_slots(slots, now, seen, PATIENCE)
+        slots = next_slots(slots, now, seen, RULES)
         numbers.append(slots.number)
     return numbers
 
@@ -77,7 +78,7 @@ def test_never_outside_the_bounds_nor_below_what_runs_and_no_flapping(
     slots, now, grown_at, moved = first_slots(bounds), 0.0, float("-inf"), float("-inf")
     for pause, seen in looks:
         now += pause
-        before, slots = slots.number, next_slots(slots, now, seen, PATIENCE)
+        before, slots = slots.number, next_slots(slots, now, seen, RULES)
         assert bounds.least <= slots.number <= bounds.most
         assert slots.number >= min(seen.running, bounds.most)
         forced = seen.running > before

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 import psutil
 import structlog
 
-from hubwright.builder.slots import Bounds, Situation, first_slots, next_slots
+from hubwright.builder.slots import Bounds, Rules, Situation, first_slots, next_slots
 from hubwright.wire import Message
 from hubwright.wire import Slots as SlotsMessage
 
@@ -18,11 +18,11 @@ log = structlog.get_logger()
 
 
 class ElasticSlots:
-    """Keeps the number of slots. `patience`: seconds that a slot may be idle."""
+    """Keeps the number of slots."""
 
-    def __init__(self, bounds: Bounds, patience: float) -> None:
+    def __init__(self, bounds: Bounds, rules: Rules) -> None:
         self._slots = first_slots(bounds)
-        self._patience = patience
+        self._rules = rules
         self._waiting = 0
         self._news = asyncio.Event()
 
@@ -55,7 +55,7 @@ class ElasticSlots:
                 pass
             self._news.clear()
             before = self._slots.number
-            self._slots = next_slots(self._slots, loop.time(), _look(running(), self._waiting), self._patience)
+            self._slots = next_slots(self._slots, loop.time(), _look(running(), self._waiting), self._rules)
             if self._slots.number != before:
                 log.info("slots_changed", slots=self._slots.number, waiting=self._waiting)
                 await tell(SlotsMessage(slots=self._slots.number))

@@ -14,9 +14,6 @@ MOST_SLOTS = 256
 GROW_PAUSE = 2.0
 """Seconds between two steps up: what the step before costs is to show in the load first."""
 
-BUSY = 0.9
-"""Share of the processors in use above which no slot is added."""
-
 LITTLE_MEMORY = 0.1
 """Share of the memory that must be free for another slot."""
 
@@ -49,6 +46,14 @@ def read_bounds(text: str) -> Bounds:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Rules:
+    """A slot may be idle for `patience` seconds; none is added while more than `busy` of the processors are in use."""
+
+    patience: float = 60.0
+    busy: float = 0.9
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Situation:
     """What decides: runs on this builder, runs that wait for one like it, shares of processors used and memory free."""
 
@@ -73,28 +78,28 @@ def first_slots(bounds: Bounds, running: int = 0) -> Slots:
     return Slots(bounds=bounds, number=min(max(bounds.least, running), bounds.most))
 
 
-def next_slots(slots: Slots, now: float, seen: Situation, patience: float) -> Slots:
+def next_slots(slots: Slots, now: float, seen: Situation, rules: Rules) -> Slots:
     """The slots after a look at the situation; at most one more or one less.
 
-    One more when all are taken, work waits, and the machine has room. One less when one has been free for `patience`
-    seconds and nothing waited. Never beyond the bounds, and never fewer than there are runs (up to the upper bound).
+    One more when all are taken, work waits, and the machine has room. One less when one has been idle for long
+    and nothing waited. Never beyond the bounds, and never fewer than there are runs (up to the upper bound).
     """
     floor = min(max(slots.bounds.least, seen.running), slots.bounds.most)
     if slots.number < floor:
         return replace(slots, number=floor, grown_at=now, idle_since=None)
     if seen.running >= slots.number or seen.waiting:
         slots = replace(slots, idle_since=None)
-        return replace(slots, number=slots.number + 1, grown_at=now) if _may_grow(slots, now, seen) else slots
+        return replace(slots, number=slots.number + 1, grown_at=now) if _may_grow(slots, now, seen, rules) else slots
     if slots.idle_since is None:
         return replace(slots, idle_since=now)
-    if now - slots.idle_since >= patience and slots.number > floor:
+    if now - slots.idle_since >= rules.patience and slots.number > floor:
         return replace(slots, number=slots.number - 1, idle_since=now)
     return slots
 
 
-def _may_grow(slots: Slots, now: float, seen: Situation) -> bool:
+def _may_grow(slots: Slots, now: float, seen: Situation, rules: Rules) -> bool:
     """A first slot is always allowed: a machine that is busy with other things must not keep a build for ever."""
-    roomy = seen.busy < BUSY and seen.memory >= LITTLE_MEMORY
+    roomy = seen.busy <= rules.busy and seen.memory >= LITTLE_MEMORY
     return (
         seen.waiting > 0
         and seen.running >= slots.number < slots.bounds.most

@@ -10,7 +10,7 @@ import click
 from hubwright.builder.agent import Identity
 from hubwright.builder.connection import Hub
 from hubwright.builder.executors.terms import Policy
-from hubwright.builder.slots import Bounds, read_bounds
+from hubwright.builder.slots import Bounds, Rules, read_bounds
 from hubwright.cli.policies import policy_options
 from hubwright.errors import ConflictError, SettingsError
 from hubwright.wiring.builder import PROTOCOLS, BuilderOptions, serve_builder
@@ -50,6 +50,9 @@ def _read_slots(_context: click.Context, _parameter: click.Parameter, text: str)
 @click.option(
     "--slots-idle", default=60.0, type=click.FloatRange(0), metavar="SECONDS", help="How long a slot may be idle."
 )
+@click.option(
+    "--slots-load", default=90, type=click.IntRange(1), metavar="PERCENT", help="No slot is added above this load."
+)
 @click.option("--once", is_flag=True, help="Take one run and end.")
 @click.option(
     "--idle-exit", default=0.0, type=click.FloatRange(0), metavar="SECONDS", help="End after so long without a run."
@@ -65,9 +68,9 @@ def _read_slots(_context: click.Context, _parameter: click.Parameter, text: str)
 @click.option("--parent-pid", type=int, hidden=True)
 def builder(  # noqa: PLR0913  one argument an option
     *, hub: str, token: str | None, token_file: Path | None, join: str | None, name: str | None, place: str | None,
-    labels: tuple[str, ...], bounds: Bounds, slots_idle: float, once: bool, idle_exit: float, executor: str,
-    work_dir: Path, mirrors: Path | None, policy: Policy, allow_file_protocol: bool, protocols: str, parent_pid: int
-    | None,
+    labels: tuple[str, ...], bounds: Bounds, slots_idle: float, slots_load: int, once: bool, idle_exit: float,
+    executor: str, work_dir: Path, mirrors: Path | None, policy: Policy, allow_file_protocol: bool, protocols: str,
+    parent_pid: int | None,
 ) -> int:  # fmt: skip
     """Be a builder of a hub: take runs, work them off, tell how they went.
 
@@ -86,7 +89,7 @@ def builder(  # noqa: PLR0913  one argument an option
                 labels=labels,
                 slots=bounds.least,
                 most_slots=bounds.most,
-                slots_idle=slots_idle,
+                slot_rules=Rules(patience=slots_idle, busy=slots_load / 100),
                 once=once,
                 idle_exit=idle_exit,
                 parent_pid=parent_pid,

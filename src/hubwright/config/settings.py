@@ -109,6 +109,7 @@ class Builders(Section, frozen=True, kw_only=True):
     heartbeat: Seconds = 10
     seen_every: Seconds = 15
     slots_idle: Seconds = 60
+    slots_load: Count = 90
 
 
 class SecretKeys(Section, frozen=True, kw_only=True):

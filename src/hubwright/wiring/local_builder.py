@@ -153,6 +153,7 @@ def _command(settings: Settings, start: FirstStart, port: int, bounds: Bounds) -
         "--name": NAME,
         "--slots": f"{max(bounds.least, 1)}..{bounds.most}",
         "--slots-idle": str(settings.builders.slots_idle),
+        "--slots-load": str(settings.builders.slots_load),
         "--executor": settings.executor,
         "--work-dir": str(Path(settings.data_dir) / "builder"),
         "--mirrors": str(mirrors_folder(settings)),
