@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -20,14 +19,10 @@ from hubwright.domain.artifacts import ArtifactRules
 from hubwright.storage import Storage
 from hubwright.store import schema
 from hubwright.web.api.artifacts import disposition
+from kept_files import SHA, keep, keep_build
 from served import NOW, Served, served_site
 
-SHA = "a" * 40
 AT = f"/artifacts/{SHA}/linux"
-ASSIGNMENT = {
-    "source": {"repository": "team/app", "clone_url": "https://git.example/team/app.git", "sha": SHA, "ref": "x"},
-    "stages": [{"name": "pack", "run": "make dist"}],
-}
 
 
 @pytest.fixture(params=["folder", "s3"])
@@ -44,26 +39,6 @@ def hub(tmp_path: Path) -> Iterator[Served]:
     with served_site(tmp_path, signing_key=tmp_path / "key.pem") as served:
         served.rows.keep_job()
         yield served
-
-
-def keep(hub: Served, run: int, path: str = "app.bin", data: bytes = b"0123456789", **values: Any) -> None:
-    async def stream() -> AsyncIterator[bytes]:
-        for at in range(0, len(data), 100_000):
-            yield data[at : at + 100_000]
-
-    key = f"artifacts/{run}/{sha256(path.encode()).hexdigest()[:8]}"
-    asyncio.run(hub.site.storage.put(key, stream()))
-    row = {"run_id": run, "sha": SHA, "platform": "linux", "path": path, "size": len(data), "kept_at": NOW, "key": key}
-    hub.rows.keep(schema.artifact, {**row, "sha256": sha256(data).hexdigest(), **values})
-
-
-def keep_build(hub: Served, number: int, result: str = "success", platform: str = "linux", **values: Any) -> None:
-    """Build and run of the same number."""
-    hub.rows.keep_build(number, **{"state": "finished", "result": result, "sha": SHA, **values})
-    hub.rows.keep_run(
-        number, number, state="finished", result=result, platform=platform, assignment=ASSIGNMENT, builder="anvil",
-        started_at=NOW, finished_at=NOW + 60,
-    )  # fmt: skip
 
 
 # --- one file
