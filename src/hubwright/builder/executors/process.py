@@ -15,22 +15,14 @@ from hubwright.builder.executors.landlock import enter_rules, find_version, make
 from hubwright.builder.executors.seccomp import enter_filter, make_filter
 from hubwright.builder.executors.spawn import Start
 from hubwright.builder.executors.syscalls import PR_SET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS, new_keyring, prctl
-from hubwright.builder.executors.system import ETC, LINKS, WHOLE, own_python
+from hubwright.builder.executors.system import LINKS, WHOLE, open_etc, own_python
 from hubwright.builder.executors.terminal import OnTerminal
 from hubwright.builder.executors.terms import Spent, Terms
 from hubwright.builder.executors.tree import kill_orphans, reap_orphans
 from hubwright.builder.workspace import Workspace
 from hubwright.errors import ExecutorError
 
-_READABLE = (
-    *WHOLE,
-    *LINKS,
-    *(f"/etc/{name}" for name in ETC),
-    "/proc",
-    "/sys",
-    "/run/systemd/resolve",
-    "/var/lib/dpkg",
-)
+_READABLE = (*WHOLE, *LINKS, "/proc", "/sys", "/run/systemd/resolve", "/var/lib/dpkg")
 _WRITABLE = ("/dev", "/tmp", "/var/tmp")  # noqa: S108  what programs expect everywhere
 
 
@@ -47,11 +39,14 @@ class ProcessExecutor:
         self._policy = cells.policy
         self._landlock = find_version() if cells.policy.landlock else 0
         self._leaders: set[int] = set()
+        self._rules: dict[str, int] = {}
         with suppress(OSError):
             prctl(PR_SET_CHILD_SUBREAPER, 1)  # daemons become our children when their parents end
 
     def prepare(self, workspace: Workspace, terms: Terms) -> list[str]:
         """Make the run's cell and hand its workspace over."""
+        if self._landlock:
+            self._rules[workspace.marker] = self._make_rules(workspace)
         return self._cells.open(workspace, terms)
 
     def run(self, workspace: Workspace, command: Command, write: Callable[[bytes], None]) -> Running:
@@ -63,7 +58,6 @@ class ProcessExecutor:
             raise ExecutorError(
                 "This builder can't keep a stage from the network: it has neither a sandbox nor seccomp."
             )
-        rules = self._rules(workspace) if self._landlock else None
         start = Start(
             argv=command.argv,
             env=command.env,
@@ -71,13 +65,9 @@ class ProcessExecutor:
             owner=cell.owner,
             ulimits=self._cells.ulimits(count_processes=_is_alone(cell)),
             admit=cell.admit,
-            confine=partial(_confine, rules, program),
+            confine=partial(_confine, self._rules.get(workspace.marker), program),
         )
-        try:
-            running = OnTerminal(start, write)
-        finally:
-            if rules is not None:
-                os.close(rules)
+        running = OnTerminal(start, write)
         self._leaders.add(running.pid)
         running.finished.add_done_callback(lambda _: self._leaders.discard(running.pid))
         return running
@@ -95,15 +85,17 @@ class ProcessExecutor:
                 until = self._cells.begun_after(workspace)
                 kill_orphans(cell.began, math.inf if until is None else until, self._leaders.copy)
         self._cells.close(workspace)
+        if (rules := self._rules.pop(workspace.marker, None)) is not None:
+            os.close(rules)
         reap_orphans(self._leaders.copy())
 
     def sweep(self, prefix: str) -> None:
         """End what a dead builder has left."""
         self._cells.sweep(prefix)
 
-    def _rules(self, workspace: Workspace) -> int:
+    def _make_rules(self, workspace: Workspace) -> int:
         objects = () if workspace.objects is None else (workspace.objects,)
-        readable = (*map(Path, _READABLE), *own_python(), *objects, *self._policy.readable)
+        readable = (*map(Path, _READABLE), *open_etc(), *own_python(), *objects, *self._policy.readable)
         writable = (*map(Path, _WRITABLE), workspace.root, workspace.tree)
         try:
             return make_rules(self._landlock, readable, writable)

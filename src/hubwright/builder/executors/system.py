@@ -15,9 +15,21 @@ ETC = (
     "passwd", "group", "hosts", "host.conf", "hostname", "resolv.conf", "nsswitch.conf", "services", "protocols",
     "localtime", "timezone", "locale.conf", "ssl", "pki", "ca-certificates", "crypto-policies", "ld.so.cache",
     "ld.so.conf", "ld.so.conf.d", "alternatives", "profile", "bash.bashrc", "mime.types", "os-release",
-    "debian_version", "python3", "java", "java-17-openjdk", "java-21-openjdk", "fonts", "terminfo", "inputrc",
+    "debian_version", "gitconfig", "python3", "java", "java-17-openjdk", "java-21-openjdk", "fonts", "terminfo",
+    "inputrc",
 )  # fmt: skip
 """What builds may read of `/etc`; most machines have only some of it."""
+
+
+_CLOSED = {"hubwright", "shadow", "shadow-", "gshadow", "gshadow-", "sudoers", "sudoers.d"}
+
+
+def open_etc() -> list[Path]:
+    """All of `/etc` but for settings of hubs and the lists of passwords.
+
+    Where a file is there and can't be opened, programs give up that go on where there is none.
+    """
+    return [path for path in Path("/etc").iterdir() if path.name not in _CLOSED]
 
 
 def own_python() -> list[Path]:
