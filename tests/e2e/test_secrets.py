@@ -136,6 +136,7 @@ def test_secrets_reach_who_may_have_them_and_nobody_else(folder: Path, github: F
         assert f"There is no secret FOR_ALL for {NAME}" in again
         assert "\n***\n" in again
 
-        # what is left: database, logs, artifacts, the builder's files, the hub's words
+        # what is left, when nothing moves any more: database, logs, artifacts, the builder's files, the hub's words
+        hub.end()
         assert files_with(folder, FORMS) == []
         assert (hub.data / "secrets.key").stat().st_mode & 0o777 == 0o600

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -20,9 +21,13 @@ OUTPUT = b"\x1b[0m\n"
 
 
 def files_with(folder: Path, word: bytes) -> list[Path]:
-    """The files below the folder that hold the word."""
-    files = (file for file in folder.rglob("*") if file.is_file() and not file.is_symlink())
-    return [file for file in files if word in file.read_bytes()]
+    """The files below the folder that hold the word; some may be removed meanwhile."""
+    found = []
+    for file in folder.rglob("*"):
+        with suppress(OSError):
+            if file.is_file() and not file.is_symlink() and word in file.read_bytes():
+                found.append(file)
+    return found
 
 
 def processes_with(word: bytes) -> list[bytes]:
