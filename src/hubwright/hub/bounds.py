@@ -92,13 +92,8 @@ def end_flood(connection: Connection, run: int, lease: int, limit: int, now: flo
 
 
 def cut(text: str, most: int) -> str:
-    """At most so many characters, none of them one that no database takes."""
-    text = text if len(text) <= most else text[: most - 1] + "…"
-    return text if text.isprintable() else "".join("�" if char == "\0" or _is_half(char) else char for char in text)
-
-
-def _is_half(char: str) -> bool:
-    return "\ud800" <= char <= "\udfff"
+    """At most so many characters, without the one that PostgreSQL does not take."""
+    return (text if len(text) <= most else text[: most - 1] + "…").replace("\0", "�")
 
 
 def _tame_case(case: Case) -> Case:
