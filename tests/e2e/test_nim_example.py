@@ -7,7 +7,6 @@ from typing import Any
 
 from fake_github import FakeGitHub
 from fake_repository import FakeRepository
-from git_repositories import GitRepository
 from hub_process import HubProcess, Make
 from separate_builder import builder_of, new_token
 
@@ -46,8 +45,8 @@ def stages(run: dict[str, Any]) -> list[str]:
     return [stage["name"] for stage in run["stages"]]
 
 
-def config(sources: GitRepository) -> str:
-    return f"nim_csourcesUrl={sources.path}\nnim_csourcesHash={sources.head()}\n"
+def config(sources: FakeRepository) -> str:
+    return f"nim_csourcesUrl={sources.clone_url}\nnim_csourcesHash={sources.head()}\n"
 
 
 def push(hub: HubProcess, repository: FakeRepository, count: int, files: dict[str, str]) -> list[dict[str, Any]]:
@@ -62,8 +61,7 @@ def test_two_platforms_build_and_one_makes_csources_docs_and_installer(
     folder: Path, github: FakeGitHub, make: Make
 ) -> None:
     """NimBuild's five jobs with their kinds; C sources are built again only when they have changed."""
-    sources = GitRepository(folder / "csources.git")
-    sources.commit({"build.sh": BUILD_SH}, "C sources")
+    sources = make({"build.sh": BUILD_SH})
     repository = make({"koch.sh": KOCH})
     with HubProcess(folder, ("up", "--no-demo", "--no-builder"), github=github) as hub:
         linux = builder_of(hub, folder, "oak", new_token(hub, "oak"), "--platform", "linux-x86_64")
