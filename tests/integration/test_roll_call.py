@@ -249,6 +249,7 @@ async def test_numbers_words_and_times_of_builders_are_bounded(database: Databas
         floor.clock.now += 50
         words, hostile = "s" * 10**5, "\0" * 99_999
         case = Case(suite=words, classname="\0", name="n", result="passed", seconds=1e300, message=hostile)
+        few = Case(suite="s", classname="c", name="n\0", result="passed", message="m")
         end = ResultMessage(
             run=run, lease=1, seq=3, at=1e300, result="failure", stage=0, exit_code=2**62, detail=hostile
         )
