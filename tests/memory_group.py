@@ -27,12 +27,13 @@ def little_memory(size: int) -> Iterator[tuple[str, ...]]:
 
 
 def _remove(folder: Path) -> None:
-    """Once its last process is gone."""
+    """With all groups that a builder made in it, once the last process is gone."""
     for _ in range(200):
-        for inner in folder.glob("*/"):
+        for inner in sorted((path for path in folder.rglob("*") if path.is_dir()), reverse=True):
             with suppress(OSError):
                 inner.rmdir()
         with suppress(OSError):
             folder.rmdir()
             return
         time.sleep(0.05)
+    raise AssertionError(f"{folder} still has processes")
