@@ -10,6 +10,7 @@ import pytest
 from hub_parts import RECIPE, Desk, open_desk, rows
 from hubwright.domain.repos import Repository
 from hubwright.errors import ConflictError, NotFoundError, UnprocessableError, UnreachableRepositoryError
+from hubwright.hub.builds import rerun
 from hubwright.hub.wishes import Asked
 from hubwright.store import schema
 from hubwright.store.database import Database
@@ -138,3 +139,40 @@ def test_a_wish_for_a_commit_that_is_gone_ends_as_an_error(desk: Desk) -> None:
     (build,) = desk.builds(id=asked.build_id)
     assert (build.state, build.result) == ("finished", "error")
     assert "no longer has commit" in build.problem
+
+
+def test_a_wish_that_is_given_up_ends_its_build(desk: Desk) -> None:
+    """R12: its row is damaged; the build must not show as queued for ever, and others go on."""
+    repository = desk.repository()
+    repository.commit({FILE: RECIPE})
+    asked = register(desk)
+    damage = schema.delivery.update().values(body=b"not what was kept")
+    desk.database.write(lambda connection: connection.execute(damage))
+    desk.work()
+    (build,) = desk.builds()
+    assert (build.id, build.state, build.result) == (asked.build_id, "finished", "error")
+    assert "can't be read" in build.problem
+    ends = [fact.data["result"] for fact in rows(desk.database, schema.fact, kind="BuildFinished")]
+    assert ends == ["error"]
+
+
+def test_a_build_that_never_had_a_run_is_planned_again(desk: Desk) -> None:
+    """Its repository did not answer, or its row was damaged: asked for again it gets its runs, as trusted as it was."""
+    repository = desk.repository()
+    repository.commit({FILE: RECIPE})
+    asked = register(desk)
+    damage = schema.delivery.update().values(body=b"not what was kept")
+    distrust = schema.build.update().values(trust="untrusted")
+    desk.database.write(lambda connection: (connection.execute(damage), connection.execute(distrust)))
+    desk.work()
+    desk.clock.now += 1
+    assert desk.database.write(lambda connection: rerun(connection, asked.build_id, desk.clock())) == []
+    (build,) = desk.builds()
+    assert (build.state, build.result, build.problem) == ("queued", None, "The repository is being fetched.")
+    with pytest.raises(ConflictError):
+        desk.database.write(lambda connection: rerun(connection, asked.build_id, desk.clock()))
+    desk.work()
+    (build,) = desk.builds()
+    assert (build.state, build.runs_left, build.problem) == ("queued", 1, None)
+    (run,) = desk.runs()
+    assert run.assignment["trust"] == "untrusted"

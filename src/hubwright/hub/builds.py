@@ -7,11 +7,14 @@ from typing import Any
 from sqlalchemy import Connection, Row, update
 
 from hubwright.domain.facts import Fact, FactKind
+from hubwright.domain.repos import Manual, Repository, Trust
 from hubwright.domain.results import Result, State
+from hubwright.domain.waiting import FETCHING
 from hubwright.errors import ConflictError, NotFoundError
 from hubwright.hub import moves
+from hubwright.hub.wishes import keep_wish
 from hubwright.store import runs
-from hubwright.store.builds import finish_build, load_build_row
+from hubwright.store.builds import finish_build, load_build_row, note_problem
 from hubwright.store.facts import keep_facts
 from hubwright.store.jobs import load_job_by_id
 from hubwright.store.schema import build
@@ -34,7 +37,7 @@ def cancel(connection: Connection, build_id: int, now: float, reason: str) -> in
             facts += moves.end_run(connection, run, Result.CANCELLATION, now, reason)
     if not unfinished:  # it waited for its repository and had no run yet
         finish_build(connection, build_id, Result.CANCELLATION, now, reason)
-        facts.append(_ended(connection, row, now))
+        facts.append(_ended(connection, row, now, Result.CANCELLATION))
     keep_facts(connection, facts)
     return max(len(unfinished), 1)
 
@@ -42,6 +45,7 @@ def cancel(connection: Connection, build_id: int, now: float, reason: str) -> in
 def rerun(connection: Connection, build_id: int, now: float, *, failed_only: bool = False) -> list[int]:
     """Begin the finished runs of a build again, as new attempts; their old ids.
 
+    A build that ended before it had a run (its recipe was wrong, its repository did not answer) is planned again.
     Raises NotFoundError, ConflictError.
     """
     row = load_build_row(connection, build_id)
@@ -52,11 +56,38 @@ def rerun(connection: Connection, build_id: int, now: float, *, failed_only: boo
         for run in runs.load_newest(connection, build_id)
         if run.state == runs.FINISHED and (not failed_only or run.result != Result.SUCCESS)
     ]
+    if not chosen and row.state == State.FINISHED and not runs.load_newest(connection, build_id):
+        _plan_again(connection, row, now)
+        return []
     if not chosen:
         raise ConflictError(f"Build {build_id} has no finished run to begin again.")
     facts = moves.attempt_again(connection, chosen, now)
     keep_facts(connection, [reopen(connection, row, chosen[0].job, len(chosen), now), *facts])
     return [run.id for run in chosen]
+
+
+def _plan_again(connection: Connection, row: Row[Any], now: float) -> None:
+    """As a wish for the same commit; whoever asks, it stays as trusted as it was."""
+    job = load_job_by_id(connection, row.job_id)
+    if job is None:
+        raise ConflictError(f"The job of build {row.id} is gone.")
+    owner, _, name = row.repository.partition("/")
+    repository = Repository(id=None, owner=owner, name=name)
+    wish = Manual(
+        repository=repository, job_path=job.path, sha=row.sha, ref=row.ref, trigger=row.trigger, trust=Trust(row.trust)
+    )
+    fact = reopen(connection, row, job.path, 0, now)
+    note_problem(connection, row.id, FETCHING)
+    keep_wish(connection, row.id, wish, now)
+    keep_facts(connection, [fact])
+
+
+def give_up_waiting(connection: Connection, build_id: int, now: float, why: str) -> None:
+    """End a build whose wish can't be understood, as our error; one that has got its runs is left alone."""
+    row = load_build_row(connection, build_id)
+    if row is not None and row.state == State.QUEUED and row.runs_left == 0:
+        finish_build(connection, build_id, Result.ERROR, now, why)
+        keep_facts(connection, [_ended(connection, row, now, Result.ERROR)])
 
 
 def reopen(connection: Connection, row: Row[Any], job: str, count: int, now: float) -> Fact:
@@ -76,9 +107,9 @@ def reopen(connection: Connection, row: Row[Any], job: str, count: int, now: flo
     return Fact(kind=FactKind.BUILD_QUEUED, at=now, job_id=row.job_id, build_id=row.id, data=data)
 
 
-def _ended(connection: Connection, row: Row[Any], now: float) -> Fact:
+def _ended(connection: Connection, row: Row[Any], now: float, result: Result) -> Fact:
     job = load_job_by_id(connection, row.job_id)
-    data = {**_describe(row, job.path if job is not None else "?"), "result": Result.CANCELLATION.value}
+    data = {**_describe(row, job.path if job is not None else "?"), "result": result.value}
     return Fact(kind=FactKind.BUILD_FINISHED, at=now, job_id=row.job_id, build_id=row.id, data=data)
 
 

@@ -20,11 +20,12 @@ from hubwright.domain.repos import Event
 from hubwright.errors import MalformedError
 from hubwright.github.payloads import read_event
 from hubwright.hub.backfill import BACKFILL, read_backfill
+from hubwright.hub.builds import give_up_waiting
 from hubwright.hub.lanes import Lanes
 from hubwright.hub.leases import LeaseKeeper
 from hubwright.hub.pressure import Pressure
 from hubwright.hub.understanding import Understanding, Understood
-from hubwright.hub.wishes import MANUAL, read_manual
+from hubwright.hub.wishes import MANUAL, read_build_of_wish, read_manual
 from hubwright.store import queues
 from hubwright.store.database import Database, is_outage
 from hubwright.store.deliveries import keep_outcome, read_body
@@ -174,6 +175,8 @@ class Intake:
     def _give_up(self, row: Row[Any], why: str, connection: Connection, now: float) -> None:
         queues.give_up(connection, delivery, row.id, self._owner, now, why)
         keep_outcome(connection, row.id, None, why)
+        if row.source == MANUAL and (build_id := read_build_of_wish(row.guid)) is not None:
+            give_up_waiting(connection, build_id, now, why)  # it shows already, and would wait for ever
         data: dict[str, object] = {"delivery": row.guid, "reason": why}
         keep_facts(connection, [Fact(kind=FactKind.DELIVERY_FAILED, at=now, data=data)])
 

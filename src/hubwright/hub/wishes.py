@@ -127,9 +127,7 @@ class Wishes:
         plan = BuildPlan(wanted=wanted, problem=FETCHING, waits=True)
         fresh = keep_plans(connection, job, self._origin_of(job), [plan], self._ground, now)
         if fresh:
-            body = orjson.dumps(asdict(wish))
-            guid = f"{MANUAL} {fresh[0]}"  # with a blank, which no webhook's delivery id can have
-            keep_delivery(connection, Incoming(guid, MANUAL, MANUAL, body, now))
+            keep_wish(connection, fresh[0], wish, now)
         row = load_triggers(connection, job.id, [wish.trigger])[wish.trigger]
         return Asked(
             build_id=row.id,
@@ -139,6 +137,19 @@ class Wishes:
             result=row.result,
             queued_at=row.queued_at,
         )
+
+
+def keep_wish(connection: Connection, build_id: int, wish: Manual, now: float) -> None:
+    """Have a build planned, which waits without runs."""
+    guid = f"{MANUAL} {build_id} {now}"  # with a blank, which no webhook's delivery id can have
+    keep_delivery(connection, Incoming(guid, MANUAL, MANUAL, orjson.dumps(asdict(wish)), now))
+
+
+def read_build_of_wish(guid: str) -> int | None:
+    """The build that a wish's delivery is to plan; None when the row is no wish as `keep_wish` keeps it."""
+    source, _, rest = guid.partition(" ")
+    number = rest.partition(" ")[0]
+    return int(number) if source == MANUAL and number.isascii() and number.isdigit() else None
 
 
 def read_manual(document: Mapping[str, Any]) -> Manual:
