@@ -19,8 +19,11 @@ import pytest
 
 from builder_process import is_alive, open_folder, scenario
 from hubwright.builder.executors import MARKER, Command, Executor, Running
+from hubwright.builder.executors.cells import Cells
+from hubwright.builder.executors.cgroups import Groups
 from hubwright.builder.executors.choice import choose_executor
-from hubwright.builder.executors.terms import Policy, Spent, Terms
+from hubwright.builder.executors.process import ProcessExecutor
+from hubwright.builder.executors.terms import SAME_USER, Policy, Spent, Terms
 from hubwright.builder.workspace import Workspace
 from hubwright.domain.limits import Limits
 
@@ -325,6 +328,63 @@ async def test_what_hides_is_found_on_cancel(run: Run, escape: str) -> None:
     assert time.monotonic() - began < 10
     assert alive_with(word) == []
     assert not is_alive(running.pid)
+
+
+@pytest.fixture
+def poor(folder: Path) -> Executor:
+    """A builder without control groups and without users to give: no root, or root of nothing."""
+    return ProcessExecutor(Cells(Policy(user=SAME_USER), None, Groups(folder / "nowhere")))
+
+
+@pytest.mark.parametrize("escape", ESCAPES)
+@scenario
+async def test_a_builder_without_groups_finds_its_orphans(poor: Executor, folder: Path, escape: str) -> None:
+    """It is the parent of what has none any more: neither marker nor group nor user is needed."""
+    word = f"8{os.getpid()}.{list(ESCAPES).index(escape)}"
+    run = Run(poor, folder, "run")
+    await run.go(ESCAPES[escape].format(word=word) + " sleep 0.2")
+    await become(lambda: alive_with(word))
+    await asyncio.to_thread(run.end)
+
+    assert alive_with(word) == []
+
+
+@scenario
+async def test_an_orphan_that_may_be_anothers_is_spared_until_that_ends(poor: Executor, folder: Path) -> None:
+    """Ending one run must not kill a daemon of its neighbour's."""
+    word = f"7{os.getpid()}.1"
+    first, second = Run(poor, folder, "first"), Run(poor, folder, "second")
+    await second.go(ESCAPES["no environment"].format(word=word) + " sleep 0.2")
+    await become(lambda: alive_with(word))
+    await asyncio.to_thread(first.end)
+    spared = alive_with(word)
+    await asyncio.to_thread(second.end)
+
+    assert len(spared) == 1
+    assert alive_with(word) == []
+
+
+@scenario
+async def test_landlock_alone_holds_the_builders_own_user(poor: Executor, folder: Path) -> None:
+    """The same user, even root, and yet: no signal, no file of others, no password.
+
+    Root's capabilities still read environments; a user's processes don't.
+    """
+    token = Path.home() / f".canary-alone-{os.getpid()}"
+    token.write_text("GOT the token\n")
+    run = Run(poor, folder, "run")
+    try:
+        with sleeping_process() as sleeper:
+            said = await run.go(
+                f"cat {token};kill -9 {sleeper.pid} && echo GOT a life; cat /etc/shadow && echo GOT passwords; id -u"
+            )
+            assert sleeper.poll() is None
+    finally:
+        token.unlink()
+        run.end()
+
+    assert "GOT" not in said
+    assert said.split()[-1] == str(os.geteuid())
 
 
 @pytest.mark.parametrize("name", ["process", "bubblewrap"])

@@ -119,7 +119,7 @@ class BubblewrapExecutor:
                 ulimits=self._cells.ulimits(count_processes=True),
                 admit=cell.admit,
             )
-            return OnTerminal(start, write, partial(_judge, status))
+            return self._cells.follow(OnTerminal(start, write, partial(_judge, status)))
 
     def spent(self, workspace: Workspace) -> Spent:
         """What the run used so far."""

@@ -18,7 +18,7 @@ from hubwright.builder.executors.syscalls import PR_SET_CHILD_SUBREAPER, PR_SET_
 from hubwright.builder.executors.system import LINKS, WHOLE, open_etc, own_python
 from hubwright.builder.executors.terminal import OnTerminal
 from hubwright.builder.executors.terms import Spent, Terms
-from hubwright.builder.executors.tree import kill_orphans, reap_orphans
+from hubwright.builder.executors.tree import kill_orphans
 from hubwright.builder.workspace import Workspace
 from hubwright.errors import ExecutorError
 
@@ -38,7 +38,6 @@ class ProcessExecutor:
         self._cells = cells
         self._policy = cells.policy
         self._landlock = find_version() if cells.policy.landlock else 0
-        self._leaders: set[int] = set()
         self._rules: dict[str, int] = {}
         with suppress(OSError):
             prctl(PR_SET_CHILD_SUBREAPER, 1)  # daemons become our children when their parents end
@@ -67,10 +66,7 @@ class ProcessExecutor:
             admit=cell.admit,
             confine=partial(_confine, self._rules.get(workspace.marker), program),
         )
-        running = OnTerminal(start, write)
-        self._leaders.add(running.pid)
-        running.finished.add_done_callback(lambda _: self._leaders.discard(running.pid))
-        return running
+        return self._cells.follow(OnTerminal(start, write))
 
     def spent(self, workspace: Workspace) -> Spent:
         """What the run used so far."""
@@ -83,11 +79,10 @@ class ProcessExecutor:
             if not cell.precise:
                 # An orphan may be any run's that had begun; it is ended with the last one that it can be of.
                 until = self._cells.begun_after(workspace)
-                kill_orphans(cell.began, math.inf if until is None else until, self._leaders.copy)
+                kill_orphans(cell.began, math.inf if until is None else until, self._cells.leaders)
         self._cells.close(workspace)
         if (rules := self._rules.pop(workspace.marker, None)) is not None:
             os.close(rules)
-        reap_orphans(self._leaders.copy())
 
     def sweep(self, prefix: str) -> None:
         """End what a dead builder has left."""
