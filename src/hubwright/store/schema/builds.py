@@ -108,8 +108,9 @@ run = Table(
         "ix_run_queued",
         text("priority DESC"),
         "id",
-        "platform",  # for reading only: who looks for waiting runs finds all in the index
+        "platform",  # for reading only: who looks for waiting runs finds all in the index; SQLite wants `state` too
         "labels",
+        "state",
         sqlite_where=text("state = 'queued'"),
         postgresql_where=text("state = 'queued'"),
     ),

@@ -132,7 +132,7 @@ def upgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_run_queued"), postgresql_where="((state)::text = 'queued'::text)")
         batch_op.create_index(
             "ix_run_queued",
-            [sa.literal_column("priority DESC"), "id", "platform", "labels"],
+            [sa.literal_column("priority DESC"), "id", "platform", "labels", "state"],
             unique=False,
             sqlite_where=sa.text("state = 'queued'"),
             postgresql_where=sa.text("state = 'queued'"),
