@@ -30,6 +30,7 @@ from hubwright.domain.recipe_json import stage_from_json
 from hubwright.domain.recipe_values import Stage
 from hubwright.domain.results import Result, verdict
 from hubwright.errors import ExecutorError, HubwrightError
+from hubwright.git.commands import LEASH, Leash
 from hubwright.git.mirrors import Mirrors
 from hubwright.wire import Payload, Recording
 
@@ -138,7 +139,15 @@ class Run:
         if await asyncio.to_thread(fill_tree, mirrors, source, tree):
             return
         origin = origin_of(source)
-        await self._unless_ended(asyncio.to_thread(mirrors.fetch, origin, source.sha, source.ref))
+        leash = Leash()
+        before = LEASH.set(leash)
+        try:
+            await self._unless_ended(asyncio.to_thread(mirrors.fetch, origin, source.sha, source.ref))
+        except RunEnded:
+            leash.pull()  # git is in a thread, which nobody can cancel
+            raise
+        finally:
+            LEASH.reset(before)
         if not await asyncio.to_thread(fill_tree, mirrors, source, tree):
             raise ExecutorError(f"The mirror of {source.repository} lost commit {source.sha[:12]}.")
 

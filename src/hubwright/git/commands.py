@@ -8,7 +8,10 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -46,6 +49,39 @@ class GitError(HubwrightError):
         return (telling or lines or ["git said nothing"])[0][:300]
 
 
+class Leash:
+    """Ends the git processes that are started under it; `pull` may be called from any thread, and counts for ever."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._processes: set[subprocess.Popen[bytes]] = set()
+        self._pulled = False
+
+    def pull(self) -> None:
+        """Kill what runs, each with its process group, and what will be started."""
+        with self._lock:
+            self._pulled = True
+            for process in self._processes:
+                _end(process)
+
+    @contextmanager
+    def holding(self, process: subprocess.Popen[bytes]) -> Iterator[None]:
+        """While the process runs."""
+        with self._lock:
+            self._processes.add(process)
+            if self._pulled:
+                _end(process)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._processes.discard(process)
+
+
+LEASH: ContextVar[Leash | None] = ContextVar("LEASH", default=None)
+"""The leash of all git processes that this context starts; `asyncio.to_thread` takes it along."""
+
+
 @dataclass(frozen=True)
 class Git:
     """`protocols` are those that git may use, such as `https:ssh`; `file` only where the operator allows it."""
@@ -80,6 +116,7 @@ class Git:
 
         Its words go to files, so that no pipe can fill; its whole process group ends with it.
         """
+        leash = LEASH.get()
         with tempfile.TemporaryFile() as answer, tempfile.TemporaryFile() as complaint:
             process = subprocess.Popen(
                 ["git", *arguments],
@@ -91,7 +128,8 @@ class Git:
                 start_new_session=True,
             )
             try:
-                code = wait_for(process, timeout)
+                with leash.holding(process) if leash is not None else nullcontext():
+                    code = wait_for(process, timeout)
             except subprocess.TimeoutExpired as error:
                 raise GitError(f"fatal: git {arguments[0]} took longer than {timeout:g} s") from error
             finally:
@@ -103,6 +141,11 @@ class Git:
                 raise GitError(complaint.read(65_536).decode("utf-8", "replace"))
             answer.seek(0)
             return answer.read(_OUTPUT)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    if process.poll() is None:
+        _kill(process)
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:
