@@ -62,6 +62,11 @@ def test_all_are_busy_and_with_what() -> None:
     assert busy["running"] == [{"run": 9, "build": 8, "job": "octo/hello", "number": 7, "left": 20.0}]
 
 
+def test_an_elastic_builder_at_nought_may_add_a_slot() -> None:
+    waiting = wait(Station(name="oak", platform="linux", slots=0))
+    assert (kinds(waiting), waiting.sentence) == (["all_busy"], "Builder oak has no slot now and may add one.")
+
+
 def test_only_those_before_it_count_that_want_the_same_builders() -> None:
     mac, linux = Station(name="mac", platform="mac"), Station(name="oak", platform="linux", works=(WORK,))
     before = (Want(platform="mac"), Want(platform="any"), Want(platform="plan9"))

@@ -189,6 +189,8 @@ def _all_busy(want: Want, able: Sequence[Station]) -> Reason:
     builds = [f"{work.job} #{work.number}" for station in able for work in station.works]
     doing = f" with {_list(builds, _NAMED)}" if builds else ""
     sentence = f"{who} {'is' if len(able) == 1 else 'are'} busy{doing} ({word_count(slots, 'slot')})."
+    if slots == 0:
+        sentence = f"{who} {'has' if len(able) == 1 else 'have'} no slot now and may add one."
     builders = [
         {
             "name": station.name,
