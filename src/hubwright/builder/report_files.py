@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,7 +10,6 @@ import msgspec
 
 from hubwright.builder.files import find_files
 from hubwright.builder.harvest import UnreadableReportError, count_cases, merge_attempts, read_report
-from hubwright.builder.masking import hide
 from hubwright.builder.source_files import SourceFiles
 from hubwright.domain.problems import Problem
 from hubwright.wire import Case, ReportLimits, Totals
@@ -95,13 +94,13 @@ class ReportFiles:
         self._warnings.setdefault(text)
 
 
-def hide_in_cases(cases: Sequence[Case], secrets: Iterable[str]) -> Sequence[Case]:
-    """The cases without the secrets: reports are files, no mask was on their way."""
-    values = [secret for secret in secrets if secret]
-    if not values or not cases:
+def hide_in_cases(cases: Sequence[Case], hide: Callable[[str], str]) -> Sequence[Case]:
+    """The cases without what `hide` takes out of a text: reports are files, no mask was on their way."""
+    texts = "\0".join(f"{one.suite}\0{one.classname}\0{one.name}\0{one.message}" for one in cases)
+    hidden = hide(texts)
+    if hidden == texts:
         return cases
-    texts = hide("\0".join(f"{one.suite}\0{one.classname}\0{one.name}\0{one.message}" for one in cases), values)
-    rest = iter(texts.split("\0"))
+    rest = iter(hidden.split("\0"))
     return [
         msgspec.structs.replace(case, suite=next(rest), classname=next(rest), name=next(rest), message=next(rest))
         for case in cases

@@ -171,7 +171,8 @@ async def harvest(work: Work, number: int, outcome: Outcome) -> Totals | None:
     for warning in found.warnings:
         work.log.say(warning)
         work.telling.happened("warning", warning)
-    work.telling.tested(number, hide_in_cases(found.cases, work.payload.secrets.values()))
+    cases = await asyncio.to_thread(hide_in_cases, found.cases, work.log.masking.hide)
+    work.telling.tested(number, cases)
     return found.totals
 
 
