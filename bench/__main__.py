@@ -11,7 +11,16 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bench.figures import builds_per_minute, first_stage, idle, killed, large_log, pushes_accepted, storm
+from bench.figures import (
+    builds_per_minute,
+    first_stage,
+    idle,
+    killed,
+    large_artifact,
+    large_log,
+    pushes_accepted,
+    storm,
+)
 from bench.load import SOURCE, compile_program
 from bench.machine import describe, load_average, probe_disk
 from bench.measure import Figure, Ground
@@ -22,7 +31,8 @@ from bench.subject import Hubwright
 from bench.systems import NotHereError, System
 
 FIGURES = [
-    module.FIGURE for module in (pushes_accepted, first_stage, builds_per_minute, large_log, killed, idle, storm)
+    module.FIGURE
+    for module in (pushes_accepted, first_stage, builds_per_minute, large_log, large_artifact, killed, idle, storm)
 ]
 PEERS: dict[str, Callable[[Path], System]] = {"Buildbot": Buildbot, "Laminar": Laminar}
 
