@@ -166,3 +166,19 @@ def _hide(storage: Path) -> None:
 def _damage(storage: Path) -> None:
     (file,) = (storage / "caches").iterdir()
     file.write_bytes(b"x" * file.stat().st_size)
+
+
+def test_a_share_that_is_away_is_waited_for(folder: Path, github: FakeGitHub, make: Make) -> None:
+    """The file server's folder vanishes and comes back: the hub says so, and the file is sent again."""
+    repository = make({".hubwright.yml": "stages: [a: 'true']\n"})
+    recipe = "stages: [{pack: {run: echo data > a.txt, artifacts: a.txt}}]\n"
+    with HubProcess(folder, github=github) as hub:
+        storage = folder / "data" / "artifacts"
+        storage.rename(storage.with_name("away"))
+        hub.deliver("push", repository.push({".hubwright.yml": recipe}))
+        until(lambda: list((folder / "data" / "builder" / "runs").glob("*/files/1")), 40, "the file to wait")
+        storage.with_name("away").rename(storage)
+        (build, *_) = hub.finished(repository, 1, seconds=60)
+        assert build["result"] == "success"
+        assert set(files_of(hub, build)) == {"a.txt"}
+        assert "a.txt waits: The storage folder" in hub.log(build["runs"][0]["id"]).decode()
