@@ -357,3 +357,59 @@ def test_hostile_text_is_data(hub: Served) -> None:
     hub.rows.keep_build(1, branch=kept, ref=f"refs/heads/{kept}", message=hostile)
     build = json.loads(hub.client.get("/api/v1/builds/1").content)
     assert (build["branch"], build["message"]) == (kept, hostile)
+
+
+def test_tests_are_narrowed_by_result_change_and_flakiness(hub: Served) -> None:
+    """With the totals and what changed in all; a filter that is not known is refused."""
+    difference = {"now_failing": 1, "names": {"now_failing": ["c: bad"]}}
+    hub.rows.keep_build(1, state="finished", result="failure")
+    hub.rows.keep_run(
+        1, 1, state="finished", result="failure", tests_total=3, tests_passed=1, tests_failed=2, tests_previous=7,
+        tests_difference=difference,
+    )  # fmt: skip
+    case = {"run_id": 1, "position": 0, "suite": "s", "classname": "c"}
+    hub.rows.keep(
+        schema.test_case,
+        {"name": "good", "result": "passed", "change": None, "flaky": False, **case},
+        {"name": "bad", "result": "error", "change": "now_failing", "flaky": False, **case},
+        {"name": "shaky", "result": "failed", "change": "still_failing", "flaky": True, **case},
+    )
+
+    def names(query: str) -> list[str]:
+        return [one["name"] for one in hub.get(f"/api/v1/runs/1/tests{query}")["items"]]
+
+    assert names("") == ["good", "bad", "shaky"]
+    assert names("?result=failed") == ["bad", "shaky"]
+    assert names("?change=now_failing") == ["bad"]
+    assert names("?flaky=true") == ["shaky"]
+    answer = hub.get("/api/v1/runs/1/tests?limit=1")
+    assert answer["difference"] == {"previous": 7, **difference}
+    assert answer["totals"]["failed"] == 2
+    assert answer["next"] is not None
+    assert hub.client.get("/api/v1/runs/1/tests?chnage=new").status_code == 422
+
+
+def test_problems_lead_to_log_and_source(hub: Served) -> None:
+    """File and line, the line of the log, the file at that commit on GitHub; as text too, with nothing hidden in it."""
+    log = b"one\ntwo\nsrc/a b.c:3:1: error: no\nfour\n"
+    stage = {"name": "build", "result": "failure", "exit_code": 2, "log_start": 0, "log_end": len(log)}
+    hub.rows.keep_build(1, state="finished", result="failure")
+    hub.rows.keep_run(1, 1, (stage,), state="finished", result="failure")
+    common = {"run_id": 1, "position": 0, "matcher": "gcc", "col": 1, "code": None, "log_offset": 8}
+    hub.rows.keep(
+        schema.problem,
+        {**common, "severity": "warning", "file": None, "line": None, "message": "w", "log_offset": None},
+        {**common, "severity": "error", "file": "src/a b.c", "line": 3, "message": "no \u202eon"},
+    )
+    hub.write_log(1, log)
+    told = hub.get("/api/v1/builds/1/problems")
+    error, warning = told["problems"]
+    assert (error["severity"], error["log_line"], error["stage"]) == ("error", 3, "build")
+    assert error["source_url"].endswith(f"/blob/{told['sha']}/src/a%20b.c#L3")
+    assert error["url"].endswith("/builds/1/runs/1#L3")
+    assert (warning["log_line"], warning["source_url"]) == (None, None)
+    assert told["stages"][0]["line"] == 3
+    assert told["stages"][0]["excerpt"] == ["one", "two", "src/a b.c:3:1: error: no", "four"]
+    text = hub.client.get("/api/v1/builds/1/problems", headers={"Accept": "text/plain"})
+    assert "src/a b.c:3:1: error: no ⟨U+202E⟩on" in text.text
+    assert "exit code 2" in text.text

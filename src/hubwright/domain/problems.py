@@ -68,7 +68,7 @@ class Found:
         return any(problem.matcher == matcher and problem.file == file for problem in self._problems)
 
     def take(self) -> list[Problem]:
-        """All of them, errors first within the bounds of order; afterwards there are none."""
+        """All of them, in the order found; afterwards there are none."""
         problems = self._problems
         self.__init__()  # type: ignore[misc]
         return problems
