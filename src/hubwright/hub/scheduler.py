@@ -51,6 +51,7 @@ class Scheduler:
         self._roll = RollCall(database, sessions, clock, lost_after=lost_after, seen_every=seen_every)
         self._looked_at = asyncio.get_running_loop().time()
         self._cancelled_at: dict[tuple[int, int], float] = {}  # (run, lease) -> when it was first found cancelled
+        self._missed: set[tuple[int, int]] = set()  # (run, lease) that a builder here should have and has not
         self._wanted = asyncio.Event()
         self._loop = asyncio.get_running_loop()
 
@@ -128,12 +129,13 @@ class Scheduler:
             self.wake()
         if not await self._roll.note():
             return
-        now, names = self._clock(), self._sessions.names()
-        since = now - self._seen_every
-        given = await self._database.read(lambda connection: runs.load_held_long(connection, names, since))
-        strays = [row for row in given if row.builder in names and not self._sessions.holds(row)]
+        names, before = self._sessions.names(), self._missed
+        given = await self._database.read(lambda connection: runs.load_held_by(connection, names))
+        missed = [row for row in given if row.builder in names and not self._sessions.holds(row)]
+        self._missed = {(row.id, row.lease) for row in missed}
+        strays = [row for row in missed if (row.id, row.lease) in before]  # a lease may be on its way just now
         if strays:
-            await self._database.write_soon(partial(_put_back, strays=strays, now=now))
+            await self._database.write_soon(partial(_put_back, strays=strays, now=self._clock()))
             self._on_facts()
             self.wake()
 

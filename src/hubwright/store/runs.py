@@ -63,11 +63,7 @@ _HELD = (
 )
 _HOLDERS = select(run.c.builder).where(_IS_RUNNING, run.c.builder.is_not(None)).distinct()
 _HOLDING = select(run.c.id).where(_IS_RUNNING, run.c.builder == bindparam("name")).limit(1)
-_HELD_LONG = _RUNS.where(
-    _IS_RUNNING,
-    run.c.builder.in_(bindparam("names", expanding=True)),
-    run.c.leased_at < bindparam("since", type_=Moment()),
-)
+_HELD_BY = _RUNS.where(_IS_RUNNING, run.c.builder.in_(bindparam("names", expanding=True)))
 _CANCELLED = _RUNS.where(_IS_RUNNING, run.c.cancel.is_not(None))
 _OPEN_OF_BUILD = _RUNS.where(run.c.build_id == bindparam("build"), run.c.state != FINISHED)
 _NEWEST = _RUNS.where(run.c.build_id == bindparam("build"), run.c.latest).order_by(run.c.id)
@@ -217,9 +213,9 @@ def is_holding(connection: Connection, name: str) -> bool:
     return connection.execute(_HOLDING, {"name": name}).first() is not None
 
 
-def load_held_long(connection: Connection, names: Iterable[str], since: float) -> list[Row[Any]]:
-    """The runs that these builders were given before that moment and have not ended."""
-    return list(connection.execute(_HELD_LONG, {"names": list(names), "since": since}))
+def load_held_by(connection: Connection, names: Iterable[str]) -> list[Row[Any]]:
+    """The runs that these builders were given and have not ended; only to be looked at."""
+    return list(connection.execute(_HELD_BY, {"names": list(names)}))
 
 
 def load_cancelled(connection: Connection) -> list[Row[Any]]:
