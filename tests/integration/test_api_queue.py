@@ -66,3 +66,22 @@ def test_pages_show_queues_and_reasons(hub: Served) -> None:
         assert "No builder has ever matched" in page
         assert "<b>x" not in page
     assert "None has ever matched" in queue
+
+
+def test_another_definition_of_a_job_asks_whether_its_newest_commit_lacks_a_platform(hub: Served) -> None:
+    """With the change in one transaction; a new job, or one that does not want it, asks nothing."""
+
+    def asked() -> int:
+        with hub.site.database.reading() as connection:
+            rows = connection.execute(schema.delivery.select().where(schema.delivery.c.event == "backfill")).all()
+        return len(rows)
+
+    admin = {"Authorization": "Bearer admin-secret"}
+    new = hub.client.put("/api/v1/jobs/team/new", json={"repo": "team/app"}, headers=admin)
+    assert (new.status_code, asked()) == (201, 0)
+    path = "/api/v1/jobs/team/app"
+    changed = hub.client.patch(path, json={"settings": {"platforms": ["linux", "mac"]}}, headers=admin)
+    assert (changed.status_code, asked()) == (200, 1)
+    hub.site.clock.now += 1  # type: ignore[attr-defined]
+    refused = hub.client.patch(path, json={"settings": {"backfill": False}}, headers=admin)
+    assert (refused.status_code, asked()) == (200, 1)
