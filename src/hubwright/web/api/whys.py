@@ -29,7 +29,11 @@ def write_why(build: BuildView, waits: Mapping[int, Waiting]) -> Document:
         "causes": [write_reason(cause) for cause in causes],
         "runs": runs,
         "reasons": [
-            {**reason, "reason": reason["sentence"], **{key: run[key] for key in ("run", "platform", "ahead", "eligible", "estimate")}}
+            {
+                **reason,
+                "reason": reason["sentence"],
+                **{key: run[key] for key in ("run", "platform", "ahead", "eligible", "estimate")},
+            }
             for run in runs
             for reason in run["reasons"]
         ],
