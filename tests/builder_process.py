@@ -22,9 +22,9 @@ _PROGRAM = [sys.executable, "-m", "hubwright", "builder"]
 
 @contextlib.contextmanager
 def open_folder() -> Iterator[Path]:
-    """A folder that every user can reach: pytest's own are closed to the user that sandboxed builds run as."""
+    """A folder that every user can reach and write to: builds of root's builder run as another user."""
     folder = Path(tempfile.mkdtemp(prefix="hubwright-test-"))
-    folder.chmod(0o755)
+    folder.chmod(0o777)
     try:
         yield folder
     finally:
