@@ -61,6 +61,11 @@ class Machine:
         key = int(run), int(lease)
         return self.works.setdefault(key, Work(self.name, *key))
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether any process is left, be it one that takes its time to end."""
+        return any(self.living.values())
+
     def kill_marked(self, prefix: str) -> None:
         """End all processes whose marker begins so."""
         for marker in [one for one in self.living if one.startswith(prefix)]:

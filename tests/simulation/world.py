@@ -211,7 +211,7 @@ class World:
             "SELECT count(*) FROM build WHERE state <> 'finished'"
         ).scalar_one()
         self.server.connection.rollback()
-        return not open_runs and not any(builder.holds for builder in self.builders)
+        return not open_runs and not any(builder.holds or builder.machine.is_busy for builder in self.builders)
 
     def _clean_up(self) -> None:
         """Let every task end, those of the dead too, so that no file stays open."""
