@@ -154,7 +154,7 @@ def test_an_empty_variable_counts_as_not_set(tmp_path: Path) -> None:
         ("SLOTS", "0", "a whole number from 1"),
         ("BUILDS__TIMEOUT", "soon", "a whole number of seconds, or a time like 45m"),
         ("BUILDS__LOG_LIMIT", "-1", "a size like 256MiB"),
-        ("BUILDS__COMMITS", "all", "each or head"),
+        ("BUILDS__COMMITS", "all", "each, head or bisect"),
         ("ANONYMOUS_READ", "perhaps", "true or false"),
         ("DATABASE_URL", "mysql://h/n", "sqlite:///PATH or postgresql"),
         ("STORAGE_URL", "/srv", "file:///PATH or s3://"),

@@ -91,8 +91,10 @@ class Git(Section, frozen=True, kw_only=True):
 class Builds(Section, frozen=True, kw_only=True):
     """What is built by default, and the bounds of a build."""
 
-    commits: Annotated[Literal["each", "head"], Meta(description="each or head")] = "each"
+    commits: Annotated[Literal["each", "head", "bisect"], Meta(description="each, head or bisect")] = "each"
     max_commits_per_push: Count = 20
+    bisect_builds: Count = 20
+    bisect_commits: Count = 2000
     timeout: WholeSeconds = 3600
     log_limit: Bytes = 256 * 1024 * 1024
     report_files: Count = 500

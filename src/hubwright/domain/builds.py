@@ -85,7 +85,7 @@ def commits_to_build(push: Push, settings: JobSettings) -> list[Wanted]:
     if push.deleted or push.after == NO_COMMIT:
         return []
     head = _wanted(push, push.head_commit or _named(push), _head_of(push))
-    if push.tag is not None or settings.commits is Commits.HEAD:
+    if push.tag is not None or settings.commits is not Commits.EACH:
         return [head]
     older = list({commit.sha: commit for commit in reversed(push.commits) if commit.sha != push.after}.values())
     if push.created or push.forced:

@@ -13,6 +13,7 @@ class Commits(StrEnum):
 
     EACH = "each"
     HEAD = "head"
+    BISECT = "bisect"  # the head; when it broke, as many more as it takes to find the commit that did it
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

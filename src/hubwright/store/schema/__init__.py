@@ -6,6 +6,7 @@ Waiting work (`delivery`, `report`, `task`) shares the columns of `waiting()`; `
 from __future__ import annotations
 
 from hubwright.store.schema.access import builder, builder_kind, token
+from hubwright.store.schema.bisections import bisection, culprit
 from hubwright.store.schema.builds import build, job, run, stage
 from hubwright.store.schema.caches import cache
 from hubwright.store.schema.columns import Document, Identity, metadata
@@ -19,10 +20,12 @@ __all__ = [
     "Document",
     "Identity",
     "artifact",
+    "bisection",
     "build",
     "builder",
     "builder_kind",
     "cache",
+    "culprit",
     "delivery",
     "fact",
     "flaky_test",

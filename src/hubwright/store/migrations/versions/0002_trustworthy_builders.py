@@ -1,4 +1,4 @@
-
+# ruff: noqa: PLR0915  a migration is one list
 """Trustworthy builders."""
 
 from __future__ import annotations
@@ -67,6 +67,46 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_secret_key_id"), ["key_id"], unique=False)
 
     op.create_table(
+        "bisection",
+        sa.Column("id", Identity, nullable=False),
+        sa.Column("job_id", Identity, nullable=False),
+        sa.Column("platform", sa.String(length=100), nullable=False),
+        sa.Column("matrix", Document, nullable=False),
+        sa.Column("ref", sa.Text(), nullable=False),
+        sa.Column("branch", sa.Text(), nullable=True),
+        sa.Column("build_id", Identity, nullable=True),
+        sa.Column("run_id", Identity, nullable=True),
+        sa.Column("asked_by", sa.String(length=100), nullable=True),
+        sa.Column("before", sa.String(length=64), nullable=True),
+        sa.Column("bad", sa.String(length=64), nullable=False),
+        sa.Column("commits", Document, nullable=False),
+        sa.Column("targets", Document, nullable=False),
+        sa.Column("findings", Document, nullable=False),
+        sa.Column("state", sa.String(length=10), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=True),
+        sa.Column("builds", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("max_builds", sa.Integer(), nullable=False),
+        sa.Column("tries", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("next_try_at", Moment(), nullable=False),
+        sa.Column("created_at", Moment(), nullable=False),
+        sa.Column("finished_at", Moment(), nullable=True),
+        sa.ForeignKeyConstraint(["job_id"], ["job.id"], name=op.f("fk_bisection_job_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_bisection")),
+        sqlite_autoincrement=True,
+    )
+    with op.batch_alter_table("bisection", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_bisection_bad"), ["bad"], unique=False)
+        batch_op.create_index(batch_op.f("ix_bisection_build_id"), ["build_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_bisection_job_id"), ["job_id"], unique=False)
+        batch_op.create_index(
+            "ix_bisection_open",
+            ["id"],
+            unique=False,
+            sqlite_where=sa.text("state IN ('waiting', 'searching')"),
+            postgresql_where=sa.text("state IN ('waiting', 'searching')"),
+        )
+
+    op.create_table(
         "flaky_test",
         sa.Column("job_id", Identity, nullable=False),
         sa.Column("platform", sa.String(length=100), nullable=False),
@@ -81,6 +121,20 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["job_id"], ["job.id"], name=op.f("fk_flaky_test_job_id")),
         sa.PrimaryKeyConstraint("job_id", "platform", "identity", name=op.f("pk_flaky_test")),
     )
+    op.create_table(
+        "culprit",
+        sa.Column("bisection_id", Identity, nullable=False),
+        sa.Column("sha", sa.String(length=64), nullable=False),
+        sa.Column("repository", sa.String(length=201), nullable=False),
+        sa.Column("author_name", sa.Text(), nullable=True),
+        sa.Column("subject", sa.Text(), server_default="", nullable=False),
+        sa.Column("targets", Document, nullable=False),
+        sa.ForeignKeyConstraint(["bisection_id"], ["bisection.id"], name=op.f("fk_culprit_bisection_id")),
+        sa.PrimaryKeyConstraint("bisection_id", "sha", name=op.f("pk_culprit")),
+    )
+    with op.batch_alter_table("culprit", schema=None) as batch_op:
+        batch_op.create_index("ix_culprit_commit", ["repository", "sha"], unique=False)
+
     op.create_table(
         "problem",
         sa.Column("id", Identity, nullable=False),
