@@ -8,6 +8,7 @@ write of the group fails, the group is rolled back and each is tried alone, so t
 from __future__ import annotations
 
 import asyncio
+import json
 import queue
 import sqlite3
 import threading
@@ -19,6 +20,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, TypeVar
 
+import structlog
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.pool import QueuePool
@@ -27,6 +29,8 @@ from hubwright.errors import HubwrightError
 
 T = TypeVar("T")
 Item = TypeVar("Item")
+
+logger = structlog.get_logger()
 
 GROUP = 256
 """Writes in one commit, at most."""
@@ -218,7 +222,7 @@ def _settle(rows: list[tuple[Any, Any, BaseException | None]]) -> None:
 def _open(url: str, *, size: int, begin: str) -> Engine:
     if make_url(url).get_backend_name() != "sqlite":
         return create_engine(url, pool_size=size, max_overflow=2, pool_pre_ping=True, connect_args=POSTGRESQL)
-    engine = create_engine(url, poolclass=QueuePool, pool_size=size, max_overflow=4)
+    engine = create_engine(url, poolclass=QueuePool, pool_size=size, max_overflow=4, json_deserializer=read_document)
 
     @event.listens_for(engine, "connect")
     def prepare(connection: sqlite3.Connection, _record: object) -> None:
@@ -231,6 +235,15 @@ def _open(url: str, *, size: int, begin: str) -> Engine:
         connection.exec_driver_sql(begin)
 
     return engine
+
+
+def read_document(text: str) -> Any:
+    """A JSON column of SQLite, where it is text. A damaged one is empty, so that it harms only its own row (R12)."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        logger.error("damaged_json", beginning=text[:100])
+        return {}
 
 
 def is_outage(error: BaseException) -> bool:
