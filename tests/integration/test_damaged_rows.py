@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Connection, text
 
 from build_lives import RECIPE, Clock, Lives
 from builder_process import scenario
@@ -14,7 +14,7 @@ from hub_parts import open_floor, rows
 from hubwright.domain.facts import FactKind
 from hubwright.store import schema
 from hubwright.store.database import Database
-from hubwright.store.reports import load_facts
+from hubwright.store.reports import hold_target, keep_cursor, keep_reports, load_facts
 from hubwright.store.schema import metadata
 from hubwright.wire import Do
 
@@ -62,6 +62,21 @@ def test_facts_behind_a_damaged_one_are_told(database: Database) -> None:
         (FactKind.BUILD_QUEUED, None),
         (FactKind.BUILD_QUEUED, "2" * 40),
     ]
+
+
+def test_a_damaged_report_is_held_like_any_other(database: Database) -> None:
+    """Its reporter stumbles over it and gives it up; raising here would begin it again for ever, before all others."""
+    Lives(database, Clock()).build("1" * 40)
+
+    def keep(connection: Connection) -> None:
+        keep_cursor(connection, "status", 0)
+        keep_reports(connection, "status", 0, 1, [("here", 1, {"state": "success"})], 1.0)
+
+    database.write(keep)
+    damage(database, "report", "body", rows(database, schema.report)[0].id)
+    held = database.write(lambda connection: hold_target(connection, "status", "here", "me", 2.0, until=9.0, limit=5))
+    assert held is not None
+    assert held.bodies == ({},)
 
 
 def test_a_job_whose_settings_are_damaged_builds_with_the_defaults(database: Database) -> None:

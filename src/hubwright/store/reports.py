@@ -144,7 +144,7 @@ def hold_target(
         reporter=name,
         target=target,
         ids=ids,
-        bodies=tuple(row.body["body"] for row in rows),
+        bodies=tuple(row.body.get("body", {}) for row in rows),  # a damaged one: its reporter gives it up
         most_attempts=max(row.attempts for row in rows) + 1,
         least_attempts=min(row.attempts for row in rows) + 1,
         said=_load_said(connection, name, target, rows[-1].fact_id, limit),
