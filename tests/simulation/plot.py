@@ -244,6 +244,7 @@ class Plot:
         if process is None or agent is None or not process.alive or process.frozen or agent._connection.leaving:
             return  # a second SIGTERM would cancel what runs
         self.world.note(f"{builder.name} drains")
+        self.world.gentle = False  # it may leave between an order and its word that it leaves: then it counts as lost
 
         async def drain() -> None:
             agent.drain()
