@@ -29,6 +29,9 @@ class FactKind(StrEnum):
     BUILDER_REMOVED = "BuilderRemoved"
     SECRET_SET = "SecretSet"  # noqa: S105  a name
     SECRET_REMOVED = "SecretRemoved"  # noqa: S105
+    BISECTION_STARTED = "BisectionStarted"
+    BISECTION_ENDED = "BisectionEnded"
+    CULPRIT_FOUND = "CulpritFound"
     PUSH_RECEIVED = "PushReceived"
     REF_CREATED = "RefCreated"
     REF_DELETED = "RefDeleted"
@@ -66,6 +69,9 @@ _SENTENCES = {
     FactKind.BUILDER_REMOVED: "Builder {builder} removed by {by}.",
     FactKind.SECRET_SET: "Secret {secret} of {where} set by {by}.",
     FactKind.SECRET_REMOVED: "Secret {secret} of {where} removed by {by}.",
+    FactKind.BISECTION_STARTED: "{job} on {platform}: looking through {commits} commits for what broke {what}.",
+    FactKind.BISECTION_ENDED: "{job} on {platform}: the search for what broke {what} ended after {spent}: {outcome}.",
+    FactKind.CULPRIT_FOUND: "{job} on {platform}: {sha7} by {author} broke {what}: {subject}.",
     FactKind.PUSH_RECEIVED: "{repository}: {count} commits pushed to {ref} by {pusher}.",
     FactKind.REF_CREATED: "{repository}: {ref_type} {ref} created.",
     FactKind.REF_DELETED: "{repository}: {ref_type} {ref} deleted.",

@@ -25,6 +25,7 @@ _BUILT = select(build.c.sha).where(
     build.c.sha.in_(bindparam("shas", expanding=True)),
     build.c.job_id == bindparam("job"),
     build.c.trust == Trust.TRUSTED.value,
+    build.c.event != "bisect",  # those looked at one place only
 )
 _TRUSTS = select(build.c.trust).where(build.c.repository == bindparam("repository"), build.c.sha == bindparam("sha"))
 _ADD_BUILD = insert(build).returning(build.c.id)

@@ -14,6 +14,7 @@ from hubwright.domain.scheduling import ANY_PLATFORM
 from hubwright.git.commands import Git
 from hubwright.git.mirrors import Mirrors
 from hubwright.github.client import GitHubClient, TokenOf
+from hubwright.hub.bisections import Bisections, Bounds, Grounds
 from hubwright.hub.intake import Intake
 from hubwright.hub.plans import Ground
 from hubwright.hub.pressure import Pressure
@@ -28,7 +29,7 @@ from hubwright.wiring.owners import hand_back, make_owner, take_back_from_the_de
 
 Wake = Callable[[str], None]
 
-QUEUES = ("deliveries", "facts", "reports")
+QUEUES = ("deliveries", "facts", "reports", "bisections")
 """What rows wait in."""
 
 
@@ -40,6 +41,7 @@ class Parts:
     mirrors: Mirrors
     intake: Intake
     wishes: Wishes
+    bisections: Bisections
     relay: Relay
     github: GitHubClient | None
     tokens: TokenOf | None
@@ -51,7 +53,8 @@ class Parts:
             "facts": self.relay.drain_facts,
             "reports": self.relay.drain_reports,
         }
-        return {"deliveries": self.intake.drain, **(told if self.relay.names else {})}
+        always = {"deliveries": self.intake.drain, "bisections": self.bisections.drain}
+        return {**always, **(told if self.relay.names else {})}
 
     def take_back(self) -> None:
         """Have at once what a killed process of this machine was about to do. Call it before the first drain."""
@@ -91,11 +94,17 @@ def open_parts(
         mirrors=mirrors,
         intake=intake,
         wishes=wishes,
+        bisections=Bisections(database, _make_grounds(settings, mirrors, understanding, rules), time.time, wake),
         relay=relay,
         github=github,
         tokens=tokens,
         owner=owner,
     )
+
+
+def _make_grounds(settings: Settings, mirrors: Mirrors, understanding: Understanding, rules: Rules) -> Grounds:
+    bounds = Bounds(builds=settings.builds.bisect_builds, commits=settings.builds.bisect_commits)
+    return Grounds(mirrors=mirrors, origin_of=understanding.origin_of, ground=rules.ground, bounds=bounds)
 
 
 def mirrors_folder(settings: Settings) -> Path:

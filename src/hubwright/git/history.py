@@ -1,0 +1,56 @@
+"""The history of a branch, out of a mirror that has its commits. Raises UnreachableRepositoryError when git fails."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from hubwright.domain.refs import check_sha
+from hubwright.git.commands import GitError
+from hubwright.git.mirrors import Mirrors, Origin, explained
+
+_LENGTH = 200
+
+
+class Described(NamedTuple):
+    """A commit for people: who wrote it, and the first line of its message."""
+
+    author: str
+    subject: str
+
+
+def list_first_parents(mirrors: Mirrors, origin: Origin, sha: str, bound: int) -> list[str]:
+    """The commit and those before it on its branch, newest first, at most `bound`: merged ones count as their merge."""
+    return _run(mirrors, origin, "rev-list", "--first-parent", f"--max-count={bound}", check_sha(sha)).split()
+
+
+def describe_commits(mirrors: Mirrors, origin: Origin, shas: Sequence[str]) -> dict[str, Described]:
+    """Author and subject of each commit."""
+    if not shas:
+        return {}
+    asked = ["show", "-s", "--no-color", "--format=%H%x00%an%x00%s", *map(check_sha, shas)]
+    found = (line.split("\0", 2) for line in _run(mirrors, origin, *asked).split("\n") if line.count("\0") == 2)
+    return {sha: Described(author[:_LENGTH], subject[:_LENGTH]) for sha, author, subject in found}
+
+
+def is_ancestor(mirrors: Mirrors, origin: Origin, older: str, newer: str) -> bool:
+    """Whether `newer` has `older` in its history, or is it."""
+    return not _run(mirrors, origin, "rev-list", "--max-count=1", check_sha(older), f"^{check_sha(newer)}").strip()
+
+
+def find_commit(mirrors: Mirrors, origin: Origin, digits: str) -> str | None:
+    """The one commit of the mirror whose id begins with these hexadecimal digits."""
+    if not digits.isalnum() or not set(digits.lower()) <= set("0123456789abcdef"):
+        return None
+    try:
+        answer = mirrors.git.run(["rev-parse", "--verify", "-q", f"{digits}^{{commit}}"], mirrors.path(origin))
+    except (GitError, FileNotFoundError):
+        return None
+    return answer.decode("ascii").strip() or None
+
+
+def _run(mirrors: Mirrors, origin: Origin, *arguments: str) -> str:
+    try:
+        return mirrors.git.run(arguments, mirrors.path(origin)).decode("utf-8", "replace")
+    except GitError as failure:
+        raise explained(failure, origin.repository) from failure
