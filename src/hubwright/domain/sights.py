@@ -73,11 +73,13 @@ class Seen:
     """A run that has ended, as far as the targets go: its stages' results, and those of the targets' tests by key.
 
     `own`: the search has asked for it. What it could not tell then counts as a try; other people's mishaps do not.
+    `cut`: another search has asked for it, and for the stages that it looks at only.
     """
 
     sha: str
     result: str | None
     own: bool
+    cut: bool = False
     stages: Mapping[str, str | None] = field(default_factory=dict)
     cases: Mapping[str, str] = field(default_factory=dict)
 
@@ -88,7 +90,7 @@ def look(target: Target, seen: Seen) -> tuple[Sight, ...]:
     if told is not Sight.UNKNOWN:
         return (told,)
     if seen.result in {Result.SUCCESS, Result.SKIP}:
-        return (Sight.GOOD,)  # there is no such test or stage at that commit, so it does not fail
+        return () if seen.cut else (Sight.GOOD,)  # there is no such test or stage at that commit, so it does not fail
     if seen.result == Result.FAILURE:
         return (Sight.UNKNOWN,) * TRIES
     return (Sight.UNKNOWN,) if seen.own else ()

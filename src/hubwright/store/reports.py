@@ -206,7 +206,7 @@ def load_commit_builds(connection: Connection, repository: str, sha: str) -> tup
 
     Those are built from plain git: GitHub may not know the commit, or it may be somebody else's.
     """
-    found = load_builds(connection, BuildFilter(repository=repository, sha=sha), limit=MAX_PAGE).items
+    found = load_builds(connection, BuildFilter(repository=repository, sha=sha, told=True), limit=MAX_PAGE).items
     jobs = {build.job_id for build in found}
     ours = set(connection.execute(select(job.c.id).where(job.c.id.in_(jobs), job.c.clone_url.is_(None))).scalars())
     return tuple(build for build in found if build.job_id in ours)

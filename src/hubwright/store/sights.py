@@ -14,6 +14,7 @@ from hubwright.domain.repos import Trust
 from hubwright.domain.results import State
 from hubwright.domain.sights import FailedCase, Seen, StageEnd, Target, look
 from hubwright.domain.test_difference import Change, name_test
+from hubwright.store.bisections import BUILT_FOR_IT
 from hubwright.store.schema import build, run, stage, test_case
 
 _PORTION = 500
@@ -52,16 +53,16 @@ def load_seen(connection: Connection, point: Point, shas: Sequence[str], targets
         if row.id is None and not (own and row.state == State.FINISHED):
             continue  # a build that was never on this platform, or that waits
         result = row.ended if row.id is None else row.result
-        found.append(
-            Seen(sha=row.sha, result=result, own=own, stages=stages.get(row.id, {}), cases=cases.get(row.id, {}))
-        )
+        cut = row.event == BUILT_FOR_IT and not own
+        ends, tests = stages.get(row.id, {}), cases.get(row.id, {})
+        found.append(Seen(sha=row.sha, result=result, own=own, cut=cut, stages=ends, cases=tests))
     return found
 
 
 def _load_runs(connection: Connection, point: Point, shas: Sequence[str]) -> list[Row[Any]]:
     here = and_(run.c.build_id == build.c.id, run.c.platform == point.platform, run.c.state == State.FINISHED.value)
     query = (
-        select(build.c.sha, build.c.trigger, build.c.state, build.c.result.label("ended"), run.c.id)
+        select(build.c.sha, build.c.trigger, build.c.event, build.c.state, build.c.result.label("ended"), run.c.id)
         .add_columns(run.c.result, run.c.matrix)
         .select_from(build.outerjoin(run, here))
         .where(build.c.job_id == point.job_id, build.c.trust == Trust.TRUSTED.value)

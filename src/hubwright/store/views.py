@@ -35,6 +35,7 @@ _RUN_COLUMNS = _columns_of(run, RunView, *(f"tests_{name}" for name in _COUNTS))
 QUEUED: ColumnElement[str] = literal_column("'queued'")
 RUNNING: ColumnElement[str] = literal_column("'running'")
 FINISHED: ColumnElement[str] = literal_column("'finished'")
+_SEARCHED = "bisect"  # builds of searches for culprits: they say nothing of how a job stands
 _SETTLED = ("success", "failure", "error", "timeout")  # a skip or a cancellation says nothing of the code
 
 
@@ -128,7 +129,7 @@ def _broken() -> Select[Any]:
     telling = (
         select(build.c.id)
         .where(build.c.job_id == job.c.id, build.c.state == "finished", build.c.result.in_(_SETTLED))
-        .where(build.c.pull_request.is_(None))
+        .where(build.c.pull_request.is_(None), build.c.event != _SEARCHED)
         .order_by(build.c.number.desc())
         .limit(1)
     )
@@ -156,6 +157,8 @@ def _conditions(wanted: BuildFilter) -> list[ColumnElement[bool]]:
         conditions += _in_state(wanted.state)
     if wanted.sha is not None:
         conditions.append(_sha(wanted.sha.lower()))
+    if wanted.told:
+        conditions.append(build.c.event != _SEARCHED)
     return conditions
 
 

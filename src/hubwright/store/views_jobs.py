@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, select
 
 from hubwright.errors import NotFoundError
+from hubwright.store.bisections import BUILT_FOR_IT
 from hubwright.store.schema import build, job
 from hubwright.store.views import bounded, load_newest_builds, load_rows
 from hubwright.store.views_values import JobView, Page
@@ -33,8 +34,14 @@ def load_job(connection: Connection, path: str) -> JobView:
 
 
 def _jobs() -> Select[Any]:
-    newest = (build.c.job_id == job.c.id) & (build.c.number == job.c.builds)
-    return select(*job.c, build.c.id.label("newest")).outerjoin(build, newest)
+    newest = (
+        select(build.c.id)
+        .where(build.c.job_id == job.c.id, build.c.event != BUILT_FOR_IT)
+        .order_by(build.c.number.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+    return select(*job.c, newest.label("newest"))
 
 
 def _load(connection: Connection, query: Select[Any]) -> tuple[JobView, ...]:

@@ -108,7 +108,10 @@ class BuildView:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BuildFilter:
-    """Which builds are wanted; None is any. `job` is a path; all of a sha's digits, or 7 and more from its start."""
+    """Which builds are wanted; None is any. `job` is a path; all of a sha's digits, or 7 and more from its start.
+
+    `told`: only builds that say how a job stands, none of those that searches for culprits have asked for.
+    """
 
     repository: str | None = None
     sha: str | None = None
@@ -116,6 +119,7 @@ class BuildFilter:
     branch: str | None = None
     state: str | None = None
     result: str | None = None
+    told: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -77,8 +77,9 @@ class JobPages:
 
 def _load_job(connection: Connection, path: str, cursor: int | None) -> Job:
     view = load_job(connection, path)
-    newest = load_builds(connection, BuildFilter(job=path), limit=_HISTORY)
-    shown = newest if cursor is None else load_builds(connection, BuildFilter(job=path), limit=_HISTORY, cursor=cursor)
+    wanted = BuildFilter(job=path, told=True)
+    newest = load_builds(connection, wanted, limit=_HISTORY)
+    shown = newest if cursor is None else load_builds(connection, wanted, limit=_HISTORY, cursor=cursor)
     results = [build.result for build in newest.items[:_STRIP] if build.result not in {None, "skip", "cancellation"}]
     return Job(
         view,
