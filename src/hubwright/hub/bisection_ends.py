@@ -120,8 +120,7 @@ def _data(row: Row[Any], job: Job) -> dict[str, object]:
         "bisection": row.id,
         "job": job.path,
         "repository": job.repository,
-        "sha": row.bad,
-        "sha7": row.bad[:7],
+        **({"sha": row.bad, "sha7": row.bad[:7]} if len(row.bad) in {40, 64} else {}),  # else a name, not looked up
         "ref": row.ref,
         "branch": row.branch,
         "platform": row.platform,

@@ -22,6 +22,7 @@ from hubwright.errors import HubwrightError, VanishedCommitError
 from hubwright.git.history import Described, describe_commits, is_ancestor, list_first_parents
 from hubwright.git.mirrors import Mirrors, Origin
 from hubwright.hub.bisection_ends import end_search, own_prefix, own_trigger, stop_search, tell_start
+from hubwright.hub.bisection_wishes import find_ends
 from hubwright.hub.breaks import note_break
 from hubwright.hub.plans import Ground, keep_plans
 from hubwright.hub.suspects import Spot, plan_suspect, want_suspect
@@ -109,6 +110,8 @@ class Bisections:
         try:
             if not job.enabled:
                 self._stop(row, job, "The job was switched off.")
+            elif row.state == bisections.WAITING and row.asked_by is not None:
+                self._begin_asked(row, job)
             elif row.state == bisections.WAITING:
                 self._begin(row, job)
             else:
@@ -136,12 +139,26 @@ class Bisections:
         if last is None:
             self._stop(row, job, "No commit before it is known to be good; `hubwright bisect GOOD BAD` takes one.")
             return
-        commits = newest_first[last::-1]
+        self._start(row, job, newest_first[last::-1])
+
+    def _begin_asked(self, row: Row[Any], job: Job) -> None:
+        """Find the commits that somebody has named, and those between."""
+        origin = self._origin_of(job)
+        ends = find_ends(self._mirrors, origin, row.before, row.bad)
+        newest_first = list_first_parents(self._mirrors, origin, ends.bad, self._bounds.commits)
+        if ends.good not in newest_first[1:]:
+            why = f"{row.before} is none of the {len(newest_first) - 1:,} commits before {row.bad} on its branch."
+            self._stop(row, job, why)
+            return
+        commits = newest_first[newest_first.index(ends.good) :: -1]
+        self._start(row, job, commits, bad=ends.bad, ref=ends.ref, max_builds=self._bounds.builds)
+
+    def _start(self, row: Row[Any], job: Job, commits: list[str], **more: Any) -> None:
         now = self._clock()
 
         def keep(connection: Connection) -> None:
             if bisections.lock_bisection(connection, row):
-                values = {"state": bisections.SEARCHING, "commits": commits, "reason": None, "tries": 0}
+                values = {"state": bisections.SEARCHING, "commits": commits, "reason": None, "tries": 0, **more}
                 bisections.change_bisection(connection, row.id, **values)
                 keep_facts(connection, [tell_start(row, job, commits, now)])
 

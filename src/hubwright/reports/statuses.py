@@ -7,11 +7,12 @@ how they stand at that moment. So late, doubled and swapped facts all lead to th
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hubwright.domain.facts import Fact, FactKind
 from hubwright.domain.results import Result, State, verdict
+from hubwright.domain.sights import word_targets
 from hubwright.domain.wording import make_visible
 from hubwright.github.client import GitHubClient
 from hubwright.github.requests import MAX_CONTEXT, MAX_DESCRIPTION, CommitStatus, StatusState, cut_text
@@ -19,6 +20,7 @@ from hubwright.reports import Report
 from hubwright.reports.descriptions import describe_build, describe_builds, describe_run, name_place, read_result
 from hubwright.store.database import Database
 from hubwright.store.reports import load_commit_builds
+from hubwright.store.views_bisections import CulpritView, load_culprit_commits, load_culprits_by_run
 from hubwright.store.views_values import BuildView
 
 ROLL_UP = "hubwright"
@@ -32,6 +34,8 @@ _KINDS = frozenset(
         FactKind.RUN_QUEUED,
         FactKind.RUN_STARTED,
         FactKind.RUN_FINISHED,
+        FactKind.BISECTION_ENDED,
+        FactKind.CULPRIT_FOUND,
     }
 )
 _STATES = {
@@ -66,7 +70,10 @@ class StatusReporter:
         repository, _, sha = target.rpartition("@")
         with self._database.reading() as connection:
             builds = load_commit_builds(connection, repository, sha)
-        for status in form_statuses(builds, self._public_url):
+            broken_by = load_culprits_by_run(connection, repository, sha)
+            guilt = load_culprit_commits(connection, repository, sha)
+        guilty = form_guilt(repository, sha, guilt, self._public_url)
+        for status in [*guilty, *form_statuses(builds, self._public_url, broken_by)]:
             words = [status.state.value, status.description, status.target_url]
             if said.get(status.context) == words:
                 continue
@@ -77,10 +84,37 @@ class StatusReporter:
             said[status.context] = words
 
 
-def form_statuses(builds: Sequence[BuildView], public_url: str) -> list[CommitStatus]:
+def form_guilt(
+    repository: str, sha: str, guilt: Sequence[tuple[str, CulpritView]], public_url: str
+) -> list[CommitStatus]:
+    """What the commit broke, in a context of its own for each job: `breaks test_x since here`."""
+    owner, _, name = repository.partition("/")
+    by_job: dict[str, list[CulpritView]] = {}
+    for job, one in guilt:
+        by_job.setdefault(job, []).append(one)
+    return [
+        CommitStatus(
+            owner=owner,
+            repository=name,
+            sha=sha,
+            state=StatusState.FAILURE,
+            context=fit_context(f"{ROLL_UP} / {job} (bisect)"),
+            description=_fit(
+                f"breaks {word_targets(list(dict.fromkeys(each for one in found for each in one.targets)))} since here"
+            ),
+            target_url=f"{public_url}/bisections/{found[0].bisection}",
+        )
+        for job, found in by_job.items()
+    ]
+
+
+def form_statuses(
+    builds: Sequence[BuildView], public_url: str, broken_by: Mapping[int, Sequence[CulpritView]] | None = None
+) -> list[CommitStatus]:
     """How a commit stands by its builds, newest first: of each run the newest build's, then the roll-up.
 
-    A roll-up that is pending goes out first, another one last, so that a commit never looks ready before it is.
+    A roll-up that is pending goes out first, another one last, so that a commit never looks ready before it is. Of a
+    run in `broken_by` it is said who broke it.
     """
     if not builds:
         return []
@@ -89,7 +123,9 @@ def form_statuses(builds: Sequence[BuildView], public_url: str) -> list[CommitSt
         for run in build.runs:
             context = fit_context(f"{ROLL_UP} / {build.job} ({name_place(run)})")
             state = _state(run.state, run.result)
-            found[context] = _status(build, state, context, describe_run(run), public_url)
+            culprits = (broken_by or {}).get(run.id, ())
+            blame = f"broken by {'; '.join(one.words for one in culprits)}; " if culprits else ""
+            found[context] = _status(build, state, context, blame + describe_run(run), public_url)
     roll_up = _roll_up(builds, public_url)
     pending = [status for status in found.values() if status.state is StatusState.PENDING]
     ended = [status for status in found.values() if status.state is not StatusState.PENDING]
@@ -129,9 +165,13 @@ def _status(build: BuildView, state: StatusState, context: str, description: str
         sha=build.sha,
         state=state,
         context=context,
-        description=cut_text(make_visible(description), MAX_DESCRIPTION),
+        description=_fit(description),
         target_url=f"{public_url}/builds/{build.id}",
     )
+
+
+def _fit(description: str) -> str:
+    return cut_text(make_visible(description), MAX_DESCRIPTION)
 
 
 def fit_context(text: str) -> str:
