@@ -19,6 +19,7 @@ matrix:
   exclude:
     - {platform: windows-2025, python: 3.11}
 env: {PYTHONUNBUFFERED: 1}
+image: "python:3.14"
 services:
   db: {image: "postgres:17", env: {POSTGRES_PASSWORD: ci}, ready: pg_isready}
 cache:
@@ -87,6 +88,13 @@ BAD = [
     ("matrix: {a: [{}]}\nstages: [a: x]", (1, 14), "not a mapping"),
     ("matrix: {platform: [a]}\nstages: [a: x]", (1, 10), "platforms go under `platforms`"),
     ("services: {db: {env: {}}}\nstages: [a: x]", (1, 16), "must have the key `image`"),
+    ("image: -v\nstages: [a: x]", (1, 8), "an image such as"),
+    ("image: 'debian:'\nstages: [a: x]", (1, 8), "an image such as"),
+    ("image: a b\nstages: [a: x]", (1, 8), "an image such as"),
+    ("image: a/../b?c\nstages: [a: x]", (1, 8), "an image such as"),
+    ("image: a\nservices: {localhost: b}\nstages: [a: x]", (2, 12), "service's name"),
+    ("image: a\nservices: [{image: b}]\nstages: [a: x]", (2, 12), "must have the key `name`"),
+    ("image: a\nservices: {db: {image: b, privileged: true}}\nstages: [a: x]", (2, 27), "unknown key 'privileged'"),
     ("cache: .venv\nstages: [a: x]", (1, 8), "a mapping with `paths`"),
     ("notify: {events: [never]}\nstages: [a: x]", (1, 19), "broken"),
     ("cancel: always\nstages: [a: x]", (1, 9), "superseded or never"),

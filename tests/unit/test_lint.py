@@ -86,7 +86,7 @@ def test_warnings_are_told_and_do_not_fail() -> None:
     result = run("-", stdin=FULL)
 
     assert result.exit_code == 0
-    assert "<stdin>:14:1: warning: `services` is not carried out yet" in result.stdout
+    assert "<stdin>:20:1: warning: `notify` is not carried out yet" in result.stdout
 
 
 def test_a_file_of_any_size_is_answered() -> None:

@@ -13,7 +13,7 @@ from recipe_samples import BAD, FULL, SMALLEST
 
 from hubwright.domain.recipe import inspect_recipe, read_recipe
 from hubwright.domain.recipe_format import MAX_BYTES
-from hubwright.domain.recipe_values import Files, Matrix, Recipe, Rule, Stage
+from hubwright.domain.recipe_values import Files, Matrix, Recipe, Rule, Service, Stage
 from hubwright.errors import RecipeError
 
 
@@ -41,7 +41,9 @@ def test_the_full_file_means_what_it_says() -> None:
     assert recipe.matrix == Matrix(axes={"python": ("3.11", "3.14")}, exclude=exclude)
     assert (recipe.env, recipe.timeout, recipe.origin) == ({"PYTHONUNBUFFERED": "1"}, 2700, "ci.yml")
     lint, test, package, publish, diagnose = recipe.stages
-    assert lint == Stage(name="lint", run="uv run ruff check")
+    assert lint == Stage(name="lint", run="uv run ruff check", image="python:3.14")
+    db = Service(name="db", image="postgres:17", env={"POSTGRES_PASSWORD": "ci"}, ready="pg_isready")
+    assert (recipe.services, recipe.labels) == ((db,), ("container",))
     assert (test.reports, test.timeout, test.retry) == (("out/*.xml",), 1200, 1)
     assert package.artifacts == Files(paths=("dist/*",), keep=30 * 86_400)
     assert publish.when == (Rule(event=("tag",), platform=("debian-13",), matrix={"python": ("3.14",)}),)
@@ -54,11 +56,14 @@ def test_keys_of_later_versions_are_told_and_not_passed_over() -> None:
     """A key that silently does nothing is the worst of both worlds (ux.md §3.2, rule 4)."""
     recipe, notices = inspect_recipe(FULL)
 
-    assert [line for line, _, _ in notices] == [14, 19]
-    assert recipe.warnings[0] == ".hubwright.yml:14: `services` is not carried out yet: no service is started"
+    assert [line for line, _, _ in notices] == [20]
+    assert (
+        recipe.warnings[0]
+        == ".hubwright.yml:20: `notify` is not carried out yet: nobody is told beside the commit status"
+    )
 
 
-@pytest.mark.parametrize("key", ["requires: {cpu: 2}", "image: debian", "cancel: never", "when: {event: schedule}"])
+@pytest.mark.parametrize("key", ["requires: {cpu: 2}", "cancel: never", "when: {event: schedule}"])
 def test_each_such_key_has_its_warning(key: str) -> None:
     assert len(read_recipe(f"{key}\n{SMALLEST}").warnings) == 1
 
@@ -247,3 +252,18 @@ def test_any_text_is_a_recipe_or_a_recipe_error(text: str | bytes) -> None:
 
     assert all(line >= 1 and column >= 1 and message for line, column, message in found)
     assert found == sorted(found, key=lambda problem: problem[:2])
+
+
+def test_services_are_a_mapping_or_a_list_and_need_an_image() -> None:
+    """Only containers reach containers; a name is an address and so there once."""
+    services = "services: [{name: db, image: redis, command: redis-server, ready: redis-cli ping, ready_timeout: 2m}]\n"
+    recipe = read_recipe(services + "stages: [a: {run: x, image: debian}, b: y]")
+    assert recipe.services == (
+        Service(name="db", image="redis", command="redis-server", ready="redis-cli ping", ready_timeout=120),
+    )
+    assert [stage.image for stage in recipe.stages] == ["debian", None]
+    assert recipe.labels == ("container",)
+    with pytest.raises(RecipeError, match="1:11: `services` are reached only by stages that run in containers"):
+        read_recipe(services + SMALLEST)
+    with pytest.raises(RecipeError, match="two services have the same name"):
+        read_recipe("services: [{name: a, image: b}, {name: a, image: b}]\nimage: a\n" + SMALLEST)

@@ -42,6 +42,7 @@ _stages = st.builds(
     once=st.booleans(),
     artifacts=st.none() | st.builds(Files, paths=_texts, keep=_times, status=st.text(max_size=5)),
     reports=_texts,
+    image=st.none() | st.text(max_size=5),
 )
 
 

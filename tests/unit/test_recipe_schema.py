@@ -62,7 +62,7 @@ def test_editors_see_the_same_faults(text: str) -> None:
 
 
 def test_keys_without_effect_say_so_in_the_schema() -> None:
-    assert "Not carried out yet" in recipe_schema()["properties"]["services"]["description"]
+    assert "Not carried out yet" in recipe_schema()["properties"]["notify"]["description"]
 
 
 def test_every_value_has_its_key_and_every_key_its_value() -> None:
@@ -72,7 +72,7 @@ def test_every_value_has_its_key_and_every_key_its_value() -> None:
 
     assert _active(stage) == {f.name for f in fields(Stage)} - {"name"}
     assert _active(rule) == {f.name for f in fields(Rule)}
-    assert _active(FORMAT.fields) - {"version"} == {f.name for f in fields(Recipe)} - {"origin", "warnings", "cancel"}
+    assert _active(FORMAT.fields) - {"version", "image"} == {f.name for f in fields(Recipe)} - {"origin", "warnings", "cancel"}
 
 
 def _active(known: dict[str, Any]) -> set[str]:

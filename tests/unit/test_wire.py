@@ -18,7 +18,17 @@ PAGE = Path(__file__).parents[2] / "docs" / "wire.md"
 ALL = sorted({*wire.FROM_BUILDER, *wire.FROM_HUB}, key=lambda kind: kind.word)
 PARTS = (
     wire.CacheWish,
-    *(wire.Held, wire.Known, wire.Source, wire.Payload, wire.Totals, wire.Case, wire.Problem, wire.ReportLimits),
+    *(
+        wire.Held,
+        wire.Known,
+        wire.Source,
+        wire.Payload,
+        wire.Totals,
+        wire.Case,
+        wire.Problem,
+        wire.ReportLimits,
+        wire.ServiceWish,
+    ),
     *(wire.Machine, wire.Usage, wire.Process, wire.RunVitals, wire.Point, wire.Recording),
 )
 

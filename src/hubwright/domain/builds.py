@@ -8,7 +8,7 @@ from hubwright.domain.jobs import Commits, JobSettings
 from hubwright.domain.limits import UNLIMITED, Limits
 from hubwright.domain.matching import Circumstances
 from hubwright.domain.planning import PlannedRun
-from hubwright.domain.recipe_values import Cache
+from hubwright.domain.recipe_values import Cache, Service
 from hubwright.domain.repos import NO_COMMIT, Commit, Manual, PullRequestEvent, Push, Trust
 
 HEAD_PRIORITY = 10
@@ -77,6 +77,7 @@ class BuildPlan:
     limits: Limits = UNLIMITED
     warnings: tuple[str, ...] = ()
     caches: tuple[Cache, ...] = ()
+    services: tuple[Service, ...] = ()
     waits: bool = False
 
 

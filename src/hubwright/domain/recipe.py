@@ -12,7 +12,8 @@ from hubwright.domain.recipe_format import FORMAT, MAX_RUN_STAGES, MAX_RUNS
 from hubwright.domain.recipe_matrix import count_points
 from hubwright.domain.recipe_nodes import read_nodes, read_text
 from hubwright.domain.recipe_reader import Problem, Reader, place
-from hubwright.domain.recipe_values import Cache, Files, Matrix, Recipe, Rule, Stage
+from hubwright.domain.recipe_services import check_services, make_services
+from hubwright.domain.recipe_values import CONTAINER, Cache, Files, Matrix, Recipe, Rule, Stage
 from hubwright.errors import RecipeError
 
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
@@ -38,8 +39,12 @@ def inspect_recipe(text: str | bytes, file: str = ".hubwright.yml") -> tuple[Rec
 
 def _contradictions(data: Mapping[str, Any], node: yaml.Node) -> list[Problem]:
     """Problems between values that are each well formed."""
-    if "matrix" not in data:
-        return []
+    return check_services(data, node, has_image=_has_image(data)) + (
+        _check_matrix(data, node) if "matrix" in data else []
+    )
+
+
+def _check_matrix(data: Mapping[str, Any], node: yaml.Node) -> list[Problem]:
     where = next(value for key, value in node.value if key.value == "matrix")
     matrix = _matrix(data["matrix"])
     problems: list[Problem] = []
@@ -62,7 +67,7 @@ def _contradictions(data: Mapping[str, Any], node: yaml.Node) -> list[Problem]:
 
 def _recipe(data: Mapping[str, Any], file: str, warnings: tuple[str, ...]) -> Recipe:
     return Recipe(
-        stages=tuple(_stage(name, said, data.get("network")) for item in data["stages"] for name, said in item.items()),
+        stages=tuple(_stage(name, said, data) for item in data["stages"] for name, said in item.items()),
         name=data.get("name"),
         when=_rules(data.get("when")),
         platforms=_many(data.get("platforms")),
@@ -75,17 +80,23 @@ def _recipe(data: Mapping[str, Any], file: str, warnings: tuple[str, ...]) -> Re
         limits=_limits(data.get("limits", {})),
         cancel=data.get("cancel", "superseded"),
         cache=_caches(data.get("cache")),
+        services=make_services(data.get("services")),
         origin=file,
         warnings=warnings,
     )
 
 
 def _labels(data: Mapping[str, Any]) -> tuple[str, ...]:
-    """Each once, in an order that is always the same: they name a queue."""
-    return tuple(sorted(set(_many(data.get("labels")))))
+    """Each once, in an order that is always the same: they name a queue. Not every builder has containers."""
+    return tuple(sorted({*_many(data.get("labels")), *([CONTAINER] if _has_image(data) else [])}))
 
 
-def _stage(name: str, said: str | Mapping[str, Any], network: str | None) -> Stage:
+def _has_image(data: Mapping[str, Any]) -> bool:
+    stages = [said for item in data["stages"] for said in item.values()]
+    return "image" in data or any("image" in said for said in stages if not isinstance(said, str))
+
+
+def _stage(name: str, said: str | Mapping[str, Any], file: Mapping[str, Any]) -> Stage:
     data: Mapping[str, Any] = {"run": said} if isinstance(said, str) else said
     return Stage(
         name=name,
@@ -103,7 +114,8 @@ def _stage(name: str, said: str | Mapping[str, Any], network: str | None) -> Sta
         once=data.get("once") == "true",
         artifacts=_files(data["artifacts"]) if "artifacts" in data else None,
         reports=_many(data.get("reports")),
-        network=data.get("network", network) != "false",
+        network=data.get("network", file.get("network")) != "false",
+        image=data.get("image", file.get("image")),
     )
 
 

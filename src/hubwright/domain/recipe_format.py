@@ -12,6 +12,7 @@ MAX_NODES = 5_000
 MAX_STAGES = 200
 MAX_RUNS = 256
 MAX_RUN_STAGES = 10_000
+MAX_SERVICES = 8
 
 _VARIABLE = Text(expected="a variable's name (letters, digits and _)", pattern=r"[A-Za-z_][A-Za-z0-9_]*", most=200)
 _AXIS = Text(
@@ -130,7 +131,13 @@ _LIMITS = Table(
     },
     least=1,
 )
-_IMAGE = Field(shape=_NAME, about="Container image.", later="stages run straight on the builder")
+_REFERENCE = Text(
+    expected="an image such as debian:12 or ghcr.io/owner/name@sha256:…",
+    pattern=r"[A-Za-z0-9][A-Za-z0-9._-]*(?::[0-9]{1,5}(?=/))?(?:/[A-Za-z0-9._-]+)*"
+    r"(?::[A-Za-z0-9_][A-Za-z0-9._-]{0,127})?(?:@sha256:[0-9a-f]{64})?",
+    most=300,
+)
+_IMAGE = Field(shape=_REFERENCE, about="Container image that stages run in; its /bin/sh starts them.")
 _STAGE = Table(
     expected="a command, or a mapping with `run`",
     fields={
@@ -159,8 +166,22 @@ _STAGE = Table(
     },
     required=("run",),
 )
-_SERVICE = Table(
-    fields={"image": Field(shape=_NAME), "env": Field(shape=_ENV), "ready": Field(shape=_SCRIPT)}, required=("image",)
+_SERVICE_NAME = Text(
+    expected="a service's name (a small letter, then up to 62 small letters, digits or -; not localhost)",
+    pattern=r"(?!localhost$)[a-z][a-z0-9-]{0,62}",
+)
+_SERVICE_FIELDS = {
+    "image": Field(shape=_REFERENCE, about="Container image."),
+    "env": Field(shape=_ENV),
+    "command": Field(shape=_SCRIPT, about="What to run instead of the image's own command, by its /bin/sh."),
+    "ready": Field(shape=_SCRIPT, about="Run inside by its /bin/sh until it succeeds; then the stages begin."),
+    "ready_timeout": Field(shape=_DURATION, about="How long that may take; 60s without it."),
+}
+_SERVICE = Table(expected="an image, or a mapping with `image`", fields=_SERVICE_FIELDS, required=("image",))
+_NAMED_SERVICE = Table(
+    expected="a mapping with `name` and `image`",
+    fields={"name": Field(shape=_SERVICE_NAME, about="Stages reach it under this name."), **_SERVICE_FIELDS},
+    required=("name", "image"),
 )
 _CACHE = Table(
     expected="a mapping with `paths`",
@@ -209,11 +230,17 @@ FORMAT = Table(
         "env": Field(shape=_ENV, about="Variables of all stages."),
         "secrets": Field(shape=texts(_VARIABLE), about="Names only. Never given to builds of forks."),
         "services": Field(
-            shape=Table(
-                names=_NAME, values=Either(expected="an image, or a mapping with `image`", text=_NAME, table=_SERVICE)
+            shape=Either(
+                expected="a mapping of names to images or mappings with `image`, or a list of such mappings",
+                table=Table(
+                    names=_SERVICE_NAME,
+                    values=Either(expected=_SERVICE.expected, text=_REFERENCE, table=_SERVICE),
+                    least=1,
+                    most=MAX_SERVICES,
+                ),
+                items=Items(item=_NAMED_SERVICE, most=MAX_SERVICES),
             ),
-            about="Containers beside the stages.",
-            later="no service is started",
+            about="Containers beside the stages that run in containers.",
         ),
         "cache": Field(
             shape=Either(

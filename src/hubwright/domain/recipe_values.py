@@ -6,6 +6,9 @@ from dataclasses import dataclass, field
 
 from hubwright.domain.limits import UNLIMITED, Limits
 
+CONTAINER = "container"
+"""The label of builders that run stages in containers; a recipe with an image asks for it."""
+
 STAGE_KINDS = ("build", "test", "csources", "docs", "installer", "package")
 """The kinds that pages and reports know by name (system 1's jobs); a stage may also have none."""
 
@@ -53,6 +56,7 @@ class Stage:
     artifacts: Files | None = None
     reports: tuple[str, ...] = ()
     network: bool = True
+    image: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -71,6 +75,22 @@ class Cache:
     paths: tuple[str, ...]
     key: str = ""
     files: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Service:
+    """A container beside the stages, reached under its name. `command`: None for the image's own.
+
+    `ready` is run inside until it succeeds, at most `ready_timeout` seconds; without it the service counts as ready
+    when it has been started.
+    """
+
+    name: str
+    image: str
+    env: dict[str, str] = field(default_factory=dict)
+    command: str | None = None
+    ready: str | None = None
+    ready_timeout: int = 60
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -93,5 +113,6 @@ class Recipe:
     limits: Limits = UNLIMITED
     cancel: str = "superseded"
     cache: tuple[Cache, ...] = ()
+    services: tuple[Service, ...] = ()
     origin: str = ".hubwright.yml"
     warnings: tuple[str, ...] = ()

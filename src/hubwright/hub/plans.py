@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import msgspec
@@ -27,7 +27,7 @@ from hubwright.hub.recipes import find_recipe
 from hubwright.store import builds
 from hubwright.store.facts import keep_facts
 from hubwright.store.jobs import take_numbers
-from hubwright.wire import CacheWish, Payload, ReportLimits, Source
+from hubwright.wire import CacheWish, Payload, ReportLimits, ServiceWish, Source
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -72,6 +72,7 @@ def planned(job: Job, wanted: Wanted, recipe: Recipe, ground: Ground) -> BuildPl
         env=tuple(recipe.env.items()),
         limits=recipe.limits,
         caches=recipe.cache,
+        services=recipe.services,
         warnings=(*recipe.warnings, *withheld),
     )
 
@@ -177,6 +178,7 @@ def _assignment(
         reports=ground.reports,
         limits=plan.limits.to_json(),
         cache=tuple(CacheWish(paths=one.paths, key=one.key, files=one.files) for one in plan.caches),
+        services=tuple(ServiceWish(**asdict(one)) for one in plan.services),
         warnings=plan.warnings,
         trust=plan.wanted.trust.value,
     )

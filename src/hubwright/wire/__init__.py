@@ -7,7 +7,7 @@ the other side does not know are ignored, so versions may differ by one; missing
 
 from __future__ import annotations
 
-from hubwright.wire.assignment import CacheWish, Payload, ReportLimits, Source
+from hubwright.wire.assignment import CacheWish, Payload, ReportLimits, ServiceWish, Source
 from hubwright.wire.frames import (
     FROM_BUILDER,
     FROM_HUB,
@@ -76,6 +76,7 @@ __all__ = [
     "ReportLimits",
     "Result",
     "RunVitals",
+    "ServiceWish",
     "Slots",
     "Source",
     "Tests",

@@ -38,6 +38,17 @@ class CacheWish(msgspec.Struct, frozen=True, kw_only=True):
     files: tuple[str, ...] = ()
 
 
+class ServiceWish(msgspec.Struct, frozen=True, kw_only=True):
+    """A container beside the stages; `ready` is run inside until it succeeds, at most `ready_timeout` seconds."""
+
+    name: str
+    image: str
+    env: dict[str, str] = msgspec.field(default_factory=dict)
+    command: str | None = None
+    ready: str | None = None
+    ready_timeout: int = 60
+
+
 class Payload(msgspec.Struct, frozen=True, kw_only=True):
     """A complete assignment: the builder never asks back. Times in seconds, sizes in bytes.
 
@@ -57,6 +68,7 @@ class Payload(msgspec.Struct, frozen=True, kw_only=True):
     warnings: tuple[str, ...] = ()
     trust: str = "trusted"
     cache: tuple[CacheWish, ...] = ()
+    services: tuple[ServiceWish, ...] = ()
     limits: dict[str, float] = msgspec.field(default_factory=dict)
     reports: ReportLimits = ReportLimits()
 
