@@ -36,6 +36,7 @@ COMMANDS = {
     "logs": Entry("hubwright.cli.logs:logs", "The log of a build."),
     "rerun": Entry("hubwright.cli.builds:rerun", "Build it again."),
     "cancel": Entry("hubwright.cli.builds:cancel", "Stop a build."),
+    "bisect": Entry("hubwright.cli.bisect:bisect", "Find the commit that broke it."),
     "artifacts": Entry("hubwright.cli.artifacts:artifacts", "List and get the files that a build kept."),
     "builders": Entry("hubwright.cli.builders:builders", "List, pause, drain and remove builders."),
     "token": Entry("hubwright.cli.tokens:token", "Make, list and revoke tokens."),

@@ -142,6 +142,17 @@ def _possible(finding: Finding) -> Sequence[str]:
     return finding.suspects if finding.verdict in {Verdict.SUSPECTS, Verdict.CULPRIT} else ()
 
 
+def load_searches_of(connection: Connection, build_id: int) -> list[tuple[BisectionView, int | None]]:
+    """The searches because of a build, or the one that has asked for it; how many suspects each has left."""
+    asked = connection.execute(select(build.c.trigger).where(build.c.id == build_id)).scalar() or ""
+    word, _, rest = asked.partition(":")
+    number = rest.partition(":")[0]
+    own = int(number) if word == BUILT_FOR_IT and number.isdecimal() else None
+    query = _select().where((bisection.c.build_id == build_id) | (bisection.c.id == own)).order_by(bisection.c.id)
+    views = _load(connection, query.limit(20))
+    return [(view, load_suspects(connection, view.id) if view.is_open else None) for view in views]
+
+
 def load_culprit_commits(connection: Connection, repository: str, sha: str) -> list[tuple[str, CulpritView]]:
     """What the commit broke, each with the path of the job; newest search first."""
     query = (

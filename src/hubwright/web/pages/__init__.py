@@ -12,6 +12,7 @@ from starlette.routing import Route
 
 from hubwright.web.assets import Assets
 from hubwright.web.gate import Gate
+from hubwright.web.pages.bisections import BisectionPages
 from hubwright.web.pages.builders import BuilderPages
 from hubwright.web.pages.builds import BuildPages
 from hubwright.web.pages.downloads import DownloadPages
@@ -95,6 +96,7 @@ def assemble_pages(site: Site, gate: Gate) -> Pages:
         Route("/builds/{id:int}/rerun", builds.rerun, methods=["POST"]),
         Route("/builds/{id:int}/cancel", builds.cancel, methods=["POST"]),
         *builders.routes(),
+        *BisectionPages(frame).routes(),
         *assets.routes(),
     ]
     return Pages(routes, frame)

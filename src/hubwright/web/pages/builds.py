@@ -16,6 +16,7 @@ from hubwright.errors import NotFoundError
 from hubwright.hub.builds import cancel, rerun
 from hubwright.store.recordings import Kept, load_causes, load_recording
 from hubwright.store.views import load_build
+from hubwright.store.views_bisections import BisectionView, load_searches_of
 from hubwright.store.views_history import Neighbours, load_neighbours, load_usual_duration
 from hubwright.store.views_lists import load_artifacts
 from hubwright.store.views_values import ArtifactView, BuildView, CaseView, RunView
@@ -55,6 +56,7 @@ class Rows:
     waits: dict[int, Waiting]
     recording: Kept | None
     causes: dict[int, str]
+    searches: list[tuple[BisectionView, int | None]]
 
 
 class BuildPages:
@@ -170,6 +172,7 @@ def _load_rows(connection: Connection, build_id: int, wanted: int | None, now: f
         load_waits(connection, build, now) if build.state != "finished" else {},
         None if chosen is None else load_recording(connection, chosen.id),
         load_causes(connection, [run.id for run in build.earlier]),
+        load_searches_of(connection, build_id),
     )
 
 

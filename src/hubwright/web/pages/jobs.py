@@ -12,6 +12,7 @@ from starlette.responses import Response
 from hubwright.domain.refs import check_owner, check_repository
 from hubwright.errors import NotFoundError
 from hubwright.store.views import load_builds
+from hubwright.store.views_bisections import BisectionView, load_bisections
 from hubwright.store.views_history import load_usual_duration
 from hubwright.store.views_jobs import load_job, load_jobs
 from hubwright.store.views_values import BuildFilter, BuildView, JobView
@@ -20,6 +21,7 @@ from hubwright.web.pages.frame import Frame
 
 _STRIP = 30
 _HISTORY = 30
+_SEARCHES = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,7 @@ class Job:
     usual: float | None
     passed: int
     settled: int
+    searches: tuple[BisectionView, ...]
 
 
 class JobPages:
@@ -90,6 +93,7 @@ def _load_job(connection: Connection, path: str, cursor: int | None) -> Job:
         load_usual_duration(connection, view.id),
         results.count("success"),
         len(results),
+        load_bisections(connection, job_path=path, limit=_SEARCHES).items,
     )
 
 
