@@ -71,6 +71,9 @@ def set_canaries(hub: HubProcess) -> None:
     for word, where in places.items():
         done = run_command(hub, "set", word, *where, given=CANARIES[word] + "\n")
         assert done.returncode == 0, done.stderr
+        assert f"Secret {word} of {where[1] if len(where) > 1 else 'all jobs'} is set." in done.stderr
+    listed = run_command(hub, "ls", "--job", "another/job")
+    assert [word for word in CANARIES if word in listed.stdout] == ["FOR_ALL"]
     assert run_command(hub, "set", "SHORT", "--global", given="1234567").returncode == 1
     assert run_command(hub, "set", "TOKEN", given="whatever-it-is").returncode == 2
     listed = run_command(hub, "ls", "--job", NAME)

@@ -132,7 +132,8 @@ class HubClient:
 
     def _send(self, method: str, path: str, *, query: dict[str, object] | None = None, body: object = None) -> Any:
         with self._explained():
-            response = self._http.request(method, path, params=_given(query or {}), json=body)
+            # params that are empty, not None, would take the path's own query away
+            response = self._http.request(method, path, params=_given(query or {}) or None, json=body)
             if not response.is_success:
                 raise _refusal(response)
             try:
