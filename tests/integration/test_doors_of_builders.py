@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import sha256
@@ -18,10 +19,11 @@ from websockets.sync.client import connect
 from build_lives import Lives
 from hub_parts import held, make_hello, rows
 from hubwright.errors import MalformedError, UnprocessableError
-from hubwright.hub.session import SessionSettings
+from hubwright.hub.session import Session, SessionSettings
 from hubwright.hub.sessions import Sessions
 from hubwright.store import schema
 from hubwright.store.tokens import hash_token
+from hubwright.web import builders as door
 from hubwright.web.builders import make_builder_routes
 from hubwright.web.gate import Gate
 from hubwright.web.problems import PROBLEM_HANDLERS
@@ -29,6 +31,7 @@ from hubwright.web.site import Site
 from hubwright.web.uploads import check_path, read_number
 from hubwright.wire import Message, Ping, Pong, Welcome, read_message, write_message
 from served import ManualClock, make_site, serve
+from waiting import until
 
 
 @dataclass
@@ -37,6 +40,7 @@ class Doors:
     url: str
     client: httpx2.Client
     run: int
+    sessions: Sessions
 
     def put(self, path: str = "out/a.txt", content: bytes = b"data", **headers: str) -> httpx2.Response:
         """Send a file of the run, as its builder does, under lease 1."""
@@ -75,7 +79,7 @@ def doors(tmp_path: Path) -> Iterator[Doors]:
         handlers: Any = PROBLEM_HANDLERS
         app = Starlette(routes=make_builder_routes(site, Gate(site), sessions), exception_handlers=handlers)
         with serve(app) as url, httpx2.Client(base_url=url) as client:
-            yield Doors(site, url, client, run)
+            yield Doors(site, url, client, run, sessions)
 
 
 def test_a_file_is_kept_under_its_run_with_its_hash(doors: Doors) -> None:
@@ -179,3 +183,39 @@ def test_paths_that_lead_elsewhere(path: str) -> None:
 )
 def test_paths_that_are_fine(path: str, kept: str) -> None:
     assert check_path(path) == kept
+
+
+def test_a_builder_that_takes_nothing_holds_nobody_up(doors: Doors, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A frozen builder with full buffers: who tells it something waits a moment, then it counts as gone."""
+    monkeypatch.setattr(door, "TAKEN_WITHIN", 0.3)
+    address = f"ws{doors.url.removeprefix('http')}/api/v1/builder"
+    headers = {"Authorization": "Bearer hwt_mine"}
+    hello = write_message(make_hello(name="anvil", instance="of-anvil"))
+    how: Any = {"proxy": None, "compression": None, "max_queue": 1, "close_timeout": 0}
+    with connect(address, additional_headers=headers, **how) as socket:
+        socket.send(hello)
+        assert isinstance(socket.recv(timeout=20), str)
+        session = doors.sessions._sessions["anvil"]
+        loop = session.channel._serving._task.get_loop()  # type: ignore[attr-defined]
+        told = asyncio.run_coroutine_threadsafe(_tell_without_end(session), loop).result(30)
+        assert "does not take" in told[0]
+        assert len(told) == 3
+        until(lambda: not doors.sessions.names())
+
+
+async def _tell_without_end(session: Session) -> list[str]:
+    """Tell it more than all buffers hold, three at once; what each of the three heard at last, the first first."""
+    told: list[str] = []
+
+    async def tell() -> None:
+        try:
+            while True:
+                await session.channel.send("x" * 100_000)
+                await asyncio.sleep(0)
+        except ConnectionError as error:
+            told.append(str(error))
+
+    async with asyncio.timeout(20):
+        await asyncio.gather(tell(), tell(), tell())
+        await session.channel.close("at once")
+    return told

@@ -161,6 +161,29 @@ def test_an_unreachable_repository_is_tried_again_and_at_last_given_up(desk: Des
     assert (build.state, build.result) == ("finished", "error")
 
 
+def test_a_delivery_given_up_after_it_waited_leaves_no_build_waiting(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """First its repository is away, so its build shows and waits; then a fault of ours ends it: so ends the build."""
+    repository = desk.repository()
+    number = desk.deliver("push", repository.push({FILE: RECIPE}))
+    repository.path.rename(repository.path.with_suffix(".away"))
+    desk.work()
+    assert [build.state for build in desk.builds()] == ["queued"]
+
+    def break_down(*_: Any) -> None:
+        raise ZeroDivisionError("our fault")
+
+    monkeypatch.setattr(desk.mirrors, "fetch", break_down)
+    for _ in range(module.TRIES - 1):
+        desk.clock.now = desk.delivery(number).next_try_at
+        desk.work()
+    assert desk.delivery(number).state == "failed"
+    (build,) = desk.builds()
+    assert (build.state, build.result) == ("finished", "error")
+    assert "our fault" in build.problem
+
+
 def test_leases_are_renewed_while_a_fetch_goes_on(
     database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

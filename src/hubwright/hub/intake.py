@@ -106,7 +106,7 @@ class Intake:
             event = _read(row)
         except Exception as error:  # noqa: BLE001  a row that can't be read must not stop those behind it
             known = isinstance(error, MalformedError | orjson.JSONDecodeError)
-            work = partial(self._give_up, row, str(error)) if known else self._failed(row, error)
+            work = partial(self._give_up, row, str(error), []) if known else self._failed(row, error, None)
             self._database.write(lambda connection: work(connection, self._clock()))
             return
         self._lanes.enter(event.repository.full_name if event.repository is not None else "", (row, event))
@@ -116,7 +116,7 @@ class Intake:
         self._pressure.yield_to_doors()
         while not self._lanes.closing:
             try:
-                self._write([(row, self._understand(row, event)) for row, event in things])
+                self._write([(row, event, self._understand(row, event)) for row, event in things])
             except Exception as error:
                 if not is_outage(error):
                     raise
@@ -133,15 +133,15 @@ class Intake:
         except Exception as error:
             if is_outage(error):
                 raise
-            return self._failed(row, error)
+            return self._failed(row, error, event)
         name = event.repository.full_name if event.repository is not None else None
         return partial(self._finish, row, name, understood)
 
-    def _write(self, works: list[tuple[Row[Any], Work]]) -> None:
+    def _write(self, works: list[tuple[Row[Any], Event, Work]]) -> None:
         """All in one transaction; when that fails, each in its own, so that only the guilty one is tried again."""
         now = self._clock()
         try:
-            self._database.write(lambda connection: [work(connection, now) for _, work in works])
+            self._database.write(lambda connection: [work(connection, now) for _, _, work in works])
         except Exception as error:
             if is_outage(error):
                 raise
@@ -149,7 +149,7 @@ class Intake:
                 for single in works:
                     self._write([single])
             else:
-                failed = self._failed(works[0][0], error)
+                failed = self._failed(works[0][0], error, works[0][1])
                 self._database.write(lambda connection: failed(connection, now))
 
     def _finish(
@@ -162,21 +162,33 @@ class Intake:
         keep_outcome(connection, row.id, repository, outcome)
         queues.finish(connection, delivery, row.id, self._owner, now)
 
-    def _failed(self, row: Row[Any], error: Exception) -> Work:
+    def _failed(self, row: Row[Any], error: Exception, event: Event | None) -> Work:
         """A fault of ours: tried again, and given up when it stays."""
         logger.error("delivery_failed", delivery=row.guid, exc_info=error)
         why = f"{type(error).__name__}: {error}"
-        return partial(self._try_again if row.attempts < TRIES else self._give_up, row, why)
+        if row.attempts < TRIES:
+            return partial(self._try_again, row, why)
+        return partial(self._give_up, row, why, self._find_waiting(event))
+
+    def _find_waiting(self, event: Event | None) -> list[int]:
+        """The builds that wait for the event to be understood; they show already, and would wait for ever."""
+        try:
+            return self._understanding.find_waiting(event) if event is not None else []
+        except Exception:  # what broke the delivery may break this too, and it must end
+            logger.exception("waiting_builds_not_found")
+            return []
 
     def _try_again(self, row: Row[Any], why: str, connection: Connection, now: float) -> None:
         at = now + backoff(row.attempts, base=2.0, cap=600.0, jitter=(row.id % 100) / 100)
         queues.retry_at(connection, delivery, row.id, self._owner, at, why)
 
-    def _give_up(self, row: Row[Any], why: str, connection: Connection, now: float) -> None:
+    def _give_up(self, row: Row[Any], why: str, waiting: list[int], connection: Connection, now: float) -> None:
         queues.give_up(connection, delivery, row.id, self._owner, now, why)
         keep_outcome(connection, row.id, None, why)
         if row.source == MANUAL and (build_id := read_build_of_wish(row.guid)) is not None:
-            give_up_waiting(connection, build_id, now, why)  # it shows already, and would wait for ever
+            waiting = [build_id]
+        for build_id in waiting:
+            give_up_waiting(connection, build_id, now, why)
         data: dict[str, object] = {"delivery": row.guid, "reason": why}
         keep_facts(connection, [Fact(kind=FactKind.DELIVERY_FAILED, at=now, data=data)])
 

@@ -19,6 +19,7 @@ from hubwright.hub.news import keep_event
 from hubwright.hub.plans import Ground, keep_plans, plan_build, vanished_plan
 from hubwright.store import jobs, repos
 from hubwright.store.builders import load_kinds
+from hubwright.store.builds import load_triggers
 from hubwright.store.database import Database
 
 Building = Push | PullRequestEvent | Manual
@@ -64,6 +65,17 @@ class Understanding:
                 return self._understand_backfill(event, patient=patient)
             case _:
                 return _just_keep(event, "kept")
+
+    def find_waiting(self, event: Event) -> list[int]:
+        """The builds that the event has led to already. Those without runs wait for it to be understood."""
+        if not isinstance(event, Push | PullRequestEvent | Manual):
+            return []
+        found: list[int] = []
+        with self._database.reading() as connection:
+            for job in _jobs(connection, event, event.repository):
+                triggers = [wish.trigger for wish in _wanted(event, job.settings)]
+                found += [row.id for row in load_triggers(connection, job.id, triggers).values()]
+        return found
 
     def _understand_backfill(self, event: Backfill, *, patient: bool) -> Understood:
         """Plan the newest commit anew; runs for platforms that it has not been built on join its build."""

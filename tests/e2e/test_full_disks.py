@@ -1,0 +1,142 @@
+"""R16: real small file systems that are full: nothing is corrupt, one sentence says it, and space again heals it."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sqlite3
+from contextlib import closing, suppress
+from pathlib import Path
+
+from fake_github import FakeGitHub
+from hub_process import HubProcess, Make, Program
+from separate_builder import builder_of, new_token
+from waiting import until
+
+MB = 2**20
+
+
+def on_a_disk_of(size: int, folder: Path) -> tuple[str, ...]:
+    """What makes a command see a file system of so many bytes at `folder`, as root or not."""
+    folder.mkdir(parents=True, exist_ok=True)
+    user = () if os.geteuid() == 0 else ("--user", "--map-root-user")
+    script = f'mount -t tmpfs -o mode=777,size={size} none "$0" && exec "$@"'
+    return ("unshare", *user, "--mount", "sh", "-c", script, str(folder))
+
+
+def seen_by(program: Program, path: Path) -> Path:
+    """The path as the program sees it, which has file systems of its own."""
+    assert program.process is not None
+    return Path(f"/proc/{program.process.pid}/root{path}")
+
+
+def fill(folder: Path) -> Path:
+    """Take all the space that is left; the file that takes it."""
+    filler = folder / "filler"
+    with suppress(OSError), filler.open("ab", buffering=0) as file:
+        for size in (65536, 4096, 1):
+            with suppress(OSError):
+                while file.write(b"\0" * size):
+                    pass
+    return filler
+
+
+def test_a_full_disk_of_logs_costs_no_byte(github: FakeGitHub, make: Make, folder: Path) -> None:
+    """R16, R2: the builder keeps what it has; the hub stays up and says it; with space again every byte arrives."""
+    gate = folder / "gate"
+    script = f"echo begun; while ! test -e {gate}; do sleep 0.02; done; seq 1 60000; echo ended"
+    repository = make({".hubwright.yml": f"stages:\n- print: {script}\n"})
+    logs = folder / "data" / "logs"
+    with HubProcess(folder, github=github) as hub:
+        hub.end()
+        hub.prefix = on_a_disk_of(96 * MB, logs)
+        hub.start()
+        hub.deliver("push", repository.push_payload())
+        run = hub.begun(repository, b"begun")["id"]
+        filler = fill(seen_by(hub, logs))
+        gate.touch()
+        until(lambda: "disk of the hub's logs is full" in hub.said, 30, "the hub to say that its disk is full")
+        answer = hub.client.get("/readyz")
+        assert (answer.status_code, "retry-after" in answer.headers) == (503, True)
+        assert "[-]disk failed" in answer.text
+        assert hub.client.get("/livez").status_code == 200
+        assert hub.client.get("/").status_code == 200
+        spools = folder / "data" / "builder" / "runs"
+        until(lambda: any(b"ended\n" in log.read_bytes() for log in spools.glob("*/log")), 30, "the build to end")
+        assert hub.build(1)["state"] == "running"
+
+        filler.unlink()
+        (build,) = hub.finished(repository, seconds=60)
+        assert (build["result"], [one["attempt"] for one in build["runs"]]) == ("success", [1])
+        numbers = "".join(f"{number}\n" for number in range(1, 60001)).encode()
+        whole = b"begun\n" + numbers + b"ended\n"
+        assert hashlib.sha256(hub.output(run)).hexdigest() == hashlib.sha256(whole).hexdigest()
+        until(lambda: hub.client.get("/readyz").status_code == 200, 20)
+        assert "Traceback" not in hub.said
+
+
+def test_a_full_disk_of_the_database_loses_nothing_accepted(github: FakeGitHub, make: Make, folder: Path) -> None:
+    """R16, R6: a hook is answered 503 while nothing can be kept; what was answered 202 is there; nothing is corrupt."""
+    gate = folder / "gate"
+    script = f"echo begun; while ! test -e {gate}; do sleep 0.02; done; seq 1 2000; echo ended"
+    running, later = make({".hubwright.yml": f"stages:\n- wait: {script}\n"}), make()
+    disk = folder / "database"
+    settings = {"DATABASE_URL": f"sqlite:///{disk}/hubwright.db"}
+    disk.mkdir()
+    with HubProcess(folder, github=github, settings=settings) as hub:
+        hub.end()
+        hub.prefix = on_a_disk_of(24 * MB, disk)
+        hub.start()
+        hub.deliver("push", running.push_payload())
+        run = hub.begun(running, b"begun")["id"]
+        filler = fill(seen_by(hub, disk))
+        accepted, refused = set(), None
+        for number in range(500):
+            status, _ = github.deliver(
+                hub.hook, "issues", {"action": "opened", "noise": "x" * 5000, "number": number,
+                                     "repository": later.push_payload()["repository"]},
+                secret="the webhook's secret", guid=f"guid-{number}",
+            )  # fmt: skip
+            if status == 202:
+                accepted.add(f"guid-{number}")
+            else:
+                refused = status
+                break
+        assert refused == 503
+        answer = hub.client.get("/readyz")
+        assert (answer.status_code, answer.text.splitlines()[0]) == (503, "[-]database failed: it can't be written")
+        assert hub.client.get("/livez").status_code == 200
+        gate.touch()  # the build ends while nothing can be kept
+
+        filler.unlink()
+        until(lambda: hub.client.get("/readyz").status_code == 200, 30)
+        hub.deliver("push", later.push_payload())
+        assert hub.finished(later, seconds=60)[0]["result"] == "success"
+        (build,) = hub.finished(running, seconds=60)
+        assert (build["result"], build["runs"][0]["attempt"]) == ("success", 1)
+        assert hub.output(run).decode() == "begun\n" + "".join(f"{one}\n" for one in range(1, 2001)) + "ended\n"
+        with closing(sqlite3.connect(seen_by(hub, disk / "hubwright.db"))) as connection:
+            assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+            kept = {guid for (guid,) in connection.execute("SELECT guid FROM delivery")}
+        assert accepted <= kept
+        assert "Traceback" not in hub.said
+
+
+def test_a_full_spool_ends_the_run_and_the_builder_goes_on(github: FakeGitHub, make: Make, folder: Path) -> None:
+    """R16: the builder's disk can't take the log: `error` that says so, and the next build is green."""
+    noisy = make({".hubwright.yml": "stages:\n- shout: yes 0123456789 | head -c 40000000\n"})
+    other = make()
+    work = folder / "small"
+    with HubProcess(folder, ("hub",), github=github) as hub, builder_of(
+        hub, folder, "small", new_token(hub, "small"), "--mirrors", str(folder / "mirrors"),
+        prefix=on_a_disk_of(8 * MB, work),
+    ) as builder:  # fmt: skip
+        hub.deliver("push", noisy.push_payload())
+        (build,) = hub.finished(noisy, seconds=60)
+        (run,) = build["runs"]
+        assert (build["result"], run["attempt"]) == ("error", 1)
+        assert "disk is full" in run["detail"]
+        assert hub.output(run["id"]).startswith(b"0123456789\n" * 1000)
+        hub.deliver("push", other.push_payload())
+        assert hub.finished(other)[0]["result"] == "success"
+        assert builder.is_running()
