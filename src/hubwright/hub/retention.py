@@ -62,6 +62,7 @@ class Retention:
         self._sweeping.drain()
         self._drop_logs(now - keep.logs * DAY)
         self._drop_builds(now - keep.builds * DAY)
+        self._drop_bisections(now - keep.builds * DAY)
         return now + EVERY
 
     def _drop(self, table: Table, find: Callable[[Connection], list[int]]) -> None:
@@ -86,6 +87,10 @@ class Retention:
         while builds := self._read(partial(retention.load_old_builds, before=before)):
             for run in self._database.write(partial(retention.delete_builds, builds=builds)):
                 self._logs.path(run).unlink(missing_ok=True)  # of a lost run no size was noted, but there may be a log
+
+    def _drop_bisections(self, before: float) -> None:
+        while ids := self._read(partial(retention.load_old_bisections, before=before)):
+            self._database.write(partial(retention.delete_bisections, ids=ids))
 
     def _read(self, find: Callable[[Connection], T]) -> T:
         with self._database.reading() as connection:

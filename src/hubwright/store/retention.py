@@ -12,7 +12,9 @@ from sqlalchemy import ColumnElement, Connection, Table, delete, func, select, u
 from hubwright.domain.artifacts import artifact_key
 from hubwright.store.schema import (
     artifact,
+    bisection,
     build,
+    culprit,
     delivery,
     fact,
     problem,
@@ -120,6 +122,17 @@ def delete_builds(connection: Connection, builds: Sequence[int]) -> list[int]:
     connection.execute(delete(run).where(run.c.id.in_(runs)))
     connection.execute(delete(build).where(build.c.id.in_(builds)))
     return runs
+
+
+def load_old_bisections(connection: Connection, before: float) -> list[int]:
+    """The oldest searches for culprits, as far as they ended before that moment."""
+    return _oldest(connection, bisection, bisection.c.finished_at < before)
+
+
+def delete_bisections(connection: Connection, ids: Sequence[int]) -> None:
+    """Drop searches with what they have found."""
+    connection.execute(delete(culprit).where(culprit.c.bisection_id.in_(ids)))
+    delete_rows(connection, bisection, ids)
 
 
 def _oldest(connection: Connection, table: Table, *due: ColumnElement[bool]) -> list[int]:
