@@ -16,6 +16,7 @@ from typing import Protocol
 import structlog
 
 from hubwright.domain.backoff import backoff
+from hubwright.store.database import is_outage
 
 log = structlog.get_logger(__name__)
 
@@ -96,11 +97,9 @@ class _Loop:
             self._woken.clear()  # before the drain looks: a wake from here on means another look
             try:
                 due = self._drain()
-            except Exception as error:  # the thread must outlive every failure
+            except Exception as error:  # noqa: BLE001  the thread must outlive every failure
                 failures += 1
-                log.exception(
-                    "a drain failed; it is tried again", queue=self.queue, failures=failures, error=str(error)
-                )
+                _log_failure(error, self.queue, failures)
                 self._ending.wait(backoff(failures, 0.1, RETRY_CAP, random.random()))  # noqa: S311  no secret
                 continue
             failures = 0
@@ -110,3 +109,12 @@ class _Loop:
     @staticmethod
     def _until(due: float | None, pause: float) -> float:
         return pause if due is None else min(pause, max(SHORTEST_PAUSE, due - time.time()))
+
+
+def _log_failure(error: Exception, queue: str, failures: int) -> None:
+    """A database that is away or full is one line; anything else is a fault of ours, and shows where it lies."""
+    words = {"queue": queue, "failures": failures, "error": str(error).partition("\n")[0]}
+    if is_outage(error):
+        log.warning("a drain waits for the database", **words)
+    else:
+        log.error("a drain failed; it is tried again", exc_info=error, **words)

@@ -18,6 +18,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import groupby
+from pathlib import Path
 from typing import Any, TypeVar
 
 import structlog
@@ -91,6 +92,12 @@ class Database:
         self._wrote_at = 0.0
         self._thread = threading.Thread(target=self._drain, name="writer", daemon=True)
         self._thread.start()
+
+    @property
+    def folder(self) -> Path | None:
+        """Where the file of SQLite lies; None for others."""
+        path = make_url(self.url).database
+        return Path(path).absolute().parent if self.dialect == "sqlite" and path else None
 
     def close(self) -> None:
         """Finish the queued writes and close every connection; later writes are refused with DatabaseBusyError."""

@@ -23,7 +23,7 @@ PATIENCE = 2.0
 """Seconds that a check may take."""
 
 LEAST_FREE = 16 * 1024 * 1024
-"""Bytes that the disk of the logs must have left."""
+"""Bytes that the disks of the logs and of the database must have left."""
 
 _HEADERS = {"Cache-Control": "no-store"}
 
@@ -71,15 +71,20 @@ async def _check_database(site: Site) -> str | None:
 
 
 async def _check_disk(site: Site) -> str | None:
-    """What keeps logs from being written, None when nothing does."""
+    """What keeps logs, or the file of the database, from being written; None when nothing does."""
     try:
         async with asyncio.timeout(PATIENCE):
-            return await asyncio.to_thread(_try_disk, site.logs.path(0).parent.parent)
+            return await asyncio.to_thread(_try_disks, site.logs.path(0).parent.parent, site.database.folder)
     except TimeoutError:
         return f"no answer within {PATIENCE:g} seconds"
 
 
-def _try_disk(folder: Path) -> str | None:
+def _try_disks(logs: Path, database: Path | None) -> str | None:
+    """Each may have a disk of its own. SQLite answers an empty transaction also when its disk is full."""
+    return _try_disk(logs, "logs") or (_try_disk(database, "the database") if database is not None else None)
+
+
+def _try_disk(folder: Path, what: str) -> str | None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder) as probe:
@@ -87,5 +92,5 @@ def _try_disk(folder: Path) -> str | None:
             os.fsync(probe.fileno())
         free = shutil.disk_usage(folder).free
     except OSError as error:
-        return f"logs can't be written: {error.strerror}"
-    return None if free >= LEAST_FREE else f"only {free // 1_000_000} MB are left"
+        return f"{what} can't be written: {error.strerror}"
+    return None if free >= LEAST_FREE else f"only {free // 1_000_000} MB are left for {what}"
