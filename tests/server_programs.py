@@ -35,24 +35,26 @@ class Processes:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._running: list[Process] = []
+        self._running: list[tuple[Process, int]] = []
 
-    def start(self, argv: Sequence[str], environment: dict[str, str] | None = None) -> Process:
+    def start(
+        self, argv: Sequence[str], environment: dict[str, str] | None = None, end: int = signal.SIGQUIT
+    ) -> Process:
         with (self.folder / "output").open("ab") as output:
             process = subprocess.Popen(
                 argv, cwd=self.folder, env={**os.environ, **(environment or {})}, stdin=subprocess.DEVNULL,
                 stdout=output, stderr=subprocess.STDOUT, start_new_session=True,
             )  # fmt: skip
-        self._running.append(process)
+        self._running.append((process, end))
         return process
 
     def end(self) -> None:
         """The data is thrown away: SIGQUIT, on which PostgreSQL at least frees its shared memory, then SIGKILL."""
         while self._running:
-            process = self._running.pop()
-            process.send_signal(signal.SIGQUIT)
+            process, end = self._running.pop()
+            process.send_signal(end)
             with suppress(subprocess.TimeoutExpired):
-                process.wait(2)
+                process.wait(2 if end == signal.SIGQUIT else 15)
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()

@@ -1,6 +1,7 @@
-"""Real servers for tests, one of each for a whole run, as root or not: PostgreSQL, Valkey, RabbitMQ, SeaweedFS (S3).
+"""Real servers for tests, one of each for a whole run: PostgreSQL, Valkey, RabbitMQ, SeaweedFS (S3), Docker.
 
 The first test that asks for a kind starts it, in a guard process of its own; the other xdist workers use the same one.
+All start as root or not, but for Docker, which needs root.
 A guard stops its server and removes its files when the test run ends, however it ends: nothing is left behind.
 
     python tests/servers.py --install       Debian packages that the tests need, through apt
@@ -21,6 +22,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from docker_server import start_docker
 from s3_server import free_block, start_seaweedfs
 from server_programs import (
     READY,
@@ -122,12 +124,17 @@ def _s3(processes: Processes) -> str:
     return f"http://127.0.0.1:{port}"
 
 
+def _docker(processes: Processes) -> str:
+    return start_docker(processes)
+
+
 STARTERS: dict[str, Callable[[Processes], str]] = {
     "postgresql": _postgresql,
     "postgresql-newest": _newest_postgresql,
     "valkey": _valkey,
     "rabbitmq": _rabbitmq,
     "s3": _s3,
+    "docker": _docker,
 }
 
 
@@ -186,6 +193,8 @@ PACKAGES = {
     "chromium": "/usr/bin/chromium",
     "bubblewrap": "/usr/bin/bwrap",
     "git": "/usr/bin/git",
+    "docker.io": "/usr/sbin/dockerd",
+    "busybox-static": "/bin/busybox",
 }
 """What the tests need from the system, and the file that tells that it is there."""
 

@@ -13,13 +13,15 @@ from pathlib import Path
 import pytest
 
 from builder_process import is_alive, open_folder, scenario
-from hubwright.builder.executors import MARKER, Command, Executor, Running
+from docker_server import IMAGE
+from hubwright.builder.executors import MARKER, Command, Executor, Furnishing, Furniture, Running
 from hubwright.builder.executors.bubblewrap import BubblewrapExecutor
 from hubwright.builder.executors.choice import choose_executor
 from hubwright.builder.executors.process import ProcessExecutor
-from hubwright.builder.executors.terms import Policy, Terms
+from hubwright.builder.executors.terms import Containers, Policy, Terms
 from hubwright.builder.workspace import Workspace
 from hubwright.errors import ExecutorError, SettingsError
+from servers import url_of
 
 PATH = "/usr/local/bin:/usr/bin:/bin"
 
@@ -65,15 +67,20 @@ def place_of(executor: Executor, folder: Path) -> Iterator[Place]:
     workspace = Workspace(root=folder / "run", tree=folder / "run" / "tree", marker=f"test-{os.getpid()}-{folder.name}")
     workspace.make()
     executor.prepare(workspace, Terms())
+    if isinstance(executor, Furnishing):
+        asyncio.run(executor.furnish(workspace, Furniture(), lambda _: None))
     yield Place(executor, workspace)
     executor.destroy(workspace)
     workspace.remove()
 
 
-@pytest.fixture(params=["process", "auto"])
+@pytest.fixture(params=["process", "auto", "container"])
 def place(request: pytest.FixtureRequest, folder: Path) -> Iterator[Place]:
-    """The plain executor, and the best that this machine can have: the sandbox nearly everywhere."""
-    yield from place_of(choose_executor(request.param, (folder,))[0], folder)
+    """The plain executor, the best that this machine can have (the sandbox nearly everywhere), and containers."""
+    policy = Policy()
+    if request.param == "container":
+        policy = Policy(network=False, containers=Containers(host=url_of("docker"), image=IMAGE))
+    yield from place_of(choose_executor(request.param, (folder,), policy)[0], folder)
 
 
 @pytest.fixture
@@ -111,7 +118,8 @@ class TestEveryExecutor:
         await place.run("env", GIVEN="yes")
         names = {line.partition(b"=")[0] for line in bytes(place.output).splitlines()}
 
-        assert names - {b"PWD", b"_", b"SHLVL", b"OLDPWD"} == {b"PATH", b"GIVEN", MARKER.encode()}
+        of_images = {b"HOME", b"TERM", b"OF_THE_IMAGE"} if place.executor.name == "container" else set()
+        assert names - {b"PWD", b"_", b"SHLVL", b"OLDPWD"} - of_images == {b"PATH", b"GIVEN", MARKER.encode()}
 
     @scenario
     async def test_files_are_made_in_the_workspace(self, place: Place) -> None:

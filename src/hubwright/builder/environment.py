@@ -16,6 +16,9 @@ PASSED_ON = (
 )  # fmt: skip
 """All that a build sees of the builder's own environment."""
 
+_THIS_MACHINES = {"PATH", "SSL_CERT_FILE", "SSL_CERT_DIR", "SystemRoot"}
+"""Not for stages in containers: their image says where its things are."""
+
 _NOT_IN_NAME = re.compile(r"[^A-Z0-9_]")
 _SYSTEMS = {"linux": "Linux", "darwin": "macOS", "windows": "Windows"}
 _MACHINES = {"x86_64": "X64", "amd64": "X64", "aarch64": "ARM64", "arm64": "ARM64", "i686": "X86", "armv7l": "ARM"}
@@ -29,8 +32,9 @@ def build_environment(
     `machine` is `linux-x86_64` or the like, `own` the builder's environment. The recipe's variables win over all but
     the marker; a secret wins over a variable of the same name.
     """
-    env = {key: own[key] for key in PASSED_ON if key in own}
-    env.setdefault("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
+    env = {key: own[key] for key in PASSED_ON if key in own and not (stage.image and key in _THIS_MACHINES)}
+    if stage.image is None:
+        env.setdefault("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
     env |= {"TERM": "xterm-256color", "LANG": "C.UTF-8", "FORCE_COLOR": "1", "CLICOLOR_FORCE": "1"}
     env |= {"PAGER": "cat", "GIT_PAGER": "cat", "GIT_TERMINAL_PROMPT": "0"}  # a terminal, but nobody at it
     env |= {"CI": "true", "HUBWRIGHT": "true", "CI_STEP_NAME": stage.name, "CI_JOB_NAME": stage.name}

@@ -8,11 +8,14 @@ import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from time import time
+from typing import Any
 
 from hubwright.builder.executors import Executor
 from hubwright.builder.executors.terms import Terms
+from hubwright.builder.furnishing import furnish
 from hubwright.builder.log import Log
 from hubwright.builder.spool import Key, Spool
 from hubwright.builder.stage import RunEnded, Work, harvest, run_command
@@ -20,7 +23,7 @@ from hubwright.builder.telling import Telling
 from hubwright.builder.workspace import Workspace
 from hubwright.domain.limits import UNLIMITED, Limits
 from hubwright.domain.matching import runs_after
-from hubwright.domain.recipe_values import Stage
+from hubwright.domain.recipe_values import Service, Stage
 from hubwright.domain.results import Result, verdict
 from hubwright.errors import ExecutorError
 from hubwright.wire import Payload, Source, Totals
@@ -40,6 +43,7 @@ class LocalRun:
     machine: str
     timeout: int
     limits: Limits = UNLIMITED
+    services: Sequence[Service] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,10 +69,24 @@ async def run_here(local: LocalRun, executor: Executor, ending: asyncio.Future[R
         try:
             for warning in await asyncio.to_thread(executor.prepare, workspace, Terms(limits=local.limits)):
                 print(warning, file=sys.stderr)
+            await _furnish(local, executor, workspace, ending)
             return await _run_stages(local, _work(local, executor, workspace, spool, ending))
         finally:
             spool.close()
             await asyncio.to_thread(executor.destroy, workspace)
+
+
+async def _furnish(local: LocalRun, executor: Executor, workspace: Workspace, ending: asyncio.Future[RunEnded]) -> None:
+    """Images and services, unless the run is ended first. Raises RunEnded, ExecutorError."""
+    say = partial(print, file=sys.stderr)
+    task = asyncio.ensure_future(furnish(executor, workspace, local.stages, local.services, say))
+    either: list[asyncio.Future[Any]] = [task, ending]
+    await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+    if not task.done():
+        task.cancel()
+        await asyncio.wait({task})
+        raise ending.result()
+    task.result()
 
 
 def _work(

@@ -15,6 +15,7 @@ from hubwright.builder.caches import Caches
 from hubwright.builder.checkout import fill_tree, origin_of, password_of
 from hubwright.builder.executors import Executor
 from hubwright.builder.executors.terms import Terms
+from hubwright.builder.furnishing import furnish
 from hubwright.builder.keeping import KeptFiles
 from hubwright.builder.log import Log
 from hubwright.builder.recorder import Recorder
@@ -27,7 +28,7 @@ from hubwright.domain.limits import read_limits
 from hubwright.domain.matching import runs_after
 from hubwright.domain.problem_watch import ProblemWatch
 from hubwright.domain.recipe_json import stage_from_json
-from hubwright.domain.recipe_values import Stage
+from hubwright.domain.recipe_values import Service, Stage
 from hubwright.domain.results import Result, verdict
 from hubwright.errors import ExecutorError, HubwrightError
 from hubwright.git.commands import LEASH, Leash
@@ -129,6 +130,8 @@ class Run:
         terms = Terms(trust=self._payload.trust, limits=read_limits(self._payload.limits))
         for warning in await asyncio.to_thread(self._tools.executor.prepare, self._workspace, terms):
             self._log.say(warning)
+        services = [Service(**msgspec.structs.asdict(wish)) for wish in self._payload.services]
+        await self._unless_ended(furnish(self._tools.executor, self._workspace, stages, services, self._log.say))
         return await self._run_stages(stages)
 
     async def _check_out(self) -> None:

@@ -108,9 +108,11 @@ async def _try_command(work: Work, stage: Stage) -> Outcome:
     if not directory.is_dir() or not directory.is_relative_to(work.workspace.tree.resolve()):
         return Outcome(result=Result.FAILURE, detail=f"The folder '{stage.dir}' is not in the workspace.")
     env = build_environment(work.payload, stage, work.workspace, work.machine, work.own_environment)
-    command = Command(argv=_arguments(work.workspace, stage), env=env, directory=directory, network=stage.network)
+    command = Command(
+        argv=_arguments(work.workspace, stage), env=env, directory=directory, network=stage.network, image=stage.image
+    )
     running = work.executor.run(work.workspace, command, work.log.write)
-    if work.watch is not None:
+    if work.watch is not None and running.pid:
         work.watch.begin(running.pid)
     try:
         late = await _wait(running, stage, work.ending)

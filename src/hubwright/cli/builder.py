@@ -57,7 +57,9 @@ def _read_slots(_context: click.Context, _parameter: click.Parameter, text: str)
 @click.option(
     "--idle-exit", default=0.0, type=click.FloatRange(0), metavar="SECONDS", help="End after so long without a run."
 )
-@click.option("--executor", envvar="HUBWRIGHT_BUILDER_EXECUTOR", default="auto", help="auto, process or bubblewrap.")
+@click.option(
+    "--executor", envvar="HUBWRIGHT_BUILDER_EXECUTOR", default="auto", help="auto, process, bubblewrap or container."
+)
 @click.option(
     "--work-dir", envvar="HUBWRIGHT_BUILDER_WORK_DIR", default=_default_work_dir, type=click.Path(path_type=Path)
 )

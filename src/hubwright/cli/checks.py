@@ -20,6 +20,7 @@ import httpx2
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
+from hubwright.builder.executors import Furnishing
 from hubwright.builder.executors.choice import choose_executor
 from hubwright.config import LOOPBACK, Settings, local_address
 from hubwright.domain.wording import word_size
@@ -152,9 +153,13 @@ def _busy_port(settings: Settings, where: str, error: OSError) -> Finding:
 
 def check_sandbox(settings: Settings) -> Finding:
     """Can builds run in a sandbox?"""
-    executor, warning = choose_executor(settings.executor, ())
+    try:
+        executor, warning = choose_executor(settings.executor, ())
+    except SettingsError as error:
+        return Finding(name="sandbox", verdict=Verdict.FAIL, seen=str(error), fix="start Docker, or another EXECUTOR")
     if warning is None:
-        return Finding(name="sandbox", verdict=Verdict.OK, seen=f"builds run with the executor {executor.name}")
+        more = ", and in containers" if isinstance(executor, Furnishing) and executor.name != "container" else ""
+        return Finding(name="sandbox", verdict=Verdict.OK, seen=f"builds run with the executor {executor.name}{more}")
     return Finding(name="sandbox", verdict=Verdict.WARN, seen=warning, fix="apt-get install bubblewrap")
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import click
 import psutil
 
-from hubwright.builder.executors.terms import OWN_NUMBERS, Policy
+from hubwright.builder.executors.terms import OWN_NUMBERS, Containers, Policy
 from hubwright.domain.limits import SIZE, Limits, read_size
 
 
@@ -42,6 +42,20 @@ _OPTIONS = (
     _option("--untrusted-network/--no-untrusted-network", default=False, help="Whether builds of forks do, too."),
     _option("--seccomp/--no-seccomp", default=True, help="Filter system calls. Default: yes."),
     _option("--landlock/--no-landlock", default=True, help="Wall off files where there is no sandbox. Default: yes."),
+    _option(
+        "--docker-host", help="Socket of Docker or Podman, unix:///…. Default: DOCKER_HOST, else the usual places."
+    ),
+    _option(
+        "--pull", type=click.Choice(["missing", "always", "never"]), default="missing", help="When to pull images."
+    ),
+    _option("--container-network", default="bridge", help="Docker's network of stages in containers that have one."),
+    _option("--image", help="Image of stages that name none, with --executor container."),
+    _option(
+        "--registry-auth", type=click.Path(path_type=Path), help="A Docker config.json, for images of trusted runs."
+    ),
+    _option(
+        "--service-root/--no-service-root", default=False, help="Services may start as root. Default: they may not."
+    ),
     _option("--readable", multiple=True, type=click.Path(path_type=Path), help="One more folder that builds may read."),
 )
 
@@ -56,10 +70,19 @@ def policy_options(command: Callable[..., int]) -> Callable[..., int]:
         switches = {
             name: rest.pop(name) for name in ("network", "untrusted_network", "seccomp", "landlock", "file_size")
         }
+        containers = Containers(
+            host=rest.pop("docker_host"),
+            pull=rest.pop("pull"),
+            network=rest.pop("container_network"),
+            image=rest.pop("image"),
+            registry_auth=rest.pop("registry_auth"),
+            service_root=rest.pop("service_root"),
+        )
         memory = memory or psutil.virtual_memory().total * 9 // 10
         folders = tuple(folder.absolute() for folder in readable)
         limits = Limits(memory=memory, pids=pids, cpu=cpus)
-        return command(policy=Policy(limits=limits, user=build_user, readable=folders, **switches), **rest)
+        policy = Policy(limits=limits, user=build_user, readable=folders, containers=containers, **switches)
+        return command(policy=policy, **rest)
 
     for option in reversed(_OPTIONS):
         gathered = option(gathered)

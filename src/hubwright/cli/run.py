@@ -41,7 +41,12 @@ _MANY_FILES = 50_000
 @click.option(
     "--matrix", "point", multiple=True, metavar="AXIS=VALUE", help="Which point of the matrix; default first."
 )
-@click.option("--executor", default="process", type=click.Choice(["process", "bubblewrap", "auto"]), show_default=True)
+@click.option(
+    "--executor",
+    default="process",
+    type=click.Choice(["process", "bubblewrap", "container", "auto"]),
+    show_default=True,
+)
 @policy_options
 def run(
     *, stage: str | None, directory: Path, file: Path | None, point: tuple[str, ...], executor: str, policy: Policy,
@@ -53,6 +58,9 @@ def run(
     """
     tree = directory.resolve()
     local = _plan(tree, _load_recipe(tree, file), stage, _read_point(point))
+    images = [one.image is not None for one in local.stages]
+    if executor == "process" and any(images):
+        executor = "container" if all(images) else "auto"
     chosen, warning = choose_executor(executor, (tree,), _at_home(policy, executor))
     if warning:
         click.echo(f"Warning: {warning}", err=True)
@@ -61,7 +69,7 @@ def run(
 
 def _at_home(policy: Policy, executor: str) -> Policy:
     """Without a sandbox a working copy is its owner's: the commands are theirs too, and see their files."""
-    return replace(policy, user=SAME_USER, landlock=False) if executor == "process" else policy
+    return replace(policy, user=SAME_USER, landlock=False) if executor in ("process", "container") else policy
 
 
 async def _run(local: LocalRun, executor: Executor) -> int:
@@ -143,6 +151,7 @@ def _plan(tree: Path, recipe: Recipe, name: str | None, point: dict[str, str]) -
         machine=this_machine(),
         timeout=recipe.timeout or _TIMEOUT,
         limits=recipe.limits,
+        services=recipe.services,
     )
 
 

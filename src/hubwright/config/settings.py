@@ -211,9 +211,10 @@ class Settings(Section, frozen=True, kw_only=True):
     admin_token: Secret | None = None
     anonymous_read: Switch
     slots: SlotBounds
-    executor: Annotated[Literal["auto", "process", "bubblewrap"], Meta(description="auto, process or bubblewrap")] = (
-        "auto"
-    )
+    executor: Annotated[
+        Literal["auto", "process", "bubblewrap", "container"],
+        Meta(description="auto, process, bubblewrap or container"),
+    ] = "auto"
     github: GitHub = GitHub()
     git: Git
     builds: Builds = Builds()

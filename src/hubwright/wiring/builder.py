@@ -13,12 +13,14 @@ import structlog
 
 from hubwright.builder.agent import Agent, Identity, WorkDir
 from hubwright.builder.connection import Hub
+from hubwright.builder.executors import Furnishing
 from hubwright.builder.executors.choice import choose_executor
 from hubwright.builder.executors.terms import Policy
 from hubwright.builder.joining import Membership, join_hub, load_membership
 from hubwright.builder.recorder import Recorder
 from hubwright.builder.run import Tools
 from hubwright.builder.upload import Uploads
+from hubwright.domain.recipe_values import CONTAINER
 from hubwright.errors import SettingsError, UnauthenticatedError
 from hubwright.git.commands import Git
 from hubwright.git.mirrors import Mirrors
@@ -116,7 +118,10 @@ async def _serve(options: BuilderOptions, work_dir: WorkDir) -> None:
         clock=time,
         recorder=Recorder(work_dir.path, time),
     )
-    agent = Agent(options.identity, options.hub, work_dir, tools)
+    identity = options.identity
+    if isinstance(executor, Furnishing):
+        identity = replace(identity, labels=tuple(dict.fromkeys((*identity.labels, CONTAINER))))
+    agent = Agent(identity, options.hub, work_dir, tools)
     loop = asyncio.get_running_loop()
     loop.set_default_executor(
         ThreadPoolExecutor(2 * max(options.identity.slots, options.identity.most_slots) + 4)

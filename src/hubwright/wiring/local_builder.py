@@ -13,8 +13,10 @@ from pathlib import Path
 import structlog
 from sqlalchemy import Connection
 
+from hubwright.builder.executors.daemon import find_daemon
 from hubwright.builder.slots import Bounds, read_bounds
 from hubwright.config import Settings
+from hubwright.domain.recipe_values import CONTAINER
 from hubwright.domain.scheduling import BuilderKind, suits
 from hubwright.errors import SettingsError
 from hubwright.store.database import Database, is_outage
@@ -110,6 +112,7 @@ def make_local_builder(settings: Settings, start: FirstStart, port: int, databas
     if bounds.least > 0:
         return LocalBuilder(command)
     spools = Path(settings.data_dir) / "builder" / "runs"
+    labels = (CONTAINER,) if settings.executor in ("auto", "container") and find_daemon(None) else ()
 
     def is_wanted() -> bool:
         """Whether a run waits that it may take, or that it held has not been heard of to the end."""
@@ -117,7 +120,7 @@ def make_local_builder(settings: Settings, start: FirstStart, port: int, databas
             if spools.is_dir() and any(spools.iterdir()):
                 return True
             with database.reading() as connection:
-                return _has_work(connection)
+                return _has_work(connection, labels)
         except Exception as error:
             if not is_outage(error):
                 logger.exception("local_builder_unsure")
@@ -126,8 +129,8 @@ def make_local_builder(settings: Settings, start: FirstStart, port: int, databas
     return LocalBuilder(command, is_wanted)
 
 
-def _has_work(connection: Connection) -> bool:
-    here = BuilderKind(platform=f"{platform.system()}-{platform.machine()}".lower())
+def _has_work(connection: Connection, labels: tuple[str, ...]) -> bool:
+    here = BuilderKind(platform=f"{platform.system()}-{platform.machine()}".lower(), labels=labels)
     return any(suits(want, here) for want, _ in count_waiting(connection)) or is_holding(connection, NAME)
 
 

@@ -6,10 +6,11 @@ import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from hubwright.builder.executors.terms import Spent, Terms
 from hubwright.builder.workspace import Workspace
+from hubwright.domain.recipe_values import Service
 
 MARKER = "HUBWRIGHT_RUN"
 """The variable that every process of a run inherits."""
@@ -19,13 +20,23 @@ MARKER = "HUBWRIGHT_RUN"
 class Command:
     """What to run: an argument list (never shell text from outside), the whole environment, and where.
 
-    Without `network` it reaches nothing; with it, what the run's terms and the builder's policy allow.
+    Without `network` it reaches nothing; with it, what the run's terms and the builder's policy allow. `image`: the
+    container image to run in, None for none.
     """
 
     argv: tuple[str, ...]
     env: Mapping[str, str]
     directory: Path
     network: bool = True
+    image: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Furniture:
+    """What a run needs beside its workspace: images that its stages run in, services that run beside them."""
+
+    images: tuple[str, ...] = ()
+    services: tuple[Service, ...] = ()
 
 
 class Running(Protocol):
@@ -55,7 +66,7 @@ class Executor(Protocol):
 
     @property
     def name(self) -> str:
-        """`process` or `bubblewrap`."""
+        """`process`, `bubblewrap` or `container`."""
 
     def prepare(self, workspace: Workspace, terms: Terms) -> list[str]:
         """Make the checked-out workspace usable for the commands. Raises ExecutorError.
@@ -74,3 +85,14 @@ class Executor(Protocol):
 
     def sweep(self, prefix: str) -> None:
         """End what a dead builder left of runs whose markers begin so."""
+
+
+@runtime_checkable
+class Furnishing(Protocol):
+    """An executor that has containers: it takes commands with an image."""
+
+    async def furnish(self, workspace: Workspace, furniture: Furniture, say: Callable[[str], None]) -> None:
+        """After `prepare`: bring images, start services and wait for them. Raises ExecutorError.
+
+        May be cancelled; `destroy` ends what it has begun. `say` is given lines for the log, in the event loop.
+        """

@@ -15,7 +15,7 @@ if sys.platform == "linux":
 else:
     from hubwright.builder.executors.elsewhere import make_executor
 
-NAMES = ("auto", "process", "bubblewrap")
+NAMES = ("auto", "process", "bubblewrap", "container")
 
 
 def choose_executor(name: str, folders: Sequence[Path], policy: Policy | None = None) -> tuple[Executor, str | None]:

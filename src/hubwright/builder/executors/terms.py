@@ -24,6 +24,23 @@ class Terms:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Containers:
+    """How a builder has containers. `host`: the daemon's socket, None for the usual ones.
+
+    `pull` is `missing`, `always` or `never`; `network` the daemon's network for stages that may have one; `image` that
+    of stages that name none, on a builder of containers only; `registry_auth` a Docker `config.json`, for trusted runs.
+    With `service_root` services start as their image's user, also as root.
+    """
+
+    host: str | None = None
+    pull: str = "missing"
+    network: str = "bridge"
+    image: str | None = None
+    registry_auth: Path | None = None
+    service_root: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
 class Policy:
     """What a builder allows, whoever asks.
 
@@ -40,6 +57,7 @@ class Policy:
     seccomp: bool = True
     landlock: bool = True
     readable: tuple[Path, ...] = ()
+    containers: Containers = Containers()
 
     def allows_network(self, terms: Terms) -> bool:
         """Whether a run on these terms may reach the network."""
