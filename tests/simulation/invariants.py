@@ -11,6 +11,7 @@ from sqlalchemy import select
 from hubwright.domain.results import Result, verdict
 from hubwright.hub.bell import Bell
 from hubwright.hub.logs import Logs
+from hubwright.hub.moves import ATTEMPTS
 from hubwright.store.schema import build, fact, run, stage
 from simulation.simulated_builder import Work
 from simulation.world import World
@@ -35,7 +36,7 @@ def check(world: World) -> list[str]:
     for row in records.runs:
         problems += [f"run {row.id}: {problem}" for problem in _check_run(world, records, row)]
     for row in records.builds:
-        problems += [f"build {row.id}: {problem}" for problem in _check_build(records, row)]
+        problems += [f"build {row.id}: {problem}" for problem in _check_build(world, records, row)]
     problems += _check_rest(world)
     return problems
 
@@ -100,7 +101,7 @@ def _check_log(world: World, records: Any, row: Any) -> list[str]:
     return problems
 
 
-def _check_build(records: Any, row: Any) -> list[str]:
+def _check_build(world: World, records: Any, row: Any) -> list[str]:
     if row.state != "finished":
         return [f"never ended ({row.state}, {row.runs_left} runs left)"]
     problems = []
@@ -117,6 +118,8 @@ def _check_build(records: Any, row: Any) -> list[str]:
     for platform, attempts in chains.items():
         if attempts != list(range(1, len(attempts) + 1)):
             problems.append(f"attempts on {platform}: {attempts}")
+        if len(attempts) > ATTEMPTS + world.reruns[row.id]:
+            problems.append(f"{len(attempts)} attempts on {platform}, {world.reruns[row.id]} of them wanted by people")
         if sum(one.platform == platform for one in latest) != 1:
             problems.append(f"{platform} has not one newest attempt")
     told = [

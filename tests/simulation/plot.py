@@ -12,6 +12,7 @@ from hubwright.domain.builds import BuildPlan, Wanted
 from hubwright.hub.builds import cancel, rerun
 from hubwright.hub.plans import keep_plans
 from simulation.ground import GROUND, JOB, ORIGIN, TROUBLE, planned_runs
+from simulation.lies import make_lies
 from simulation.simulated_builder import Script
 from simulation.simulated_hub import SimulatedHub
 from simulation.simulated_network import Line
@@ -30,8 +31,8 @@ class Plot:
         plot += [self._user(rerun, number) for number in range(1, 4) if chance.random() < 0.15]
         if self.world.trouble:
             makers = (
-                self._cut, self._echo, self._hole, self._hole, self._crash_hub, self._lose_power,
-                self._replace_hub, self._freeze_hub,
+                self._cut, self._echo, self._lie, self._lie, self._hole, self._hole, self._forget_lines,
+                self._crash_hub, self._lose_power, self._replace_hub, self._freeze_hub, self._scrap_builder,
                 self._crash_builder, self._freeze_builder, self._lose_database, self._jump_clock, self._drain,
             )  # fmt: skip
             plot += [chance.choice(makers)() for _ in range(chance.choice((2, 3, 4, 6, 8)))]
@@ -93,6 +94,7 @@ class Plot:
         if not exists:
             return
         self.world.note(f"{wish.__name__} build {build_id}")
+        self.world.reruns[build_id] += wish is rerun
         if wish is cancel:
             asked = hub.ask(lambda connection, now: cancel(connection, build_id, now, "not wanted"))
         else:
@@ -118,6 +120,38 @@ class Plot:
                 with suppress(ConnectionError):
                     world.luck.choice(open_lines).up.put(world.luck.choice(world.said))
         world.note("old words were repeated")
+
+    async def _lie(self) -> None:
+        """A zombie: words of an older or newer lease, for a run that has ended, or with others missing before them."""
+        await self._wait()
+        for _ in range(self.world.chance.choice((2, 4, 8))):
+            await asyncio.sleep(self.world.chance.uniform(0, 1.2))
+            lies = make_lies(self.world.server.connection, self.world.luck)
+            lines = [line for line in self.world.lines if not line.up.broken]
+            for builder, frame in lies:
+                own = [line for line in lines if line.builder.name == builder]
+                with suppress(ConnectionError, IndexError):
+                    self.world.luck.choice(own if self.world.luck.random() < 0.8 else lines).up.put(frame)
+        self.world.note("a zombie spoke")
+
+    async def _forget_lines(self) -> None:
+        """As a router that has lost its table: nothing passes any more, and nobody is told. New connections work."""
+        await self._wait()
+        for line in self.world.lines:
+            line.up.lost = line.down.lost = True
+        self.world.note("all connections were forgotten")
+
+    async def _scrap_builder(self) -> None:
+        """A builder's machine is gone for good, without a word; a new one of another name comes in its place."""
+        await self._wait()
+        builder = self.world.chance.choice(self.world.builders)
+        if builder.scrapped or not builder.is_running:
+            return
+        self.world.gentle = False
+        self.world.note(f"{builder.name} is gone for good")
+        for line in self._lines_of(builder.name):
+            line.up.lost = line.down.lost = True
+        self.world.replace_builder(builder)
 
     async def _hole(self) -> None:
         """Bytes vanish both ways or one way while the connections stay."""
@@ -206,8 +240,7 @@ class Plot:
         for line in self._lines_of(builder.name):
             line.reset()
         await asyncio.sleep(seconds)
-        if not builder.is_running:
-            builder.start()
+        builder.start_again()
 
     async def _freeze_builder(self) -> None:
         await self._wait()
@@ -251,5 +284,4 @@ class Plot:
 
         process.spawn(drain())
         await asyncio.sleep(self.world.chance.uniform(0.5, 8))
-        if not builder.is_running:
-            builder.start()
+        builder.start_again()

@@ -150,12 +150,13 @@ class SimulatedBuilder:
     ) -> None:
         self._loop = loop
         self._folder = folder
-        self._identity = identity
+        self.identity = identity
         self._dial = dial
         self.name = identity.name
         self.machine = Machine(identity.name)
         self.process: Process | None = None
         self.agent: Agent | None = None
+        self.scrapped = False
 
     @property
     def is_running(self) -> bool:
@@ -166,6 +167,17 @@ class SimulatedBuilder:
         """Begin a process."""
         self.process = Process(self._loop, self.name)
         self.process.spawn(self._live(self.process))
+
+    def start_again(self) -> None:
+        """As a service manager, when it is not running; not when there is no machine any more."""
+        if not self.is_running and not self.scrapped:
+            self.start()
+
+    def scrap(self) -> None:
+        """Its machine is gone, with everything on it."""
+        self.kill()
+        self.scrapped = True
+        self.machine.living.clear()
 
     async def _live(self, process: Process) -> None:
         work_dir = _WorkDir(self._folder)
@@ -180,7 +192,7 @@ class SimulatedBuilder:
             "clock": lambda: 1_800_000_000.0 + self._loop.now,
             "recorder": _NoRecorder(),
         }
-        self.agent = Agent(self._identity, Hub("http://simulated", "token"), work_dir, Tools(**tools))
+        self.agent = Agent(self.identity, Hub("http://simulated", "token"), work_dir, Tools(**tools))
         self.agent._connection._connect = self._connected  # type: ignore[method-assign,assignment,return-value]
         await self.agent.work()
         process.kill()

@@ -10,6 +10,7 @@ from contextvars import Context
 from random import Random
 from typing import Any
 
+from hubwright.web.builders import TAKEN_WITHIN
 from simulation.virtual_time import Process, VirtualLoop
 
 Frame = str | bytes
@@ -31,6 +32,7 @@ class Flow:
         self._room = asyncio.Event()
         self._last = 0.0
         self.holds = False  # a black hole: nothing arrives until it is healed
+        self.lost = False  # one that nothing heals
         self.broken = False
 
     async def send(self, frame: Frame | None) -> None:
@@ -50,7 +52,7 @@ class Flow:
         self._loop.call_at(self._last, self._arrive, context=Context())  # the network outlives the sender
 
     def _arrive(self) -> None:
-        if self.holds or self.broken:
+        if self.holds or self.lost or self.broken:
             return
         while self._on_way and self._on_way[0][0] <= self._loop.now + 1e-9:
             self._arrived.append(self._on_way.popleft()[1])
@@ -139,7 +141,10 @@ class BuilderSocket:
 
 
 class HubChannel:
-    """The hub's end, as `hub.session.Channel` wants it: like `web.builders.SocketChannel`, one sends at a time."""
+    """The hub's end, as `hub.session.Channel` wants it: like `web.builders.SocketChannel`, one sends at a time.
+
+    A builder that takes nothing for `TAKEN_WITHIN` is given up.
+    """
 
     def __init__(self, line: Line) -> None:
         self._line = line
@@ -148,22 +153,30 @@ class HubChannel:
 
     async def send(self, frame: str) -> None:
         """Raises ConnectionError."""
-        async with self._lock:
-            if self.closed:
-                raise ConnectionError("the builder's connection has ended")
-            await self._line.down.send(frame)
+        try:
+            async with asyncio.timeout(TAKEN_WITHIN), self._lock:
+                if self.closed:
+                    raise ConnectionError("the builder's connection has ended")
+                await self._line.down.send(frame)
+        except TimeoutError as error:
+            self._give_up()
+            raise ConnectionError("the builder takes nothing") from error
 
     async def close(self, reason: str) -> None:  # noqa: ARG002  nobody reads it
         """End the connection; one that has ended already is fine."""
-        async with self._lock:
-            if self.closed:
-                return
-            self.closed = True
+        with suppress(ConnectionError):
             try:
-                await self._line.down.send(None)
-            except ConnectionError:
-                return
-            self._line.end_soon()
+                async with asyncio.timeout(TAKEN_WITHIN), self._lock:
+                    if not self.closed:
+                        self.closed = True
+                        await self._line.down.send(None)
+                        self._line.end_soon()
+            except TimeoutError:
+                self._give_up()
+
+    def _give_up(self) -> None:
+        self.closed = True
+        self._line.up.reset()
 
     async def receive(self) -> Frame | None:
         """The next frame; None at the end."""

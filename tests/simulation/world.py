@@ -7,8 +7,9 @@ import logging
 import random
 import shutil
 import tempfile
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -51,7 +52,7 @@ class World:
         self.written: dict[tuple[int, int], bytearray] = defaultdict(bytearray)
         self.problems: list[str] = []
         self.said: list[str | bytes] = []  # all that builders told of runs
-        self.reruns: set[int] = set()
+        self.reruns: Counter[int] = Counter()  # build -> how often somebody asked for it to be begun again
 
     def run(self) -> World:
         """Let it all happen; afterwards `problems` says what is wrong."""
@@ -123,15 +124,23 @@ class World:
         self.builders: list[SimulatedBuilder] = []
         for number in range(chance.choice((1, 2, 2, 3))):
             platform = PLATFORMS[number] if number < len(PLATFORMS) else chance.choice(PLATFORMS)
-            identity = Identity(name=f"builder{number}", platform=platform, slots=chance.choice((1, 2)))
-            builder = SimulatedBuilder(self.loop, self.folder / identity.name, identity, self._dial)
-            self.builders.append(builder)
+            self._add_builder(Identity(name=f"builder{number}", platform=platform, slots=chance.choice((1, 2))))
         self.platforms = tuple(dict.fromkeys(PLATFORMS[: len(self.builders)]))
         self.lines: list[Line] = []
         self.holes: dict[tuple[str, str], int] = defaultdict(int)  # (builder, direction) -> how many hold it
         with self.server.connection.begin():
             values = {"id": 1, "path": JOB.path, "repository": JOB.repository, "settings": {}, "created_at": 1.8e9}
             self.server.connection.execute(insert(job_table).values(values))
+
+    def _add_builder(self, identity: Identity) -> SimulatedBuilder:
+        builder = SimulatedBuilder(self.loop, self.folder / identity.name, identity, self._dial)
+        self.builders.append(builder)
+        return builder
+
+    def replace_builder(self, old: SimulatedBuilder) -> None:
+        """Its machine is gone for good; another one like it comes, under a name of its own."""
+        old.scrap()
+        self._add_builder(replace(old.identity, name=f"builder{len(self.builders)}")).start()
 
     async def _dial(self, builder: SimulatedBuilder) -> tuple[BuilderSocket, Line]:
         """A builder connects to whichever hub the balancer finds."""
@@ -194,8 +203,7 @@ class World:
         if not self.running_hubs():
             self.hubs[0].start()
         for builder in self.builders:
-            if not builder.is_running:
-                builder.start()
+            builder.start_again()
 
     def ended_runs(self) -> set[int]:
         """The runs that have ended, by the database."""
@@ -205,8 +213,7 @@ class World:
 
     def _is_quiet(self) -> bool:
         for builder in self.builders:
-            if not builder.is_running:  # it has drained
-                builder.start()
+            builder.start_again()  # if it has drained
         open_runs = self.server.connection.exec_driver_sql(
             "SELECT count(*) FROM build WHERE state <> 'finished'"
         ).scalar_one()
