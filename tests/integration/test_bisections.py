@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 from sqlalchemy import update
 
 from build_lives import Clock
-from culprit_hunt import Hunt, Told
+from culprit_hunt import RECIPE, Hunt, Told
 from hub_parts import Desk, open_desk, rows
 from hubwright.domain.bisection import most_builds
 from hubwright.domain.facts import Fact, FactKind, sentence
 from hubwright.hub.bisection_ends import cancel_search
+from hubwright.hub.bisection_wishes import Question, ask_search
 from hubwright.hub.bisections import Bounds
 from hubwright.store import schema
 from hubwright.store.database import Database
@@ -227,3 +228,81 @@ def test_whatever_the_history_the_culprit_is_right_or_none_is_named(
                 assert set(hunt.culprits()) <= {after[0]}
     finally:
         database.close()
+
+
+def start(hunt: Hunt, count: int) -> None:
+    """A push whose head has broken, and a search that waits for its first build."""
+    hunt.names += hunt.repository.commit_each([({"n": str(number)}, "C") for number in range(1, count + 1)])
+    hunt.deliver(hunt.names[0])
+    (head,) = hunt.desk.runs(state="queued")
+    hunt.play(head)
+    for _ in range(3):
+        hunt.drain()
+    assert [search.state for search in hunt.searches()] == ["searching"]
+
+
+def test_a_newer_head_that_is_mended_ends_the_search(hunt: Hunt) -> None:
+    """Nobody waits for the answer any more; what was asked for is not built on and on."""
+    hunt.says = lambda place, _: {"test_a": place < 5 or place == 10}
+    start(hunt, 9)
+    hunt.names.append(hunt.repository.commit({"n": "10"}))
+    hunt.deliver(hunt.names[9])
+    (mended,) = [run for run in hunt.desk.runs(state="queued") if run.priority >= 0]
+    hunt.play(mended)
+    hunt.work()
+    (search,) = hunt.searches()
+    assert (search.state, search.reason) == ("ended", "Superseded: build 4 of main no longer fails.")
+
+
+def test_a_branch_that_is_deleted_ends_its_search(hunt: Hunt) -> None:
+    hunt.says = lambda place, _: {"test_a": place < 5}
+    start(hunt, 9)
+    hunt.desk.deliver("push", hunt.repository.push_payload(before=hunt.names[9], after="0" * 40))
+    hunt.desk.work()
+    hunt.work()
+    (search,) = hunt.searches()
+    assert (search.state, search.reason) == ("ended", "Branch main was deleted.")
+
+
+def test_only_the_platform_that_broke_is_searched(desk: Desk) -> None:
+    hunt = Hunt(desk, only="mac", recipe=f"platforms: [linux, mac]\n{RECIPE}")
+    hunt.begin()
+    hunt.says = lambda place, _: {"test_a": place < 6}
+    hunt.push(9)
+    assert hunt.culprits() == {6: ["suite: test_a"]}
+    asked = [build.id for build in hunt.desk.builds(event="bisect")]
+    assert {run.platform for run in hunt.desk.runs() if run.build_id in asked} == {"mac"}
+    assert [search.platform for search in hunt.searches()] == ["mac"]
+
+
+def ask(hunt: Hunt, good: str, bad: str, **more: str) -> str:
+    """A search that somebody asks for; its reason."""
+    question = Question(good=good, bad=bad, **more)
+    path, now = hunt.repository.full_name, hunt.desk.clock()
+    number = hunt.desk.database.write(lambda connection: ask_search(connection, path, question, "ada", now))
+    hunt.work()
+    (search,) = [one for one in hunt.searches() if one.id == number]
+    return str(search.reason)
+
+
+def test_somebody_asks_between_commits_that_were_never_built(desk: Desk) -> None:
+    """By the first digits, by branch; what fails at both ends was broken by none of these."""
+    hunt = Hunt(desk, settings={"commits": "head"})
+    hunt.begin()
+    hunt.says = lambda place, _: {"test_a": place < 6, "test_b": False}
+    hunt.push(12)
+    assert hunt.searches() == []
+    assert ask(hunt, hunt.names[2][:12], "main") == "Suite: test_b fails at the good end too."
+    assert hunt.culprits() == {6: ["suite: test_a"]}
+    assert ask(hunt, hunt.names[1], hunt.names[9], stage="build") == "Stage build does not fail at the bad end."
+    assert "is none of the 3 commits before" in ask(hunt, hunt.names[9], hunt.names[3])
+
+
+def test_commits_of_forks_are_not_built_as_ours(hunt: Hunt) -> None:
+    """GitHub gives them under the repository's own address: S-cases of pull requests, by way of a search."""
+    hunt.push(2)
+    fork = hunt.repository.commit({"n": "evil"}, branch="fork")
+    hunt.repository.git("update-ref", "refs/pull/1/head", fork)
+    hunt.repository.delete("fork")
+    assert "is on no branch that was fetched" in ask(hunt, hunt.names[0], fork)
+    assert not hunt.desk.builds(event="bisect")

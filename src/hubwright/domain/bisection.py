@@ -31,6 +31,7 @@ class Verdict(StrEnum):
     CULPRIT = "culprit"
     SUSPECTS = "suspects"  # the commits between can't be told apart
     FLAKY = "flaky"  # one commit both passed and failed
+    PASSING = "passing"  # it does not fail at the bad end
     STANDING = "standing"  # it fails at the good end too: no commit of these broke it
     UNKNOWN = "unknown"  # an end can't be built
 
@@ -93,7 +94,8 @@ def _step(search: Search, target: str) -> Finding | str:
     ):
         seen = _known(search, commit, target)
         if any(sight is not wanted for sight in seen):
-            return Finding(target=target, verdict=otherwise)
+            never = wanted is Sight.BAD and Sight.BAD not in seen
+            return Finding(target=target, verdict=Verdict.PASSING if never else otherwise)
         if len(seen) < REPEATS:
             if _is_mute(search, commit, target):
                 return Finding(target=target, verdict=Verdict.UNKNOWN)

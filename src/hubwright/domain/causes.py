@@ -14,6 +14,7 @@ def explain_build(event: str, ref: str, pull_request: int | None, author: str | 
         "tag": f"{who} pushed the tag {ref.removeprefix('refs/tags/')}.",
         "pull_request": f"It is the head of pull request #{pull_request} by {who}.",
         "manual": f"{who} asked for it.",
+        "bisect": "A search for the commit that broke something asked for it.",
         "backfill": "A platform had not yet built the newest commit.",
     }
     return Reason(kind=event, sentence=sentence.get(event, f"{event} of {ref}."))

@@ -138,6 +138,7 @@ def word_targets(names: Sequence[str]) -> str:
 
 _ENDS = {
     Verdict.FLAKY: "{what} both failed and passed on one commit: it is flaky",
+    Verdict.PASSING: "{what} does not fail at the bad end",
     Verdict.STANDING: "{what} fails at the good end too",
     Verdict.UNKNOWN: "an end could not be built so far that {what} showed",
 }

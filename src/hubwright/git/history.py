@@ -38,6 +38,15 @@ def is_ancestor(mirrors: Mirrors, origin: Origin, older: str, newer: str) -> boo
     return not _run(mirrors, origin, "rev-list", "--max-count=1", check_sha(older), f"^{check_sha(newer)}").strip()
 
 
+def is_on_branch(mirrors: Mirrors, origin: Origin, sha: str) -> bool:
+    """Whether a branch or tag that was fetched has the commit. What only a pull request has brought is on none."""
+    return bool(
+        _run(
+            mirrors, origin, "for-each-ref", "--count=1", f"--contains={check_sha(sha)}", "refs/heads", "refs/tags"
+        ).strip()
+    )
+
+
 def find_commit(mirrors: Mirrors, origin: Origin, digits: str) -> str | None:
     """The one commit of the mirror whose id begins with these hexadecimal digits."""
     if not digits.isalnum() or not set(digits.lower()) <= set("0123456789abcdef"):

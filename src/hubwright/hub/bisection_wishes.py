@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 from hubwright.domain.sights import Target
 from hubwright.errors import ConflictError, NotFoundError, UnprocessableError, VanishedCommitError
-from hubwright.git.history import find_commit
+from hubwright.git.history import find_commit, is_ancestor, is_on_branch
 from hubwright.git.mirrors import Mirrors, Origin
 from hubwright.hub.breaks import MAX_OPEN
 from hubwright.store import bisections
@@ -85,8 +85,16 @@ def _find(mirrors: Mirrors, origin: Origin, heads: Mapping[str, str], name: str)
             return heads[ref], ref
     if len(name) in {40, 64}:
         mirrors.fetch(origin, name, "HEAD")
-        return name.lower(), "HEAD"
     found = find_commit(mirrors, origin, name)
     if found is None:
         raise VanishedCommitError(f"{origin.repository} has no branch, tag or commit {name!r}.")
+    _check_own(mirrors, origin, heads, found)
     return found, "HEAD"
+
+
+def _check_own(mirrors: Mirrors, origin: Origin, heads: Mapping[str, str], sha: str) -> None:
+    """GitHub gives forks' commits under the repository's address too: they would be built as if they were trusted."""
+    if "HEAD" in heads and is_ancestor(mirrors, origin, sha, heads["HEAD"]):
+        return
+    if not is_on_branch(mirrors, origin, sha):
+        raise VanishedCommitError(f"{sha[:12]} is on no branch that was fetched; name its branch or tag instead.")

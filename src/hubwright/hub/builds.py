@@ -14,6 +14,7 @@ from hubwright.errors import ConflictError, NotFoundError
 from hubwright.hub import moves
 from hubwright.hub.wishes import keep_wish
 from hubwright.store import runs
+from hubwright.store.bisections import BUILT_FOR_IT
 from hubwright.store.builds import finish_build, load_build_row, note_problem
 from hubwright.store.facts import keep_facts
 from hubwright.store.jobs import load_job_by_id
@@ -71,6 +72,8 @@ def _plan_again(connection: Connection, row: Row[Any], now: float) -> None:
     job = load_job_by_id(connection, row.job_id)
     if job is None:
         raise ConflictError(f"The job of build {row.id} is gone.")
+    if row.event == BUILT_FOR_IT:
+        raise ConflictError(f"Build {row.id} belongs to a search for a culprit, which asks for more by itself.")
     owner, _, name = row.repository.partition("/")
     repository = Repository(id=None, owner=owner, name=name)
     wish = Manual(

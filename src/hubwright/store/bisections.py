@@ -7,7 +7,8 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, func, insert, select, update
 
-from hubwright.domain.results import State
+from hubwright.domain.facts import FactKind
+from hubwright.domain.results import Result, State
 from hubwright.store.reports import keep_cursor, load_cursors, load_newest_fact
 from hubwright.store.schema import bisection, build, culprit, fact, gh_branch, job, reporter, run
 
@@ -28,14 +29,18 @@ def load_news(connection: Connection) -> tuple[int | None, int, list[int]]:
     cursor = load_cursors(connection).get(CURSOR)
     if cursor is None:
         return None, load_newest_fact(connection), []
-    query = select(fact.c.id, fact.c.kind, fact.c.build_id, fact.c.data).where(fact.c.id > cursor)
-    rows = connection.execute(query.order_by(fact.c.id).limit(_FACTS)).all()
-    failed = [
-        row.build_id
-        for row in rows
-        if row.kind == "BuildFinished" and row.data.get("result") == "failure" and row.data.get("event") == "push"
-    ]
-    return cursor, rows[-1].id if rows else cursor, list(dict.fromkeys(failed))
+    newest = max(load_newest_fact(connection), cursor)
+    if newest == cursor:
+        return cursor, cursor, []
+    query = select(fact.c.id, fact.c.build_id, fact.c.data).where(fact.c.id > cursor, fact.c.id <= newest)
+    ended = query.where(fact.c.kind == FactKind.BUILD_FINISHED.value).order_by(fact.c.id).limit(_FACTS)
+    rows = connection.execute(ended).all()
+    failed = [row.build_id for row in rows if _is_broken_push(row.data)]
+    return cursor, newest if len(rows) < _FACTS else rows[-1].id, list(dict.fromkeys(failed))
+
+
+def _is_broken_push(data: Mapping[str, Any]) -> bool:
+    return data.get("result") == Result.FAILURE and data.get("event") == "push"
 
 
 def move_cursor(connection: Connection, before: int | None, after: int) -> bool:
