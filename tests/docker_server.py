@@ -42,6 +42,7 @@ def _import_image(folder: Path, host: str) -> None:
     root = folder / "image"
     for name in ("bin", "etc", "tmp", "var"):
         (root / name).mkdir(parents=True)
+    (root / "tmp").chmod(0o1777)
     (root / "bin" / "busybox").write_bytes(_BUSYBOX.read_bytes())
     (root / "bin" / "busybox").chmod(0o755)
     listing = subprocess.run([_BUSYBOX, "--list"], capture_output=True, text=True, check=True).stdout

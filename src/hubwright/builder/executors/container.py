@@ -16,13 +16,11 @@ from hubwright.builder.executors.cells import Cells
 from hubwright.builder.executors.container_bodies import MISSING, RUN_LABEL, Frame, Mounts, stage_body
 from hubwright.builder.executors.daemon import Daemon
 from hubwright.builder.executors.images import bring_image
-from hubwright.builder.executors.in_container import InContainer, Room, remove_container, was_missing
+from hubwright.builder.executors.in_container import NOT_FOUND, InContainer, Room, remove_container, was_missing
 from hubwright.builder.executors.services import network_name, start_services
 from hubwright.builder.executors.terms import TRUSTED, Spent, Terms
 from hubwright.builder.workspace import Workspace
 from hubwright.errors import ExecutorError
-
-_NOT_FOUND = 127
 
 
 @dataclass
@@ -67,6 +65,7 @@ class ContainerExecutor:
             run.images[name] = await bring_image(self._daemon, name, how.pull, auth, say)
         if furniture.services:
             run.services = True
+            self._check_walls(services=not self._policy.allows_network(terms))
             wanted = [(service, run.images[service.image]) for service in furniture.services]
             await start_services(self._daemon, self._frame(workspace), wanted, say, powers=how.service_root)
 
@@ -92,7 +91,7 @@ class ContainerExecutor:
 
         def judge(code: int, out_of_memory: bool) -> int:  # noqa: FBT001  as the daemon tells
             run.out_of_memory += out_of_memory
-            if code == _NOT_FOUND and was_missing(missing):
+            if code == NOT_FOUND and was_missing(missing):
                 raise ExecutorError(f"{command.argv[0]} can't be started: there is no such program in {name}.")
             return code
 
@@ -135,7 +134,12 @@ class ContainerExecutor:
         own = [network_name(workspace.marker)] if run.services else []
         if network and self._policy.allows_network(self._cells.get(workspace).terms):
             return [*own, self._policy.containers.network]
+        self._check_walls(services=run.services)
         return own
+
+    def _check_walls(self, *, services: bool) -> None:
+        if services and self._daemon.podman:
+            raise ExecutorError("With Podman a stage beside services can't be kept from this machine's network.")
 
     def _clear(self, is_meant: Callable[[str], bool]) -> None:
         """Containers first: a network goes only when nobody is in it."""

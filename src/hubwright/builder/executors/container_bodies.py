@@ -74,9 +74,14 @@ def service_body(
     return body
 
 
-def network_body(name: str, marker: str) -> dict[str, Any]:
-    """A network that only the run's containers are in."""
-    return {"Name": name, "Driver": "bridge", "Internal": True, "Labels": {RUN_LABEL: marker}}
+def network_body(name: str, marker: str, *, podman: bool) -> dict[str, Any]:
+    """A network that only the run's containers are in.
+
+    Docker gives this machine an address in internal networks too, at which all that listens on the machine would be
+    reached: here it gets none. Podman has no such option.
+    """
+    options = {} if podman else {"com.docker.network.bridge.inhibit_ipv4": "true"}
+    return {"Name": name, "Driver": "bridge", "Internal": True, "Options": options, "Labels": {RUN_LABEL: marker}}
 
 
 def _body(frame: Frame, image: str, env: Mapping[str, str]) -> dict[str, Any]:

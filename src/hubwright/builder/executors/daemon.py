@@ -34,6 +34,7 @@ class Daemon:
     def __init__(self, socket: str) -> None:
         self.socket = socket
         self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # never used: making the default one would take 30 ms
+        self.podman = False
         self.keeps_user = False
 
     def ask(
@@ -89,15 +90,17 @@ class Daemon:
 
     def probe(self) -> None:
         """Ask what it is, and how it takes user numbers. Raises ExecutorError when it can't be used here."""
+        if not os.access(self.socket, os.R_OK | os.W_OK):
+            raise self._silent(OSError("there is no such socket that this user may use"))
         info = self.ask("GET", "/info", patience=5)
         if info.get("OSType", "linux") != "linux":
             raise ExecutorError("the daemon's containers are not Linux ones.")
         options = " ".join(info.get("SecurityOptions") or ())
         version = self.ask("GET", "/version", patience=5)
-        podman = any("podman" in part.get("Name", "").lower() for part in version.get("Components") or ())
-        if "name=userns" in options or ("name=rootless" in options and not podman):
+        self.podman = any("podman" in part.get("Name", "").lower() for part in version.get("Components") or ())
+        if "name=userns" in options or ("name=rootless" in options and not self.podman):
             raise ExecutorError("the daemon gives containers other user numbers than this machine's.")
-        self.keeps_user = podman and "name=rootless" in options
+        self.keeps_user = self.podman and "name=rootless" in options
 
     def _silent(self, error: Exception) -> ExecutorError:
         return ExecutorError(

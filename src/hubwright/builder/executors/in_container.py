@@ -12,6 +12,9 @@ from typing import Any
 from hubwright.builder.executors.daemon import Daemon, RefusedError
 from hubwright.errors import ExecutorError
 
+NOT_FOUND = 127
+"""Exit code of a command that is not there."""
+
 _ROWS, _COLUMNS = "40", "120"
 _LATE = 4.0  # seconds that the daemon has for killing and for removing a container
 
@@ -94,17 +97,24 @@ class InContainer:
         try:
             self._daemon.ask("POST", f"{self._path}/start")
         except RefusedError as error:
-            if "/bin/sh" in str(error):
-                raise ExecutorError("The stage can't be started: its image has no /bin/sh.") from error
             raise ExecutorError(f"The container can't be started: {error}") from error
         with suppress(ExecutorError):  # it may have ended; the gate sets the size too
             self._daemon.ask("POST", f"{self._path}/resize", params={"h": _ROWS, "w": _COLUMNS})
         return int(self._daemon.ask("GET", f"{self._path}/json")["State"].get("Pid") or 0)
 
     def _look(self) -> tuple[int, bool]:
-        """Exit code and whether memory ran out. Raises ExecutorError when the daemon lost the container."""
+        """Exit code and whether memory ran out. Raises ExecutorError, also when the daemon lost the container."""
         code = int(self._daemon.ask("POST", f"{self._path}/wait", patience=10)["StatusCode"])
+        if code == NOT_FOUND:
+            self._check_shell()
         return code, bool(self._daemon.ask("GET", f"{self._path}/json")["State"].get("OOMKilled"))
+
+    def _check_shell(self) -> None:
+        """The init inside ends so when it can't start the shell. Raises ExecutorError."""
+        try:
+            self._daemon.ask("HEAD", f"{self._path}/archive", params={"path": "/bin/sh"})
+        except RefusedError as error:
+            raise ExecutorError("The stage can't be started: its image has no /bin/sh.") from error
 
     def _take(self, chunk: bytes, *, last: bool = False) -> None:
         """The terminal inside has put a carriage return before every newline, so taking one away loses nothing."""

@@ -28,7 +28,9 @@ async def start_services(
     When one fails its last words are said.
     """
     network = network_name(frame.marker)
-    await asyncio.to_thread(daemon.ask, "POST", "/networks/create", network_body(network, frame.marker))
+    await asyncio.to_thread(
+        daemon.ask, "POST", "/networks/create", network_body(network, frame.marker, podman=daemon.podman)
+    )
     for service, image in services:
         await asyncio.to_thread(_start, daemon, frame, service, image, powers)
     for service, _ in services:

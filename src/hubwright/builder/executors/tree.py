@@ -16,6 +16,7 @@ _PROC = Path("/proc")
 _ROUNDS = 50
 _PAUSE = 0.02
 _READ = 16_384
+_LOOKS = 20
 
 
 def find_marked(marker: str, *, prefix: bool = False) -> list[int]:
@@ -39,13 +40,7 @@ def find_orphans(since: float, until: float, leaders: Collection[int]) -> list[i
     are the first processes of stages that run. Our other children are told apart by what a process can't get rid of:
     only those of builds have no-new-privileges.
     """
-    parents: dict[int, list[int]] = {}
-    starts: dict[int, float] = {}
-    for pid in _pids():
-        with suppress(OSError, IndexError, ValueError):
-            words = (_PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()
-            parents.setdefault(int(words[1]), []).append(pid)
-            starts[pid] = float(words[19])
+    parents, starts = _look_at_all()
     adopted = [pid for pid in parents.get(os.getpid(), ()) if pid not in leaders and _has_no_new_privileges(pid)]
     for pid in adopted:
         adopted += parents.get(pid, ())
@@ -83,6 +78,25 @@ def _kill_all(find: Callable[[], list[int]]) -> int:
                 os.kill(pid, signal.SIGKILL)
         time.sleep(_PAUSE)
     return len(killed)
+
+
+def _look_at_all() -> tuple[dict[int, list[int]], dict[int, float]]:
+    """Children by parent, and when each began; looked at again when one ended meanwhile.
+
+    For its children were seen below a parent that was not.
+    """
+    for _ in range(_LOOKS):
+        parents: dict[int, list[int]] = {}
+        starts: dict[int, float] = {}
+        pids = _pids()
+        for pid in pids:
+            with suppress(OSError, IndexError, ValueError):
+                words = (_PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()
+                parents.setdefault(int(words[1]), []).append(pid)
+                starts[pid] = float(words[19])
+        if len(starts) == len(pids):
+            break
+    return parents, starts
 
 
 def _pids() -> list[int]:
