@@ -21,7 +21,9 @@ from hubwright.hub.logs import Logs
 from hubwright.storage import Storage
 from hubwright.store import schema
 from hubwright.store.database import Database
+from hubwright.web.attempts import Attempts
 from hubwright.web.gate import Gate
+from hubwright.web.logins import make_logins
 from hubwright.web.pages import assemble_pages
 from hubwright.web.problems import PROBLEM_HANDLERS
 from hubwright.web.site import FACTS, Site
@@ -349,9 +351,11 @@ def serving(
         clock=(lambda: clock) if clock is not None else time.time, version="0.1.0", public_url="http://127.0.0.1:8010",
         anonymous_read=anonymous_read, admin_token=ADMIN,
     )  # fmt: skip
-    pages = assemble_pages(site, Gate(site))
+    gate = Gate(site)
+    pages = assemble_pages(site, gate)
     handlers = {kind: pages.dress(handler) for kind, handler in PROBLEM_HANDLERS.items() if kind is not Exception}
-    app = Starlette(routes=pages.routes, exception_handlers=handlers)
+    routes = [*pages.routes, *make_logins(gate, Attempts(), pages.frame)]
+    app = Starlette(routes=routes, exception_handlers=handlers)
     server = uvicorn.Server(
         uvicorn.Config(app, port=port, log_level="error", timeout_graceful_shutdown=1, lifespan="off")
     )

@@ -29,10 +29,12 @@ from hubwright.store import schema
 from hubwright.store.database import Database
 from hubwright.web.api import make_api
 from hubwright.web.api.reference import make_reference
+from hubwright.web.assets import Assets
 from hubwright.web.attempts import Attempts
 from hubwright.web.gate import Gate
 from hubwright.web.health import make_health
 from hubwright.web.logins import make_logins
+from hubwright.web.pages.frame import Frame
 from hubwright.web.problems import PROBLEM_HANDLERS
 from hubwright.web.site import FACTS, Site
 
@@ -97,7 +99,9 @@ def make_app(site: Site, gate: Gate, wishes: Wishes) -> FastAPI:
     app = FastAPI(
         title="Hubwright", version=site.version, docs_url=None, redoc_url=None, exception_handlers=PROBLEM_HANDLERS
     )
-    app.router.routes.extend([*make_health(site, gate), *make_logins(gate, Attempts()), *make_reference()])
+    app.router.routes.extend(
+        [*make_health(site, gate), *make_logins(gate, Attempts(), Frame(site, gate, Assets())), *make_reference()]
+    )
     app.include_router(make_api(site, gate, wishes, VAULT))
     return app
 

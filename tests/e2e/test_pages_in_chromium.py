@@ -14,7 +14,7 @@ from sqlalchemy import update
 from hubwright.hub.bell import Bell
 from hubwright.hub.logs import Logs
 from hubwright.store import schema
-from seed import Seed, seed_week, serving, tell
+from seed import ADMIN, Seed, seed_week, serving, tell
 
 LONG = 100_000
 
@@ -156,8 +156,15 @@ def test_no_page_breaks_its_content_policy_and_hostile_names_stay_text(
             "/jobs/evil",
             "/jobs/core/engine",
             build,
+            f"/builds/{ids['red']}",
+            f"/builds/{ids['running']}",
             "/queue",
             "/builders",
+            "/builders/oak-1",
+            "/builders/beastie",
+            "/downloads/core/engine",
+            "/downloads/core/parser",
+            "/login",
             "/deliveries",
             "/help",
         ):
@@ -165,10 +172,37 @@ def test_no_page_breaks_its_content_policy_and_hostile_names_stay_text(
             assert answer is not None
             assert answer.status == 200
             assert "script-src 'self';" in answer.headers["content-security-policy"]
-            assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
+            for width in (1280, 390):
+                page.set_viewport_size({"width": width, "height": 800})
+                assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), (path, width)
             assert page.locator("img[src=x], a[href^='javascript:']").count() == 0
         page.goto(address + build)
         expect(page.locator("h1")).to_have_text('x"><img src=x onerror=alert(1)>⟨U+202E⟩txt.exe')
+
+
+def test_a_phone_shows_whole_rows(page: Page, week: tuple[Path, dict[str, int]]) -> None:
+    """What a run waits for, and how a builder does, are read without pushing tables sideways."""
+    page.set_viewport_size({"width": 390, "height": 800})
+    with serving(week[0]) as (address, _):
+        page.goto(f"{address}/queue")
+        expect(page.locator("#queue")).to_contain_text("No builder has ever matched 'windows-x86_64'")
+        page.goto(f"{address}/builders")
+        expect(page.get_by_role("row", name="oak-1")).to_contain_text("0.1.0")
+        for path in ("/queue", "/builders", "/builders/oak-1", "/downloads/core/engine"):
+            page.goto(address + path)
+            sideways = "[...document.querySelectorAll('.card')].filter(one => one.scrollWidth > one.clientWidth).length"
+            assert page.evaluate(sideways) == 0, path
+
+
+def test_a_token_logs_a_browser_in(page: Page, week: tuple[Path, dict[str, int]]) -> None:
+    """The page for those who have no link: in the look of the others, and within their content policy."""
+    with serving(week[0]) as (address, _):
+        page.goto(f"{address}/login")
+        page.get_by_label("A token").fill(ADMIN)
+        page.get_by_role("button", name="Log in").click()
+        expect(page).to_have_url(f"{address}/")
+        page.goto(f"{address}/builders")
+        expect(page.get_by_role("button", name="Make a join token")).to_be_visible()
 
 
 def test_keys_lead_through_a_build(page: Page, week: tuple[Path, dict[str, int]]) -> None:

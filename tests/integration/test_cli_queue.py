@@ -33,7 +33,7 @@ def test_the_queue_is_told_with_its_reasons(hub: Served) -> None:
     assert "linux" in done.stdout
     assert "1 waiting" in done.stdout
     assert "Builder oak is busy with team/app #1 (1 slot)." in done.stdout
-    assert "with the label gpu: start one with `hubwright builder`." in done.stdout
+    assert "with the label gpu: start one with `hubwright builder --label gpu`." in done.stdout
     assert "\x1b[2J" not in done.stdout
     document = json.loads(run(None, "queue", "--json", "--hub", hub.url).stdout)
     assert [item["reasons"][0]["kind"] for item in document["items"]] == ["all_busy", "no_builder_ever"]

@@ -20,7 +20,7 @@ VIEW = DownloadView(
 
 
 def test_freshness_in_words() -> None:
-    assert word_freshness(VIEW) == "3 builds behind, 2 h 00 min"
+    assert word_freshness(VIEW) == "3 builds and 2 h 00 min behind the newest"
     assert word_freshness(replace(VIEW, behind=0, seconds_behind=None)) == "of the newest build"
     assert split_platform("linux-x86_64") == ("linux", "x86_64")
     assert split_platform("haiku") == ("haiku", "")
@@ -40,7 +40,7 @@ def test_each_platform_has_a_row_with_its_newest_good_files(tmp_path: Path) -> N
             rows.keep(schema.artifact, {**row, "path": path, "sha256": "c" * 64})
         page = client.get("/downloads/team/app").text
         assert "x86_64" in page
-        assert "1 build behind" in page
+        assert "1 build and" in page
         assert 'href="/api/v1/runs/1/artifacts/app.zip"' in page
         assert "<script>alert" not in page
         assert "No successful build of" in client.get("/downloads/team/app?branch=none").text

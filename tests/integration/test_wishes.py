@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from git_repositories import Author
 from hub_parts import RECIPE, Desk, open_desk, rows
 from hubwright.domain.repos import Repository
 from hubwright.errors import ConflictError, NotFoundError, UnprocessableError, UnreachableRepositoryError
@@ -97,7 +98,7 @@ def test_the_same_name_at_another_address_is_another_repository(desk: Desk) -> N
 
 def test_a_job_is_started_with_parameters_and_the_same_wish_once(desk: Desk) -> None:
     repository = desk.repository()
-    repository.commit({FILE: RECIPE})
+    repository.commit({FILE: RECIPE}, "Say hello")
     register(desk)
 
     def start(wish: str) -> int:
@@ -110,7 +111,9 @@ def test_a_job_is_started_with_parameters_and_the_same_wish_once(desk: Desk) -> 
     (run,) = desk.runs(build_id=first)
     assert run.assignment["env"]["LEVEL"] == "3"
     (build,) = desk.builds(id=first)
-    assert (build.event, build.message) == ("manual", "Asked for by ada")
+    assert (build.event, build.author_login) == ("manual", "ada")
+    assert build.message == "Say hello"  # the commit's, as with a push: lists of builds tell commits apart
+    assert build.author_name == Author().name
 
 
 def test_a_job_that_is_not_there_can_not_be_started(desk: Desk) -> None:

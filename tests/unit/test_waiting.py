@@ -30,7 +30,8 @@ def test_no_builder_has_ever_matched() -> None:
     waiting = wait(Station(name="fern", platform="freebsd-15", labels=("gpu",)), want=want)
     assert kinds(waiting) == ["no_builder_ever"]
     assert waiting.sentence == (
-        "No builder has ever matched 'freebsd-*' with the labels big and gpu: start one with `hubwright builder`. "
+        "No builder has ever matched 'freebsd-*' with the labels big and gpu: start one with "
+        "`hubwright builder --label big --label gpu`. "
         "Builder fern lacks big."
     )
     assert waiting.reasons[0].more["near"] == [{"builder": "fern", "lacks": ["big"]}]

@@ -11,7 +11,7 @@ from hubwright.cli.build_names import Build
 from hubwright.cli.builds import name_of_run, words_of_wait
 from hubwright.cli.options import hub_option
 from hubwright.cli.output import json_option, print_json, print_line, print_table, shown, tell
-from hubwright.domain.wording import word_count, word_duration
+from hubwright.domain.wording import word_count, word_start
 
 _SHOWN = 20
 
@@ -43,5 +43,5 @@ def _cells(one: Build) -> list[str]:
         f"{one['waiting']:,} waiting",
         f"{one['running']:,} running",
         builders,
-        f"starts in {word_duration(one['estimate'])}",
+        f"starts {word_start(one['estimate'])}" if one["estimate"] is not None else "start not known",
     ]

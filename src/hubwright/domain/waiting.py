@@ -152,7 +152,8 @@ def name_want(want: Want) -> str:
 
 
 def _nobody_ever(want: Want, stations: Iterable[Station]) -> Reason:
-    sentence = f"No builder has ever matched {name_want(want)}: start one with `hubwright builder`."
+    command = " ".join(["hubwright builder", *(f"--label {label}" for label in want.labels)])
+    sentence = f"No builder has ever matched {name_want(want)}: start one with `{command}`."
     near = [
         {"builder": station.name, "lacks": sorted(set(want.labels) - set(station.labels))}
         for station in stations

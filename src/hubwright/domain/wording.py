@@ -42,6 +42,13 @@ def word_duration(seconds: float | None) -> str:
     return f"{hours} h {minutes:02} min" if hours < 48 else f"{hours // 24} d {hours % 24} h"
 
 
+def word_start(seconds: float | None) -> str:
+    """When a run should start: `at once`, `in 3 min 20 s`, or that it is `not known`."""
+    if seconds is None:
+        return "not known"
+    return "at once" if seconds < 0.5 else f"in {word_duration(seconds)}"
+
+
 def word_age(seconds: float) -> str:
     """How long ago: `just now`, `5 min ago`, `3 h ago`, `12 d ago`."""
     if seconds < 10:

@@ -113,6 +113,8 @@ def keep_plans(
     for plan in plans:
         row = known.get(plan.wanted.trigger)
         if row is not None and row.state == "queued" and row.runs_left == 0:
+            if plan.wanted.event == "manual":  # the row was there before the commit was known
+                builds.describe_build(connection, row.id, plan.wanted)
             facts += _fill(connection, job, origin, plan, ground, (row.id, row.number, now))
             touched.append(row.id)
     keep_facts(connection, facts)

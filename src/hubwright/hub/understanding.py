@@ -12,6 +12,7 @@ from hubwright.domain.builds import BuildPlan, Wanted, commits_to_build, manual_
 from hubwright.domain.jobs import Job, JobSettings, new_job
 from hubwright.domain.repos import Backfill, Event, Manual, PullRequestEvent, Push, Repository
 from hubwright.errors import HubwrightError, VanishedCommitError
+from hubwright.git.history import describe_commits
 from hubwright.git.mirrors import Mirrors, Origin
 from hubwright.github.payloads import is_skipped
 from hubwright.hub.backfill import fill_gap, find_gap
@@ -147,7 +148,14 @@ class Understanding:
                 self._mirrors.fetch(origin, wanted.sha, wanted.ref)
         except VanishedCommitError as error:
             return vanished_plan(wanted, error)
-        return plan_build(self._mirrors, origin, job, wanted, ground)
+        return plan_build(self._mirrors, origin, job, self._described(origin, wanted), ground)
+
+    def _described(self, origin: Origin, wanted: Wanted) -> Wanted:
+        """A wish names a commit only: its author and subject are those of the mirror, when it has the commit."""
+        if wanted.event != "manual" or not self._mirrors.has(origin, wanted.sha):
+            return wanted
+        told = describe_commits(self._mirrors, origin, [wanted.sha]).get(wanted.sha)
+        return wanted if told is None else replace(wanted, message=told.subject, author_name=told.author)
 
     def _may_build(self, repository: Repository) -> bool:
         owners = self._rules.owners

@@ -122,6 +122,12 @@ def keep_runs(connection: Connection, runs: Sequence[NewRun], now: float) -> lis
     return ids
 
 
+def describe_build(connection: Connection, build_id: int, wanted: Wanted) -> None:
+    """The commit's author and message, of a build that was asked for before they were known."""
+    values = {"message": wanted.message, "author_name": wanted.author_name}
+    connection.execute(update(build).where(build.c.id == build_id).values(**values))
+
+
 def set_runs_left(connection: Connection, build_id: int, count: int, recipe: str | None) -> None:
     """Say how many runs the build waits for; nothing keeps it from them any more."""
     connection.execute(update(build).where(build.c.id == build_id).values(runs_left=count, recipe=recipe, problem=None))

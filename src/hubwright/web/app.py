@@ -79,7 +79,7 @@ def make_app(site: Site, gate: Gate, works: Works, lifespan: Lifespan) -> ASGIAp
     app.include_router(make_api(site, gate, works.wishes, works.vault))
     app.router.routes.extend(make_health(site, gate))
     app.router.routes.append(make_recipe_schema(site))
-    app.router.routes.extend(make_logins(gate, attempts))
+    app.router.routes.extend(make_logins(gate, attempts, pages.frame))
     app.router.routes.extend(make_reference())
     app.router.routes.extend(pages.routes)
     return Doors(works.hooks, app)

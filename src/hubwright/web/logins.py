@@ -5,25 +5,19 @@ from __future__ import annotations
 from urllib.parse import parse_qs
 
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from hubwright.errors import ForbiddenError, MalformedError, TooLargeError
 from hubwright.web.attempts import Attempts
 from hubwright.web.gate import COOKIE, SESSION_SECONDS, Gate, check_origin
+from hubwright.web.pages.frame import Frame
 
 MAX_FORM = 4096
 """Bytes of a login form."""
 
-_FORM = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Log in · Hubwright</title>
-<meta name="viewport" content="width=device-width"><body style="font:16px sans-serif;max-width:30em;margin:4em auto">
-<h1>Log in</h1><p>Use the link that <code>hubwright up</code> printed, or a token from
-<code>hubwright token new</code>.</p><form method="post" action="/login"><label>Token
-<input name="token" type="password" autocomplete="current-password" required></label>
-<button>Log in</button></form></body></html>"""
 
-
-def make_logins(gate: Gate, attempts: Attempts) -> list[Route]:
+def make_logins(gate: Gate, attempts: Attempts, frame: Frame) -> list[Route]:
     """`GET /login?token=…` (a one-time link), `POST /login` (a form with a token), `POST /logout`.
 
     Wrong tokens are counted by address (S44).
@@ -31,7 +25,7 @@ def make_logins(gate: Gate, attempts: Attempts) -> list[Route]:
 
     async def show(request: Request) -> Response:
         if not (text := request.query_params.get("token")):
-            return HTMLResponse(_FORM)
+            return frame.show(request, "login.html")
         gate.check_host(request)
         with attempts.counted(request):
             session = await gate.use_login_link(text)

@@ -37,5 +37,5 @@ def word_freshness(view: DownloadView) -> str:
     """How old the files are beside the newest build, for people."""
     if view.behind == 0:
         return "of the newest build"
-    late = "" if view.seconds_behind is None else f", {word_duration(view.seconds_behind)}"
-    return f"{word_count(view.behind, 'build')} behind{late}"
+    late = "" if view.seconds_behind is None else f" and {word_duration(view.seconds_behind)}"
+    return f"{word_count(view.behind, 'build')}{late} behind the newest"

@@ -91,6 +91,13 @@ def _named(name: object) -> Markup:
     return Markup("<bdi>{}</bdi>").format(text if len(text) <= _MAX_NAME else text[:_MAX_NAME] + "…")
 
 
+def _told(sentence: str) -> Markup:
+    """A sentence of ours that may name things from outside; what stands between backticks is code."""
+    pieces = [_named(piece) if place % 2 == 0 else Markup("<code>{}</code>").format(wording.make_visible(piece))
+              for place, piece in enumerate(sentence.split("`"))]  # fmt: skip
+    return Markup("").join(pieces)
+
+
 def _look_of(thing: Any) -> wording.Look:
     return wording.look_of(thing.state, thing.result)
 
@@ -124,6 +131,7 @@ def _took(thing: Any, now: float) -> Markup:
 
 _FILTERS = {
     "named": _named,
+    "told": _told,
     "visible": wording.make_visible,
     "subject": _subject,
     "moment": _moment,
@@ -131,5 +139,6 @@ _FILTERS = {
     "took": _took,
     "duration": wording.word_duration,
     "size": wording.word_size,
+    "start": wording.word_start,
     "count_of": wording.word_count,
 }
