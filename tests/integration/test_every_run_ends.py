@@ -176,9 +176,9 @@ class EveryRunEnds(RuleBasedStateMachine):
     @rule(data=st.data())
     def lose(self, data: Any) -> None:
         number = data.draw(st.sampled_from(self._in("running")))
-        row = self.row(number)
+        row, life, count = self.row(number), self.lives[number], len(self.lives)
         self.do(lambda connection: keep_facts(connection, moves.lose_run(connection, row, self.now, "lost")))
-        life = self.lives[number]
+        assert len(self.lives) - count == (row.attempt == 1 and not life.cancel)  # begun again once
         life.state, life.result = "finished", "cancellation" if life.cancel else "error"
 
     @precondition(lambda self: self._in("running"))

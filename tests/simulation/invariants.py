@@ -111,22 +111,29 @@ def _check_build(world: World, records: Any, row: Any) -> list[str]:
         problems.append(f"{row.result}, but its runs make it {true.value}")
     if row.runs_left != 0:
         problems.append(f"finished with {row.runs_left} runs left")
-    chains: dict[Any, list[int]] = defaultdict(list)
-    for one in records.runs:
-        if one.build_id == row.id:
-            chains[one.platform].append(one.attempt)
-    for platform, attempts in chains.items():
-        if attempts != list(range(1, len(attempts) + 1)):
-            problems.append(f"attempts on {platform}: {attempts}")
-        if len(attempts) > ATTEMPTS + world.reruns[row.id]:
-            problems.append(f"{len(attempts)} attempts on {platform}, {world.reruns[row.id]} of them wanted by people")
-        if sum(one.platform == platform for one in latest) != 1:
-            problems.append(f"{platform} has not one newest attempt")
+    problems += _check_attempts(world, records, row.id)
     told = [
         one.kind for one in records.facts if one.build_id == row.id and one.kind in {"BuildQueued", "BuildFinished"}
     ]
     if told[-1:] != ["BuildFinished"] or any(a == b == "BuildFinished" for a, b in pairwise(told)):
         problems.append(f"its ends were told so: {told}")
+    return problems
+
+
+def _check_attempts(world: World, records: Any, build_id: int) -> list[str]:
+    """Numbered without a gap, one of them the newest; no more than losses and people may ask for."""
+    problems = []
+    chains: dict[Any, list[Any]] = defaultdict(list)
+    for one in records.runs:
+        if one.build_id == build_id:
+            chains[one.platform].append(one)
+    for platform, chain in chains.items():
+        if [one.attempt for one in chain] != list(range(1, len(chain) + 1)):
+            problems.append(f"attempts on {platform}: {[one.attempt for one in chain]}")
+        if len(chain) > ATTEMPTS + world.reruns[build_id]:
+            problems.append(f"{len(chain)} attempts on {platform}, {world.reruns[build_id]} of them wanted by people")
+        if sum(one.latest for one in chain) != 1:
+            problems.append(f"{platform} has not one newest attempt")
     return problems
 
 

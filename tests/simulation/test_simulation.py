@@ -15,8 +15,8 @@ import pytest
 from simulation.invariants import check
 from simulation.world import World
 
-SEEDS = 100
-CHUNKS = 20
+SEEDS = 60
+CHUNKS = 18
 
 
 @pytest.mark.parametrize("chunk", range(CHUNKS))
