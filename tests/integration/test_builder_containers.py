@@ -29,7 +29,7 @@ def containers_of(instance: str) -> list[str]:
 
 @scenario
 async def test_a_run_with_image_and_service_as_a_builder_works_it_off() -> None:
-    """The builder says that it can, names the image in the log, keeps files and leaves nothing; so does its successor."""
+    """The builder says that it can, names the image in the log, keeps files and leaves nothing, also when killed."""
     options = ("--executor", "auto", "--docker-host", url_of("docker"), "--no-network", "--pull", "never")
     with open_folder() as folder:
         async with hub_and_builder(folder, *options) as (hub, builder):

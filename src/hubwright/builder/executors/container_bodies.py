@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,6 +21,7 @@ _GATE = (
     'command -v "$1" >/dev/null 2>&1 || { : > "$0"; exit 127; }; '
     'stty rows 40 cols 120 2>/dev/null; unset HOSTNAME; exec "$@" </dev/null'
 )
+_MOST_FILES, _MOST_PROCESSES = 65_536, 32_768
 _SERVICE_POWERS = ("CHOWN", "DAC_OVERRIDE", "FOWNER", "SETGID", "SETUID")
 
 
@@ -97,9 +99,9 @@ def _body(frame: Frame, image: str, env: Mapping[str, str]) -> dict[str, Any]:
 
 def _host(frame: Frame) -> dict[str, Any]:
     """Nothing of this comes from a recipe but the limits, which the builder has bounded."""
-    ulimits = [{"Name": "core", "Soft": 0, "Hard": 0}]
+    ulimits = {"core": (0, 0), **_own_ulimits()}
     if frame.file_size is not None:
-        ulimits.append({"Name": "fsize", "Soft": frame.file_size, "Hard": frame.file_size})
+        ulimits["fsize"] = (frame.file_size, frame.file_size)
     host: dict[str, Any] = {
         "Init": True,
         "NetworkMode": "none",
@@ -108,7 +110,7 @@ def _host(frame: Frame) -> dict[str, Any]:
         "Privileged": False,
         "IpcMode": "private",
         "OomScoreAdj": 500 if os.geteuid() == 0 else 0,
-        "Ulimits": ulimits,
+        "Ulimits": [{"Name": name, "Soft": soft, "Hard": hard} for name, (soft, hard) in ulimits.items()],
         "Tmpfs": {"/tmp": "rw,exec,nosuid,nodev,mode=1777"},  # noqa: S108  the container's own
         "LogConfig": {"Type": "none"},
     }
@@ -121,3 +123,17 @@ def _host(frame: Frame) -> dict[str, Any]:
     if frame.keeps_user:
         host["UsernsMode"] = "keep-id"
     return host
+
+
+def _own_ulimits() -> dict[str, tuple[int, int]]:
+    """Files and processes as the builder has them: Podman's own default is above what some machines let it set."""
+    found = {}
+    for name, number, most in (
+        ("nofile", resource.RLIMIT_NOFILE, _MOST_FILES),
+        ("nproc", resource.RLIMIT_NPROC, _MOST_PROCESSES),
+    ):
+        soft, hard = (
+            most if bound == resource.RLIM_INFINITY else min(bound, most) for bound in resource.getrlimit(number)
+        )
+        found[name] = (soft, hard)
+    return found

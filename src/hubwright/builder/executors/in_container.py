@@ -75,6 +75,8 @@ class InContainer:
         try:
             await asyncio.shield(making)
             return self._room.judge(*await self._watch())
+        except RefusedError as error:
+            raise ExecutorError(f"The container can't be run: {error}") from error
         finally:
             await asyncio.wait([making])  # a thread can't be cancelled: what it makes is removed
             await asyncio.to_thread(remove_container, self._daemon, self._room.name)
@@ -94,10 +96,7 @@ class InContainer:
         return await asyncio.to_thread(self._look)
 
     def _start(self) -> int:
-        try:
-            self._daemon.ask("POST", f"{self._path}/start")
-        except RefusedError as error:
-            raise ExecutorError(f"The container can't be started: {error}") from error
+        self._daemon.ask("POST", f"{self._path}/start")
         with suppress(ExecutorError):  # it may have ended; the gate sets the size too
             self._daemon.ask("POST", f"{self._path}/resize", params={"h": _ROWS, "w": _COLUMNS})
         return int(self._daemon.ask("GET", f"{self._path}/json")["State"].get("Pid") or 0)
