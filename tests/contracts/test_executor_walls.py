@@ -147,8 +147,10 @@ async def test_only_the_workspace_and_the_temporary_folders_are_written(run: Run
     objects = folder / "objects"
     objects.mkdir(mode=0o755)
     object.__setattr__(run.workspace, "objects", objects)
+    closed = folder / "closed"  # of whoever runs the builder; `folder` itself is in the temporary folder, open to all
+    closed.mkdir(mode=0o755)
     said = await run.go(
-        f"for f in /usr /etc /opt / {folder} {objects} /var /run; do touch $f/planted && echo GOT $f; done"
+        f"for f in /usr /etc /opt / {closed} {objects} /var /run; do touch $f/planted && echo GOT $f; done"
     )
     run.output.clear()
     assert await asyncio.wait_for(run.start(f"test -d {objects} && echo x > here && cat here").finished, 10) == 0
@@ -156,7 +158,7 @@ async def test_only_the_workspace_and_the_temporary_folders_are_written(run: Run
     got = [line for line in said.splitlines() if line.startswith("GOT")]
     found = [
         path
-        for path in ("/usr", "/etc", "/opt", "/", folder, objects, "/var", "/run")
+        for path in ("/usr", "/etc", "/opt", "/", closed, objects, "/var", "/run")
         if Path(path, "planted").exists()  # noqa: ASYNC240  eight looks
     ]
 

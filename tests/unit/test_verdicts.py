@@ -78,7 +78,12 @@ def test_a_builder_that_worked_on_is_never_called_dead(evidence: Evidence) -> No
         ({"back": Back.MACHINE}, Cause.MACHINE, "was started anew"),
         ({"back": Back.SAME, "gap": 90.0}, Cause.FROZEN, "stood still for 1 min 30 s"),
         ({"back": Back.SAME, "gap": 3.0}, Cause.NETWORK, "could not be reached for 1 min 35 s"),
-        ({"back": Back.PROCESS, "oom_kills": 1}, Cause.MEMORY, "3.0 GB of 8.0 GB, the kernel killed 1 process"),
+        (
+            {"back": Back.PROCESS, "oom_kills": 1, "figures": replace(FINE, memory=7 * GB)},
+            Cause.MEMORY,
+            "7.0 GB of 8.0 GB, the kernel killed 1 process",
+        ),
+        ({"back": Back.PROCESS, "oom_kills": 1}, Cause.KILLED, "ended without a word"),  # there was plenty: another's
         ({"figures": replace(FINE, memory=8 * GB)}, Cause.MEMORY, "Probably out of memory"),
         ({"figures": replace(FINE, disk_free=12_000)}, Cause.DISK, "12.0 kB of 100 GB were free"),
         ({"figures": None, "closed": True}, Cause.KILLED, "ended without a word"),

@@ -114,7 +114,8 @@ def show_problems(told: Build) -> None:
 def line_of_stage(stage: Build) -> str:
     """Shape, name and duration; a stage that may fail says so."""
     line = f"{signed(stage['state'], stage['result'])}  {shown(stage['name'])}  {word_duration(stage['duration'])}"
-    if (kind := kind_of(stage["kind"])) is not None and kind.word.casefold() != str(stage["name"]).casefold():
+    kind = kind_of(stage["kind"])
+    if kind is not None and str(stage["name"]).casefold() not in {kind.word.casefold(), stage["kind"]}:
         line += f"  {kind.sign} {kind.word}"
     return line + (" (may fail)" if stage["allow_failure"] and stage["result"] not in {None, "success"} else "")
 

@@ -104,11 +104,23 @@ def _judge_means(evidence: Evidence) -> Verdict | None:
         free, total = word_size(figures.disk_free), word_size(figures.disk_total)
         return Verdict(cause=Cause.DISK, sentence=f"Disk full: {free} of {total} were free on the builder's disk.")
     died = evidence.exit_code == _KILLED or evidence.lost
-    if evidence.group_kills or (evidence.oom_kills and died):
+    if evidence.group_kills or (evidence.oom_kills and died and _was_short(figures)):
         return Verdict(cause=Cause.MEMORY, sentence=_word_memory("Out of memory", figures, evidence.oom_kills))
     if evidence.lost and figures is not None and figures.memory >= NO_MEMORY * figures.memory_total > 0:
         return Verdict(cause=Cause.MEMORY, sentence=_word_memory("Probably out of memory", figures, 0))
     return None
+
+
+def _was_short(figures: Figures | None) -> bool:
+    """Whether the kernel may well have meant this run when it killed somewhere on the machine.
+
+    It kills in full control groups of others too, while there is plenty for everyone else.
+    """
+    if figures is None:
+        return True
+    if figures.limit and 2 * figures.run_memory >= figures.limit:
+        return True
+    return 2 * figures.memory >= figures.memory_total
 
 
 def _word_memory(opening: str, figures: Figures | None, kills: int) -> str:
