@@ -23,7 +23,7 @@ def start_docker(processes: Processes) -> str:
     host = f"unix://{folder}/d.sock"
     places = {"--host": host, "--data-root": f"{folder}/data", "--exec-root": f"{folder}/exec"}
     options = [word for pair in places.items() for word in pair] + ["--pidfile", f"{folder}/pid"]
-    quiet = ["--iptables=false", "--ip6tables=false", "--bridge=none", "--storage-driver", "vfs"]
+    quiet = ["--ip-forward=false", "--iptables=false", "--ip6tables=false", "--bridge=none", "--storage-driver", "vfs"]
     server = processes.start(
         ["dockerd", *options, *quiet, "--exec-opt", "native.cgroupdriver=cgroupfs"], end=signal.SIGTERM
     )
