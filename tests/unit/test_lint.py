@@ -34,6 +34,15 @@ def test_a_good_file_is_silent(tmp_path: Path) -> None:
     assert (result.exit_code, result.output) == (0, "")
 
 
+def test_of_a_folder_its_build_file_is_meant(tmp_path: Path) -> None:
+    (tmp_path / ".hubwright.yml").write_text(BAD)
+
+    result = run(str(tmp_path))
+
+    assert result.exit_code == 1
+    assert result.output.startswith(f"{tmp_path / '.hubwright.yml'}:1:1: ")
+
+
 def test_the_default_is_the_file_of_this_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / ".hubwright.yml").write_text(BAD)
     monkeypatch.chdir(tmp_path)

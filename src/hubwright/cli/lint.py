@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import click
 
@@ -13,7 +14,7 @@ from hubwright.errors import RecipeError
 
 
 @click.command()
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, allow_dash=True), default=".hubwright.yml")
+@click.argument("file", type=click.Path(exists=True, allow_dash=True), default=".hubwright.yml")
 @click.option(
     "--format",
     "style",
@@ -24,10 +25,12 @@ from hubwright.errors import RecipeError
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
 @click.pass_context
 def lint(context: click.Context, file: str, style: str, as_json: bool) -> None:  # noqa: FBT001 - click's way
-    """Check a build file (default: .hubwright.yml; - reads standard input).
+    """Check a build file (default: .hubwright.yml; of a folder, its .hubwright.yml; - reads standard input).
 
     Prints FILE:LINE:COLUMN: MESSAGE for each problem. Exit code 0: fine, 1: problems, 2: the file can't be read.
     """
+    if Path(file).is_dir():
+        file = str(Path(file) / ".hubwright.yml")
     name = "<stdin>" if file == "-" else file
     level, found = _inspect(_read(file), name)
     if as_json or style == "json":

@@ -37,7 +37,9 @@ def queue(*, limit: int, hub: str | None, as_json: bool) -> None:
 
 
 def _cells(one: Build) -> list[str]:
-    builders = f"{one['free']} of {word_count(one['slots'], 'slot')} free" if one["connected"] else "no builder"
+    builders = f"none of {word_count(len(one['builders']), 'builder')}" if one["builders"] else "no builder"
+    if one["connected"]:
+        builders = f"{one['free']} of {word_count(one['slots'], 'slot')} free"
     return [
         shown(" ".join([one["platform"], *one["labels"]])),
         f"{one['waiting']:,} waiting",

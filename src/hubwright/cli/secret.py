@@ -60,6 +60,9 @@ def ls(*, job: str | None, folder: str | None, hub: str | None, as_json: bool) -
     if as_json:
         print_json(found)
         return
+    if not found:
+        tell("No secret is set: `hubwright secret set NAME --job PATH` reads its value from stdin.")
+        return
     rows = [
         (shown(one["name"]), shown(describe_scope(one["scope"])), one["updated_at"], shown(one["updated_by"]))
         for one in found
