@@ -14,6 +14,7 @@ def endless(folder: Path) -> Files:
     It ends when `folder`/gate is there; the numbers of its processes are in `folder`/pids.
     """
     lines = [
+        "umask 0",  # the next attempt is another user's, and writes to the same file
         f"sleep 600 & echo $! >> {folder}/pids",
         f"setsid sh -c 'echo $$ >> {folder}/pids; trap \"\" TERM HUP; while :; do sleep 600; done' &",
         f"echo $$ >> {folder}/pids; echo begun",
