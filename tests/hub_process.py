@@ -207,6 +207,17 @@ class HubProcess(Program):
         assert answer.status_code == status, (path, answer.text)
         return answer.json()
 
+    def approve(self, repository: FakeRepository) -> dict[str, Any]:
+        """Approve the newest build of the repository, once it waits for that; the build as it waited."""
+
+        def look() -> dict[str, Any] | None:
+            found = self.builds(repository)[:1]
+            return found[0] if found and [run["state"] for run in found[0]["runs"]] == ["held"] else None
+
+        build = dict(until(look, what="a build that waits for approval"))
+        self.post(f"builds/{build['id']}/approve", {"sha": build["sha"]})
+        return build
+
     def builds(self, repository: FakeRepository | None = None, **query: Any) -> list[dict[str, Any]]:
         """Builds, newest first, at most 200."""
         if repository is not None:

@@ -80,6 +80,10 @@ def test_a_pull_request_from_a_fork_builds_its_head_without_a_secret(
     repository.git("fetch", "-q", str(fork.path), "refs/heads/evil:refs/pull/7/head")
     hub.deliver("pull_request", repository.pull_request_payload(7, "evil", head=fork))
 
+    github.wait_for(lambda: github.statuses(sha, "hubwright"))
+    (pending,) = github.statuses(sha, "hubwright")
+    assert (pending["state"], pending["description"]) == ("pending", "waits for approval")
+    hub.approve(repository)
     (build,) = hub.finished(repository)
     assert (build["result"], build["sha"], build["event"]) == ("success", sha, "pull_request")
     assert (build["ref"], build["pull_request"]) == ("refs/pull/7/head", 7)
@@ -90,7 +94,7 @@ def test_a_pull_request_from_a_fork_builds_its_head_without_a_secret(
     assert variables["CI_COMMIT_TARGET_BRANCH"] == "main"
     for secret in (SECRET, ADMIN, github.token, (hub.data / "builder-token").read_text().strip()):
         assert secret not in output
-    github.wait_for(lambda: github.statuses(sha, "hubwright"))
+    github.wait_for(lambda: [one for one in github.statuses(sha, "hubwright") if one["state"] == "success"])
     assert {status["repository"] for status in github.statuses(sha)} == {repository.full_name}
 
 

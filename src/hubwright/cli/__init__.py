@@ -35,6 +35,7 @@ COMMANDS = {
     "watch": Entry("hubwright.cli.watch:watch", "Follow a build to its end."),
     "logs": Entry("hubwright.cli.logs:logs", "The log of a build."),
     "rerun": Entry("hubwright.cli.builds:rerun", "Build it again."),
+    "approve": Entry("hubwright.cli.approve:approve", "Let what a fork brought be built."),
     "cancel": Entry("hubwright.cli.builds:cancel", "Stop a build."),
     "bisect": Entry("hubwright.cli.bisect:bisect", "Find the commit that broke it."),
     "artifacts": Entry("hubwright.cli.artifacts:artifacts", "List and get the files that a build kept."),

@@ -102,6 +102,7 @@ class Builds(Section, frozen=True, kw_only=True):
     report_cases: Count = 20_000
     default_platform: Text | None = None
     lost_after: Seconds = 300
+    approval: Annotated[Literal["forks", "never"], Meta(description="forks or never")] = "forks"
     secrets: Secrets = ()
 
 

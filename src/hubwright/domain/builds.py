@@ -45,6 +45,7 @@ class Wanted:
     paths: tuple[str, ...] | None = None
     before: str | None = None
     timestamp: str | None = None
+    head_repository_id: int | None = None
     priority: int = HEAD_PRIORITY
     head: bool = True
     parameters: tuple[tuple[str, str], ...] = ()
@@ -116,6 +117,7 @@ def pull_request_to_build(event: PullRequestEvent) -> list[Wanted]:
         trust=Trust.UNTRUSTED if event.from_fork else Trust.TRUSTED,
         labels=event.labels,
         before=event.base_sha,
+        head_repository_id=event.head_repository.id if event.head_repository else None,
     )
     return [wanted]
 

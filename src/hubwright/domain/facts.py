@@ -14,6 +14,9 @@ class FactKind(StrEnum):
     BUILD_QUEUED = "BuildQueued"
     BUILD_STARTED = "BuildStarted"
     BUILD_FINISHED = "BuildFinished"
+    BUILD_HELD = "BuildHeld"
+    BUILD_APPROVED = "BuildApproved"
+    APPROVAL_REARMED = "ApprovalRearmed"
     RUN_QUEUED = "RunQueued"
     RUN_STARTED = "RunStarted"
     RUN_FINISHED = "RunFinished"
@@ -54,6 +57,9 @@ _SENTENCES = {
     FactKind.BUILD_QUEUED: "{job} #{number} queued for {sha7} on {ref}.",
     FactKind.BUILD_STARTED: "{job} #{number} started.",
     FactKind.BUILD_FINISHED: "{job} #{number} finished: {result}.",
+    FactKind.BUILD_HELD: "{job} #{number} waits for approval of {sha7}.",
+    FactKind.BUILD_APPROVED: "{job} #{number}: {sha7} approved by {by}.",
+    FactKind.APPROVAL_REARMED: "{job} #{number}: the approval of {sha7} no longer holds: {why}.",
     FactKind.RUN_QUEUED: "{job} #{number} on {platform} queued again (attempt {attempt}).",
     FactKind.RUN_STARTED: "{job} #{number} on {platform} started at builder {builder}.",
     FactKind.RUN_FINISHED: "{job} #{number} on {platform} finished: {result}.",

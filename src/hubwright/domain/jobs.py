@@ -16,13 +16,20 @@ class Commits(StrEnum):
     BISECT = "bisect"  # the head; when it broke, as many more as it takes to find the commit that did it
 
 
+class Approval(StrEnum):
+    """What waits until someone with write access has approved it."""
+
+    FORKS = "forks"  # all that is untrusted
+    NEVER = "never"
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class JobSettings:
     """The settings of a job; every one has a default, so a job may be just a repository.
 
     `recipe` is the text of an inline recipe (then nothing is read from the repository), else `recipe_path` is read
     at the commit, else the project is detected. `checkout: False` runs the stages in an empty folder. `backfill`: a
-    platform that comes later builds the newest commit.
+    platform that comes later builds the newest commit. `approval` says whether what a fork brings waits for approval.
     """
 
     commits: Commits = Commits.EACH
@@ -34,6 +41,7 @@ class JobSettings:
     env: dict[str, str] = field(default_factory=dict)
     timeout: int = 3600
     backfill: bool = True
+    approval: Approval = Approval.FORKS
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -12,6 +12,7 @@ MAX_REF = 1024
 """Longest ref that is kept, in UTF-8 bytes; git's own bound is the file system's, GitHub's is lower."""
 
 _SHA = re.compile(r"(?:[0-9a-fA-F]{40}|[0-9a-fA-F]{64})\Z")
+_PULL = re.compile(r"refs/pull/([1-9][0-9]{0,8})/")
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,100}\Z")
 _SCP = re.compile(r"((?:[A-Za-z0-9_.-]+@)?[A-Za-z0-9.-]+):(?!//)(.+)\Z")
 _SCHEMES = {"http", "https", "ssh", "git"}
@@ -40,6 +41,12 @@ def check_ref(ref: str) -> str:
 def check_branch(name: str) -> str:
     """Return the branch's or tag's short `name` when git allows it below refs/heads/. Raises MalformedError."""
     return check_ref(f"refs/heads/{name}").removeprefix("refs/heads/")
+
+
+def pull_request_of(ref: str) -> int | None:
+    """The number in `refs/pull/N/head`; None when it is another ref."""
+    match = _PULL.match(ref)
+    return int(match[1]) if match else None
 
 
 def check_sha(sha: str) -> str:

@@ -89,7 +89,10 @@ class Push:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PullRequestEvent:
-    """A pull request was opened, pushed to, reopened, closed …; `head` may come from a fork (or a deleted one)."""
+    """A pull request was opened, pushed to, reopened, closed …; `head` may come from a fork (or a deleted one).
+
+    `retargeted`: its base was changed; `updated_at` is ISO 8601 in UTC, as sent.
+    """
 
     repository: Repository
     action: str
@@ -104,6 +107,8 @@ class PullRequestEvent:
     author_id: int | None = None
     draft: bool = False
     merged: bool = False
+    retargeted: bool = False
+    updated_at: str | None = None
     labels: tuple[str, ...] = ()
 
     @property

@@ -7,9 +7,10 @@ from enum import StrEnum
 
 
 class State(StrEnum):
-    """Where a build, run or stage is on its way."""
+    """Where a build, run or stage is on its way. Only runs are held: they wait for approval, their build is queued."""
 
     QUEUED = "queued"
+    HELD = "held"
     RUNNING = "running"
     FINISHED = "finished"
 

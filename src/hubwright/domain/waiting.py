@@ -130,9 +130,10 @@ def explain_want(
     return tuple(reasons)
 
 
-def explain_held() -> Reason:
-    """Of a run that waits for approval."""
-    return Reason(kind="held", sentence="It waits for the approval of someone who may write to the repository.")
+def explain_held(sha: str) -> Reason:
+    """Of a run of commit `sha` that waits for approval."""
+    sentence = f"It waits for approval of {sha[:7]} by someone with write access to the repository."
+    return Reason(kind="held", sentence=sentence, more={"sha": sha})
 
 
 def explain_unplanned(problem: str | None, *, failed: bool) -> Reason:

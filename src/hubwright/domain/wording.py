@@ -93,6 +93,7 @@ _LOOKS = {
     "skip": Look("skip", "Skipped", "⊘"),
     "running": Look("running", "Running", "◔"),
     "queued": Look("queued", "Queued", "◌"),
+    "held": Look("held", "Waits for approval", "✋"),
 }
 
 

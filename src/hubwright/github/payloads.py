@@ -18,6 +18,7 @@ MAX_COMMITS = 2048
 """GitHub lists no more commits of a push. https://docs.github.com/en/webhooks/webhook-events-and-payloads#push"""
 
 _MAX_ID = 2**63 - 1
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 _SKIP_WORDS = ("[skip ci]", "[ci skip]", "[no ci]", "***no_ci***")
 _SKIP_TRAILER = re.compile(r"\nskip-checks:[ \t]*true\Z", re.IGNORECASE)
 
@@ -77,6 +78,8 @@ def read_pull_request_event(payload: dict[str, Any]) -> PullRequestEvent:
         author_id=_number(author, "id"),
         draft=pull_request.get("draft") is True,
         merged=pull_request.get("merged") is True,
+        retargeted=bool(_object(_object(payload, "changes"), "base")),
+        updated_at=_read_time(pull_request, "updated_at"),
         labels=tuple(name for label in _objects(pull_request, "labels") if (name := _text(label, "name"))),
     )
 
@@ -199,6 +202,12 @@ def _text(data: dict[str, Any], key: str) -> str | None:
 def _texts(data: dict[str, Any], key: str) -> tuple[str, ...]:
     value = data.get(key)
     return tuple(item for item in value if isinstance(item, str)) if isinstance(value, list) else ()
+
+
+def _read_time(data: dict[str, Any], key: str) -> str | None:
+    """Return a time as GitHub's REST documents have it, in UTC, so that texts compare as times do."""
+    value = data.get(key)
+    return value if isinstance(value, str) and _TIME.fullmatch(value) else None
 
 
 def _number(data: dict[str, Any], key: str) -> int | None:

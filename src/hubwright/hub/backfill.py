@@ -27,6 +27,7 @@ from hubwright.hub.builds import reopen
 from hubwright.hub.plans import Ground, make_runs
 from hubwright.hub.wishes import MANUAL
 from hubwright.store import builds, kinds, runs
+from hubwright.store.approvals import hold_waiting
 from hubwright.store.builders import load_kinds
 from hubwright.store.database import Database
 from hubwright.store.deliveries import Incoming, keep_deliveries
@@ -129,6 +130,8 @@ def fill_gap(connection: Connection, gap: Gap, origin: Origin, plan: BuildPlan, 
         return 0
     new = make_runs(gap.job, origin, replace(plan, runs=tuple(missing)), ground, (row.id, row.number))
     ids = builds.keep_runs(connection, new, now)
+    if row.trust == Trust.UNTRUSTED:
+        hold_waiting(connection, [row.id])
     data = {"job": gap.job.path, "number": row.number, "repository": row.repository, "sha": row.sha, "ref": row.ref}
     data["sha7"] = row.sha[:7]
     facts = [reopen(connection, row, gap.job.path, len(new), now)]

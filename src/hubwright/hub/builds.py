@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Row, update
@@ -31,16 +32,29 @@ def cancel(connection: Connection, build_id: int, now: float, reason: str) -> in
         raise NotFoundError(f"There is no build {build_id}.")
     if row.state == State.FINISHED:
         raise ConflictError(f"Build {build_id} is finished already.")
-    facts: list[Fact] = []
     unfinished = runs.wish_cancel(connection, build_id, reason)
+    _end_waiting(connection, row, unfinished, now, reason)
+    return max(len(unfinished), 1)
+
+
+def drop_waiting(connection: Connection, build_id: int, now: float, reason: str) -> None:
+    """Cancel what waits of a build, and leave alone what runs; a finished build stays as it is."""
+    row = load_build_row(connection, build_id)
+    if row is not None and row.state != State.FINISHED:
+        _end_waiting(connection, row, runs.load_open(connection, build_id), now, reason)
+
+
+def _end_waiting(
+    connection: Connection, row: Row[Any], unfinished: Sequence[Row[Any]], now: float, reason: str
+) -> None:
+    facts: list[Fact] = []
     for run in unfinished:
-        if run.state == runs.QUEUED:
+        if run.state in {runs.QUEUED, runs.HELD}:
             facts += moves.end_run(connection, run, Result.CANCELLATION, now, reason)
     if not unfinished:  # it waited for its repository and had no run yet
-        finish_build(connection, build_id, Result.CANCELLATION, now, reason)
+        finish_build(connection, row.id, Result.CANCELLATION, now, reason)
         facts.append(_ended(connection, row, now, Result.CANCELLATION))
     keep_facts(connection, facts)
-    return max(len(unfinished), 1)
 
 
 def rerun(connection: Connection, build_id: int, now: float, *, failed_only: bool = False) -> list[int]:

@@ -11,11 +11,13 @@ from sqlalchemy import Connection, Row
 from hubwright.domain.facts import Fact, FactKind
 from hubwright.domain.planning import PlannedRun, PlannedStage
 from hubwright.domain.recipe_json import stage_from_json
+from hubwright.domain.repos import Trust
 from hubwright.domain.results import Result, verdict
 from hubwright.domain.scheduling import split_labels
 from hubwright.errors import WireError
 from hubwright.hub import comparing, inquest
 from hubwright.store import builds, results, runs
+from hubwright.store.approvals import hold_waiting
 from hubwright.store.facts import keep_facts
 from hubwright.wire import Event, Hello, Job, Problems, Tests
 from hubwright.wire import Result as ResultMessage
@@ -178,6 +180,7 @@ def put_back(connection: Connection, row: Row[Any], now: float, hello: Hello | N
     """
     if row.cancel is None and row.seq == 0 and row.lease < LEASES:
         runs.requeue_run(connection, row.id, row.lease)
+        _hold(connection, [row])
         return []
     if row.cancel is not None:
         return lose_run(connection, row, now, row.cancel)
@@ -203,6 +206,7 @@ def attempt_again(connection: Connection, rows: Sequence[Row[Any]], now: float) 
             )
         )
     ids = builds.keep_runs(connection, new, now)
+    _hold(connection, rows)
     return [
         Fact(
             kind=FactKind.RUN_QUEUED,
@@ -214,6 +218,13 @@ def attempt_again(connection: Connection, rows: Sequence[Row[Any]], now: float) 
         )
         for run_id, row in zip(ids, rows, strict=True)
     ]
+
+
+def _hold(connection: Connection, rows: Sequence[Row[Any]]) -> None:
+    """Runs of forks' builds go into the queue only when they are approved; others cost no look."""
+    foreign = {row.build_id for row in rows if row.assignment.get("trust") == Trust.UNTRUSTED}
+    if foreign:
+        hold_waiting(connection, list(foreign))
 
 
 def lease(connection: Connection, pairs: Sequence[tuple[int, str]], now: float) -> list[Row[Any]]:

@@ -6,6 +6,7 @@ from sqlalchemy import Connection
 
 from hubwright.domain.facts import Fact, FactKind
 from hubwright.domain.repos import Event, PullRequestEvent, Push, RefEvent
+from hubwright.hub.approvals import rearm
 from hubwright.store import repos
 from hubwright.store.facts import keep_facts
 
@@ -21,7 +22,9 @@ def keep_event(connection: Connection, event: Event, now: float) -> None:
             repos.keep_branch(connection, event, now)
             keep_facts(connection, [_pushed(event, now)])
         case PullRequestEvent():
-            repos.keep_pull_request(connection, event, now)
+            if not repos.is_old_news(connection, event):
+                repos.keep_pull_request(connection, event, now)
+                rearm(connection, event, now)
         case RefEvent():
             if event.action == "delete" and event.ref_type == "branch":
                 repos.keep_deleted_branch(connection, event.repository.full_name, event.ref, now)

@@ -12,11 +12,12 @@ from sqlalchemy import Connection
 from hubwright.domain.builds import BuildPlan, Wanted
 from hubwright.domain.environment import Place, build_environment
 from hubwright.domain.facts import Fact, FactKind
-from hubwright.domain.jobs import Job
+from hubwright.domain.jobs import Approval, Job
 from hubwright.domain.planning import PlannedRun, plan_runs
 from hubwright.domain.recipe_excerpt import problem_report
 from hubwright.domain.recipe_json import stage_to_json
 from hubwright.domain.recipe_values import Recipe
+from hubwright.domain.refs import pull_request_of
 from hubwright.domain.repos import Trust
 from hubwright.domain.results import Result
 from hubwright.domain.scheduling import BuilderKind, platforms_with
@@ -25,6 +26,7 @@ from hubwright.errors import RecipeError, SourceError, VanishedCommitError
 from hubwright.git.mirrors import Mirrors, Origin
 from hubwright.hub.recipes import find_recipe
 from hubwright.store import builds
+from hubwright.store.approvals import Wait, hold_waiting, keep_wait
 from hubwright.store.facts import keep_facts
 from hubwright.store.jobs import take_numbers
 from hubwright.wire import CacheWish, Payload, ReportLimits, ServiceWish, Source
@@ -107,6 +109,8 @@ def keep_plans(
         # Planned newest first, added oldest first: numbers and ids rise with the history.
         for number, plan in enumerate(reversed(fresh), first):
             build_id = builds.keep_build(connection, job.id, number, job.repository, plan.wanted, now)
+            if plan.wanted.trust is Trust.UNTRUSTED and job.settings.approval is Approval.FORKS:
+                keep_wait(connection, _wait(job, build_id, plan.wanted), now)
             facts.append(_queued(job, build_id, number, plan.wanted, now))
             facts += _fill(connection, job, origin, plan, ground, (build_id, number, now))
             touched.append(build_id)
@@ -142,7 +146,22 @@ def _fill(
     new = make_runs(job, origin, plan, ground, (build_id, number))
     builds.keep_runs(connection, new, now)
     builds.set_runs_left(connection, build_id, len(new), plan.recipe)
+    if plan.wanted.trust is Trust.UNTRUSTED and hold_waiting(connection, [build_id]):
+        data = _data(job, number, plan.wanted)
+        return [Fact(kind=FactKind.BUILD_HELD, at=now, job_id=job.id, build_id=build_id, data=data)]
     return []
+
+
+def _wait(job: Job, build_id: int, wanted: Wanted) -> Wait:
+    return Wait(
+        build_id=build_id,
+        repository_id=job.repository_id,
+        repository=job.repository,
+        pull_request=wanted.pull_request or pull_request_of(wanted.ref),
+        sha=wanted.sha,
+        base_ref=wanted.target_branch,
+        head_repository_id=wanted.head_repository_id,
+    )
 
 
 def make_runs(job: Job, origin: Origin, plan: BuildPlan, ground: Ground, place: tuple[int, int]) -> list[builds.NewRun]:

@@ -19,14 +19,13 @@ _VERBS = {
     Result.CANCELLATION: "cancelled",
 }
 _NOTHING = "nothing to do"
+_HELD = "waits for approval"
 
 
 def describe_run(run: RunView) -> str:
     """Such as `passed in 42 s: 25 tests` or `stage test failed: exit code 2 (3 of 25 tests failed)`."""
-    if run.state == State.QUEUED:
-        return "queued" if run.attempt == 1 else f"queued again (attempt {run.attempt})"
-    if run.state == State.RUNNING:
-        return _with_reason("running", f"on builder {run.builder}" if run.builder else None, " ")
+    if run.state != State.FINISHED:
+        return _unfinished_run(run)
     match read_result(run.result):
         case Result.SUCCESS:
             return _passed(run.started_at, run.finished_at, run.tests)
@@ -79,9 +78,19 @@ def read_result(result: str | None) -> Result:
     return Result(result) if result else Result.ERROR
 
 
+def _unfinished_run(run: RunView) -> str:
+    if run.state == State.HELD:
+        return _HELD
+    if run.state == State.RUNNING:
+        return _with_reason("running", f"on builder {run.builder}" if run.builder else None, " ")
+    return "queued" if run.attempt == 1 else f"queued again (attempt {run.attempt})"
+
+
 def _unfinished(build: BuildView) -> str:
     if build.state == State.RUNNING:
         return "running"
+    if any(run.state == State.HELD for run in build.runs):
+        return _HELD
     return _with_reason("waiting", _first_line(build.problem)) if build.problem else "queued"
 
 

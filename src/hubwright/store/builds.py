@@ -93,6 +93,8 @@ def keep_build(connection: Connection, job_id: int, number: int, repository: str
         "branch": wanted.branch,
         "event": wanted.event,
         "pull_request": wanted.pull_request,
+        "base_ref": wanted.target_branch,
+        "base_sha": wanted.before if wanted.pull_request else None,
         "message": wanted.message,
         "author_name": wanted.author_name,
         "author_login": wanted.author_login,

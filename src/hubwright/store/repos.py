@@ -83,6 +83,16 @@ def keep_deleted_branch(connection: Connection, repository: str, name: str, now:
     )
 
 
+def is_old_news(connection: Connection, event: PullRequestEvent) -> bool:
+    """Whether GitHub has told of a later change of the pull request already: a delivery may come late."""
+    known = connection.execute(
+        select(gh_pull_request.c.updated_at).where(
+            gh_pull_request.c.repository == event.repository.full_name, gh_pull_request.c.number == event.number
+        )
+    ).scalar()
+    return bool(known and event.updated_at and event.updated_at < known)
+
+
 def keep_pull_request(connection: Connection, event: PullRequestEvent, now: float) -> None:
     """Add or renew a pull request."""
     row = {
@@ -96,6 +106,7 @@ def keep_pull_request(connection: Connection, event: PullRequestEvent, now: floa
         "head_ref": event.head_ref,
         "head_repository": event.head_repository.full_name if event.head_repository else None,
         "base_ref": event.base_ref,
+        "updated_at": event.updated_at,
         "draft": event.draft,
         "merged": event.merged,
         "last_replicated_via_webhook_at": now,

@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, Connection, Table, delete, func, select, u
 
 from hubwright.domain.artifacts import artifact_key
 from hubwright.store.schema import (
+    approval,
     artifact,
     bisection,
     build,
@@ -120,6 +121,7 @@ def delete_builds(connection: Connection, builds: Sequence[int]) -> list[int]:
     connection.execute(delete(recording).where(recording.c.run_id.in_(runs)))
     connection.execute(delete(stage).where(stage.c.run_id.in_(runs)))
     connection.execute(delete(run).where(run.c.id.in_(runs)))
+    connection.execute(delete(approval).where(approval.c.build_id.in_(builds)))
     connection.execute(delete(build).where(build.c.id.in_(builds)))
     return runs
 

@@ -29,7 +29,7 @@ from hubwright.store.schema import build, job, run, stage
 from hubwright.wire import Job
 from hubwright.wire import Result as ResultMessage
 
-QUEUED, RUNNING, FINISHED = State.QUEUED.value, State.RUNNING.value, State.FINISHED.value
+QUEUED, HELD, RUNNING, FINISHED = (State.QUEUED.value, State.HELD.value, State.RUNNING.value, State.FINISHED.value)
 
 # Said as literals, because SQLite uses a partial index only where it sees the index's own words.
 _IS_QUEUED = run.c.state == literal_column("'queued'")
@@ -290,6 +290,11 @@ def count_off(connection: Connection, build_id: int) -> int:
 def wish_cancel(connection: Connection, build_id: int, reason: str) -> list[Row[Any]]:
     """Note on every unfinished run of a build that it is to be cancelled; the rows."""
     connection.execute(_WISH_CANCEL, {"run_key": build_id, "reason": reason})
+    return list(connection.execute(_OPEN_OF_BUILD, {"build": build_id}))
+
+
+def load_open(connection: Connection, build_id: int) -> list[Row[Any]]:
+    """The unfinished runs of a build."""
     return list(connection.execute(_OPEN_OF_BUILD, {"build": build_id}))
 
 

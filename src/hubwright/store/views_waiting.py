@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Row, Select, and_, bindparam, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, bindparam, func, literal_column, or_, select
 
 from hubwright.domain.estimates import Station, Waiter, Work, time_left
 from hubwright.domain.scheduling import Want, split_labels
@@ -88,6 +88,15 @@ _BUSY = (
 )
 
 
+_HELD: ColumnElement[str] = literal_column("'held'")
+_QUEUED_VIEW: Select[Any] = (
+    select(run.c.id, run.c.build_id, job.c.path.label("job"), build.c.number, build.c.sha, build.c.branch)
+    .add_columns(run.c.platform, run.c.labels, run.c.matrix, run.c.attempt, run.c.priority, run.c.queued_at)
+    .join(build, build.c.id == run.c.build_id)
+    .join(job, job.c.id == build.c.job_id)
+)
+
+
 class Kind(NamedTuple):
     """What runs with one usual time have in common."""
 
@@ -118,21 +127,23 @@ class QueueView:
 
 
 def load_waiting_runs(connection: Connection, limit: int, now: float) -> list[tuple[QueuedView, Waiting]]:
-    """The first of the waiting runs in their order, each with why it waits."""
-    query = (
-        select(run.c.id, run.c.build_id, job.c.path.label("job"), build.c.number, build.c.sha, build.c.branch)
-        .add_columns(run.c.platform, run.c.labels, run.c.matrix, run.c.attempt, run.c.priority, run.c.queued_at)
-        .join(build, build.c.id == run.c.build_id)
-        .join(job, job.c.id == build.c.job_id)
-        .where(run.c.state == QUEUED)
-        .order_by(*_ORDER)
-        .limit(bounded(limit))
-    )
+    """The first of the waiting runs in their order, each with why it waits; those that wait for approval come last."""
+    query = _QUEUED_VIEW.where(run.c.state == QUEUED).order_by(*_ORDER).limit(bounded(limit))
     views = [QueuedView(**{**row, "labels": split_labels(row["labels"])}) for row in load_rows(connection, query)]
+    held = _load_held(connection, bounded(limit) - len(views))
     if not views:
-        return []
+        return held
     line = _load_line(connection, connection.execute(_LINE, {"most": len(views)}).all(), now)
-    return [(view, line.explain(view.id)) for view in views]
+    return [*((view, line.explain(view.id)) for view in views), *held]
+
+
+def _load_held(connection: Connection, limit: int) -> list[tuple[QueuedView, Waiting]]:
+    """Runs that wait for approval, behind all others."""
+    rows = load_rows(connection, _QUEUED_VIEW.where(run.c.state == _HELD).order_by(run.c.id).limit(limit))
+    views = [QueuedView(**{**row, "labels": split_labels(row["labels"])}) for row in rows]
+    return [
+        (one, _alone(one.id, Want(platform=one.platform, labels=one.labels), explain_held(one.sha))) for one in views
+    ]
 
 
 def load_waits(connection: Connection, one: BuildView, now: float) -> dict[int, Waiting]:
@@ -141,7 +152,9 @@ def load_waits(connection: Connection, one: BuildView, now: float) -> dict[int, 
         failed = one.problem is not None and one.problem != FETCHING
         return {0: _alone(0, Want(platform=""), explain_unplanned(one.problem, failed=failed))}
     wants = {each.id: Want(platform=each.platform, labels=each.labels) for each in one.runs}
-    held = {each.id: _alone(each.id, wants[each.id], explain_held()) for each in one.runs if each.state == "held"}
+    held = {
+        each.id: _alone(each.id, wants[each.id], explain_held(one.sha)) for each in one.runs if each.state == "held"
+    }
     waiting = connection.execute(_OF_BUILD, {"build": one.id}).all()
     if not waiting:
         return held

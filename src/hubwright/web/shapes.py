@@ -20,6 +20,7 @@ SHAPES = {
     "running": _RING.format(' opacity=".3"') + f'<path class="turn" d="M8 1.75A6.25 6.25 0 0 1 14.25 8" '
     f'stroke="currentColor" {_STROKE}/><circle cx="8" cy="8" r="2.5" fill="currentColor"/>',
     "queued": _RING.format(' stroke-dasharray="2 1.93"'),
+    "held": _RING.format("") + f'<path d="M6 5.4v5.2m4-5.2v5.2" stroke="currentColor" {_STROKE}/>',
 }
 """Inner SVG of a 16 by 16 view box, by the `kind` of `domain.wording.Look`."""
 
@@ -32,6 +33,7 @@ _FAVICON_COLOURS = {
     "skip": "#6b7280",
     "running": "#1a73d1",
     "queued": "#6b7280",
+    "held": "#b86a00",
 }
 
 _MARK = (

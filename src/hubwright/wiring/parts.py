@@ -9,7 +9,7 @@ from pathlib import Path
 
 from hubwright import __version__
 from hubwright.config import Settings
-from hubwright.domain.jobs import Commits, JobSettings
+from hubwright.domain.jobs import Approval, Commits, JobSettings
 from hubwright.domain.scheduling import ANY_PLATFORM
 from hubwright.git.commands import Git
 from hubwright.git.mirrors import Mirrors
@@ -141,6 +141,7 @@ def _make_rules(settings: Settings, platform: str, tokens: TokenOf) -> Rules:
             commits=Commits(settings.builds.commits),
             max_commits_per_push=settings.builds.max_commits_per_push,
             timeout=settings.builds.timeout,
+            approval=Approval(settings.builds.approval),
         ),
     )
 

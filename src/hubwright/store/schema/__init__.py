@@ -6,6 +6,7 @@ Waiting work (`delivery`, `report`, `task`) shares the columns of `waiting()`; `
 from __future__ import annotations
 
 from hubwright.store.schema.access import builder, builder_kind, token
+from hubwright.store.schema.approvals import approval
 from hubwright.store.schema.bisections import bisection, culprit
 from hubwright.store.schema.builds import build, job, run, stage
 from hubwright.store.schema.caches import cache
@@ -19,6 +20,7 @@ from hubwright.store.schema.work import delivery, fact, report, reporter, task
 __all__ = [
     "Document",
     "Identity",
+    "approval",
     "artifact",
     "bisection",
     "build",

@@ -46,6 +46,8 @@ build = Table(
     Column("branch", Text),
     Column("event", String(20), nullable=False),
     Column("pull_request", Integer),
+    Column("base_ref", Text),  # of a pull request, and the commit that it was on when GitHub told of it
+    Column("base_sha", String(64)),
     Column("message", Text, nullable=False, server_default=""),
     Column("author_name", Text),
     Column("author_login", String(100)),
@@ -114,6 +116,7 @@ run = Table(
         sqlite_where=text("state = 'queued'"),
         postgresql_where=text("state = 'queued'"),
     ),
+    Index("ix_run_held", "build_id", sqlite_where=text("state = 'held'"), postgresql_where=text("state = 'held'")),
     Index(
         "ix_run_running", "builder", sqlite_where=text("state = 'running'"), postgresql_where=text("state = 'running'")
     ),

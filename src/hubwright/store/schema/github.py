@@ -63,6 +63,7 @@ gh_pull_request = Table(
     Column("head_ref", Text),
     Column("head_repository", String(201)),
     Column("base_ref", Text),
+    Column("updated_at", String(20)),  # ISO 8601, as GitHub sent it: older news changes nothing
     Column("draft", Boolean),
     Column("merged", Boolean),
     *replicated(),

@@ -7,6 +7,7 @@ from starlette.requests import HTTPConnection
 
 from hubwright.hub.secrets import Vault
 from hubwright.hub.wishes import Wishes
+from hubwright.web.api.approvals import Approvals
 from hubwright.web.api.artifacts import Artifacts
 from hubwright.web.api.bisections import Bisections
 from hubwright.web.api.builders import Builders
@@ -32,6 +33,7 @@ def make_api(site: Site, gate: Gate, wishes: Wishes, vault: Vault) -> APIRouter:
     api = APIRouter(prefix="/api/v1")
     for resource in (Builds(site, gate), Runs(site), Jobs(site, gate, wishes), Lists(site, gate), Events(site)):
         api.include_router(resource.make_router())
+    api.include_router(Approvals(site, gate).make_router())
     api.include_router(Builders(site, gate).make_router())
     api.include_router(Bisections(site, gate).make_router())
     api.include_router(Tokens(site, gate).make_router())

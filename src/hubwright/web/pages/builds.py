@@ -13,7 +13,9 @@ from starlette.responses import RedirectResponse, Response
 from hubwright.domain.waiting import Waiting
 from hubwright.domain.wording import Look, look_of
 from hubwright.errors import NotFoundError
+from hubwright.hub.approvals import approve
 from hubwright.hub.builds import cancel, rerun
+from hubwright.store.approvals import Approver
 from hubwright.store.recordings import Kept, load_causes, load_recording
 from hubwright.store.views import load_build
 from hubwright.store.views_bisections import BisectionView, load_searches_of
@@ -80,6 +82,7 @@ class BuildPages:
         log, problems = await asyncio.to_thread(self._read_logs, rows, run, read_number(request, "line"))
         findings = await asyncio.to_thread(find_lines, rows.found, self._logs, build.runs)
         box = await asyncio.to_thread(self._open_box, rows, run) if run is not None else None
+        held = build.state == "queued" and any(each.state == "held" for each in build.runs)
         live = build.state != "finished"
         end = build.finished_at or self._frame.site.clock()
         return self._frame.show(
@@ -87,7 +90,8 @@ class BuildPages:
             "build.html",
             rows=rows,
             build=build,
-            look=look_of(build.state, build.result),
+            look=look_of("held" if held else build.state, build.result),
+            held=held,
             log=log,
             problems=problems,
             findings=findings,
@@ -127,6 +131,15 @@ class BuildPages:
         build_id: int = request.path_params["id"]
         now, reason = self._frame.site.clock(), f"Cancelled on the web page by {asker.name}."
         await self._frame.site.database.write_soon(lambda connection: cancel(connection, build_id, now, reason))
+        return self._changed(build_id)
+
+    async def approve(self, request: Request) -> Response:
+        """`POST /builds/{id}/approve?sha=`: the commit that the page showed."""
+        asker = await self._frame.require(request, "write")
+        build_id: int = request.path_params["id"]
+        by = Approver(token_name=asker.name, token_id=asker.token_id)
+        now, sha = self._frame.site.clock(), request.query_params.get("sha", "")
+        await self._frame.site.database.write_soon(lambda connection: approve(connection, build_id, sha, by, now))
         return self._changed(build_id)
 
     def _changed(self, build_id: int) -> Response:

@@ -42,7 +42,7 @@ def draw_strip(builds: Sequence[BuildView]) -> list[Bar]:
     bars = []
     for place, build in enumerate(reversed(builds)):
         look = look_of(build.state, build.result)
-        good = look.kind in {"success", "running", "queued"}
+        good = look.kind in {"success", "running", "queued", "held"}
         height = max(4.0, (_TALLEST if good else _DEEPEST) * log2(2 + _seconds(build)) / longest)
         title = f"#{build.number} {look.word}, {word_duration(_seconds(build))}"
         y = MIDDLE - 1 - height if good else MIDDLE + 1

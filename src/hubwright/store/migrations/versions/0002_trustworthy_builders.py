@@ -122,6 +122,32 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("job_id", "platform", "identity", name=op.f("pk_flaky_test")),
     )
     op.create_table(
+        "approval",
+        sa.Column("id", Identity, nullable=False),
+        sa.Column("build_id", Identity, nullable=False),
+        sa.Column("repository_id", sa.BigInteger(), nullable=True),
+        sa.Column("repository", sa.String(length=201), nullable=False),
+        sa.Column("pull_request", sa.Integer(), nullable=True),
+        sa.Column("sha", sa.String(length=64), nullable=False),
+        sa.Column("base_ref", sa.Text(), nullable=True),
+        sa.Column("head_repository_id", sa.BigInteger(), nullable=True),
+        sa.Column("held_at", Moment(), nullable=False),
+        sa.Column("approved_at", Moment(), nullable=True),
+        sa.Column("approved_by_id", sa.BigInteger(), nullable=True),
+        sa.Column("approved_by_login", sa.String(length=100), nullable=True),
+        sa.Column("token_name", sa.String(length=100), nullable=True),
+        sa.Column("token_id", Identity, nullable=True),
+        sa.Column("revoked_at", Moment(), nullable=True),
+        sa.Column("why", sa.Text(), nullable=True),
+        sa.ForeignKeyConstraint(["build_id"], ["build.id"], name=op.f("fk_approval_build_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_approval")),
+        sqlite_autoincrement=True,
+    )
+    with op.batch_alter_table("approval", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_approval_build_id"), ["build_id"], unique=False)
+        batch_op.create_index("ix_approval_pull_request", ["pull_request", "repository"], unique=False)
+
+    op.create_table(
         "culprit",
         sa.Column("bisection_id", Identity, nullable=False),
         sa.Column("sha", sa.String(length=64), nullable=False),
@@ -173,11 +199,16 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("key", sa.String(length=200), nullable=True))
 
     with op.batch_alter_table("build", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("base_ref", sa.Text(), nullable=True))
+        batch_op.add_column(sa.Column("base_sha", sa.String(length=64), nullable=True))
         batch_op.add_column(sa.Column("trust", sa.String(length=10), server_default="trusted", nullable=False))
 
     with op.batch_alter_table("builder", schema=None) as batch_op:
         batch_op.add_column(sa.Column("wish", sa.String(length=12), nullable=True))
         batch_op.add_column(sa.Column("skew", sa.Float(), nullable=True))
+
+    with op.batch_alter_table("gh_pull_request", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("updated_at", sa.String(length=20), nullable=True))
 
     with op.batch_alter_table("run", schema=None) as batch_op:
         batch_op.add_column(sa.Column("labels", sa.Text(), server_default="", nullable=False))
@@ -190,6 +221,13 @@ def upgrade() -> None:
             unique=False,
             sqlite_where=sa.text("state = 'queued'"),
             postgresql_where=sa.text("state = 'queued'"),
+        )
+        batch_op.create_index(
+            "ix_run_held",
+            ["build_id"],
+            unique=False,
+            sqlite_where=sa.text("state = 'held'"),
+            postgresql_where=sa.text("state = 'held'"),
         )
 
     with op.batch_alter_table("test_case", schema=None) as batch_op:

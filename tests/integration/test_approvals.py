@@ -1,0 +1,252 @@
+"""What a fork brings waits; it is approved by commit; every push, close and retarget asks again (S11, S13)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fake_repository import FakeRepository
+from hub_parts import RECIPE, Desk, open_desk, rows
+from hubwright.domain.facts import FactKind
+from hubwright.domain.jobs import Approval, JobSettings
+from hubwright.errors import ConflictError, NotFoundError
+from hubwright.hub.approvals import approve
+from hubwright.hub.builds import cancel, rerun
+from hubwright.hub.moves import lease, put_back
+from hubwright.store import schema
+from hubwright.store.approvals import Approver
+from hubwright.store.database import Database
+from hubwright.store.runs import load_runs
+from hubwright.store.views import load_build
+from hubwright.store.views_waiting import load_waiting_runs, load_waits
+
+FILE = ".hubwright.yml"
+ADA = Approver(token_name="ada", token_id=1)
+
+
+class Fork:
+    """A desk with a pull request of a fork."""
+
+    def __init__(self, desk: Desk) -> None:
+        self.desk = desk
+        self.base, self.head = desk.repository(), desk.repository("mallory/hello")
+        self.base.commit({FILE: RECIPE})
+        self.base.git("branch", "stable", "main")
+
+    def push(self, number: int = 3, **files: str) -> str:
+        """A commit in the fork, where the base's repository shows it; GitHub has told nothing yet."""
+        sha = self.head.commit({FILE: RECIPE, **files}, branch="topic")
+        self.show(number)
+        return sha
+
+    def show(self, number: int = 3) -> None:
+        self.base.git("fetch", "-q", str(self.head.path), f"+refs/heads/topic:refs/pull/{number}/head")
+
+    def tell(self, action: str = "opened", base: str = "main", **changes: Any) -> None:
+        """GitHub tells of the pull request."""
+        payload = self.base.pull_request_payload(3, "topic", action=action, base=base, head=self.head)
+        payload["pull_request"].update(changes.pop("pull_request", {}))
+        self.desk.understand("pull_request", payload | changes)
+
+    def approve(self, build: int = 1, sha: str | None = None) -> int:
+        sha = sha or self.desk.builds(id=build)[0].sha
+        return self.desk.database.write(lambda it: approve(it, build, sha, ADA, self.desk.clock()))
+
+    def states(self) -> list[str]:
+        return [run.state for run in self.desk.runs(latest=True)]
+
+    def facts(self, kind: FactKind) -> list[Any]:
+        return rows(self.desk.database, schema.fact, kind=kind.value)
+
+
+@pytest.fixture
+def desk(database: Database, tmp_path: Path) -> Iterator[Desk]:
+    with open_desk(database, tmp_path) as opened:
+        yield opened
+
+
+@pytest.fixture
+def fork(desk: Desk) -> Fork:
+    made = Fork(desk)
+    made.push()
+    made.tell()
+    return made
+
+
+def test_a_fork_waits_and_says_so(fork: Fork) -> None:
+    """It is in no queue that builders are served from; build, queue and why say what it waits for."""
+    assert fork.states() == ["held"]
+    (wait,) = rows(fork.desk.database, schema.approval)
+    assert (wait.sha, wait.base_ref, wait.pull_request) == (fork.head.head("topic"), "main", 3)
+    assert (wait.head_repository_id, wait.repository_id) == (fork.head.describe()["id"], fork.base.describe()["id"])
+    (build,) = fork.desk.builds()
+    assert (build.state, build.base_ref, build.base_sha) == ("queued", "main", fork.base.head("main"))
+    with fork.desk.database.reading() as connection:
+        waits = load_waits(connection, load_build(connection, 1), 1.0)
+        ((queued, waiting),) = load_waiting_runs(connection, 50, 1.0)
+    assert waits[1].reasons[0].kind == waiting.reasons[0].kind == "held"
+    assert queued.sha[:7] in waiting.sentence
+    assert len(fork.facts(FactKind.BUILD_HELD)) == 1
+
+
+def test_an_approval_lets_that_commit_into_the_queue(fork: Fork) -> None:
+    """Bound to the commit that was seen; recorded with the token."""
+    with pytest.raises(ConflictError, match="is of commit"):
+        fork.approve(sha="0" * 40)
+    assert fork.states() == ["held"]
+    assert fork.approve() == 1
+    assert fork.states() == ["queued"]
+    (row,) = rows(fork.desk.database, schema.approval)
+    assert (row.token_name, row.token_id, row.approved_by_id, row.revoked_at) == ("ada", 1, None, None)
+    assert fork.facts(FactKind.BUILD_APPROVED)[0].data["by"] == "ada"
+    with pytest.raises(ConflictError, match="does not wait"):
+        fork.approve()
+    with pytest.raises(NotFoundError):
+        fork.approve(99, "0" * 40)
+    assert fork.desk.runs()[0].assignment["trust"] == "untrusted"
+
+
+def test_a_push_asks_again_and_drops_what_waited(fork: Fork) -> None:
+    """S11: benign commit, approval, evil commit."""
+    old = fork.head.head("topic")
+    fork.approve()
+    fork.push(evil="1")
+    fork.tell("synchronize")
+    assert [build.state for build in fork.desk.builds()] == ["finished", "queued"]
+    assert fork.desk.builds()[0].result == "cancellation"
+    assert fork.states() == ["finished", "held"]
+    with pytest.raises(ConflictError, match="by now"):
+        fork.approve(1, old)
+    assert "pushed to" in fork.facts(FactKind.APPROVAL_REARMED)[0].data["why"]
+    assert fork.approve(2) == 1
+
+
+def test_a_push_back_to_an_approved_commit_needs_a_new_approval(fork: Fork) -> None:
+    """S11: a force-push back; the build that the push had dropped waits again."""
+    first = fork.head.head("topic")
+    fork.approve()
+    fork.push(evil="1")
+    fork.tell("synchronize")
+    fork.head.move("topic", first)
+    fork.show()
+    fork.tell("synchronize")
+    assert [(build.state, build.result) for build in fork.desk.builds()] == [
+        ("queued", None),
+        ("finished", "cancellation"),
+    ]
+    assert fork.states() == ["finished", "held"]
+    assert fork.approve(1) == 1
+
+
+def test_closing_drops_and_reopening_waits_again(fork: Fork) -> None:
+    """Whatever was approved before."""
+    fork.approve()
+    fork.tell("closed")
+    assert fork.states() == ["finished"]
+    with pytest.raises(ConflictError, match="closed"):
+        fork.approve()
+    fork.tell("reopened")
+    assert fork.states() == ["held"]
+    assert fork.approve() == 1
+
+
+@pytest.mark.parametrize(
+    ("action", "told"),
+    [
+        ("edited", {"base": "stable", "changes": {"base": {"ref": {"from": "main"}}}}),
+        ("edited", {"changes": {"base": {"ref": {"from": "other"}}}}),
+        ("labeled", {"base": "stable"}),
+        ("ready_for_review", {}),
+        ("converted_to_draft", {"pull_request": {"draft": True}}),
+    ],
+)
+def test_other_circumstances_ask_again(fork: Fork, action: str, told: dict[str, Any]) -> None:
+    """S11: the same commit for another base is something else; it is held, not dropped."""
+    fork.approve()
+    fork.tell(action, **told)
+    assert fork.states() == ["held"]
+    assert fork.desk.builds()[0].base_ref == told.get("base", "main")
+    assert fork.approve() == 1
+
+
+def test_what_changes_nothing_leaves_the_approval(fork: Fork) -> None:
+    """A label, a title, the same news again."""
+    fork.approve()
+    fork.tell("labeled")
+    fork.tell("edited", changes={"title": {"from": "a"}})
+    fork.tell("opened")
+    assert fork.states() == ["queued"]
+
+
+def test_a_fork_that_is_gone_or_another_asks_again(fork: Fork) -> None:
+    """The head's repository is known by GitHub's number; deleted, it has none."""
+    fork.approve()
+    head = fork.base.pull_request_payload(3, "topic", head=fork.head)["pull_request"]["head"]
+    fork.tell("labeled", pull_request={"head": head | {"repo": None}})
+    assert fork.states() == ["held"]
+    assert fork.approve() == 1
+    fork.tell("labeled", pull_request={"head": head | {"repo": head["repo"] | {"id": 999}}})
+    assert fork.states() == ["held"]
+
+
+def test_late_news_changes_nothing(fork: Fork) -> None:
+    """A delivery of before the last push, tried again after it, neither drops the head nor lets old commits be it."""
+    old = fork.base.pull_request_payload(3, "topic", action="synchronize", head=fork.head)
+    old["pull_request"]["updated_at"] = "2026-01-01T00:00:00Z"
+    new = fork.push(more="1")
+    fork.tell("synchronize", pull_request={"updated_at": "2026-01-01T00:00:05Z"})
+    fork.approve(2)
+    fork.desk.understand("pull_request", old)
+    assert fork.states() == ["finished", "queued"]
+    assert rows(fork.desk.database, schema.gh_pull_request)[0].head_sha == new
+
+
+def test_new_attempts_after_the_approval_ended_wait(fork: Fork) -> None:
+    """A run that is under way goes on to its end; lost, put back or run again it waits (S13)."""
+    fork.approve()
+    database = fork.desk.database
+    database.write(lambda it: lease(it, [(1, "anvil")], 5.0))
+    fork.tell("synchronize")
+    assert fork.states() == ["running"]
+    database.write(lambda it: put_back(it, load_runs(it, [1])[0], 6.0))
+    assert fork.states() == ["held"]
+    database.write(lambda it: cancel(it, 1, 7.0, "enough"))
+    assert fork.states() == ["finished"]
+    database.write(lambda it: rerun(it, 1, 8.0))
+    assert fork.states() == ["held"]
+    assert fork.approve() == 1
+    database.write(lambda it: lease(it, [(2, "anvil")], 9.0))
+    database.write(lambda it: put_back(it, load_runs(it, [2])[0], 10.0))
+    assert fork.states() == ["queued"]
+
+
+def test_a_wish_for_a_forks_commit_waits_too(fork: Fork) -> None:
+    """Who may start builds has not looked at the commit yet."""
+    fork.desk.wishes.start("octo/hello", "refs/pull/3/head", fork.head.head("topic"), "ada", "w", fork.desk.clock())
+    fork.desk.work()
+    assert fork.states() == ["held", "held"]
+    assert [row.pull_request for row in rows(fork.desk.database, schema.approval)] == [3, 3]
+
+
+def test_a_job_may_do_without(database: Database, tmp_path: Path) -> None:
+    """Setting `builds.approval` = never: at once, as untrusted as ever."""
+    with open_desk(database, tmp_path, defaults=JobSettings(approval=Approval.NEVER)) as desk:
+        fork = Fork(desk)
+        fork.push()
+        fork.tell()
+        assert fork.states() == ["queued"]
+        assert desk.builds()[0].trust == "untrusted"
+        assert rows(database, schema.approval) == []
+
+
+def test_ours_never_wait(desk: Desk) -> None:
+    """Pushes and pull requests within the repository."""
+    repository: FakeRepository = desk.repository()
+    repository.commit({FILE: RECIPE})
+    repository.commit({"a": "1"}, branch="topic")
+    desk.understand("push", repository.push_payload())
+    desk.understand("pull_request", repository.pull_request_payload(1, "topic"))
+    assert {run.state for run in desk.runs()} == {"queued"}
