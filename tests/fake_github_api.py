@@ -34,6 +34,7 @@ def make_app(state: State) -> Starlette:
         ("GET", "/commits/{ref:path}", get_commit),
         ("GET", "/contents/{path:path}", get_contents),
         ("POST", "/statuses/{sha}", post_status),
+        ("GET", "/collaborators/{login}/permission", get_permission),
     ]
     places = ("/api/v3/repos/{owner}/{name}", "/api/v3/repositories/{id:int}")
     routes = [
@@ -132,6 +133,13 @@ def _asked_repository(state: State, request: Request) -> FakeRepository:
                 return repository
         raise RefusalError(404, "Not Found")
     return state.repository(request.path_params["owner"], request.path_params["name"])
+
+
+async def get_permission(state: State, request: Request) -> Response:
+    """What a user may do at a repository, as `State.permissions` says; everybody else may read."""
+    login = request.path_params["login"]
+    number, permission = state.permissions.get(login, (1, "read"))
+    return reply({"permission": permission, "role_name": permission, "user": user(login) | {"id": number}})
 
 
 async def get_nothing(state: State, request: Request) -> Response:

@@ -78,6 +78,7 @@ class State:
     git_faults: deque[Fault] = field(default_factory=deque)
     app: App | None = None
     tokens: set[str] = field(default_factory=set)
+    permissions: dict[str, tuple[int, str]] = field(default_factory=dict)  # number and permission by login
     quota: int = 5000
     used: int = 0
     changed: threading.Condition = field(default_factory=threading.Condition)

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from fake_github import FakeGitHub
 from fake_repository import FakeRepository
 from hub_parts import RECIPE, Desk, open_desk, rows
 from hubwright.domain.facts import FactKind
 from hubwright.domain.jobs import Approval, JobSettings
 from hubwright.errors import ConflictError, NotFoundError
+from hubwright.github.client import GitHubClient
 from hubwright.hub.approvals import approve
 from hubwright.hub.builds import cancel, rerun
+from hubwright.hub.differences import Differences
 from hubwright.hub.moves import lease, put_back
+from hubwright.hub.permissions import find_refusal
 from hubwright.store import schema
 from hubwright.store.approvals import Approver
 from hubwright.store.database import Database
@@ -250,3 +255,114 @@ def test_ours_never_wait(desk: Desk) -> None:
     desk.understand("push", repository.push_payload())
     desk.understand("pull_request", repository.pull_request_payload(1, "topic"))
     assert {run.state for run in desk.runs()} == {"queued"}
+
+
+def test_who_approves_sees_what_would_be_run_otherwise(fork: Fork) -> None:
+    """S12: the recipes' difference against the base, and the files that decide what is run."""
+    fork.push(Makefile="all:\n\tcurl evil", **{FILE: "stages:\n  - build: make\n  - spy: env\n", "a.c": ""})
+    fork.tell("synchronize")
+    desk = fork.desk
+    found = Differences(desk.database, desk.mirrors, desk.understanding.origin_of).compare(2)
+    assert (found.sha, found.base_sha) == (fork.head.head("topic"), fork.base.head("main"))
+    assert [(change.where, change.what) for change in found.changes] == [
+        ("stage spy", "added"),
+        ("stage test", "removed"),
+    ]
+    assert (found.touched, set(found.deciding)) == (3, {FILE, "Makefile"})
+    assert "+ run: env" in found.text
+    assert "  Makefile" in found.text
+
+
+def test_a_base_without_a_recipe_runs_nothing(desk: Desk) -> None:
+    """All that the head runs is new then; and what can't be compared says why."""
+    fork = Fork(desk)
+    fork.base.commit({FILE: "wrong"})
+    fork.push()
+    fork.tell()
+    compare = Differences(desk.database, desk.mirrors, desk.understanding.origin_of).compare
+    assert "stage build: added" in compare(1).text
+    desk.wishes.start("octo/hello", "refs/pull/3/head", fork.head.head("topic"), "ada", "w", desk.clock())
+    assert "no base is known" in compare(2).text
+    with pytest.raises(NotFoundError):
+        compare(9)
+
+
+def comment(
+    fork: Fork, text: str, *, by: int = 7, action: str = "created", pull: bool = True, **sender: Any
+) -> dict[str, Any]:
+    """The body of event `issue_comment`, written by grace."""
+    who = {"login": "grace", "id": 7, "type": "User"}
+    return {
+        "action": action,
+        "issue": {"number": 3, **({"pull_request": {"url": "x"}} if pull else {})},
+        "comment": {"id": 1, "body": text, "user": who | {"id": by}},
+        "repository": fork.base.describe(),
+        "sender": who | sender,
+    }
+
+
+def outcome(fork: Fork, payload: dict[str, Any]) -> str | None:
+    number = fork.desk.deliver("issue_comment", payload)
+    fork.desk.work()
+    return str(fork.desk.delivery(number).outcome)
+
+
+@pytest.fixture
+def asked(database: Database, tmp_path: Path) -> Iterator[tuple[Fork, FakeGitHub]]:
+    """A held pull request at a hub that asks a fake GitHub who may write."""
+    with (
+        FakeGitHub() as github,
+        GitHubClient(github.api_url, github.token) as client,
+        open_desk(database, tmp_path, refusal_of=partial(find_refusal, client)) as desk,
+    ):
+        fork = Fork(desk)
+        fork.push()
+        fork.tell()
+        yield fork, github
+
+
+def test_a_comment_by_someone_with_write_access_approves(asked: tuple[Fork, FakeGitHub]) -> None:
+    """S10: GitHub's number is what is known of the approver; what they may is asked at that moment (S13)."""
+    fork, github = asked
+    head = fork.head.head("topic")
+    text = f"/hubwright approve {head}\nLooks fine."
+    github.state.permissions["grace"] = (8, "admin")
+    assert "is not GitHub user 7 by now" in str(outcome(fork, comment(fork, text)))
+    github.state.permissions["grace"] = (7, "read")
+    assert "may not write" in str(outcome(fork, comment(fork, text)))
+    assert fork.states() == ["held"]
+    github.state.permissions["grace"] = (7, "write")
+    assert outcome(fork, comment(fork, text)) == "approved: 1 build"
+    assert fork.states() == ["queued"]
+    (row,) = rows(fork.desk.database, schema.approval)
+    assert (row.approved_by_id, row.approved_by_login, row.token_name) == (7, "grace", None)
+    assert outcome(fork, comment(fork, text)) == "nothing waits for approval of this commit"
+
+
+def test_comments_that_are_no_approval_approve_nothing(asked: tuple[Fork, FakeGitHub]) -> None:
+    """S10: bots, edits, quotes, what one sends of another's, issues, short and other ids."""
+    fork, github = asked
+    github.state.permissions["grace"] = (7, "admin")
+    head = fork.head.head("topic")
+    text = f"/hubwright approve {head}"
+    for payload in (
+        comment(fork, text, type="Bot"),
+        comment(fork, text, by=8),
+        comment(fork, text, action="edited"),
+        comment(fork, text, pull=False),
+        comment(fork, f"> {text}"),
+        comment(fork, f"Well.\n{text}"),
+        comment(fork, f" {text}"),
+    ):
+        assert outcome(fork, payload) == "kept"
+    for text in (f"/hubwright approve {head[:7]}", "/hubwright approve", f"/hubwright approve {head} please"):
+        assert "whole commit id" in str(outcome(fork, comment(fork, text)))
+    other = outcome(fork, comment(fork, f"/hubwright approve {'0' * 40}"))
+    assert other == "nothing waits for approval of this commit"
+    assert fork.states() == ["held"]
+
+
+def test_without_a_token_for_github_no_comment_approves(fork: Fork) -> None:
+    """The hub can't know who may write then."""
+    assert "no token" in str(outcome(fork, comment(fork, f"/hubwright approve {fork.head.head('topic')}")))
+    assert fork.states() == ["held"]

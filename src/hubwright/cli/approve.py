@@ -8,7 +8,8 @@ from hubwright.cli.api_client import connect
 from hubwright.cli.build_names import HELP, find_build
 from hubwright.cli.builds import title_of
 from hubwright.cli.options import hub_option
-from hubwright.cli.output import json_option, print_json, tell
+from hubwright.cli.output import json_option, print_json, print_line, tell
+from hubwright.domain.wording import make_visible
 from hubwright.errors import ConflictError
 
 
@@ -25,6 +26,8 @@ def approve(*, build: str | None, sha: str | None, yes: bool, hub: str | None, a
         if not client.get(f"/api/v1/builds/{found['id']}/approval")["waits"]:
             raise ConflictError(f"{title_of(found)} does not wait for approval.")
         if not yes:
+            told = client.get(f"/api/v1/builds/{found['id']}/difference")["text"]
+            print_line(make_visible(told))
             tell(f"{title_of(found)} is what a fork brought, at {found['sha']}.")
             click.confirm("Build this commit?", abort=True, err=True)
         answer = client.post(f"/api/v1/builds/{found['id']}/approve", {"sha": sha or found["sha"]})

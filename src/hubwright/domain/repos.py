@@ -118,6 +118,20 @@ class PullRequestEvent:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class ApprovalComment:
+    """A person's comment at a pull request asks to approve commit `sha`, whole; None when it names none so.
+
+    `user_id` is GitHub's number of who wrote it; `login` only finds them.
+    """
+
+    repository: Repository
+    number: int
+    sha: str | None
+    user_id: int
+    login: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class RefEvent:
     """A branch or tag was made or deleted (events `create` and `delete`); `ref` has no refs/ prefix."""
 
@@ -162,4 +176,4 @@ class Backfill:
     job_path: str
 
 
-Event = Push | PullRequestEvent | RefEvent | Manual | Backfill | Other
+Event = Push | PullRequestEvent | ApprovalComment | RefEvent | Manual | Backfill | Other

@@ -47,6 +47,20 @@ def is_on_branch(mirrors: Mirrors, origin: Origin, sha: str) -> bool:
     )
 
 
+def list_changed_files(mirrors: Mirrors, origin: Origin, base: str, head: str) -> list[str]:
+    """The files that differ between `head` and where it left `base`, or `base` itself when they share no commit."""
+    asked = ["diff", "--name-only", "-z", "--no-renames", "--no-ext-diff"]
+    try:
+        answer = mirrors.git.run([*asked, f"{check_sha(base)}...{check_sha(head)}", "--"], mirrors.path(origin))
+    except GitError:  # no common history
+        return _split(_run(mirrors, origin, *asked, check_sha(base), check_sha(head), "--"))
+    return _split(answer.decode("utf-8", "replace"))
+
+
+def _split(names: str) -> list[str]:
+    return [name for name in names.split("\0") if name]
+
+
 def find_commit(mirrors: Mirrors, origin: Origin, digits: str) -> str | None:
     """The one commit of the mirror whose id begins with these hexadecimal digits."""
     if not digits.isalnum() or not set(digits.lower()) <= set("0123456789abcdef"):

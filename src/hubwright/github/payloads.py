@@ -10,7 +10,17 @@ from collections.abc import Callable
 from typing import Any
 
 from hubwright.domain.refs import check_branch, check_owner, check_ref, check_repository, check_sha, read_clone_url
-from hubwright.domain.repos import NO_COMMIT, Commit, Event, Other, PullRequestEvent, Push, RefEvent, Repository
+from hubwright.domain.repos import (
+    NO_COMMIT,
+    ApprovalComment,
+    Commit,
+    Event,
+    Other,
+    PullRequestEvent,
+    Push,
+    RefEvent,
+    Repository,
+)
 from hubwright.errors import MalformedError
 from hubwright.github.webhook import LEGACY_PUSH
 
@@ -18,6 +28,8 @@ MAX_COMMITS = 2048
 """GitHub lists no more commits of a push. https://docs.github.com/en/webhooks/webhook-events-and-payloads#push"""
 
 _MAX_ID = 2**63 - 1
+_COMMAND = "/hubwright approve"
+_APPROVAL = re.compile(_COMMAND + " ([0-9a-f]{40}|[0-9a-f]{64})")
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 _SKIP_WORDS = ("[skip ci]", "[ci skip]", "[no ci]", "***no_ci***")
 _SKIP_TRAILER = re.compile(r"\nskip-checks:[ \t]*true\Z", re.IGNORECASE)
@@ -161,6 +173,36 @@ def _read_ref_event(event: str, payload: dict[str, Any]) -> Event:
     )
 
 
+def read_comment(payload: dict[str, Any]) -> Event:
+    """Read event `issue_comment`: a person's new comment at a pull request whose first line is our command.
+
+    All else starts nothing: edited comments, bots, who sends what another wrote, commands further down or quoted.
+    """
+    comment, issue, sender = (_object(payload, key) for key in ("comment", "issue", "sender"))
+    body, number, user_id = comment.get("body"), _number(issue, "number"), _number(sender, "id")
+    login = _text(sender, "login")
+    first = body.split("\n", 1)[0].removesuffix("\r") if isinstance(body, str) else ""
+    if (
+        payload.get("action") != "created"
+        or not _object(issue, "pull_request")
+        or sender.get("type") != "User"
+        or user_id is None
+        or user_id != _number(_object(comment, "user"), "id")
+        or number is None
+        or login is None
+        or not (first == _COMMAND or first.startswith(f"{_COMMAND} "))
+    ):
+        return _read_other("issue_comment", payload)
+    match = _APPROVAL.fullmatch(first)
+    return ApprovalComment(
+        repository=read_repository(_object(payload, "repository")),
+        number=number,
+        sha=match[1] if match else None,
+        user_id=user_id,
+        login=check_owner(login),
+    )
+
+
 def _read_other(event: str, payload: dict[str, Any]) -> Other:
     try:
         repository = read_repository(_object(payload, "repository"))
@@ -173,6 +215,7 @@ def _read_other(event: str, payload: dict[str, Any]) -> Other:
 _READERS: dict[str, Callable[[dict[str, Any]], Event]] = {
     "push": read_push,
     "pull_request": read_pull_request_event,
+    "issue_comment": read_comment,
     "create": lambda payload: _read_ref_event("create", payload),
     "delete": lambda payload: _read_ref_event("delete", payload),
     LEGACY_PUSH: read_legacy_push,

@@ -9,8 +9,9 @@ from sqlalchemy import Connection, Row
 
 from hubwright.domain.builds import BUILDING_ACTIONS
 from hubwright.domain.facts import Fact, FactKind
-from hubwright.domain.repos import PullRequestEvent
+from hubwright.domain.repos import ApprovalComment, PullRequestEvent
 from hubwright.domain.results import Result, State
+from hubwright.domain.wording import word_count
 from hubwright.errors import ConflictError, NotFoundError
 from hubwright.hub.builds import drop_waiting, rerun
 from hubwright.store import approvals
@@ -64,6 +65,19 @@ def _check_head(connection: Connection, wait: Row[Any]) -> None:
         raise ConflictError(f"Pull request {wait.pull_request} is closed: what it brought waits until it is reopened.")
     if head.head_sha != wait.sha:
         raise ConflictError(f"The head of pull request {wait.pull_request} is {head.head_sha} by now: look at that.")
+
+
+def approve_head(connection: Connection, comment: ApprovalComment, now: float) -> str:
+    """Approve what waits of the commit at the pull request, for a user who may; the outcome in words."""
+    by = Approver(user_id=comment.user_id, login=comment.login)
+    rows = approvals.load_of_pull_request(connection, comment.repository, comment.number)
+    waiting = [row.build_id for row in rows if row.approved_at is None and row.sha == comment.sha]
+    try:
+        for build_id in waiting:
+            approve(connection, build_id, comment.sha or "", by, now)
+    except ConflictError as error:
+        return f"not approved: {error}"
+    return f"approved: {word_count(len(waiting), 'build')}" if waiting else "nothing waits for approval of this commit"
 
 
 def rearm(connection: Connection, event: PullRequestEvent, now: float) -> None:

@@ -10,11 +10,12 @@ from sqlalchemy import Connection
 
 from hubwright.domain.builds import BuildPlan, Wanted, commits_to_build, manual_to_build, pull_request_to_build
 from hubwright.domain.jobs import Job, JobSettings, new_job
-from hubwright.domain.repos import Backfill, Event, Manual, PullRequestEvent, Push, Repository
+from hubwright.domain.repos import ApprovalComment, Backfill, Event, Manual, PullRequestEvent, Push, Repository
 from hubwright.errors import HubwrightError, VanishedCommitError
 from hubwright.git.history import describe_commits
 from hubwright.git.mirrors import Mirrors, Origin
 from hubwright.github.payloads import is_skipped
+from hubwright.hub.approvals import approve_head
 from hubwright.hub.backfill import fill_gap, find_gap
 from hubwright.hub.news import keep_event
 from hubwright.hub.plans import Ground, keep_plans, plan_build, vanished_plan
@@ -30,6 +31,10 @@ def _no_token(_owner: str) -> str | None:
     return None
 
 
+def _refuse(_repository: Repository, _login: str, _user_id: int) -> str:
+    return "this hub has no token to ask GitHub who may write: set GITHUB__TOKEN, or approve with a token of the hub"
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Rules:
     """What understanding is told once. `owners` empty = all that the signature vouches for."""
@@ -37,6 +42,7 @@ class Rules:
     clone_base: str
     ground: Ground
     token_of: Callable[[str], str | None] = _no_token  # the token for an owner's repositories
+    refusal_of: Callable[[Repository, str, int], str | None] = _refuse  # why a GitHub user may not approve
     owners: tuple[str, ...] = ()
     defaults: JobSettings = field(default_factory=JobSettings)
 
@@ -62,6 +68,8 @@ class Understanding:
         match event:
             case Push() | PullRequestEvent() | Manual():
                 return self._understand_commits(event, patient=patient)
+            case ApprovalComment():
+                return self._understand_comment(event, patient=patient)
             case Backfill():
                 return self._understand_backfill(event, patient=patient)
             case _:
@@ -77,6 +85,21 @@ class Understanding:
                 triggers = [wish.trigger for wish in _wanted(event, job.settings)]
                 found += [row.id for row in load_triggers(connection, job.id, triggers).values()]
         return found
+
+    def _understand_comment(self, event: ApprovalComment, *, patient: bool) -> Understood:
+        """Ask GitHub, outside any transaction, whether who wrote it may write; a refusal is the outcome."""
+        if event.sha is None:
+            return _just_keep(
+                event, "not approved: the first line must be `/hubwright approve` and the whole commit id"
+            )
+        try:
+            refusal = self._rules.refusal_of(event.repository, event.login, event.user_id)
+        except HubwrightError as error:
+            why = f"not approved: {error}"
+            return Understood(lambda _connection, _now: why, why if patient else None)
+        if refusal is not None:
+            return _just_keep(event, f"not approved: {refusal}")
+        return Understood(lambda connection, now: approve_head(connection, event, now))
 
     def _understand_backfill(self, event: Backfill, *, patient: bool) -> Understood:
         """Plan the newest commit anew; runs for platforms that it has not been built on join its build."""

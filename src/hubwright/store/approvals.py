@@ -112,6 +112,12 @@ def load_head(connection: Connection, repository: str, number: int) -> Row[Any] 
     return next(iter(connection.execute(query)), None)
 
 
+def load_sides(connection: Connection, build_id: int) -> Row[Any] | None:
+    """A build's commit and the base that its pull request is for; None when there is no such build."""
+    query: Select[Any] = select(build.c.job_id, build.c.sha, build.c.ref, build.c.base_sha, build.c.base_ref)
+    return connection.execute(query.where(build.c.id == build_id)).one_or_none()
+
+
 def keep_approval(connection: Connection, number: int, by: Approver, now: float) -> None:
     """Somebody approved what row `number` is about."""
     connection.execute(

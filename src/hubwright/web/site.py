@@ -8,6 +8,7 @@ from pathlib import Path
 
 from hubwright.domain.artifacts import ArtifactRules
 from hubwright.hub.bell import Bell
+from hubwright.hub.differences import Difference
 from hubwright.hub.flights import Flight
 from hubwright.hub.logs import Logs
 from hubwright.storage import Storage
@@ -46,4 +47,5 @@ class Site:
     flight_of: Callable[[int], Flight | None] = (
         _find_nothing  # the last minute of a run held here
     )
+    difference_of: Callable[[int], Difference | None] = _find_nothing  # what a build's recipe changes; blocks
     vitals_of: Callable[[str], Vitals | None] = _find_nothing  # the newest sample of a builder that is here

@@ -107,7 +107,12 @@ class Hub:
         self._scale: ScaleOut | None = open_scale_out(settings.broker_url, self._hear) if settings.broker_url else None
         self._dispatcher: Dispatcher = self._scale.dispatcher if self._scale else InProcessDispatcher(self._drains())
         site = _make_site(settings, self.parts, self._bell, self.wake)
-        self.site = replace(site, flight_of=self._find_flight, vitals_of=self._find_vitals)
+        self.site = replace(
+            site,
+            flight_of=self._find_flight,
+            vitals_of=self._find_vitals,
+            difference_of=self.parts.differences.compare,
+        )
         retention = _make_retention(settings, self.site, self.parts)
         kinds = Kinds(self.parts.database, time.time, self.wake)
         self._housekeeping = InProcessDispatcher({"retention": retention.drain, "kinds": kinds.drain})

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from hubwright import __version__
@@ -15,7 +16,9 @@ from hubwright.git.commands import Git
 from hubwright.git.mirrors import Mirrors
 from hubwright.github.client import GitHubClient, TokenOf
 from hubwright.hub.bisections import Bisections, Bounds, Grounds
+from hubwright.hub.differences import Differences
 from hubwright.hub.intake import Intake
+from hubwright.hub.permissions import find_refusal
 from hubwright.hub.plans import Ground
 from hubwright.hub.pressure import Pressure
 from hubwright.hub.understanding import Rules, Understanding
@@ -41,6 +44,7 @@ class Parts:
     mirrors: Mirrors
     intake: Intake
     wishes: Wishes
+    differences: Differences
     bisections: Bisections
     relay: Relay
     github: GitHubClient | None
@@ -83,6 +87,8 @@ def open_parts(
     github = GitHubClient(settings.github.api_url, tokens, clock=time.time) if tokens is not None else None
     platform = settings.builds.default_platform or default_platform or ANY_PLATFORM
     rules = _make_rules(settings, platform, tokens or _no_token)
+    if github is not None:
+        rules = replace(rules, refusal_of=partial(find_refusal, github))
     understanding = Understanding(database, mirrors, rules)
     intake = Intake(database, understanding, owner, time.time, wake, pressure or Pressure())
     wishes = Wishes(database, mirrors, understanding.origin_of, rules.ground, wake, rules.defaults)
@@ -94,6 +100,7 @@ def open_parts(
         mirrors=mirrors,
         intake=intake,
         wishes=wishes,
+        differences=Differences(database, mirrors, understanding.origin_of),
         bisections=Bisections(database, _make_grounds(settings, mirrors, understanding, rules), time.time, wake),
         relay=relay,
         github=github,

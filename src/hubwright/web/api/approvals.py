@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from dataclasses import asdict
 from typing import Any
 
 import msgspec
@@ -11,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from hubwright.domain.refs import check_sha
+from hubwright.errors import NotFoundError
 from hubwright.hub.approvals import approve
 from hubwright.store.approvals import Approver, load_approvals
 from hubwright.store.views import load_build
@@ -37,6 +40,7 @@ class Approvals:
         """The routes, for the API."""
         router = APIRouter(prefix="/builds", tags=["builds"])
         router.add_api_route("/{build_id}/approval", self.show_approval, methods=["GET"])
+        router.add_api_route("/{build_id}/difference", self.show_difference, methods=["GET"])
         router.add_api_route("/{build_id}/approve", self.approve_build, methods=["POST"], status_code=202)
         return router
 
@@ -50,6 +54,13 @@ class Approvals:
             return {"build": build.id, "sha": build.sha, "waits": waiting, "items": [_write(row) for row in rows]}
 
         return answer(await self._site.database.read(load))
+
+    async def show_difference(self, build_id: Number) -> Response:
+        """What the build's commit changes about what is run, against its pull request's base; `text` is for people."""
+        found = await asyncio.to_thread(self._site.difference_of, build_id)
+        if found is None:
+            raise NotFoundError(f"Nothing is known of what build {build_id} changes.")
+        return answer({**asdict(found), "text": found.text})
 
     async def approve_build(self, request: Request, build_id: Number) -> Response:
         """Let the build begin. Takes `{"sha": ...}`, the commit that was looked at; 409 when it is another by now.

@@ -92,6 +92,7 @@ class BuildPages:
             build=build,
             look=look_of("held" if held else build.state, build.result),
             held=held,
+            difference=await self._compare(build) if held else None,
             log=log,
             problems=problems,
             findings=findings,
@@ -141,6 +142,11 @@ class BuildPages:
         now, sha = self._frame.site.clock(), request.query_params.get("sha", "")
         await self._frame.site.database.write_soon(lambda connection: approve(connection, build_id, sha, by, now))
         return self._changed(build_id)
+
+    async def _compare(self, build: BuildView) -> str | None:
+        """What who approves has to look at."""
+        found = await asyncio.to_thread(self._frame.site.difference_of, build.id)
+        return None if found is None else found.text
 
     def _changed(self, build_id: int) -> Response:
         site = self._frame.site
