@@ -24,6 +24,7 @@ from hubwright.hub.permissions import find_refusal
 from hubwright.store import schema
 from hubwright.store.approvals import Approver
 from hubwright.store.database import Database
+from hubwright.store.retention import delete_builds
 from hubwright.store.runs import load_runs
 from hubwright.store.views import load_build
 from hubwright.store.views_waiting import load_waiting_runs, load_waits
@@ -366,3 +367,11 @@ def test_without_a_token_for_github_no_comment_approves(fork: Fork) -> None:
     """The hub can't know who may write then."""
     assert "no token" in str(outcome(fork, comment(fork, f"/hubwright approve {fork.head.head('topic')}")))
     assert fork.states() == ["held"]
+
+
+def test_approvals_go_with_their_builds(fork: Fork) -> None:
+    """Retention is not held up by them."""
+    fork.approve()
+    fork.tell("closed")
+    fork.desk.database.write(lambda it: delete_builds(it, [1]))
+    assert rows(fork.desk.database, schema.approval) == fork.desk.builds() == []
