@@ -56,12 +56,12 @@ def test_the_verdict_stands_before_the_last_minute_and_the_last_words(
     page = client.get(f"/builds/{build}", headers={"Accept": "text/html"}).text
 
     box = page.partition('id="recorder"')[2].partition('id="problems"')[0]
-    assert box.index("Killed: ") < box.index("<polyline") < box.index("make") < box.index("Last words")
+    assert box.index("Killed: ") < box.index("<polyline") < box.index("make")
+    assert "Last words" not in box  # they stand with the problem, once
     assert box.count('class="chart') - box.count('class="charts"') == 4
     assert "3.0 GB of 8.0 GB" in box
     assert "<img src=x" not in page
-    assert "line 89" in box.partition("Last words")[2]
-    assert box.count('class="l"') == 30
+    assert "line 89" in page
 
 
 def test_a_run_that_ended_by_itself_has_no_black_box(lost: tuple[httpx2.Client, Site, int, int]) -> None:

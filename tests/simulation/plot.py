@@ -137,6 +137,7 @@ class Plot:
     async def _forget_lines(self) -> None:
         """As a router that has lost its table: nothing passes any more, and nobody is told. New connections work."""
         await self._wait()
+        self.world.gentle = False  # both sides must find out by themselves, and a builder may be called lost before
         for line in self.world.lines:
             line.up.lost = line.down.lost = True
         self.world.note("all connections were forgotten")

@@ -6,6 +6,7 @@ import asyncio
 import os
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 
@@ -59,7 +60,7 @@ class Caches:
         for wish in self._payload.cache:
             known = await asyncio.to_thread(self._identify, wish)
             self._known.append(known)
-            await self._carefully(known, "not restored", self._restore(self._uploads, known))
+            await self._carefully(known, "not restored", partial(self._restore, self._uploads, known))
 
     async def keep(self) -> None:
         """Keep what is new, after the last stage succeeded and no process of the run is left."""
@@ -67,7 +68,7 @@ class Caches:
             return
         for known in self._known:
             if not known.exact or not known.wish.files:
-                await self._carefully(known, "not kept", self._keep(self._uploads, known))
+                await self._carefully(known, "not kept", partial(self._keep, self._uploads, known))
 
     async def _restore(self, uploads: Uploads, known: _Known) -> str:
         archive = self._workspace.root / "cache.tar.zst"
@@ -94,12 +95,16 @@ class Caches:
         finally:
             archive.unlink(missing_ok=True)
 
-    async def _carefully(self, known: _Known, otherwise: str, work: Awaitable[str]) -> None:
-        """Say how it went, whatever happens."""
+    async def _carefully(self, known: _Known, otherwise: str, work: Callable[[], Awaitable[str]]) -> None:
+        """Say how it went, whatever happens. What breaks is tried once more: connections may be idle for long."""
         name = known.wish.key or ", ".join(known.wish.paths)
         try:
             async with asyncio.timeout(PATIENCE):
-                self._say(f"Cache {name}: {await work}.")
+                try:
+                    said = await work()
+                except httpx2.TransportError:
+                    said = await work()
+                self._say(f"Cache {name}: {said}.")
         except TimeoutError:
             self._say(f"Cache {name}: {otherwise}, it took longer than {PATIENCE:.0f} s.")
         except (HubwrightError, OSError, httpx2.HTTPError) as error:

@@ -61,9 +61,9 @@ def reap_orphans(leaders: Collection[int]) -> None:
             _reap(pid)
 
 
-def ticks_now() -> float:
-    """The time since boot, as the kernel counts the start of processes."""
-    return time.clock_gettime(time.CLOCK_BOOTTIME) * os.sysconf("SC_CLK_TCK")
+def ticks_now() -> int:
+    """The time since boot, as the kernel counts the start of processes: in whole ticks, cut off."""
+    return math.floor(time.clock_gettime(time.CLOCK_BOOTTIME) * os.sysconf("SC_CLK_TCK"))
 
 
 def _kill_all(find: Callable[[], list[int]]) -> int:
