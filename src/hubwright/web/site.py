@@ -44,6 +44,6 @@ class Site:
     clone_base: str = "https://github.com"  # where repositories, and so the pages of their files, are
     artifacts: ArtifactRules = field(default_factory=ArtifactRules)
     signing_key: Path | None = None  # where the key is that provenance is signed with
-flight_of: Callable[[int], Flight | None] = _find_nothing  # the last minute of a run held here
+    flight_of: Callable[[int], Flight | None] = _find_nothing  # the last minute of a run held here
     difference_of: Callable[[int], Difference | None] = _find_nothing  # what a build's recipe changes; blocks
     vitals_of: Callable[[str], Vitals | None] = _find_nothing  # the newest sample of a builder that is here
