@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from fake_github import FakeGitHub
+from file_search import files_with
 from hub_process import ADMIN, GREEN, PROGRAM, HubProcess
 
 CANARIES = {"FOR_JOB": "canary-one/4711+x", "FOR_FOLDER": "canary-two/4711+x", "FOR_ALL": "canary-three/4711+x"}
@@ -43,16 +44,6 @@ def run_command(hub: HubProcess, *words: str, given: str = "") -> subprocess.Com
     env = hub.environment | {"HUBWRIGHT_URL": hub.url, "HUBWRIGHT_TOKEN": ADMIN}
     command = [*PROGRAM, "secret", *words]
     return subprocess.run(command, input=given, env=env, capture_output=True, text=True, check=False, timeout=60)
-
-
-def files_with(folder: Path, words: list[bytes]) -> list[tuple[Path, bytes]]:
-    """The files below the folder that hold one of the words."""
-    found = []
-    for file in folder.rglob("*"):
-        if file.is_file() and not file.is_symlink():
-            content = file.read_bytes()
-            found += [(file, word) for word in words if word in content]
-    return found
 
 
 def everything(hub: HubProcess, build: int, run: int) -> str:
@@ -143,5 +134,5 @@ def test_secrets_reach_who_may_have_them_and_nobody_else(folder: Path, github: F
 
         # what is left, when nothing moves any more: database, logs, artifacts, the builder's files, the hub's words
         hub.end()
-        assert files_with(folder, FORMS) == []
+        assert files_with(folder, *FORMS) == []
         assert (hub.data / "secrets.key").stat().st_mode & 0o777 == 0o600

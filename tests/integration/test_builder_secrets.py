@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
 from builder_process import hub_and_builder, scenario
+from file_search import files_with
 from hub_stand_in import payload
 from hubwright.wire import Event
 from hubwright.wire import Result as ResultMessage
@@ -18,16 +18,6 @@ from hubwright.wire import Tests as Cases
 
 CANARY = "canary-4711/of+the=build"
 OUTPUT = b"\x1b[0m\n"
-
-
-def files_with(folder: Path, word: bytes) -> list[Path]:
-    """The files below the folder that hold the word; some may be removed meanwhile."""
-    found = []
-    for file in folder.rglob("*"):
-        with suppress(OSError):
-            if file.is_file() and not file.is_symlink() and word in file.read_bytes():
-                found.append(file)
-    return found
 
 
 def processes_with(word: bytes) -> list[bytes]:
