@@ -101,6 +101,10 @@ class GitHubClient:
         """Send `json` to `path`. Raises GitHubError."""
         return self._ask(Request(method="POST", path=path, json=json, owner=owner))
 
+    def patch(self, path: str, json: Any, *, owner: str | None = None) -> Answer:
+        """Change what lies at `path` to what `json` says. Raises GitHubError."""
+        return self._ask(Request(method="PATCH", path=path, json=json, owner=owner))
+
     def _ask(self, request: Request) -> Answer:
         limited_before = self._pause.check(self._clock())
         try:
