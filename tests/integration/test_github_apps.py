@@ -67,6 +67,7 @@ def test_a_token_is_kept_for_its_hour_and_then_renewed(github: FakeGitHub, keys:
     tokens = AppTokens(github.api_url, "12345", keys[0], clock=clock)
     first = tokens("octo")
     assert tokens("OCTO") == first
+    assert len(first.token or "") > 480
     assert tokens("umbrella") != first
     clock.ahead = 3300 - 60
     assert tokens("octo") == first

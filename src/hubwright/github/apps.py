@@ -15,6 +15,7 @@ import jwt
 
 from hubwright.errors import GitHubRefusedError, GitHubUnavailableError, SettingsError
 from hubwright.github.client import GitHubClient
+from hubwright.github.credentials import Credential, fingerprint
 
 _ALLOWED_DRIFT = 60
 _JWT_SECONDS = 540
@@ -36,21 +37,24 @@ class AppTokens:
         self._lock = threading.Lock()
         self._installations: dict[str, int] = {}
         self._tokens: dict[int, tuple[str, float]] = {}
-        self._sign(None)
-        self._client = GitHubClient(api_url, self._sign, clock=clock)
+        self._sign()
+        self._client = GitHubClient(api_url, self._identify, clock=clock)
 
     def close(self) -> None:
         """Close the connections."""
         self._client.close()
 
-    def __call__(self, owner: str | None) -> str:
-        """Return a token for `owner`; without one the only installation's. Raises GitHubError."""
+    def __call__(self, owner: str | None) -> Credential:
+        """What to ask about an owner's repositories with; without one the only installation's. Raises GitHubError."""
         with self._lock:
             installation = self._find_installation(owner)
             token, until = self._tokens.get(installation, ("", 0.0))
             if until - self._clock() < _RENEW_BEFORE:
                 token, until = self._tokens[installation] = self._fetch_token(installation)
-            return token
+            return Credential(token, f"installation {installation}", fingerprint(token))
+
+    def _identify(self, _owner: str | None) -> Credential:
+        return Credential(self._sign(), f"app {self._app_id}", None)
 
     def _find_installation(self, owner: str | None) -> int:
         wanted = owner.lower() if owner else None
@@ -80,7 +84,7 @@ class AppTokens:
         except (KeyError, TypeError, ValueError):
             raise GitHubUnavailableError("GitHub answered a token request without a token.") from None
 
-    def _sign(self, _owner: str | None) -> str:
+    def _sign(self) -> str:
         """Sign the App's own token; it begins a minute ago, because GitHub refuses one from the future."""
         now = int(self._clock())
         claims = {"iat": now - _ALLOWED_DRIFT, "exp": now + _JWT_SECONDS, "iss": self._app_id}

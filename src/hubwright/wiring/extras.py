@@ -9,7 +9,7 @@ import importlib
 from typing import Any
 
 from hubwright.errors import SettingsError
-from hubwright.github.client import TokenOf
+from hubwright.github.credentials import CredentialOf
 
 
 def load_tasks() -> Any:
@@ -20,8 +20,8 @@ def load_tasks() -> Any:
         raise SettingsError("BROKER_URL needs Celery: pip install 'hubwright[hub,celery]'.") from error
 
 
-def make_app_tokens(api_url: str, app_id: str, private_key: str) -> TokenOf:
+def make_app_tokens(api_url: str, app_id: str, private_key: str) -> CredentialOf:
     """Tokens of a GitHub App's installations; its cryptography costs 20 MB and 0.2 s. Raises SettingsError."""
     apps = importlib.import_module("hubwright.github.apps")  # noqa: TID251  only those with an App need it
-    tokens: TokenOf = apps.AppTokens(api_url, app_id, private_key)
+    tokens: CredentialOf = apps.AppTokens(api_url, app_id, private_key)
     return tokens

@@ -14,7 +14,8 @@ from hubwright.domain.jobs import Approval, Commits, JobSettings
 from hubwright.domain.scheduling import ANY_PLATFORM
 from hubwright.git.commands import Git
 from hubwright.git.mirrors import Mirrors
-from hubwright.github.client import GitHubClient, TokenOf
+from hubwright.github.client import GitHubClient
+from hubwright.github.credentials import CredentialOf, TokenOf, make_credential
 from hubwright.hub.bisections import Bisections, Bounds, Grounds
 from hubwright.hub.differences import Differences
 from hubwright.hub.intake import Intake
@@ -82,9 +83,10 @@ def open_parts(
     owner = make_owner()
     database = Database(settings.database_url)
     mirrors = Mirrors(mirrors_folder(settings), make_git(settings), settings.git.fetch_timeout)
-    tokens = make_tokens(settings)
+    credentials = make_credentials(settings)
+    tokens = _tokens_of(credentials) if credentials is not None else None
     # GitHub lets nobody post statuses anonymously, so without a token there is no client
-    github = GitHubClient(settings.github.api_url, tokens, clock=time.time) if tokens is not None else None
+    github = GitHubClient(settings.github.api_url, credentials, clock=time.time) if credentials is not None else None
     platform = settings.builds.default_platform or default_platform or ANY_PLATFORM
     rules = _make_rules(settings, platform, tokens or _no_token)
     if github is not None:
@@ -153,10 +155,16 @@ def _make_rules(settings: Settings, platform: str, tokens: TokenOf) -> Rules:
     )
 
 
-def make_tokens(settings: Settings) -> TokenOf | None:
-    """Whose token to use for an owner's repositories: the App's installation there, or the one token; None for none."""
+def make_credentials(settings: Settings) -> CredentialOf | None:
+    """With what to ask about an owner's repositories: the App's installation there, or the one token; None for none."""
     github = settings.github
     if github.app_id and github.app_private_key:
         return make_app_tokens(github.api_url, github.app_id, github.app_private_key)
-    token = github.token
-    return (lambda _owner: token) if token else None
+    if not github.token:
+        return None
+    credential = make_credential(github.token)
+    return lambda _owner: credential
+
+
+def _tokens_of(credentials: CredentialOf) -> TokenOf:
+    return lambda owner: credentials(owner).token
