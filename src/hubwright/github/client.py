@@ -131,6 +131,14 @@ class GitHubClient:
         """Send `json` to `path`. Raises GitHubError."""
         return self.send(Request(method="POST", path=path, json=json, owner=owner, priority=priority))
 
+    def patch(self, path: str, json: Any, *, owner: str | None = None, priority: Priority = Priority.BUILD) -> Answer:
+        """Change what lies at `path` to what `json` says. Raises GitHubError."""
+        return self.send(Request(method="PATCH", path=path, json=json, owner=owner, priority=priority))
+
+    def delete(self, path: str, *, owner: str | None = None, priority: Priority = Priority.BUILD) -> Answer:
+        """Remove what lies at `path`. Raises GitHubError."""
+        return self.send(Request(method="DELETE", path=path, owner=owner, priority=priority))
+
     def send(self, request: Request) -> Answer:
         """Send any request when its turn has come. Raises GitHubError."""
         credential = self._credential_of(request.owner)
