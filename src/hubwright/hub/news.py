@@ -13,21 +13,13 @@ from hubwright.store.facts import keep_facts
 
 def keep_event(connection: Connection, event: Event, now: float) -> None:
     """Keep what the event says of repositories, commits, branches and pull requests."""
-    if event.repository is not None:
-        repos.keep_repository(connection, event.repository, now)
     match event:
         case Push():
-            heads = [event.head_commit] if event.head_commit is not None else []
-            repos.keep_commits(connection, event.repository, [*event.commits, *heads], now)
-            repos.keep_branch(connection, event, now)
             keep_facts(connection, [_pushed(event, now)])
         case PullRequestEvent():
             if not repos.is_old_news(connection, event):
-                repos.keep_pull_request(connection, event, now)
                 rearm(connection, event, now)
         case RefEvent():
-            if event.action == "delete" and event.ref_type == "branch":
-                repos.keep_deleted_branch(connection, event.repository.full_name, event.ref, now)
             keep_facts(connection, [_ref_fact(event, now)])
 
 

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Row, Select, insert, literal_column, or_, sel
 
 from hubwright.domain.repos import Repository
 from hubwright.domain.results import State
+from hubwright.store.repos import find_repository
 from hubwright.store.schema import approval, build, gh_pull_request, job, run
 
 _IS_HELD = run.c.state == literal_column("'held'")  # in the words of the partial index
@@ -108,7 +109,9 @@ def _is_of(repository: Repository) -> Any:
 def load_head(connection: Connection, repository: str, number: int) -> Row[Any] | None:
     """The pull request as GitHub last told of it: `head_sha` and `state`."""
     query: Select[Any] = select(gh_pull_request.c.head_sha, gh_pull_request.c.state)
-    query = query.where(gh_pull_request.c.repository == repository, gh_pull_request.c.number == number)
+    query = query.where(
+        gh_pull_request.c.repository_id == find_repository(repository), gh_pull_request.c.number == number
+    ).order_by(gh_pull_request.c.last_replicated_at.desc())
     return next(iter(connection.execute(query)), None)
 
 

@@ -106,8 +106,8 @@ def load_own_build(connection: Connection, job_id: int, trigger: str) -> Row[Any
 
 def load_branch(connection: Connection, row: Row[Any]) -> tuple[bool, Row[Any] | None]:
     """Whether the search's branch was deleted, and the newest build of a push to it after the broken one."""
-    repository = select(job.c.repository).where(job.c.id == row.job_id).scalar_subquery()
-    gone = select(gh_branch.c.deleted_at).where(gh_branch.c.repository == repository, gh_branch.c.name == row.branch)
+    repository = select(job.c.repository_id).where(job.c.id == row.job_id).scalar_subquery()
+    gone = select(gh_branch.c.deleted_at).where(gh_branch.c.repository_id == repository, gh_branch.c.name == row.branch)
     newest = (
         select(build)
         .where(build.c.job_id == row.job_id, build.c.branch == row.branch, build.c.event == "push")

@@ -248,7 +248,7 @@ class CommitView:
     author_name: str | None
     author_email: str | None
     author_login: str | None
-    authored_at: str | None
+    authored_at: float | None
     url: str | None
 
 

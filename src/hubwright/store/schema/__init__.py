@@ -11,9 +11,44 @@ from hubwright.store.schema.bisections import bisection, culprit
 from hubwright.store.schema.builds import build, job, run, stage
 from hubwright.store.schema.caches import cache
 from hubwright.store.schema.columns import Document, Identity, metadata
-from hubwright.store.schema.github import gh_branch, gh_commit, gh_pull_request, gh_repository
+from hubwright.store.schema.github_code import (
+    gh_branch,
+    gh_check_run,
+    gh_check_suite,
+    gh_commit,
+    gh_release,
+    gh_repository,
+    gh_status,
+)
+from hubwright.store.schema.github_people import (
+    gh_hook,
+    gh_hook_delivery,
+    gh_installation,
+    gh_installation_repository,
+    gh_organization,
+    gh_organization_member,
+    gh_star,
+    gh_team,
+    gh_team_member,
+    gh_team_repository,
+    gh_user,
+    gh_user_repository,
+)
+from hubwright.store.schema.github_talk import (
+    gh_commit_comment,
+    gh_issue,
+    gh_issue_comment,
+    gh_issue_label,
+    gh_label,
+    gh_milestone,
+    gh_pull_request,
+    gh_pull_request_file,
+    gh_review,
+    gh_review_comment,
+)
 from hubwright.store.schema.recorder import recording
 from hubwright.store.schema.results import artifact, flaky_test, problem, test_case
+from hubwright.store.schema.scans import scan
 from hubwright.store.schema.secrets import secret
 from hubwright.store.schema.work import delivery, fact, report, reporter, task
 
@@ -32,9 +67,34 @@ __all__ = [
     "fact",
     "flaky_test",
     "gh_branch",
+    "gh_check_run",
+    "gh_check_suite",
     "gh_commit",
+    "gh_commit_comment",
+    "gh_hook",
+    "gh_hook_delivery",
+    "gh_installation",
+    "gh_installation_repository",
+    "gh_issue",
+    "gh_issue_comment",
+    "gh_issue_label",
+    "gh_label",
+    "gh_milestone",
+    "gh_organization",
+    "gh_organization_member",
     "gh_pull_request",
+    "gh_pull_request_file",
+    "gh_release",
     "gh_repository",
+    "gh_review",
+    "gh_review_comment",
+    "gh_star",
+    "gh_status",
+    "gh_team",
+    "gh_team_member",
+    "gh_team_repository",
+    "gh_user",
+    "gh_user_repository",
     "job",
     "metadata",
     "problem",
@@ -42,6 +102,7 @@ __all__ = [
     "report",
     "reporter",
     "run",
+    "scan",
     "secret",
     "stage",
     "task",

@@ -64,6 +64,7 @@ task = Table(
     Column("key", String(400), unique=True),  # the same key is one task
     Column("payload", Document, nullable=False),
     Column("parent_id", Identity, ForeignKey("task.id"), index=True),
+    Column("root_id", Identity, index=True),  # the load that it is part of
     Column("children_left", Integer, nullable=False, server_default="0"),  # fan-in: it waits until nought
     Column("created_at", Moment, nullable=False),
     *waiting(),

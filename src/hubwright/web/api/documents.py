@@ -200,7 +200,7 @@ def _in_rfc_3339(more: Document) -> Document:
 
 def write_commit(commit: CommitView) -> Document:
     """A commit."""
-    return asdict(commit)
+    return {**asdict(commit), "authored_at": moment(commit.authored_at)}
 
 
 def write_delivery(delivery: DeliveryView) -> Document:

@@ -1,0 +1,22 @@
+"""When GitHub's listings were last read whole."""
+
+from __future__ import annotations
+
+from sqlalchemy import Column, Integer, String, Table
+
+from hubwright.store.moments import Moment
+from hubwright.store.schema.columns import metadata
+
+scan = Table(
+    "scan",
+    metadata,
+    Column("listing", String(40), primary_key=True),
+    Column("scope", String(300), primary_key=True),  # whose list: names, in small letters
+    Column("began_at", Moment, nullable=False),
+    Column("finished_at", Moment, nullable=False),
+    Column("whole_at", Moment),  # began_at of the last one that read all of it
+    Column("changed_until", String(30)),  # the latest `updated_at` that GitHub told, ISO 8601
+    Column("pages", Integer, nullable=False),
+    Column("items", Integer, nullable=False),
+    Column("vanished", Integer, nullable=False),
+)
