@@ -1,0 +1,264 @@
+"""The steps that ask GitHub: find out whose data it is, read a page, look for one record.
+
+A load resolves what its addresses need and adds a scan for each listing. A scan has a page below it, which adds the
+other pages, all at once where GitHub tells how many there are, else one after the other; when the last has ended
+`replica_scans` goes on. What hangs below an item is added to the load itself, so that no scan waits for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Protocol
+
+import structlog
+from sqlalchemy import Connection
+
+from hubwright.domain.github_budget import Priority
+from hubwright.domain.replica import Reading, Record, Version
+from hubwright.errors import GitHubRefusedError, PageRefusedError
+from hubwright.github.answers import Answer
+from hubwright.github.listings import (
+    LISTINGS,
+    MOST_PAGES,
+    Increment,
+    Listing,
+    form_address,
+    form_further_pages,
+    read_changed_at,
+    read_given,
+    read_items,
+)
+from hubwright.github.records import read_listed
+from hubwright.hub.loads import FOLLOW_UPS, LAST, name_scope
+from hubwright.store import tasks
+from hubwright.store.replica import keep_records
+from hubwright.store.scans import load_changed_until
+from hubwright.store.tasks import Held
+
+EMPTY = 409
+"""What the commits of an empty repository are answered with."""
+
+GONE = frozenset({404, 410})
+
+LEFT_OUT = frozenset({403, 404, 409, 410, 451})
+"""What GitHub answers where a repository has no such list, or the token may not see it: no fault of a whole load."""
+
+Work = Callable[[Connection, float], None]
+"""What a step writes, in one transaction; it takes Unix time."""
+
+logger = structlog.get_logger()
+
+
+class Asks(Protocol):
+    """What is needed of `GitHubClient`."""
+
+    def get(self, path: str, *, owner: str | None = None, priority: Priority = Priority.BUILD) -> Answer:
+        """Read an address. Raises GitHubError."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """An answer and what its items tell; `seen_at` is GitHub's clock."""
+
+    answer: Answer
+    items: list[dict[str, Any]]
+    readings: list[Reading]
+    seen_at: float
+
+    @property
+    def records(self) -> list[Record]:
+        """What they tell, in the order of the items."""
+        return [record for reading in self.readings for record in reading.records]
+
+
+class Pages:
+    """Fetches for a held step, and gives what is to be written then. All raise GitHubError."""
+
+    def __init__(self, github: Asks, clock: Callable[[], float]) -> None:
+        self._github = github
+        self._clock = clock
+
+    def begin_load(self, held: Held) -> Work:
+        """Ask for what the addresses of a load need."""
+        where = dict(held.payload["where"])
+        records: list[Record] = []
+        for under in dict.fromkeys(name for each in held.payload["listings"] for name in LISTINGS[each].under):
+            listing = LISTINGS[under]
+            if not listing.gives.keys() <= where.keys():
+                page = self._ask(listing, form_address(listing, where), held, where)
+                where |= _read_first(listing, page.items)
+                records += page.records
+        return partial(_spread, held, where, records)
+
+    def read_page(self, held: Held) -> Work:
+        """Read a page, or a single record."""
+        payload = held.payload
+        listing = LISTINGS[payload["listing"]]
+        try:
+            page = self._ask(listing, payload["url"], held, payload["where"])
+        except PageRefusedError as error:
+            return partial(_end_page, held, {"refused": str(error)})
+        except GitHubRefusedError as error:
+            if listing.many and error.status == EMPTY:
+                return partial(_end_page, held, {"seen": [], "seen_at": self._clock(), "told": {"pages": 1}})
+            if payload["optional"] and error.status in LEFT_OUT:
+                return partial(_end_page, held, {"left_out": f"{listing.name.replace('_', ' ')}: {error}"})
+            raise
+        return partial(_keep_page, held, listing, page)
+
+    def check_record(self, held: Held) -> Work:
+        """Ask for a record that its list no longer had: it gets a tombstone when GitHub does not know it."""
+        payload = held.payload
+        listing = LISTINGS[payload["listing"]]
+        try:
+            page = self._ask(listing, form_address(listing, payload["where"]), held, payload["where"])
+        except GitHubRefusedError as error:
+            if error.status not in GONE:
+                raise
+            return partial(_bury, held, bury(payload["kind"], payload["row"], payload["seen_at"]))
+        return partial(_keep_page, held, listing, page)
+
+    def _ask(self, listing: Listing, url: str, held: Held, where: Mapping[str, Any]) -> Page:
+        owner = where.get("owner") or where.get("org")
+        priority = Priority.SOON if held.queue == FOLLOW_UPS else Priority.BULK
+        answer = self._github.get(url, owner=owner, priority=priority)
+        items = read_items(listing, answer.json)
+        seen_at = answer.date or self._clock()
+        readings = [read_listed(listing.kind, item, parent=where, observed_at=seen_at) for item in items]
+        for reason in [reason for reading in readings for reason in reading.left_out][:10]:
+            logger.warning("record_left_out", listing=listing.name, url=url, reason=reason)
+        return Page(answer, items, readings, seen_at)
+
+
+def bury(kind: str, key: Iterable[int | str], seen_at: float) -> Record:
+    """The record of a thing that GitHub no longer had at `seen_at`, by GitHub's clock."""
+    return Record(kind=kind, key=tuple(key), version=Version(seen_at, seen_at, 2), deleted=True)
+
+
+def form_page(scan: Mapping[str, Any], url: str, number: int = 1, *, leads: bool = True) -> dict[str, Any]:
+    """The payload of a page; one that leads adds those that follow."""
+    kept = {name: scan[name] for name in ("listing", "where", "options", "optional", "chain", "since")}
+    return {"do": "page", "url": url, "number": number, "leads": leads, **kept}
+
+
+def _read_first(listing: Listing, items: list[dict[str, Any]]) -> dict[str, Any]:
+    given = read_given(listing, items[0]) if items else None
+    if given is None:
+        raise GitHubRefusedError(f"GitHub's answer lacks what a {listing.kind} has.")
+    return given
+
+
+def _spread(held: Held, where: Mapping[str, Any], records: list[Record], connection: Connection, now: float) -> None:
+    """Add what was asked for; the load is due again when all of it has ended."""
+    if not tasks.hold(connection, held, {**held.payload, "stage": "end"}):
+        return
+    if held.queue == FOLLOW_UPS:
+        tasks.release_key(connection, held)
+    keep_records(connection, records, via="api", now=now)
+    wanted = [(LISTINGS[name], where) for name in held.payload["listings"]]
+    _add_listings(connection, held, wanted, now, optional=False)
+    tasks.go_on(connection, held, now)
+
+
+def _keep_page(held: Held, listing: Listing, page: Page, connection: Connection, now: float) -> None:
+    """Keep what a page tells, and add what follows from it. The load comes before the scan: locks have one order."""
+    records = page.records
+    changed = keep_records(connection, records, via="api", now=now)
+    told = {"pages": 1, "items": len(page.items), "changed": changed, "not_modified": int(page.answer.not_modified)}
+    found = {
+        "told": told,
+        "seen": [list(record.key) for record in records if record.kind == (listing.swept or listing.kind)],
+        "seen_at": page.seen_at,
+        "until": max((at for item in page.items if (at := read_changed_at(item))), default=None),
+    }
+    if not tasks.hold(connection, held, {**held.payload, **found}):
+        return
+    if held.payload["do"] == "page":
+        if listing.always_below or held.payload["options"]["children"]:
+            _add_listings(connection, held, _find_below(held, listing, page.items), now, optional=True)
+        if (following := _find_following(held.payload, listing, page)) and held.parent is not None:
+            tasks.add_steps(connection, held, following, now, parent=held.parent)
+    tasks.end(connection, held, now)
+
+
+def _end_page(held: Held, found: Mapping[str, Any], connection: Connection, now: float) -> None:
+    if tasks.hold(connection, held, {**held.payload, **found}):
+        tasks.end(connection, held, now)
+
+
+def _bury(held: Held, grave: Record, connection: Connection, now: float) -> None:
+    vanished = keep_records(connection, [grave], via="api", now=now)
+    _end_page(held, {"told": {"vanished": vanished}}, connection, now)
+
+
+def _find_below(held: Held, listing: Listing, items: list[dict[str, Any]]) -> list[tuple[Listing, Mapping[str, Any]]]:
+    given = [each for item in items if (each := read_given(listing, item)) is not None]
+    return [(LISTINGS[name], {**held.payload["where"], **each}) for each in given for name in listing.below]
+
+
+def _find_following(payload: Mapping[str, Any], listing: Listing, page: Page) -> list[dict[str, Any]]:
+    """The pages that this one leads to: all from the first one where GitHub numbers them, else the next."""
+    if not (payload["leads"] and listing.many) or _is_past(payload["since"], listing, page.items):
+        return []
+    number = payload["number"]
+    further = form_further_pages(page.answer.links.get("last", "")) if number == 1 and not payload["chain"] else []
+    if further:
+        return [form_page(payload, url, at, leads=url == further[-1]) for at, url in enumerate(further, 2)]
+    following = page.answer.next_url
+    if following is None or following == payload["url"] or number >= MOST_PAGES:
+        return []
+    return [form_page(payload, following, number + 1)]
+
+
+def _is_past(since: str | None, listing: Listing, items: list[dict[str, Any]]) -> bool:
+    """Whether a list that has the latest changes first has come to what is known."""
+    if since is None or listing.increment is not Increment.SORTED or not items:
+        return False
+    return (read_changed_at(items[-1]) or "") < since
+
+
+def _add_listings(
+    connection: Connection,
+    held: Held,
+    wanted: list[tuple[Listing, Mapping[str, Any]]],
+    now: float,
+    *,
+    optional: bool,
+) -> None:
+    """Add a scan with its first page for each listing, or only the page for a single record, to the load."""
+    options = held.payload["options"]
+    plans = [_plan(connection, listing, where, options, now, optional=optional) for listing, where in wanted]
+    scans = [plan for plan in plans if plan["do"] == "scan"]
+    numbers = tasks.add_steps(connection, held, scans, now, parent=held.root, children=1)
+    firsts = [(number, form_page(scan, scan["url"])) for number, scan in zip(numbers, scans, strict=True)]
+    tasks.add_first_steps(connection, held, firsts, now)
+    singles = [form_page(plan, plan["url"], leads=False) for plan in plans if plan["do"] == "page"]
+    tasks.add_steps(connection, held, singles, now, parent=held.root)
+
+
+def _plan(
+    connection: Connection,
+    listing: Listing,
+    where: Mapping[str, Any],
+    options: Mapping[str, Any],
+    now: float,
+    *,
+    optional: bool,
+) -> dict[str, Any]:
+    """The payload of a scan, or of the page of a single record."""
+    since = options["since"] if listing.increment is not None else None
+    if since == LAST:
+        since = load_changed_until(connection, listing.name, name_scope(listing, where).casefold())
+    return {
+        "do": "scan" if listing.many else "page",
+        "listing": listing.name,
+        "where": dict(where),
+        "options": dict(options),
+        "optional": optional,
+        "chain": since is not None and listing.increment is Increment.SORTED,
+        "since": since,
+        "url": form_address(listing, where, state=options["state"], since=since),
+        "began": now,
+    }
