@@ -18,6 +18,7 @@ import tempfile
 import threading
 import time
 import uuid
+from collections import deque
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Self, TypeVar
@@ -28,6 +29,7 @@ import orjson
 import uvicorn
 
 from fake_github_api import make_app
+from fake_github_listings import FakeListing, Listings
 from fake_github_state import App, Fault, Recorded, State
 from fake_repository import FakeRepository
 from git_repositories import Files
@@ -47,7 +49,7 @@ class FakeGitHub:
         self._own_root = root is None
         self.root = root or Path(tempfile.mkdtemp(prefix="fake-github-"))
         self.token = TOKEN
-        self.state = State(root=self.root, tokens={TOKEN})
+        self.state = State(root=self.root, tokens={TOKEN}, listings=Listings())
         self._numbers = itertools.count(2**40)
         self._client = httpx2.Client(timeout=30, trust_env=False)
         self._server: uvicorn.Server | None = None
@@ -137,10 +139,29 @@ class FakeGitHub:
         installations = {owner: 2**33 + number for number, owner in enumerate(owners)}
         self.state.app = App(app_id=app_id, public_key=public_key, installations=installations)
 
+    def list_at(self, path: str, items: list[dict[str, Any]], **options: Any) -> FakeListing:
+        """List items at an address below the API's; see `FakeListing`."""
+        listing = self.state.listings.at[path] = FakeListing(items, **options)
+        return listing
+
+    def put_at(self, path: str, item: dict[str, Any]) -> None:
+        """Have a single record at an address below the API's."""
+        self.state.listings.single[path] = item
+
+    def break_at(self, part: str, count: int = 1, *, status: int = 502) -> None:
+        """Let the next `count` requests of listings fail whose address has this part."""
+        fault = Fault(status=status, body={"message": "Server Error"})
+        self.state.listings.broken.setdefault(part, deque()).extend([fault] * count)
+
     def statuses(self, sha: str, context: str | None = None) -> list[dict[str, Any]]:
         """Return the statuses of a commit in the order of arrival, of one context if given."""
         found = [status for status in list(self.state.statuses) if status["sha"] == sha]
         return [status for status in found if context is None or status["context"].lower() == context.lower()]
+
+    def checks(self, sha: str, name: str | None = None) -> list[dict[str, Any]]:
+        """Return the check runs of a commit in the order in which they were made, of one name if given."""
+        found = [check for check in list(self.state.check_runs) if check["head_sha"] == sha]
+        return [check for check in found if name is None or check["name"] == name]
 
     def set_quota(self, left: int) -> None:
         """Let `left` more requests pass until the hour's primary limit is used up."""

@@ -15,8 +15,11 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from fake_github_apps import check_app, list_installations, post_access_token
+from fake_github_checks import CHECK_ROUTES
 from fake_github_git import make_git_endpoint
+from fake_github_listings import get_listed, is_listed
 from fake_github_state import DOCS, RefusalError, State, meet_fault, record_request, reply
+from fake_github_talk import TALK_ROUTES, get_user
 from fake_repository import CREATED_AT, FakeRepository, user
 
 STATES = {"error", "failure", "pending", "success"}
@@ -27,6 +30,8 @@ def make_app(state: State) -> Starlette:
     """Return the ASGI app: REST below /api/v3 as on an enterprise server, git at /OWNER/NAME.git."""
     rest: list[tuple[str, str, Callable[[State, Request], Awaitable[Response]]]] = [
         ("GET", "", get_repository),
+        *CHECK_ROUTES,
+        *TALK_ROUTES,
         ("GET", "/branches", list_branches),
         ("GET", "/commits", list_commits),
         ("GET", "/commits/{ref:path}/statuses", list_statuses),
@@ -40,6 +45,7 @@ def make_app(state: State) -> Starlette:
     routes = [
         Route(place + path, _rest(state, answer), methods=[method]) for method, path, answer in rest for place in places
     ]
+    routes.append(Route("/api/v3/user", _rest(state, get_user)))
     routes.append(Route("/api/v3/app/installations", _rest(state, list_installations)))
     token_path = "/api/v3/app/installations/{number:int}/access_tokens"
     routes.append(Route(token_path, _rest(state, post_access_token), methods=["POST"]))
@@ -62,7 +68,8 @@ def _rest(
             if response is None:
                 _check_token(state, request)
                 _spend(state)
-                response = _redirect(state, request) or await answer(state, request)
+                told = get_listed if is_listed(state, request) else answer
+                response = _redirect(state, request) or await told(state, request)
         except RefusalError as refusal:
             response = reply(refusal.body, refusal.status)
         response = _revalidate(state, request, response)

@@ -73,12 +73,17 @@ class State:
     repositories: dict[str, FakeRepository] = field(default_factory=dict)
     moved: dict[str, str] = field(default_factory=dict)
     statuses: list[dict[str, Any]] = field(default_factory=list)
+    check_runs: list[dict[str, Any]] = field(default_factory=list)
+    issues: list[dict[str, Any]] = field(default_factory=list)
+    comments: list[dict[str, Any]] = field(default_factory=list)
+    may_write_checks: bool = True  # the App's right
     requests: list[Recorded] = field(default_factory=list)
     faults: deque[Fault] = field(default_factory=deque)
     git_faults: deque[Fault] = field(default_factory=deque)
     app: App | None = None
     tokens: set[str] = field(default_factory=set)
     permissions: dict[str, tuple[int, str]] = field(default_factory=dict)  # number and permission by login
+    listings: Any = None  # fake_github_listings.Listings
     quota: int = 5000
     used: int = 0
     changed: threading.Condition = field(default_factory=threading.Condition)
