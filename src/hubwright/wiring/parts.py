@@ -22,6 +22,7 @@ from hubwright.hub.intake import Intake
 from hubwright.hub.permissions import find_refusal
 from hubwright.hub.plans import Ground
 from hubwright.hub.pressure import Pressure
+from hubwright.hub.replica import LANES, Replica
 from hubwright.hub.understanding import Rules, Understanding
 from hubwright.hub.wishes import Wishes
 from hubwright.reports.relay import Relay
@@ -33,7 +34,7 @@ from hubwright.wiring.owners import hand_back, make_owner, take_back_from_the_de
 
 Wake = Callable[[str], None]
 
-QUEUES = ("deliveries", "facts", "reports", "bisections")
+QUEUES = ("deliveries", "facts", "reports", "bisections", *LANES)
 """What rows wait in."""
 
 
@@ -47,8 +48,9 @@ class Parts:
     wishes: Wishes
     differences: Differences
     bisections: Bisections
+    replica: Replica
     relay: Relay
-    github: GitHubClient | None
+    github: GitHubClient
     tokens: TokenOf | None
     owner: str
 
@@ -59,7 +61,7 @@ class Parts:
             "reports": self.relay.drain_reports,
         }
         always = {"deliveries": self.intake.drain, "bisections": self.bisections.drain}
-        return {**always, **(told if self.relay.names else {})}
+        return {**always, **self.replica.drains(), **(told if self.relay.names else {})}
 
     def take_back(self) -> None:
         """Have at once what a killed process of this machine was about to do. Call it before the first drain."""
@@ -68,11 +70,11 @@ class Parts:
     def close(self) -> None:
         """Let what is being done end, then close everything."""
         self.intake.close()
+        self.replica.close()
         self.relay.close()
         hand_back(self.database, self.owner, time.time())
         self.mirrors.close()
-        if self.github is not None:
-            self.github.close()
+        self.github.close()
         self.database.close()
 
 
@@ -85,16 +87,16 @@ def open_parts(
     mirrors = Mirrors(mirrors_folder(settings), make_git(settings), settings.git.fetch_timeout)
     credentials = make_credentials(settings)
     tokens = _tokens_of(credentials) if credentials is not None else None
-    # GitHub lets nobody post statuses anonymously, so without a token there is no client
-    github = GitHubClient(settings.github.api_url, credentials, clock=time.time) if credentials is not None else None
+    github = GitHubClient(settings.github.api_url, credentials, clock=time.time)
     platform = settings.builds.default_platform or default_platform or ANY_PLATFORM
     rules = _make_rules(settings, platform, tokens or _no_token)
-    if github is not None:
+    if credentials is not None:
         rules = replace(rules, refusal_of=partial(find_refusal, github))
     understanding = Understanding(database, mirrors, rules)
     intake = Intake(database, understanding, owner, time.time, wake, pressure or Pressure())
     wishes = Wishes(database, mirrors, understanding.origin_of, rules.ground, wake, rules.defaults)
-    reporters = [] if github is None else [StatusReporter(database, github, settings.public_url)]
+    # GitHub lets nobody post statuses anonymously
+    reporters = [] if credentials is None else [StatusReporter(database, github, settings.public_url)]
     relay = Relay(database, reporters, owner, time.time, wake)
     relay.enroll()
     return Parts(
@@ -104,6 +106,7 @@ def open_parts(
         wishes=wishes,
         differences=Differences(database, mirrors, understanding.origin_of),
         bisections=Bisections(database, _make_grounds(settings, mirrors, understanding, rules), time.time, wake),
+        replica=Replica(database, github, owner, time.time, wake),
         relay=relay,
         github=github,
         tokens=tokens,
