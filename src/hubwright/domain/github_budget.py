@@ -81,9 +81,10 @@ class Turn:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Budget:
-    """What is known of one token; times are Unix seconds."""
+    """What is known of one token; times are Unix seconds. `told_at` is when GitHub gave the figures."""
 
     figures: Figures | None = None
+    told_at: float = 0.0
     paused_until: float = 0.0
     limits_met: int = 0
     wrote_at: float = 0.0
@@ -111,10 +112,15 @@ def admit(budget: Budget, ask: Ask, limits: Limits, now: float) -> tuple[Budget,
     return _spend(budget, ask, at), Turn(granted=True, wait=at - now, limits_before=budget.limits_met)
 
 
-def note_answer(budget: Budget, figures: Figures | None) -> Budget:
-    """GitHub answered: its figures are the truth, and the next limit is the first again."""
-    counted = figures if figures is not None and figures.resource == "core" else budget.figures
-    return replace(budget, figures=counted, limits_met=0)
+def note_answer(budget: Budget, figures: Figures | None, now: float) -> Budget:
+    """GitHub answered at `now`: its newest figures are the truth, and the next limit is the first again.
+
+    Answers that come during a pause were under way before it, and end no row of limits.
+    """
+    met = budget.limits_met if is_paused(budget, now) else 0
+    if figures is None or figures.resource != "core" or _past(budget.told_at, now) > now:
+        return replace(budget, limits_met=met)
+    return replace(budget, limits_met=met, figures=figures, told_at=now)
 
 
 def note_limit(budget: Budget, now: float, seconds: float) -> Budget:
@@ -158,8 +164,7 @@ def _spend(budget: Budget, ask: Ask, at: float) -> Budget:
     figures = budget.figures
     if figures is not None:
         # GitHub's next answer tells better; until then others see that one more is under way.
-        left = figures.remaining if at < figures.reset_at else figures.limit
-        figures = replace(figures, remaining=max(0, left - 1)) if at < figures.reset_at else None
+        figures = replace(figures, remaining=max(0, figures.remaining - 1)) if at < figures.reset_at else None
     points = _add(_Span(budget.points, _MINUTE, _FINE), ask.points, at)
     writes = _add(_Span(budget.writes, _MINUTE, _FINE), 1, at) if ask.writes else budget.writes
     content = _add(_Span(budget.content, _HOUR, _COARSE), 1, at) if ask.content else budget.content

@@ -44,7 +44,7 @@ class MemoryGate:
     def note(self, name: str, figures: Figures | None) -> None:
         """GitHub answered, and told these figures."""
         with self._lock:
-            self._budgets[name] = note_answer(self.look(name), figures)
+            self._budgets[name] = note_answer(self.look(name), figures, self._clock())
 
     def pause(self, name: str, seconds: float) -> None:
         """GitHub asked to wait: nobody gets a turn for `seconds`."""

@@ -11,6 +11,7 @@ from hubwright.store.schema.bisections import bisection, culprit
 from hubwright.store.schema.builds import build, job, run, stage
 from hubwright.store.schema.caches import cache
 from hubwright.store.schema.columns import Document, Identity, metadata
+from hubwright.store.schema.github_asking import github_answer, github_budget, github_token
 from hubwright.store.schema.github_code import (
     gh_branch,
     gh_check_run,
@@ -95,6 +96,9 @@ __all__ = [
     "gh_team_repository",
     "gh_user",
     "gh_user_repository",
+    "github_answer",
+    "github_budget",
+    "github_token",
     "job",
     "metadata",
     "problem",

@@ -1043,6 +1043,42 @@ def upgrade() -> None:
         batch_op.create_index("ix_gh_user_repository_repository_id", ["repository_id"], unique=False)
 
     op.create_table(
+        "github_answer",
+        sa.Column("key", sa.String(length=64), nullable=False),
+        sa.Column("url", sa.Text(), nullable=False),
+        sa.Column("etag", sa.Text(), nullable=False),
+        sa.Column("link", sa.Text(), nullable=False),
+        sa.Column("body", sa.LargeBinary(), nullable=False),
+        sa.Column("size", sa.Integer(), nullable=False),
+        sa.Column("used_at", Moment(), nullable=False),
+        sa.PrimaryKeyConstraint("key", name=op.f("pk_github_answer")),
+    )
+    with op.batch_alter_table("github_answer", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_github_answer_used_at"), ["used_at"], unique=False)
+
+    op.create_table(
+        "github_budget",
+        sa.Column("name", sa.String(length=100), nullable=False),
+        sa.Column("hour_limit", sa.Integer(), nullable=True),
+        sa.Column("hour_remaining", sa.Integer(), nullable=True),
+        sa.Column("hour_ends_at", Moment(), nullable=True),
+        sa.Column("told_at", Moment(), nullable=True),
+        sa.Column("paused_until", Moment(), nullable=True),
+        sa.Column("limits_met", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("wrote_at", Moment(), nullable=True),
+        sa.Column("spent", Document, nullable=False),
+        sa.Column("updated_at", Moment(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_github_budget")),
+    )
+    op.create_table(
+        "github_token",
+        sa.Column("name", sa.String(length=100), nullable=False),
+        sa.Column("key_id", sa.String(length=16), nullable=False),
+        sa.Column("sealed", sa.Text(), nullable=False),
+        sa.Column("expires_at", Moment(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_github_token")),
+    )
+    op.create_table(
         "scan",
         sa.Column("listing", sa.String(length=40), nullable=False),
         sa.Column("scope", sa.String(length=300), nullable=False),
