@@ -10,8 +10,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-ALWAYS = float("inf")
-"""The version of what no later news can change."""
+RETURNING = frozenset({
+    "branch", "user_repository", "issue_label", "star", "team_member", "team_repository", "organization_member",
+    "installation_repository", "pull_request_file",
+})  # fmt: skip
+"""Kinds of things that may go and come again under the same key. All others have a number that is given once."""
+
+LIFE = {"branch": "sha"}
+"""The field that says whether something still is, where a thing may go and come again; `live` for the others."""
+
+LIVE = "live"
+"""No column: whether somebody is a member, a repository has a star … `deleted_at` shows it."""
 
 
 class Version(NamedTuple):
@@ -36,15 +45,19 @@ class Record:
 
     `past` makes `values` steps: the document bears no version of GitHub's, and `version.at` is when the delivery came.
     It has the values that were replaced, as far as the event names them; such a value loses against its successor.
+
+    `deleted`: GitHub had it no longer at `version.seen`; what GitHub tells of it later makes it live again. With
+    `gone_at` GitHub said itself that it was deleted, in a delivery of that moment: nothing undoes it.
     """
 
     kind: str
     key: tuple[int | str, ...]
     version: Version
     values: Mapping[str, Any] = field(default_factory=dict)
-    deleted: bool = False
     raw: Mapping[str, Any] | None = None
     past: Mapping[str, Any] | None = None
+    deleted: bool = False
+    gone_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,235 @@
+"""A row of the copy is the join of all that was told of it: in whatever order, however often, it ends the same.
+
+Most fields are registers: the value with the greatest version stays. Some documents bear no version (a label, a branch
+that was pushed twice within a second). Their events are steps, from a value to the next; a value that another step
+replaced loses against the one that replaced it, whatever came first. Steps are kept while they can still matter, and
+a document that GitHub wrote after them settles the matter.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from typing import Any, NamedTuple
+
+from hubwright.domain.replica import LIFE, LIVE, RETURNING, Record, Version
+
+STEPS = 64
+"""Steps of a field that are kept, at most; the newest ones."""
+
+DAY = 86_400.0
+_LAGS = {"branch": 60.0}
+_LAG = 3 * DAY
+"""Seconds by which the times of two steps may lie in the wrong order: GitHub delivers again for three days. Pushes
+have GitHub's own time, to which later pushes of the same minute may have been added.
+
+https://docs.github.com/en/webhooks/testing-and-troubleshooting-webhooks/redelivering-webhooks
+"""
+
+_NOTHING = object()
+
+
+class Step(NamedTuple):
+    """A value replaced another; `before` is empty where the event does not tell which."""
+
+    version: Version
+    before: tuple[Any, ...]
+    after: Any
+
+
+@dataclass(slots=True)
+class Row:
+    """A row as it is known. `changed`: it now tells something else; `renewed`: only its versions are newer.
+
+    `witnessed` are the registers of the fields that have steps, `values` what the row shows. GitHub said it was deleted
+    at `gone_at`; at `missing_at` a list did not have it.
+    """
+
+    kind: str
+    values: dict[str, Any] = field(default_factory=dict)
+    versions: dict[str, Version] = field(default_factory=dict)
+    steps: dict[str, tuple[Step, ...]] = field(default_factory=dict)
+    witnessed: dict[str, Any] = field(default_factory=dict)
+    raw: Mapping[str, Any] | None = None
+    raw_version: Version | None = None
+    raw_mark: str = ""
+    deleted_at: float | None = None
+    gone_at: float | None = None
+    missing_at: float | None = None
+    changed: bool = False
+    renewed: bool = False
+
+
+def merge(row: Row, record: Record) -> None:
+    """Join what a record tells into the row."""
+    gone = row.deleted_at
+    if record.past is None:
+        _witness(row, record.version, record.values)
+    else:
+        _step(row, record.version, record.values, record.past)
+    if record.raw is not None:
+        _keep_raw(row, record)
+    _end(row, record)
+    row.deleted_at = _find_end(row)
+    if row.deleted_at != gone:
+        row.changed = True
+
+
+def _witness(row: Row, version: Version, values: Mapping[str, Any]) -> None:
+    versions, shown = row.versions, row.values
+    for name, value in values.items():
+        known = versions.get(name)
+        if known is not None and version < known:
+            continue
+        held = row.witnessed[name] if name in row.witnessed else shown.get(name, _NOTHING)
+        if version == known and (held == value or canonical(value) <= canonical(held)):
+            continue
+        if version != known:
+            versions[name] = version
+            row.renewed = True
+        if name in row.steps:
+            row.witnessed[name] = value
+            _settle(row, name)
+        elif held is _NOTHING or held != value:
+            shown[name] = value
+            row.changed = True
+
+
+def _step(row: Row, version: Version, values: Mapping[str, Any], past: Mapping[str, Any]) -> None:
+    for name, value in values.items():
+        replaced = name in past and past[name] != value
+        step = Step(version, (past[name],) if replaced else (), value)
+        if name not in row.steps and name in row.versions:
+            row.witnessed[name] = row.values[name]
+        row.steps[name] = (*row.steps.get(name, ()), step)
+        _settle(row, name)
+
+
+def _settle(row: Row, name: str) -> None:
+    """Leave out the steps that can't matter any more, and show what the others lead to."""
+    before = row.steps[name]
+    known = row.versions.get(name)
+    lag = _LAGS.get(row.kind, _LAG)
+    oldest = max(step.version.at for step in before) - 2 * lag
+    if known is not None:
+        oldest = max(oldest, known.at)
+    after = sorted({_mark(step): step for step in before if step.version.at >= oldest}.items())[-STEPS:]
+    steps = tuple(step for _, step in after)
+    row.steps[name] = steps
+    row.renewed = True
+    value = _last(row, name, lag)[2]
+    if not steps:
+        del row.steps[name]
+        row.witnessed.pop(name, None)
+    if row.values.get(name, _NOTHING) != value:
+        row.values[name] = value
+        row.changed = True
+
+
+def _last(row: Row, name: str, lag: float) -> tuple[bool, Version, Any]:
+    """Whether nothing replaced it, its version, and the value that the field has in the end."""
+    steps = row.steps.get(name, ())
+    candidates = [(step.version, step.after) for step in steps]
+    if name in row.versions:
+        candidates.append((row.versions[name], row.witnessed[name] if name in row.witnessed else row.values[name]))
+    replaced = [(step.before[0], step.version.at) for step in steps if step.before]
+    judged = [
+        (not any(old == value and at >= version.at - lag for old, at in replaced), version, canonical(value), value)
+        for version, value in candidates
+    ]
+    stands, version, _, value = max(judged, key=lambda one: one[:3])
+    return stands, version, value
+
+
+def _mark(step: Step) -> tuple[Version, str]:
+    return step.version, canonical([step.before, step.after])
+
+
+def _keep_raw(row: Row, record: Record) -> None:
+    known = row.raw_version
+    if known is not None and record.version < known:
+        return
+    mark = blake2b(canonical(record.raw).encode(), digest_size=8).hexdigest()
+    if known == record.version and mark <= row.raw_mark:
+        return
+    if mark != row.raw_mark:
+        row.raw = record.raw
+        row.changed = True
+    row.raw_version, row.raw_mark, row.renewed = record.version, mark, True
+
+
+def _end(row: Row, record: Record) -> None:
+    """Note that the thing is gone, where the record says so."""
+    if record.gone_at is not None:
+        row.gone_at = record.gone_at if row.gone_at is None else min(row.gone_at, record.gone_at)
+        row.renewed = True
+    elif record.deleted and row.kind in RETURNING:
+        life = LIFE.get(row.kind, LIVE)
+        _witness(row, record.version, {life: False if life == LIVE else None})
+    elif record.deleted:
+        row.missing_at = max(row.missing_at or 0.0, record.version.seen)
+        row.renewed = True
+
+
+def _find_end(row: Row) -> float | None:
+    """Since when it is gone, Unix seconds; None while it is there."""
+    if row.gone_at is not None:
+        return row.gone_at
+    if row.missing_at is not None and all(version.seen <= row.missing_at for version in row.versions.values()):
+        return row.missing_at
+    life = LIFE.get(row.kind, LIVE)
+    if life in row.values and row.values[life] in (None, False):
+        version = _last(row, life, _LAGS.get(row.kind, _LAG))[1]
+        return max(version.at, version.seen)
+    return None
+
+
+def canonical(value: Any) -> str:
+    """The same text for the same JSON."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"))
+
+
+def write_versions(row: Row) -> dict[str, Any]:
+    """What merging needs of the row beside its columns, as JSON."""
+    groups: dict[Version, list[str]] = {}
+    for name, version in row.versions.items():
+        groups.setdefault(version, []).append(name)
+    document: dict[str, Any] = {"fields": [[*version, " ".join(names)] for version, names in groups.items()]}
+    if row.steps:
+        document["steps"] = {name: _write_steps(steps) for name, steps in row.steps.items()}
+        document["witnessed"] = {name: row.witnessed[name] for name in row.steps if name in row.witnessed}
+    if LIVE in row.values:
+        document[LIVE] = row.values[LIVE]
+    if row.raw_version is not None:
+        document["raw"] = [*row.raw_version, row.raw_mark]
+    ends = {"gone": row.gone_at, "missing": row.missing_at}
+    return document | {name: at for name, at in ends.items() if at is not None}
+
+
+def read_row(kind: str, values: dict[str, Any], deleted_at: float | None, document: Mapping[str, Any] | None) -> Row:
+    """The row of these columns. Without `document` (somebody else wrote the row) all news are newer."""
+    document = document or {}
+    row = Row(kind, values, deleted_at=deleted_at, gone_at=document.get("gone"), missing_at=document.get("missing"))
+    for at, seen, rank, names in document.get("fields", ()):
+        version = Version(at, seen, rank)
+        for name in names.split(" "):
+            row.versions[name] = version
+    for name, steps in document.get("steps", {}).items():
+        row.steps[name] = tuple(_read_steps(steps))
+    row.witnessed = dict(document.get("witnessed", {}))
+    if LIVE in document:
+        values[LIVE] = document[LIVE]
+    if "raw" in document:
+        *version, row.raw_mark = document["raw"]
+        row.raw_version = Version(*version)
+    return row
+
+
+def _write_steps(steps: Iterable[Step]) -> list[list[Any]]:
+    return [[*step.version, list(step.before), step.after] for step in steps]
+
+
+def _read_steps(steps: Iterable[list[Any]]) -> Iterable[Step]:
+    return (Step(Version(at, seen, rank), tuple(before), after) for at, seen, rank, before, after in steps)
