@@ -19,6 +19,9 @@ MOST_PAGES = 20_000
 """Pages of one listing, at most: two million items."""
 
 
+_PLAIN: Mapping[str, Any] = {}
+
+
 class Increment(StrEnum):
     """How a listing gives only what changed: by its parameter `since`, or sorted by change, newest first."""
 
@@ -32,10 +35,10 @@ class Listing:
 
     `path` has its parameters in braces. `kind` is that of the records read from each item (those of one record are not
     `many`), `swept` the kind that vanishes when an item does, None when absence proves nothing; `scope` are the columns
-    that hold which rows are listed here. `gives` are the parameters, by their dotted place in an item, that what hangs
-    `below` it needs; `under` are the records to ask for first, for what they give. `single` asks for one item, with
-    `single_by` its parameters by the columns of a row. `stated`: it takes `?state=`. `final`: what has vanished never
-    comes back, so it must be known for certain.
+    that hold which rows are listed here. `single` asks for one item, with `single_by` its parameters by the columns of
+    a row. `gives` are the parameters, by their dotted place in an item, that what hangs `below` it needs; `under` are
+    the records to ask for first, for what they give. `stated`: it takes `?state=`; `types` are what it takes as
+    `?type=`.
     """
 
     name: str
@@ -46,9 +49,9 @@ class Listing:
     query: Mapping[str, str] = field(default_factory=dict)
     increment: Increment | None = None
     stated: bool = False
+    types: tuple[str, ...] = ()
     swept: str | None = None
     scope: tuple[str, ...] = ()
-    final: bool = False
     single: str | None = None
     single_by: Mapping[str, str] = field(default_factory=dict)
     under: tuple[str, ...] = ()
@@ -63,15 +66,20 @@ class Listing:
 
 
 def form_address(
-    listing: Listing, where: Mapping[str, Any], *, state: str | None = None, since: str | None = None
+    listing: Listing, where: Mapping[str, Any], options: Mapping[str, Any] = _PLAIN, *, since: str | None = None
 ) -> str:
-    """The path and query of the first page. Raises KeyError when a parameter of the path is missing from `where`."""
+    """The path and query of the first page; of `options`, `state` and `type` count where the listing takes them.
+
+    Raises KeyError when a parameter of the path is missing from `where`.
+    """
     path = listing.path.format_map({name: quote(str(where[name]), safe="") for name in listing.parameters})
     query = dict(listing.query)
     if listing.many:
         query["per_page"] = str(PER_PAGE)
     if listing.stated:
-        query["state"] = state or "all"
+        query["state"] = options.get("state") or "all"
+    if listing.types and options.get("type"):
+        query["type"] = options["type"]
     if since is not None and listing.increment is Increment.SINCE:
         query |= {"since": since, "sort": "updated", "direction": "asc"}
     if since is not None and listing.increment is Increment.SORTED:
@@ -145,12 +153,13 @@ def _repositories() -> Iterator[Listing]:
         path="/users/{user}/repos",
         kind="repository",
         query={"type": "owner"},
+        types=("all", "owner", "member"),
         under=("user",),
         **given,
     )
     yield Listing(
         name="own_repos", path="/user/repos", kind="repository", swept="user_repository", scope=("user_id",),
-        under=("viewer",), **given,
+        under=("viewer",), types=("all", "owner", "public", "private", "member"), **given,
     )  # fmt: skip
     yield Listing(name="org_repos", path="/orgs/{org}/repos", kind="repository", under=("organization",), **given)
     yield Listing(name="user", path="/users/{user}", kind="user", many=False, gives={"user_id": "id"})
@@ -161,13 +170,13 @@ def _numbered() -> Iterator[Listing]:
     """Issues, pull requests, and what belongs to one of them."""
     yield Listing(
         name="issues", path="/repos/{owner}/{repo}/issues", kind="issue", query=_OLDEST_FIRST, stated=True,
-        increment=Increment.SINCE, swept="issue", scope=("repository_id",), final=True, single="issue",
+        increment=Increment.SINCE, swept="issue", scope=("repository_id",), single="issue",
         single_by={"number": "number"}, under=_IN_REPOSITORY,
     )  # fmt: skip
     yield _one("issue", "issues/{number}", "issue")
     pulls: dict[str, Any] = {
         "path": "/repos/{owner}/{repo}/pulls", "kind": "pull_request", "query": _OLDEST_FIRST, "stated": True,
-        "increment": Increment.SORTED, "swept": "pull_request", "scope": ("repository_id",), "final": True,
+        "increment": Increment.SORTED, "swept": "pull_request", "scope": ("repository_id",), 
         "single": "pull", "single_by": {"number": "number"}, "under": _IN_REPOSITORY,
         "gives": {"number": "number", "pull_request_number": "number", "pull_request_id": "id"},
     }  # fmt: skip
@@ -180,7 +189,7 @@ def _numbered() -> Iterator[Listing]:
     )  # fmt: skip
     yield Listing(
         name="pull_reviews", path="/repos/{owner}/{repo}/pulls/{number}/reviews", kind="review", swept="review",
-        scope=("pull_request_id",), final=True, under=("repository", "pull"), single="pull_review", single_by=_BY_ID,
+        scope=("pull_request_id",), under=("repository", "pull"), single="pull_review", single_by=_BY_ID,
     )  # fmt: skip
     yield _one("pull_review", "pulls/{number}/reviews/{id}", "review", under=("repository", "pull"))
     yield Listing(
@@ -189,32 +198,29 @@ def _numbered() -> Iterator[Listing]:
     )  # fmt: skip
     for name, place, kind in (("issue_comments", "issues/comments", "issue_comment"),
                               ("review_comments", "pulls/comments", "review_comment")):  # fmt: skip
-        yield _in_repository(name, place, kind, final=True, query=_OLDEST_FIRST, increment=Increment.SINCE,
+        yield _in_repository(name, place, kind, query=_OLDEST_FIRST, increment=Increment.SINCE,
                              single=kind, single_by=_BY_ID)  # fmt: skip
         yield _one(kind, place + "/{id}", kind)
 
 
 def _of_repositories() -> Iterator[Listing]:
     """What a repository has a list of."""
-    yield _in_repository(
-        "commit_comments", "comments", "commit_comment", final=True, single="commit_comment", single_by=_BY_ID
-    )
+    yield _in_repository("commit_comments", "comments", "commit_comment", single="commit_comment", single_by=_BY_ID)
     yield _one("commit_comment", "comments/{id}", "commit_comment")
-    yield _in_repository("labels", "labels", "label", final=True, single="label", single_by={"name": "name"})
+    yield _in_repository("labels", "labels", "label", single="label", single_by={"name": "name"})
     yield _one("label", "labels/{name}", "label")
     yield _in_repository(
         "milestones",
         "milestones",
         "milestone",
-        final=True,
         stated=True,
         single="milestone",
         single_by={"number": "number"},
     )
     yield _one("milestone", "milestones/{number}", "milestone")
-    yield _in_repository("releases", "releases", "release", final=True, single="release", single_by=_BY_ID)
+    yield _in_repository("releases", "releases", "release", single="release", single_by=_BY_ID)
     yield _one("release", "releases/{id}", "release")
-    yield _in_repository("hooks", "hooks", "hook", final=True, single="hook", single_by=_BY_ID)
+    yield _in_repository("hooks", "hooks", "hook", single="hook", single_by=_BY_ID)
     yield _one("hook", "hooks/{id}", "hook")
     yield _in_repository("branches", "branches", "branch", single="branch", single_by={"name": "name"})
     yield _one("branch", "branches/{name}", "branch")
@@ -246,7 +252,7 @@ def _organizations() -> Iterator[Listing]:
         scope=("organization_id",), under=("organization",),
     )  # fmt: skip
     yield Listing(
-        name="org_teams", path="/orgs/{org}/teams", kind="team", swept="team", scope=("organization_id",), final=True,
+        name="org_teams", path="/orgs/{org}/teams", kind="team", swept="team", scope=("organization_id",),
         single="team", single_by={"team": "slug"}, under=("organization",), gives={"team": "slug", "team_id": "id"},
         below=("team_members",),
     )  # fmt: skip

@@ -33,13 +33,14 @@ STATES = ("open", "closed", "all")
 class Load:
     """What is to be loaded: `listings` with the parameters `where`, with `children` all that hangs below them.
 
-    `state` narrows listings that have states. With `since` (ISO 8601, or `last`) only what changed from then on is
-    loaded, as far as GitHub tells; then nothing is taken for deleted.
+    `state` narrows listings that have states, `type` those of repositories. With `since` (ISO 8601, or `last`) only
+    what changed from then on is loaded, as far as GitHub tells; then nothing is taken for deleted.
     """
 
     listings: tuple[str, ...]
     where: Mapping[str, Any] = field(default_factory=dict)
     state: str = "all"
+    type: str | None = None
     children: bool = False
     since: str | None = None
 
@@ -47,7 +48,7 @@ class Load:
     def key(self) -> str:
         """The same for the same wish."""
         named = (f"{name}={str(value).casefold()}" for name, value in sorted(self.where.items()))
-        options = (self.state, "children" if self.children else "", self.since or "")
+        options = (self.state, self.type or "", "children" if self.children else "", self.since or "")
         key = " ".join(filter(None, (*self.listings, *named, *options)))
         return key if len(key) <= _LONGEST_KEY else sha256(key.encode()).hexdigest()
 
@@ -70,6 +71,9 @@ def check_load(load: Load) -> Load:
     """The load itself. Raises UnprocessableError when an option has no meaning."""
     if load.state not in STATES:
         raise UnprocessableError(f"state is one of {', '.join(STATES)}.")
+    types = {each for name in load.listings for each in LISTINGS[name].types}
+    if load.type is not None and load.type not in types:
+        raise UnprocessableError(f"type is one of {', '.join(sorted(types))}." if types else "There are no types here.")
     if load.since not in {None, LAST}:
         try:
             datetime.fromisoformat(str(load.since))
@@ -104,5 +108,5 @@ def _write(load: Load) -> dict[str, Any]:
         "do": "load",
         "listings": list(load.listings),
         "where": dict(load.where),
-        "options": {"state": load.state, "children": load.children, "since": load.since},
+        "options": {"state": load.state, "type": load.type, "children": load.children, "since": load.since},
     }

@@ -112,13 +112,16 @@ class Pages:
         """Ask for a record that its list no longer had: it gets a tombstone when GitHub does not know it."""
         payload = held.payload
         listing = LISTINGS[payload["listing"]]
+        grave = bury(payload["kind"], payload["row"], payload["seen_at"])
         try:
             page = self._ask(listing, form_address(listing, payload["where"]), held, payload["where"])
         except GitHubRefusedError as error:
             if error.status not in GONE:
                 raise
-            return partial(_bury, held, bury(payload["kind"], payload["row"], payload["seen_at"]))
-        return partial(_keep_page, held, listing, page)
+            return partial(_keep_checked, held, [grave], 1)
+        # a transferred issue leads to the one that it is now
+        gone = not any((record.kind, record.key) == (grave.kind, grave.key) for record in page.records)
+        return partial(_keep_checked, held, [*page.records, *([grave] if gone else [])], int(gone))
 
     def _ask(self, listing: Listing, url: str, held: Held, where: Mapping[str, Any]) -> Page:
         owner = where.get("owner") or where.get("org")
@@ -175,11 +178,10 @@ def _keep_page(held: Held, listing: Listing, page: Page, connection: Connection,
     }
     if not tasks.hold(connection, held, {**held.payload, **found}):
         return
-    if held.payload["do"] == "page":
-        if listing.always_below or held.payload["options"]["children"]:
-            _add_listings(connection, held, _find_below(held, listing, page.items), now, optional=True)
-        if (following := _find_following(held.payload, listing, page)) and held.parent is not None:
-            tasks.add_steps(connection, held, following, now, parent=held.parent)
+    if listing.always_below or held.payload["options"]["children"]:
+        _add_listings(connection, held, _find_below(held, listing, page.items), now, optional=True)
+    if (following := _find_following(held.payload, listing, page)) and held.parent is not None:
+        tasks.add_steps(connection, held, following, now, parent=held.parent)
     tasks.end(connection, held, now)
 
 
@@ -188,9 +190,9 @@ def _end_page(held: Held, found: Mapping[str, Any], connection: Connection, now:
         tasks.end(connection, held, now)
 
 
-def _bury(held: Held, grave: Record, connection: Connection, now: float) -> None:
-    vanished = keep_records(connection, [grave], via="api", now=now)
-    _end_page(held, {"told": {"vanished": vanished}}, connection, now)
+def _keep_checked(held: Held, records: list[Record], vanished: int, connection: Connection, now: float) -> None:
+    changed = keep_records(connection, records, via="api", now=now)
+    _end_page(held, {"told": {"changed": changed, "vanished": vanished}}, connection, now)
 
 
 def _find_below(held: Held, listing: Listing, items: list[dict[str, Any]]) -> list[tuple[Listing, Mapping[str, Any]]]:
@@ -259,6 +261,6 @@ def _plan(
         "optional": optional,
         "chain": since is not None and listing.increment is Increment.SORTED,
         "since": since,
-        "url": form_address(listing, where, state=options["state"], since=since),
+        "url": form_address(listing, where, options, since=since),
         "began": now,
     }

@@ -21,7 +21,7 @@ from hubwright.store import tasks
 from hubwright.store.database import Database
 from hubwright.store.replica import keep_records
 from hubwright.store.scans import Scanned, keep_scan
-from hubwright.store.sweeps import Listed, has_state, key_length, load_missing
+from hubwright.store.sweeps import Listed, key_length, load_missing
 from hubwright.store.tasks import Held
 
 MOST_CHECKS = 1000
@@ -67,7 +67,8 @@ class Scans:
         left_out = next((page.payload["left_out"] for page in pages if "left_out" in page.payload), None)
         if left_out is not None:
             return partial(_end, held, {"left_out": left_out}, None)
-        if payload.get("stage") == "checked" or payload["since"] is not None or listing.swept is None:
+        partly = payload["since"] is not None or bool(listing.types and payload["options"]["type"])
+        if payload.get("stage") == "checked" or partly or listing.swept is None:
             return partial(_end_scan, held, listing, children, 0)
         return partial(_sweep, held, listing, children)
 
@@ -95,7 +96,7 @@ def _sweep(held: Held, listing: Listing, children: Sequence[Row[Any]], connectio
     kind = str(listing.swept)
     pages = [child.payload for child in children if "seen" in child.payload]
     seen = {tuple(key) for page in pages for key in page["seen"]}
-    narrowed = payload["options"]["state"] != "all" and listing.stated and has_state(kind)
+    narrowed = payload["options"]["state"] != "all" and listing.stated
     scope = {name: payload["where"][name] for name in listing.scope}
     if narrowed:
         scope["state"] = payload["options"]["state"]

@@ -40,11 +40,6 @@ def load_missing(connection: Connection, listed: Listed, also: Sequence[str]) ->
     return [row for row in rows if tuple(row[: len(keys)]) not in listed.seen]
 
 
-def has_state(kind: str) -> bool:
-    """Whether rows of the kind are open or closed."""
-    return "state" in table_of(kind).c
-
-
 def key_length(kind: str) -> int:
     """How many columns the key has."""
     return len(table_of(kind).primary_key.columns)

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from hubwright.github.client import GitHubClient
 from hubwright.hub.addresses import AddressRules
+from hubwright.hub.replica import Replica
 from hubwright.hub.secrets import Vault
 from hubwright.hub.sessions import Sessions
 from hubwright.hub.wishes import Wishes
@@ -21,6 +23,7 @@ from hubwright.web.gate import Gate
 from hubwright.web.health import make_health
 from hubwright.web.hooks import Hooks
 from hubwright.web.joining import make_join_route
+from hubwright.web.load import LoadDoors
 from hubwright.web.logins import make_logins
 from hubwright.web.pages import assemble_pages
 from hubwright.web.problems import PROBLEM_HANDLERS
@@ -57,6 +60,8 @@ class Works:
     wishes: Wishes
     vault: Vault
     rules: AddressRules
+    replica: Replica
+    github: GitHubClient
 
 
 def make_app(site: Site, gate: Gate, works: Works, lifespan: Lifespan) -> ASGIApp:
@@ -77,6 +82,7 @@ def make_app(site: Site, gate: Gate, works: Works, lifespan: Lifespan) -> ASGIAp
     app.router.routes.extend(make_builder_routes(site, gate, works.sessions))
     app.router.routes.extend(make_register_routes(site, gate, works.wishes, works.rules))
     app.include_router(make_api(site, gate, works.wishes, works.vault))
+    app.include_router(LoadDoors(site, gate, works.replica, works.github).make_router())
     app.router.routes.extend(make_health(site, gate))
     app.router.routes.append(make_recipe_schema(site))
     app.router.routes.extend(make_logins(gate, attempts, pages.frame))

@@ -127,7 +127,7 @@ class Hub:
                 heartbeat=settings.builders.heartbeat,
                 uploads=settings.public_url,
                 vault=vault,
-                token_of=self.parts.tokens,
+                token_of=self.parts.github.tokens,
             ),
         )
         works = Works(
@@ -140,6 +140,8 @@ class Hub:
                 protocols=settings.git.allow_protocols,
                 hosts=settings.git.allow_hosts,
             ),
+            replica=self.parts.replica,
+            github=self.parts.github.client,
         )
         self.app: ASGIApp = make_app(self.site, self.gate, works, self._life)
 
