@@ -34,8 +34,8 @@ def issue(number: int, **changes: Any) -> dict[str, Any]:
     """An issue of octo/hello with two labels."""
     here = f"{BASE}/issues/{number}"
     return {
-        "url": here, "repository_url": BASE, "labels_url": f"{here}/labels{{/name}}", "comments_url": f"{here}/comments",
-        "events_url": f"{here}/events", "html_url": f"https://github.com/octo/hello/issues/{number}",
+        "url": here, "repository_url": BASE, "labels_url": f"{here}/labels{{/name}}",
+        "comments_url": f"{here}/comments", "events_url": f"{here}/events", "html_url": f"https://github.com/octo/hello/issues/{number}",
         "id": 3_000_000_000 + number, "node_id": f"I_{number}", "number": number, "title": f"Issue {number}",
         "user": user(f"user{number % 50}"), "labels": [label(number % 7), label(7 + number % 5)], "state": "open",
         "locked": False, "assignee": None, "assignees": [], "milestone": None, "comments": number % 9,
@@ -85,7 +85,8 @@ def comment(number: int, on: int = 1, **changes: Any) -> dict[str, Any]:
 
 def review(number: int, **changes: Any) -> dict[str, Any]:
     """A review of a pull request."""
-    return {"id": 8_000_000_000 + number, "node_id": f"PRR_{number}", "user": user("bo"), "body": "", "state": "APPROVED",
-            "html_url": "https://github.com/octo/hello/pull/1#pullrequestreview-1", "pull_request_url": f"{BASE}/pulls/1",
+    return {"id": 8_000_000_000 + number, "node_id": f"PRR_{number}", "user": user("bo"), "body": "",
+            "state": "APPROVED", "html_url": "https://github.com/octo/hello/pull/1#pullrequestreview-1",
+            "pull_request_url": f"{BASE}/pulls/1",
             "author_association": "MEMBER", "submitted_at": moment(number), "commit_id": f"{1:040x}",
             "_links": {}, **changes}  # fmt: skip

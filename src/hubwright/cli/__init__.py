@@ -39,6 +39,7 @@ COMMANDS = {
     "cancel": Entry("hubwright.cli.builds:cancel", "Stop a build."),
     "bisect": Entry("hubwright.cli.bisect:bisect", "Find the commit that broke it."),
     "artifacts": Entry("hubwright.cli.artifacts:artifacts", "List and get the files that a build kept."),
+    "replica": Entry("hubwright.cli.replica:replica", "Load GitHub's data, and see how it stands."),
     "builders": Entry("hubwright.cli.builders:builders", "List, pause, drain and remove builders."),
     "token": Entry("hubwright.cli.tokens:token", "Make, list and revoke tokens."),
     "secret": Entry("hubwright.cli.secret:secret", "Set, list, remove and rotate secrets of builds."),
