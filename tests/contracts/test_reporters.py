@@ -10,6 +10,7 @@ import pytest
 
 from build_lives import Clock, Lives
 from fake_github import FakeGitHub
+from github_pace import unpaced
 from hubwright.domain.facts import Fact, FactKind
 from hubwright.github.client import GitHubClient
 from hubwright.reports import Reporter
@@ -26,7 +27,7 @@ MAKERS: dict[str, Callable[[Database, FakeGitHub, GitHubClient], Reporter]] = {
 def reporter(
     request: pytest.FixtureRequest, database: Database, github: FakeGitHub, clock: Clock
 ) -> Iterator[Reporter]:
-    with GitHubClient(github.api_url, github.token, clock=clock) as client:
+    with GitHubClient(github.api_url, github.token, gate=unpaced(clock), clock=clock) as client:
         yield MAKERS[request.param](database, github, client)
 
 

@@ -12,15 +12,11 @@ import pytest
 
 from fake_github import FakeGitHub
 from fake_repository import FakeRepository
-from hubwright.domain.github_budget import Limits
+from github_pace import unpaced
 from hubwright.errors import GitHubRefusedError, GitHubUnavailableError, RateLimitedError
-from hubwright.github.budget import MemoryGate
 from hubwright.github.client import GitHubClient
 from hubwright.github.credentials import make_credential
 from hubwright.github.requests import form_path
-
-PACE = Limits(write_interval=0.0)
-"""Here writes need not wait for each other; test_github_budget.py tells how they do."""
 
 
 class Clock:
@@ -51,7 +47,7 @@ def repository(github: FakeGitHub) -> FakeRepository:
 
 @pytest.fixture
 def client(github: FakeGitHub, clock: Clock) -> Iterator[GitHubClient]:
-    with GitHubClient(github.api_url, github.token, timeout=5, clock=clock, gate=MemoryGate(PACE, clock)) as client:
+    with GitHubClient(github.api_url, github.token, timeout=5, clock=clock, gate=unpaced(clock)) as client:
         yield client
 
 

@@ -78,6 +78,9 @@ class GitHub(Section, frozen=True, kw_only=True):
     owners: Names = ()
     oauth_client_id: Text | None = None
     oauth_client_secret: Secret | None = None
+    points_per_minute: Count = 900
+    write_interval: Seconds = 1
+    cache_size: Bytes = 256 * 1024 * 1024
 
 
 class Git(Section, frozen=True, kw_only=True):

@@ -24,7 +24,7 @@ _LINK = re.compile(r'<([^<>]*)>\s*;[^<>]*?\brel="?([a-z]+)')
 _CURSORS = ("after", "before", "cursor", "since")
 _NO_PAGES = re.compile(r"(?i)pagination with the page parameter|pagination is limited|cursor.based pagination")
 _ADVICE = {
-    401: " Set GITHUB__TOKEN to a token that is valid.",
+    401: " Set GITHUB__TOKEN to a token that is valid, or check the App's id and key.",
     403: " Give the token the right that is missing (`Commit statuses: write` for statuses).",
     404: " The repository is gone, or the token may not see it.",
 }
@@ -94,7 +94,8 @@ def read_answer(
     if status >= 500 or status == 408:
         raise GitHubUnavailableError(f"GitHub answered {status}: {message or 'no reason given'}", status)
     refused = PageRefusedError if status == 422 and _NO_PAGES.search(message) else GitHubRefusedError
-    raise refused(f"GitHub answered {status}: {message or 'no reason given'}{_ADVICE.get(status, '')}", status)
+    reason = message.rstrip(".") or "no reason given"
+    raise refused(f"GitHub answered {status}: {reason}.{_ADVICE.get(status, '')}", status)
 
 
 def read_links(link: str) -> dict[str, str]:

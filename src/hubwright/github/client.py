@@ -142,6 +142,15 @@ class GitHubClient:
     def send(self, request: Request) -> Answer:
         """Send any request when its turn has come. Raises GitHubError."""
         credential = self._credential_of(request.owner)
+        try:
+            return self._send_with(credential, request)
+        except GitHubRefusedError as error:
+            if error.status != 401 or credential.forget is None:
+                raise
+        credential.forget()
+        return self._send_with(self._credential_of(request.owner), request)
+
+    def _send_with(self, credential: Credential, request: Request) -> Answer:
         limits_before = self._wait_for_turn(credential.budget, request)
         try:
             answer = self._follow(request, credential, limits_before)

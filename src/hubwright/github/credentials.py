@@ -13,12 +13,14 @@ ANONYMOUS = "anonymous"
 class Credential:
     """A token, not shown by `repr`, and the name of its budget: an installation's outlives its tokens of an hour.
 
-    `tags` names what GitHub's ETags are bound to; None: none are kept.
+    `tags` names what GitHub's ETags are bound to; None: none are kept. `forget` is called when GitHub answers 401, and
+    gives way to another token; None: there is no other.
     """
 
     token: str | None = field(repr=False)
     budget: str
     tags: str | None
+    forget: Callable[[], None] | None = field(default=None, repr=False, compare=False)
 
 
 TokenOf = Callable[[str | None], str | None]

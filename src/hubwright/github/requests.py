@@ -68,7 +68,7 @@ class Request:
     @property
     def ask(self) -> Ask:
         """What it needs of the budget."""
-        writes = self.method != "GET"
+        writes = self.method != "GET" and not self.path.endswith("/access_tokens")
         content = self.method == "POST" and _CONTENT.search(self.path) is not None
         return Ask(priority=self.priority, writes=writes, content=content)
 

@@ -14,8 +14,7 @@ from hubwright.domain.jobs import Approval, Commits, JobSettings
 from hubwright.domain.scheduling import ANY_PLATFORM
 from hubwright.git.commands import Git
 from hubwright.git.mirrors import Mirrors
-from hubwright.github.client import GitHubClient
-from hubwright.github.credentials import CredentialOf, TokenOf, make_credential
+from hubwright.github.credentials import TokenOf
 from hubwright.hub.bisections import Bisections, Bounds, Grounds
 from hubwright.hub.differences import Differences
 from hubwright.hub.intake import Intake
@@ -29,7 +28,7 @@ from hubwright.reports.relay import Relay
 from hubwright.reports.statuses import StatusReporter
 from hubwright.store.database import Database
 from hubwright.wire import ReportLimits
-from hubwright.wiring.extras import make_app_tokens
+from hubwright.wiring.github import GitHubAccess, open_github
 from hubwright.wiring.owners import hand_back, make_owner, take_back_from_the_dead
 
 Wake = Callable[[str], None]
@@ -50,8 +49,7 @@ class Parts:
     bisections: Bisections
     replica: Replica
     relay: Relay
-    github: GitHubClient
-    tokens: TokenOf | None
+    github: GitHubAccess
     owner: str
 
     def drains(self) -> dict[str, Callable[[], float | None]]:
@@ -85,18 +83,16 @@ def open_parts(
     owner = make_owner()
     database = Database(settings.database_url)
     mirrors = Mirrors(mirrors_folder(settings), make_git(settings), settings.git.fetch_timeout)
-    credentials = make_credentials(settings)
-    tokens = _tokens_of(credentials) if credentials is not None else None
-    github = GitHubClient(settings.github.api_url, credentials, clock=time.time)
+    github = open_github(settings, database)
     platform = settings.builds.default_platform or default_platform or ANY_PLATFORM
-    rules = _make_rules(settings, platform, tokens or _no_token)
-    if credentials is not None:
-        rules = replace(rules, refusal_of=partial(find_refusal, github))
+    rules = _make_rules(settings, platform, github.tokens or _no_token)
+    if github.tokens is not None:
+        rules = replace(rules, refusal_of=partial(find_refusal, github.client))
     understanding = Understanding(database, mirrors, rules)
     intake = Intake(database, understanding, owner, time.time, wake, pressure or Pressure())
     wishes = Wishes(database, mirrors, understanding.origin_of, rules.ground, wake, rules.defaults)
     # GitHub lets nobody post statuses anonymously
-    reporters = [] if credentials is None else [StatusReporter(database, github, settings.public_url)]
+    reporters = [] if github.tokens is None else [StatusReporter(database, github.client, settings.public_url)]
     relay = Relay(database, reporters, owner, time.time, wake)
     relay.enroll()
     return Parts(
@@ -106,10 +102,9 @@ def open_parts(
         wishes=wishes,
         differences=Differences(database, mirrors, understanding.origin_of),
         bisections=Bisections(database, _make_grounds(settings, mirrors, understanding, rules), time.time, wake),
-        replica=Replica(database, github, owner, time.time, wake),
+        replica=Replica(database, github.client, owner, time.time, wake),
         relay=relay,
         github=github,
-        tokens=tokens,
         owner=owner,
     )
 
@@ -156,18 +151,3 @@ def _make_rules(settings: Settings, platform: str, tokens: TokenOf) -> Rules:
             approval=Approval(settings.builds.approval),
         ),
     )
-
-
-def make_credentials(settings: Settings) -> CredentialOf | None:
-    """With what to ask about an owner's repositories: the App's installation there, or the one token; None for none."""
-    github = settings.github
-    if github.app_id and github.app_private_key:
-        return make_app_tokens(github.api_url, github.app_id, github.app_private_key)
-    if not github.token:
-        return None
-    credential = make_credential(github.token)
-    return lambda _owner: credential
-
-
-def _tokens_of(credentials: CredentialOf) -> TokenOf:
-    return lambda owner: credentials(owner).token
