@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from typing import Any
 
@@ -98,7 +99,7 @@ def test_pushes_of_one_second_are_told_apart_by_what_they_replaced() -> None:
     shas = [None, *(f"{number:040x}" for number in range(1, 40))]
     steps = [
         Record(kind="branch", key=(1, "main"), version=Version(5.0, 5.0, 1), values={"sha": to}, past={"sha": before})
-        for before, to in zip(shas, shas[1:], strict=False)
+        for before, to in itertools.pairwise(shas)
     ]
     random.Random(3).shuffle(steps)
     assert joined(steps).values == {"sha": shas[-1]}

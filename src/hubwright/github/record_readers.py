@@ -1,0 +1,213 @@
+"""One JSON document of GitHub's to the records it tells of, itself and those nested in it. Pure.
+
+The same for webhooks and for the API: what differs is only what they can tell of the document's version (`Origin`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from hubwright.domain.replica import LIVE, FollowUp, Record, Version
+from hubwright.github.record_fields import KINDS, MAX_ID, UNREADABLE, count, form_plan, text, time, words
+
+Doc = Mapping[str, Any]
+Key = tuple[int | str, ...]
+
+API_RANK = 3
+_FUTURE = 86_400.0
+_KEY_BYTES = 2600  # of a text in a key: PostgreSQL's index takes no more
+_BRANCH = 512
+_STATUS = {"completed": 0.2, "in_progress": 0.1}
+
+
+Special = Callable[["Reader", Doc, dict[str, Any], Doc], None]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Origin:
+    """What orders the documents. `seen` is when GitHub wrote them, at the earliest; `came` when we got them.
+
+    `came` is None for an answer of the API. `rank` as in `Version`.
+    """
+
+    seen: float
+    rank: int
+    came: float | None = None
+
+
+@dataclass(slots=True)
+class Reader:
+    """Collects what a document tells; `read` and `add` never raise for what is in it.
+
+    `special` adds what a kind has beside its plain fields: it gets the reader, the document, its values, its parent.
+    """
+
+    origin: Origin
+    special: Mapping[str, Special]
+    records: list[Record] = field(default_factory=list)
+    follow_ups: list[FollowUp] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)
+
+    def read(
+        self,
+        kind: str,
+        doc: Any,
+        parent: Doc,
+        *,
+        direct: bool = False,
+        gone: bool = False,
+        past: Doc | None = None,
+        more: Doc | None = None,
+    ) -> int | None:
+        """Read a record with a number of GitHub's; that number. `direct`: the delivery or answer is about it."""
+        if not isinstance(doc, Mapping):
+            return None
+        thing = read_id(doc)
+        if thing is None:
+            self.left_out.append(f"{kind}: it has no id")
+            return None
+        values = self.read_values(kind, doc, parent)
+        special = self.special.get(kind)
+        if special is not None:
+            special(self, doc, values, parent)
+        if kind == "issue" and doc.get("pull_request"):  # GitHub lists pull requests as issues too, under other numbers
+            return thing
+        if more:
+            values |= more
+        self.add(kind, (thing,), values, doc, direct=direct, gone=gone, past=past)
+        return thing
+
+    def read_values(self, kind: str, doc: Doc, parent: Doc) -> dict[str, Any]:
+        """The values of the columns that the document has; its people and nested records are read too."""
+        told = KINDS[kind]
+        values: dict[str, Any] = {}
+        for name, convert in form_plan(kind):
+            if name in doc:
+                value = convert(doc[name])
+                if value is UNREADABLE:
+                    self.left_out.append(f"{kind}.{name}: {str(doc[name])[:40]!r} is not what it holds")
+                else:
+                    values[name] = value
+        for role in words(told.people):
+            if role in doc:
+                values |= self.read_person(role, doc[role])
+        for name in words(told.belongs):
+            if name in parent and name not in values:
+                values[name] = parent[name]
+        for name, nested in (told.nested or {}).items():
+            if name in doc:
+                self._read_nested(name, nested, doc[name], values, parent)
+        return values
+
+    def read_person(self, role: str, account: Any) -> dict[str, Any]:
+        """The columns of an account, which is null for a ghost; a person or an organization of its own."""
+        if not isinstance(account, Mapping):
+            return {f"{role}_id": None, f"{role}_login": None}
+        login = text(account.get("login"))
+        self.read_account(account)
+        return {f"{role}_id": read_id(account), f"{role}_login": login if login is not UNREADABLE else None}
+
+    def read_account(self, account: Any, *, direct: bool = False) -> None:
+        """A user, or the organization that GitHub shows in a user's place. Authors of commits may have no number."""
+        if isinstance(account, Mapping) and read_id(account) is not None and "login" in account:
+            kind = "organization" if account.get("type") == "Organization" else "user"
+            if not direct and ("name" in account or "email" in account):  # in a push the `name` is the login
+                account = {name: account[name] for name in account if name not in {"name", "email"}}
+            self.read(kind, account, {}, direct=direct)
+
+    def add(
+        self,
+        kind: str,
+        key: Key,
+        values: dict[str, Any],
+        doc: Doc,
+        *,
+        direct: bool = False,
+        gone: bool = False,
+        past: Doc | None = None,
+    ) -> None:
+        """Add the record of this key, with the version that the document has."""
+        version, steps = self._judge(kind, doc, direct=direct, known=past)
+        self.records.append(
+            Record(
+                kind=kind,
+                key=key,
+                version=version,
+                values=values,
+                raw=doc if direct else None,
+                past=(past or {}) if steps else None,
+                deleted=gone,
+                gone_at=self.origin.came if gone else None,
+            )
+        )
+
+    def add_live(self, kind: str, key: Key, values: dict[str, Any], *, live: bool = True) -> None:
+        """Add that somebody belongs somewhere, or no longer does; a delivery about it bears no time of GitHub's."""
+        origin = self.origin
+        values = {**values, LIVE: live}
+        if origin.came is None:
+            self.records.append(
+                Record(kind=kind, key=key, version=Version(origin.seen, origin.seen, API_RANK), values=values)
+            )
+            return
+        version = Version(origin.came, 0.0, origin.rank)
+        self.records.append(Record(kind=kind, key=key, version=version, values=values, past={LIVE: not live}))
+
+    def follow(self, listing: str, where: Doc) -> None:
+        """Have something loaded."""
+        self.follow_ups.append(FollowUp(listing, tuple(sorted(where.items()))))
+
+    def _read_nested(self, name: str, kind: str, doc: Any, values: dict[str, Any], parent: Doc) -> None:
+        thing = None
+        if isinstance(doc, Mapping) and (len(doc) > 1 or kind != "check_suite"):  # the API only names the suite
+            thing = self.read(kind, doc, parent)
+        elif isinstance(doc, Mapping):
+            thing = read_id(doc)
+        values[f"{name}_id"] = thing
+        if kind == "milestone":
+            told = count(doc.get("number")) if isinstance(doc, Mapping) else None
+            values["milestone_number"] = told if told is not UNREADABLE else None
+
+    def _judge(self, kind: str, doc: Doc, *, direct: bool, known: Doc | None) -> tuple[Version, bool]:
+        """The version of a document, and whether it only is a step."""
+        origin, told = self.origin, KINDS[kind]
+        at = self._read_clock(kind, doc)
+        if told.timed and at is not None:
+            return Version(at, max(origin.seen, at), origin.rank), False
+        if direct and told.stepwise and origin.came is not None:
+            if at is not None:
+                return Version(at, at, origin.rank), False
+            if origin.rank == 0 and known is None:  # that it was created is the oldest news there can be
+                return Version(0.0, 0.0, 0), True
+            return Version(origin.came, 0.0, origin.rank), True
+        if told.timed:  # a part of it, without a time: it tells what nothing else does
+            return Version(0.0, origin.seen, origin.rank), False
+        return Version(origin.seen, origin.seen, origin.rank), False
+
+    def _read_clock(self, kind: str, doc: Doc) -> float | None:
+        told = [at for name in words(KINDS[kind].clock) if isinstance(at := time(doc.get(name)), float)]
+        if not told:
+            return None
+        most = (self.origin.seen if self.origin.came is None else self.origin.came) + _FUTURE
+        at = min(max(told), most)  # what an app says of its own checks may lie in any future
+        if kind == "check_run":
+            at = float(int(at)) + _STATUS.get(str(doc.get("status")), 0.0)
+        return at
+
+
+def read_id(doc: Doc, name: str = "id") -> int | None:
+    """A number of GitHub's."""
+    value = doc.get(name)
+    return value if type(value) is int and 0 < value <= MAX_ID else None
+
+
+def is_key(value: Any, most: int = _KEY_BYTES) -> bool:
+    """Whether a text can be part of a key."""
+    return isinstance(value, str) and 0 < len(value.encode("utf-8", "replace")) <= most and "\x00" not in value
+
+
+def is_branch(name: Any) -> bool:
+    """Whether a branch of this name can have a row."""
+    return is_key(name, _BRANCH)
