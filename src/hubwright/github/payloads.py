@@ -13,6 +13,8 @@ from hubwright.domain.refs import check_branch, check_owner, check_ref, check_re
 from hubwright.domain.repos import (
     NO_COMMIT,
     ApprovalComment,
+    CheckRequest,
+    CheckWish,
     Commit,
     Event,
     Other,
@@ -30,6 +32,7 @@ MAX_COMMITS = 2048
 _MAX_ID = 2**63 - 1
 _COMMAND = "/hubwright approve"
 _APPROVAL = re.compile(_COMMAND + " ([0-9a-f]{40}|[0-9a-f]{64})")
+_RUN = re.compile(r"run-([1-9][0-9]{0,17})")
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 _SKIP_WORDS = ("[skip ci]", "[ci skip]", "[no ci]", "***no_ci***")
 _SKIP_TRAILER = re.compile(r"\nskip-checks:[ \t]*true\Z", re.IGNORECASE)
@@ -203,6 +206,36 @@ def read_comment(payload: dict[str, Any]) -> Event:
     )
 
 
+def read_check_request(event: str, payload: dict[str, Any]) -> Event:
+    """Read events `check_run` and `check_suite`: a person wants checks of ours again, or has pressed their button.
+
+    A suite that is only `requested` starts nothing: the push that it came with is built.
+    https://docs.github.com/en/webhooks/webhook-events-and-payloads#check_run
+    """
+    check, sender = _object(payload, event), _object(payload, "sender")
+    wish = _read_wish(payload)
+    user_id, login = _number(sender, "id"), _text(sender, "login")
+    if wish is None or user_id is None or login is None or sender.get("type") != "User":
+        return _read_other(event, payload)
+    run = _RUN.fullmatch(_text(check, "external_id") or "")
+    return CheckRequest(
+        repository=read_repository(_object(payload, "repository")),
+        sha=check_sha(_needed(check, "head_sha", f"event `{event}`")),
+        wish=wish,
+        run=int(run[1]) if run else None,
+        user_id=user_id,
+        login=check_owner(login),
+    )
+
+
+def _read_wish(payload: dict[str, Any]) -> CheckWish | None:
+    action = payload.get("action")
+    if action == "rerequested":
+        return CheckWish.RERUN
+    pressed = _object(payload, "requested_action").get("identifier") if action == "requested_action" else None
+    return next((wish for wish in (CheckWish.RERUN_FAILED, CheckWish.CANCEL) if wish == pressed), None)
+
+
 def _read_other(event: str, payload: dict[str, Any]) -> Other:
     try:
         repository = read_repository(_object(payload, "repository"))
@@ -216,6 +249,8 @@ _READERS: dict[str, Callable[[dict[str, Any]], Event]] = {
     "push": read_push,
     "pull_request": read_pull_request_event,
     "issue_comment": read_comment,
+    "check_run": lambda payload: read_check_request("check_run", payload),
+    "check_suite": lambda payload: read_check_request("check_suite", payload),
     "create": lambda payload: _read_ref_event("create", payload),
     "delete": lambda payload: _read_ref_event("delete", payload),
     LEGACY_PUSH: read_legacy_push,

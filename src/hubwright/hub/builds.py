@@ -57,11 +57,13 @@ def _end_waiting(
     keep_facts(connection, facts)
 
 
-def rerun(connection: Connection, build_id: int, now: float, *, failed_only: bool = False) -> list[int]:
+def rerun(
+    connection: Connection, build_id: int, now: float, *, failed_only: bool = False, like: Row[Any] | None = None
+) -> list[int]:
     """Begin the finished runs of a build again, as new attempts; their old ids.
 
-    A build that ended before it had a run (its recipe was wrong, its repository did not answer) is planned again.
-    Raises NotFoundError, ConflictError.
+    With `like`, a run's row, only the newest attempt of that run. A build that ended before it had a run (its recipe
+    was wrong, its repository did not answer) is planned again. Raises NotFoundError, ConflictError.
     """
     row = load_build_row(connection, build_id)
     if row is None:
@@ -69,7 +71,9 @@ def rerun(connection: Connection, build_id: int, now: float, *, failed_only: boo
     chosen = [
         run
         for run in runs.load_newest(connection, build_id)
-        if run.state == runs.FINISHED and (not failed_only or run.result != Result.SUCCESS)
+        if run.state == runs.FINISHED
+        and (not failed_only or run.result != Result.SUCCESS)
+        and (like is None or (run.platform, run.labels, run.matrix) == (like.platform, like.labels, like.matrix))
     ]
     if not chosen and row.state == State.FINISHED and not runs.load_newest(connection, build_id):
         _plan_again(connection, row, now)

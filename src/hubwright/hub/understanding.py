@@ -10,13 +10,23 @@ from sqlalchemy import Connection
 
 from hubwright.domain.builds import BuildPlan, Wanted, commits_to_build, manual_to_build, pull_request_to_build
 from hubwright.domain.jobs import Job, JobSettings, new_job
-from hubwright.domain.repos import ApprovalComment, Backfill, Event, Manual, PullRequestEvent, Push, Repository
+from hubwright.domain.repos import (
+    ApprovalComment,
+    Backfill,
+    CheckRequest,
+    Event,
+    Manual,
+    PullRequestEvent,
+    Push,
+    Repository,
+)
 from hubwright.errors import HubwrightError, VanishedCommitError
 from hubwright.git.history import describe_commits
 from hubwright.git.mirrors import Mirrors, Origin
 from hubwright.github.payloads import is_skipped
 from hubwright.hub.approvals import approve_head
 from hubwright.hub.backfill import fill_gap, find_gap
+from hubwright.hub.check_requests import fulfil
 from hubwright.hub.news import keep_event
 from hubwright.hub.plans import Ground, keep_plans, plan_build, vanished_plan
 from hubwright.store import jobs, repos
@@ -70,6 +80,8 @@ class Understanding:
                 return self._understand_commits(event, patient=patient)
             case ApprovalComment():
                 return self._understand_comment(event, patient=patient)
+            case CheckRequest():
+                return self._understand_request(event, patient=patient)
             case Backfill():
                 return self._understand_backfill(event, patient=patient)
             case _:
@@ -87,19 +99,33 @@ class Understanding:
         return found
 
     def _understand_comment(self, event: ApprovalComment, *, patient: bool) -> Understood:
-        """Ask GitHub, outside any transaction, whether who wrote it may write; a refusal is the outcome."""
         if event.sha is None:
             return _just_keep(
                 event, "not approved: the first line must be `/hubwright approve` and the whole commit id"
             )
+        return self._for_writers(
+            event, lambda connection, now: approve_head(connection, event, now), "not approved", patient
+        )
+
+    def _understand_request(self, event: CheckRequest, *, patient: bool) -> Understood:
+        return self._for_writers(event, lambda connection, now: fulfil(connection, event, now), "nothing done", patient)
+
+    def _for_writers(
+        self,
+        event: ApprovalComment | CheckRequest,
+        keep: Callable[[Connection, float], str],
+        otherwise: str,
+        patient: bool,  # noqa: FBT001  as its callers have it
+    ) -> Understood:
+        """Ask GitHub, outside any transaction, whether who asks may write; a refusal is the outcome."""
         try:
             refusal = self._rules.refusal_of(event.repository, event.login, event.user_id)
         except HubwrightError as error:
-            why = f"not approved: {error}"
+            why = f"{otherwise}: {error}"
             return Understood(lambda _connection, _now: why, why if patient else None)
         if refusal is not None:
-            return _just_keep(event, f"not approved: {refusal}")
-        return Understood(lambda connection, now: approve_head(connection, event, now))
+            return _just_keep(event, f"{otherwise}: {refusal}")
+        return Understood(keep)
 
     def _understand_backfill(self, event: Backfill, *, patient: bool) -> Understood:
         """Plan the newest commit anew; runs for platforms that it has not been built on join its build."""
