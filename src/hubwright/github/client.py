@@ -164,6 +164,13 @@ class GitHubClient:
         """The hour's limit as it was told last, without asking; None when it is not known."""
         return self._gate.look(self._credential_of(owner).budget).figures
 
+    def look_wait(self, owner: str | None = None) -> float:
+        """Seconds until GitHub may be asked at all, without asking; 0 when it may now."""
+        known, now = self._gate.look(self._credential_of(owner).budget), self._clock()
+        paused = known.paused_until - now if is_paused(known, now) else 0.0
+        used_up = known.figures is not None and known.figures.remaining == 0
+        return max(paused, known.figures.reset_at - now if used_up and known.figures else 0.0, 0.0)
+
     def _wait_for_turn(self, budget: str, request: Request) -> int:
         """Wait for a short time; how many limits were met in a row. Raises RateLimitedError for a longer one."""
         turn = self._gate.enter(budget, request.ask)

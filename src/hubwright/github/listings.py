@@ -163,7 +163,7 @@ def _repositories() -> Iterator[Listing]:
     )  # fmt: skip
     yield Listing(name="org_repos", path="/orgs/{org}/repos", kind="repository", under=("organization",), **given)
     yield Listing(name="user", path="/users/{user}", kind="user", many=False, gives={"user_id": "id"})
-    yield Listing(name="viewer", path="/user", kind="user", many=False, gives={"user_id": "id"})
+    yield Listing(name="viewer", path="/user", kind="user", many=False, gives={"user_id": "id", "viewer_id": "id"})
 
 
 def _numbered() -> Iterator[Listing]:
@@ -245,7 +245,7 @@ def _of_commits() -> Iterator[Listing]:
 def _organizations() -> Iterator[Listing]:
     yield Listing(
         name="organization", path="/orgs/{org}", kind="organization", many=False,
-        gives={"org": "login", "organization_id": "id"}, below=("org_members", "org_teams"),
+        gives={"org": "login", "organization_id": "id", "organization_login": "login"}, below=("org_members", "org_teams"),
     )  # fmt: skip
     yield Listing(
         name="org_members", path="/orgs/{org}/members", kind="organization_member", swept="organization_member",

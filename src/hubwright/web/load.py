@@ -101,20 +101,17 @@ class LoadDoors:
         scope = repo.casefold() if repo else None
         found = await self._site.database.read(lambda connection: list_scans(connection, scope, LISTED))
         items = [
-            {
-                **row._mapping,
-                **{name: moment(row._mapping[name]) for name in ("began_at", "finished_at", "whole_at")},
-            }
+            {str(name): moment(value) if str(name).endswith("_at") else value for name, value in row._mapping.items()}
             for row in found
         ]
         return answer({"items": items, "next": None})
 
     def _check_limit(self, owner: str | None) -> dict[str, str]:
         """The headers that tell the limit. Raises RateLimitedError when it is known that GitHub won't answer."""
-        figures = self._github.look(owner)
-        if figures is not None and figures.remaining == 0 and (left := figures.reset_at - self._site.clock()) > 0:
+        left = self._github.look_wait(owner)
+        if left > 0:
             raise RateLimitedError(f"GitHub's limit is used up. Try again in {left:.0f} seconds.", 429, left)
-        return _form_headers(figures)
+        return _form_headers(self._github.look(owner))
 
     def _answer_inline(self, progress: Progress, owner: str | None) -> Response:
         if progress.state == "failed":
