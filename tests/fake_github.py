@@ -33,6 +33,7 @@ from fake_github_listings import FakeListing, Listings
 from fake_github_state import App, Fault, Recorded, State
 from fake_repository import FakeRepository
 from git_repositories import Files
+from github_description import check_requests
 
 T = TypeVar("T")
 TOKEN = "ghp_fake"
@@ -65,6 +66,7 @@ class FakeGitHub:
         self._client.close()
         if self._own_root:
             shutil.rmtree(self.root, ignore_errors=True)
+        check_requests(self.requests)
 
     @property
     def clone_base(self) -> str:
