@@ -56,7 +56,7 @@ def observations(draw: st.DrawFn, kind: str) -> Record:
                   gone_at=gone_at)  # fmt: skip
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(st.sampled_from(["issue", "branch", "star"]), st.data())
 def test_any_order_and_duplication_ends_in_the_same_row(kind: str, data: st.DataObject) -> None:
     """A join: commutative, associative, idempotent; and what is kept between is enough."""

@@ -43,8 +43,8 @@ class Step(NamedTuple):
 class Row:
     """A row as it is known. `changed`: it now tells something else; `renewed`: only its versions are newer.
 
-    `witnessed` are the registers of the fields that have steps, `values` what the row shows. GitHub said it was deleted
-    at `gone_at`; at `missing_at` a list did not have it.
+    `before` is what it showed when it was loaded. `witnessed` are the registers of the fields that have steps, `values`
+    what the row shows. GitHub said it was deleted at `gone_at`; at `missing_at` a list did not have it.
     """
 
     kind: str
@@ -52,6 +52,7 @@ class Row:
     versions: dict[str, Version] = field(default_factory=dict)
     steps: dict[str, tuple[Step, ...]] = field(default_factory=dict)
     witnessed: dict[str, Any] = field(default_factory=dict)
+    before: dict[str, Any] = field(default_factory=dict)
     raw: Mapping[str, Any] | None = None
     raw_version: Version | None = None
     raw_mark: str = ""
@@ -196,7 +197,7 @@ def write_versions(row: Row) -> dict[str, Any]:
     groups: dict[Version, list[str]] = {}
     for name, version in row.versions.items():
         groups.setdefault(version, []).append(name)
-    document: dict[str, Any] = {"fields": [[*version, " ".join(names)] for version, names in groups.items()]}
+    document: dict[str, Any] = {"fields": [[*version, " ".join(sorted(groups[version]))] for version in sorted(groups)]}
     if row.steps:
         document["steps"] = {name: _write_steps(steps) for name, steps in row.steps.items()}
         document["witnessed"] = {name: row.witnessed[name] for name in row.steps if name in row.witnessed}
@@ -208,10 +209,11 @@ def write_versions(row: Row) -> dict[str, Any]:
     return document | {name: at for name, at in ends.items() if at is not None}
 
 
-def read_row(kind: str, values: dict[str, Any], deleted_at: float | None, document: Mapping[str, Any] | None) -> Row:
+def read_row(kind: str, values: Mapping[str, Any], deleted_at: float | None, document: Mapping[str, Any] | None) -> Row:
     """The row of these columns. Without `document` (somebody else wrote the row) all news are newer."""
-    document = document or {}
-    row = Row(kind, values, deleted_at=deleted_at, gone_at=document.get("gone"), missing_at=document.get("missing"))
+    if not document:
+        return Row(kind, {name: value for name, value in values.items() if value is not None}, deleted_at=deleted_at)
+    row = Row(kind, deleted_at=deleted_at, gone_at=document.get("gone"), missing_at=document.get("missing"))
     for at, seen, rank, names in document.get("fields", ()):
         version = Version(at, seen, rank)
         for name in names.split(" "):
@@ -219,11 +221,13 @@ def read_row(kind: str, values: dict[str, Any], deleted_at: float | None, docume
     for name, steps in document.get("steps", {}).items():
         row.steps[name] = tuple(_read_steps(steps))
     row.witnessed = dict(document.get("witnessed", {}))
+    row.values = {name: values.get(name) for name in (*row.versions, *row.steps)}
     if LIVE in document:
-        values[LIVE] = document[LIVE]
+        row.values[LIVE] = document[LIVE]
     if "raw" in document:
         *version, row.raw_mark = document["raw"]
         row.raw_version = Version(*version)
+    row.before = row.values.copy()
     return row
 
 

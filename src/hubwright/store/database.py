@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import queue
+import re
 import sqlite3
 import threading
 import time
@@ -21,6 +22,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, TypeVar
 
+import orjson
 import structlog
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
@@ -55,6 +57,8 @@ POSTGRESQL = {
 https://www.postgresql.org/docs/current/libpq-connect.html
 """
 
+
+_NUL = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
 
 _TOO_MUCH = "54"
 """PostgreSQL's class of errors for a value that it will never take, such as one too long for an index.
@@ -237,8 +241,10 @@ def _settle(rows: list[tuple[Any, Any, BaseException | None]]) -> None:
 
 def _open(url: str, *, size: int, begin: str) -> Engine:
     if make_url(url).get_backend_name() != "sqlite":
-        return create_engine(url, pool_size=size, max_overflow=2, pool_pre_ping=True, connect_args=POSTGRESQL)
-    engine = create_engine(url, poolclass=QueuePool, pool_size=size, max_overflow=4, json_deserializer=read_document)
+        more = {"pool_pre_ping": True, "connect_args": POSTGRESQL, "json_serializer": write_document}
+        return create_engine(url, pool_size=size, max_overflow=2, **more)
+    more = {"json_serializer": write_document, "json_deserializer": read_document}
+    engine = create_engine(url, poolclass=QueuePool, pool_size=size, max_overflow=4, **more)
 
     @event.listens_for(engine, "connect")
     def prepare(connection: sqlite3.Connection, _record: object) -> None:
@@ -251,6 +257,15 @@ def _open(url: str, *, size: int, begin: str) -> Engine:
         connection.exec_driver_sql(begin)
 
     return engine
+
+
+def write_document(value: Any) -> str:
+    """JSON that every database takes: PostgreSQL has no NUL."""
+    try:
+        text = orjson.dumps(value).decode()
+    except TypeError:  # keys that are no texts, numbers beyond 64 bits
+        text = json.dumps(value)
+    return _NUL.sub(r"\1\\ufffd", text) if "\\u0000" in text else text
 
 
 def read_document(text: str) -> Any:
