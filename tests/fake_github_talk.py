@@ -45,6 +45,11 @@ async def list_issues(state: State, request: Request) -> Response:
     return _page(request, [one for one in found if wanted in ("all", one["state"])])
 
 
+async def get_issue(state: State, request: Request) -> Response:
+    """GET …/issues/{number}"""
+    return reply(_find(state.issues, request, "number", find_repository(state, request).full_name))
+
+
 async def patch_issue(state: State, request: Request) -> Response:
     """PATCH …/issues/{number}"""
     found = _find(state.issues, request, "number", find_repository(state, request).full_name)
@@ -134,6 +139,7 @@ def _invalid(resource: str, field: str, code: str, message: str) -> RefusalError
 TALK_ROUTES: list[tuple[str, str, Callable[[State, Request], Any]]] = [
     ("POST", "/issues", post_issue),
     ("GET", "/issues", list_issues),
+    ("GET", "/issues/{number:int}", get_issue),
     ("PATCH", "/issues/{number:int}", patch_issue),
     ("POST", "/issues/{number:int}/comments", post_comment),
     ("GET", "/issues/{number:int}/comments", list_comments),

@@ -20,6 +20,7 @@ Secret = Annotated[str, Meta(min_length=1, description="a secret", extra=_SECRET
 Secrets = Annotated[tuple[Secret, ...], Meta(description="a list of secrets (JSON or comma-separated)", extra=_SECRET)]
 Names = Annotated[tuple[Text, ...], Meta(description="a list of names (JSON or comma-separated)")]
 Switch = Annotated[bool, Meta(description="true or false")]
+Chosen = Annotated[Literal["off", "jobs", "all"], Meta(description="off, jobs or all")]
 Port = Annotated[int, Meta(ge=0, le=65535, description="a port number from 0 (any free one) to 65535")]
 Count = Annotated[int, Meta(ge=1, description="a whole number from 1")]
 Days = Annotated[int, Meta(ge=1, description="a number of days from 1")]
@@ -76,6 +77,9 @@ class GitHub(Section, frozen=True, kw_only=True):
     app_private_key: Secret | None = None
     clone_base: CloneBase = "https://github.com"
     owners: Names = ()
+    checks: Switch = True
+    comment: Chosen = "off"
+    issue: Chosen = "off"
     oauth_client_id: Text | None = None
     oauth_client_secret: Secret | None = None
     points_per_minute: Count = 900

@@ -30,6 +30,7 @@ class JobSettings:
     `recipe` is the text of an inline recipe (then nothing is read from the repository), else `recipe_path` is read
     at the commit, else the project is detected. `checkout: False` runs the stages in an empty folder. `backfill`: a
     platform that comes later builds the newest commit. `approval` says whether what a fork brings waits for approval.
+    `comment` and `issue`: whether GitHub is told in these ways too; None: as the hub's settings have it.
     """
 
     commits: Commits = Commits.EACH
@@ -42,6 +43,8 @@ class JobSettings:
     timeout: int = 3600
     backfill: bool = True
     approval: Approval = Approval.FORKS
+    comment: bool | None = None
+    issue: bool | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

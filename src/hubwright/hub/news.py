@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Connection
 
+from hubwright.domain.builds import BUILDING_ACTIONS
 from hubwright.domain.facts import Fact, FactKind
 from hubwright.domain.repos import Event, PullRequestEvent, Push, RefEvent
 from hubwright.hub.approvals import rearm
@@ -19,6 +20,8 @@ def keep_event(connection: Connection, event: Event, now: float) -> None:
         case PullRequestEvent():
             if not repos.is_old_news(connection, event):
                 rearm(connection, event, now)
+                if event.action in BUILDING_ACTIONS:
+                    keep_facts(connection, [_moved(event, now)])
         case RefEvent():
             keep_facts(connection, [_ref_fact(event, now)])
 
@@ -36,6 +39,18 @@ def _pushed(push: Push, now: float) -> Fact:
         "forced": push.forced,
     }
     return Fact(kind=FactKind.PUSH_RECEIVED, at=now, data=data)
+
+
+def _moved(event: PullRequestEvent, now: float) -> Fact:
+    data: dict[str, object] = {
+        "repository": event.repository.full_name,
+        "number": event.number,
+        "action": event.action,
+        "sha": event.head_sha,
+        "sha7": event.head_sha[:7],
+        "branch": event.head_ref,
+    }
+    return Fact(kind=FactKind.PULL_REQUEST_CHANGED, at=now, data=data)
 
 
 def _ref_fact(event: RefEvent, now: float) -> Fact:

@@ -10,13 +10,14 @@ from sqlalchemy import Connection, case, func, select
 from hubwright.domain.jobs import JobSettings
 from hubwright.domain.repos import Repository
 from hubwright.store.jobs import load_jobs, read_settings
-from hubwright.store.schema import build, gh_repository, job, problem
+from hubwright.store.schema import build, gh_pull_request, gh_repository, job, problem
 from hubwright.store.views import load_build, load_rows
 from hubwright.store.views_results import ProblemView
 from hubwright.store.views_values import BuildView
 
 _TELLING = ("success", "failure", "error", "timeout")  # a skip or a cancellation says nothing of the code
 _SEARCHED = "bisect"
+_MOST_PULLS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,14 @@ class Problems:
 
     items: tuple[ProblemView, ...]
     more: int
+
+
+@dataclass(frozen=True, slots=True)
+class Pull:
+    """An open pull request and its head."""
+
+    number: int
+    sha: str
 
 
 def load_placed_problems(connection: Connection, run_id: int, limit: int) -> Problems:
@@ -47,6 +56,20 @@ def load_builds_of(connection: Connection, repository: Repository, sha: str) -> 
         .group_by(build.c.job_id)
     )
     return sorted(connection.execute(query).scalars())
+
+
+def load_open_pulls(connection: Connection, repository: str, branch: str) -> list[Pull]:
+    """The open pull requests whose head is a branch of that name, in the repository or a fork, newest first."""
+    known = select(job.c.repository_id).where(job.c.repository == repository, job.c.clone_url.is_(None))
+    query = (
+        select(gh_pull_request.c.number, gh_pull_request.c.head_sha)
+        .where(gh_pull_request.c.repository_id.in_(known), gh_pull_request.c.head_ref == branch)
+        .where(gh_pull_request.c.state == "open", gh_pull_request.c.deleted_at.is_(None))
+        .where(gh_pull_request.c.head_sha.is_not(None))
+        .order_by(gh_pull_request.c.number.desc())
+        .limit(_MOST_PULLS)
+    )
+    return [Pull(row.number, row.head_sha) for row in connection.execute(query)]
 
 
 def load_settings_of(connection: Connection, paths: Sequence[str]) -> dict[str, JobSettings]:

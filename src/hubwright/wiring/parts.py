@@ -25,11 +25,11 @@ from hubwright.hub.replica import LANES, Replica
 from hubwright.hub.understanding import Rules, Understanding
 from hubwright.hub.wishes import Wishes
 from hubwright.reports.relay import Relay
-from hubwright.reports.statuses import StatusReporter
 from hubwright.store.database import Database
 from hubwright.wire import ReportLimits
 from hubwright.wiring.github import GitHubAccess, open_github
 from hubwright.wiring.owners import hand_back, make_owner, take_back_from_the_dead
+from hubwright.wiring.reporters import make_reporters
 
 Wake = Callable[[str], None]
 
@@ -92,7 +92,7 @@ def open_parts(
     intake = Intake(database, understanding, owner, time.time, wake, pressure or Pressure())
     wishes = Wishes(database, mirrors, understanding.origin_of, rules.ground, wake, rules.defaults)
     # GitHub lets nobody post statuses anonymously
-    reporters = [] if github.tokens is None else [StatusReporter(database, github.client, settings.public_url)]
+    reporters = [] if github.tokens is None else make_reporters(settings, database, github.client)
     relay = Relay(database, reporters, owner, time.time, wake)
     relay.enroll()
     return Parts(
