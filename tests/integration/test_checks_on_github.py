@@ -13,6 +13,7 @@ from sqlalchemy import Connection, delete, insert, update
 from build_lives import Clock, Lives
 from fake_github import FakeGitHub
 from fake_repository import FakeRepository
+from github_pace import unpaced
 from hubwright.domain.github_budget import Limits
 from hubwright.github.budget import MemoryGate
 from hubwright.github.client import GitHubClient
@@ -24,7 +25,6 @@ from hubwright.store.schema import problem, report
 APP_ID = "4711"
 TOKEN = f"ghs_{APP_ID}_{'x' * 40}"
 RUN = "hubwright / octo/hello (linux)"
-LOOSE = Limits(points_per_minute=10**6, write_interval=0.0, writes_per_minute=10**6, content_per_hour=10**6)
 
 
 @pytest.fixture
@@ -69,8 +69,8 @@ class Hub:
         self._github, self._database, self._clock = github, database, clock
         self.begin()
 
-    def begin(self, limits: Limits = LOOSE) -> None:
-        gate = MemoryGate(limits, self._clock)
+    def begin(self, gate: MemoryGate | None = None) -> None:
+        gate = gate or unpaced(self._clock)
         self._client = GitHubClient(self._github.api_url, TOKEN, gate=gate, timeout=5, clock=self._clock)
         reporter = CheckReporter(self._database, self._client, "https://ci.example.org/", APP_ID)
         self._relay = Relay(self._database, [reporter], f"hub-{id(reporter)}", self._clock, [].append)
@@ -398,7 +398,7 @@ def test_writes_keep_their_distance(
 ) -> None:
     """At least a second between any two, whoever writes; what GitHub is not asked yet is told as it then stands."""
     hub.close()
-    hub.begin(Limits())
+    hub.begin(MemoryGate(Limits(), clock))
     hub._client._sleep = lambda seconds: setattr(clock, "now", clock.now + seconds)
     shas = [repository.push({"f": str(number)})["after"] for number in range(3)]
     for each in shas:

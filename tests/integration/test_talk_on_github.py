@@ -13,9 +13,8 @@ from sqlalchemy import Connection, delete, insert, update
 from build_lives import Clock, Lives
 from fake_github import FakeGitHub
 from fake_repository import FakeRepository, user
+from github_pace import unpaced
 from hubwright.domain.facts import Fact, FactKind
-from hubwright.domain.github_budget import Limits
-from hubwright.github.budget import MemoryGate
 from hubwright.github.client import GitHubClient
 from hubwright.reports import Reporter
 from hubwright.reports.comments import MARK, CommentReporter
@@ -26,7 +25,6 @@ from hubwright.store.database import Database
 from hubwright.store.facts import keep_facts
 
 URL = "https://ci.example.org"
-LOOSE = Limits(points_per_minute=10**6, write_interval=0.0, writes_per_minute=10**6, content_per_hour=10**6)
 JOB = "octo/hello"
 
 
@@ -75,7 +73,7 @@ class Hub:
         self.begin()
 
     def begin(self) -> None:
-        gate = MemoryGate(LOOSE, self.clock)
+        gate = unpaced(self.clock)
         self._client = GitHubClient(self.github.api_url, self.github.token, gate=gate, timeout=5, clock=self.clock)
         made = [make(self._client) for make in self.reporters]
         self._relay = Relay(self.database, made, f"hub-{id(made)}", self.clock, [].append)
