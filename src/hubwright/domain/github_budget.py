@@ -109,7 +109,7 @@ def admit(budget: Budget, ask: Ask, limits: Limits, now: float) -> tuple[Budget,
     if at - now > PATIENCE[ask.priority]:
         reason = "as many requests wait as the pace lets through"
         return budget, Turn(granted=False, wait=at - now, reason=reason, limits_before=budget.limits_met)
-    return _spend(budget, ask, at), Turn(granted=True, wait=at - now, limits_before=budget.limits_met)
+    return _spend(budget, ask, at, now), Turn(granted=True, wait=at - now, limits_before=budget.limits_met)
 
 
 def note_answer(budget: Budget, figures: Figures | None, now: float) -> Budget:
@@ -160,14 +160,14 @@ def _find_room(budget: Budget, ask: Ask, limits: Limits, now: float) -> float:
     return max(now, *times)
 
 
-def _spend(budget: Budget, ask: Ask, at: float) -> Budget:
+def _spend(budget: Budget, ask: Ask, at: float, now: float) -> Budget:
     figures = budget.figures
     if figures is not None:
         # GitHub's next answer tells better; until then others see that one more is under way.
         figures = replace(figures, remaining=max(0, figures.remaining - 1)) if at < figures.reset_at else None
-    points = _add(_Span(budget.points, _MINUTE, _FINE), ask.points, at)
-    writes = _add(_Span(budget.writes, _MINUTE, _FINE), 1, at) if ask.writes else budget.writes
-    content = _add(_Span(budget.content, _HOUR, _COARSE), 1, at) if ask.content else budget.content
+    points = _add(_Span(budget.points, _MINUTE, _FINE), ask.points, at, now)
+    writes = _add(_Span(budget.writes, _MINUTE, _FINE), 1, at, now) if ask.writes else budget.writes
+    content = _add(_Span(budget.content, _HOUR, _COARSE), 1, at, now) if ask.content else budget.content
     wrote_at = at if ask.writes else budget.wrote_at
     return replace(budget, figures=figures, points=points, writes=writes, content=content, wrote_at=wrote_at)
 
@@ -205,9 +205,10 @@ def _fits_at(span: _Span, cost: int, most: int, now: float) -> float:
     return at
 
 
-def _add(span: _Span, cost: int, at: float) -> Window:
+def _add(span: _Span, cost: int, at: float, now: float) -> Window:
+    """The window with what is spent at `at`; all that counts now stays, for others may ask for an earlier turn."""
     slot = int(at // span.grain)
-    spent = dict(span.kept(at))
+    spent = dict(span.kept(now))
     spent[slot] = spent.get(slot, 0) + cost
     return tuple(sorted(spent.items()))
 
