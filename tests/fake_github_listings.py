@@ -47,7 +47,8 @@ class FakeListing:
     def choose(self, query: Mapping[str, str]) -> list[dict[str, Any]]:
         """The items that a query asks for, in its order."""
         items = list(self.items)
-        if items and "state" in items[0] and (state := query.get("state", "open")) != "all":
+        has_state = bool(items) and items[0].get("state") in {"open", "closed"}
+        if has_state and (state := query.get("state", "open")) != "all":
             items = [item for item in items if item["state"] == state]
         if since := query.get("since"):
             items = [item for item in items if item.get("updated_at", "9") >= since]

@@ -14,6 +14,11 @@ def moment(number: int, day: int = 1) -> str:
     return f"2026-02-{day:02}T{number // 3600 % 24:02}:{number // 60 % 60:02}:{number % 60:02}Z"
 
 
+def person(number: int) -> dict[str, Any]:
+    """One of fifty users."""
+    return user(f"user{number % 50}", 9_000_000_000 + number % 50)
+
+
 def label(number: int, name: str | None = None, **changes: Any) -> dict[str, Any]:
     """A label."""
     name = name or f"label-{number}"
@@ -37,7 +42,7 @@ def issue(number: int, **changes: Any) -> dict[str, Any]:
         "url": here, "repository_url": BASE, "labels_url": f"{here}/labels{{/name}}",
         "comments_url": f"{here}/comments", "events_url": f"{here}/events", "html_url": f"https://github.com/octo/hello/issues/{number}",
         "id": 3_000_000_000 + number, "node_id": f"I_{number}", "number": number, "title": f"Issue {number}",
-        "user": user(f"user{number % 50}"), "labels": [label(number % 7), label(7 + number % 5)], "state": "open",
+        "user": person(number), "labels": [label(number % 7), label(7 + number % 5)], "state": "open",
         "locked": False, "assignee": None, "assignees": [], "milestone": None, "comments": number % 9,
         "created_at": moment(number), "updated_at": moment(number), "closed_at": None, "author_association": "NONE",
         "active_lock_reason": None, "body": f"It breaks.\r\n\r\nSince version {number}: " + "crash log line " * 60,
@@ -59,7 +64,7 @@ def pull(number: int, repository: FakeRepository, **changes: Any) -> dict[str, A
     return {
         "url": here, "id": 2_000_000_000 + number, "node_id": f"PR_{number}", "number": number, "state": "open",
         "html_url": f"https://github.com/octo/hello/pull/{number}", "issue_url": f"{BASE}/issues/{number}",
-        "locked": False, "title": f"Pull request {number}", "user": user(f"user{number % 50}"), "body": None,
+        "locked": False, "title": f"Pull request {number}", "user": person(number), "body": None,
         "created_at": moment(number), "updated_at": moment(number), "closed_at": None, "merged_at": None,
         "merge_commit_sha": f"{number + 1:040x}", "assignee": None, "assignees": [], "requested_reviewers": [],
         "requested_teams": [], "labels": [], "milestone": None, "draft": False, "author_association": "MEMBER",

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Row, Table, func, select
@@ -17,7 +18,7 @@ from hubwright.domain.github_budget import Limits
 from hubwright.github.budget import MemoryGate
 from hubwright.github.client import GitHubClient
 from hubwright.hub.dispatcher import InProcessDispatcher
-from hubwright.hub.loads import Load, ask_for
+from hubwright.hub.loads import LOADS, Load, ask_for
 from hubwright.hub.replica import Replica
 from hubwright.store import tasks
 from hubwright.store.database import Database
@@ -64,7 +65,7 @@ class Yard:
         assert progress.state == "done", progress
         return progress
 
-    def finish(self, number: int, seconds: float = 60) -> Progress:
+    def finish(self, number: int, seconds: float = 30) -> Progress:
         """Drain until the load has ended; when GitHub or a failure makes it wait, the clock is set ahead."""
         deadline = time.monotonic() + seconds
         while (progress := self.look(number)).state not in {"done", "failed"}:
@@ -75,6 +76,11 @@ class Yard:
                 drain()
             time.sleep(0.005)
         return progress
+
+    def drain_until(self, condition: Callable[[], object], queue: str = LOADS) -> None:
+        """Drain one queue until something is so."""
+        drain = partial(self.replica.drain, queue)
+        until(lambda: (drain(), condition())[1], 20, "the condition of a load")
 
     def look(self, number: int) -> Progress:
         """How the load stands."""

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 import structlog
 from sqlalchemy import Connection
 
+from hubwright import __version__
 from hubwright.domain.github_budget import Priority
 from hubwright.domain.replica import Reading, Record, Version
 from hubwright.errors import GitHubRefusedError, PageRefusedError
@@ -30,15 +31,20 @@ from hubwright.github.listings import (
     read_given,
     read_items,
 )
+from hubwright.github.record_readers import API_RANK
 from hubwright.github.records import read_listed
 from hubwright.hub.loads import FOLLOW_UPS, LAST, name_scope
 from hubwright.store import tasks
 from hubwright.store.replica import keep_records
-from hubwright.store.scans import load_changed_until
+from hubwright.store.scans import keep_mark, load_changed_until, load_mark
+from hubwright.store.sweeps import are_alive
 from hubwright.store.tasks import Held
 
 EMPTY = 409
 """What the commits of an empty repository are answered with."""
+
+READERS = f"hubwright {__version__}"
+"""Who has read an answer: another release may read more of the same."""
 
 GONE = frozenset({404, 410})
 
@@ -72,6 +78,11 @@ class Page:
         """What they tell, in the order of the items."""
         return [record for reading in self.readings for record in reading.records]
 
+    def keys_of(self, listing: Listing) -> list[tuple[int | str, ...]]:
+        """The keys of what is listed."""
+        kind = listing.swept or listing.kind
+        return list(dict.fromkeys(record.key for record in self.records if record.kind == kind))
+
 
 class Pages:
     """Fetches for a held step, and gives what is to be written then. All raise GitHubError."""
@@ -83,14 +94,14 @@ class Pages:
     def begin_load(self, held: Held) -> Work:
         """Ask for what the addresses of a load need."""
         where = dict(held.payload["where"])
-        records: list[Record] = []
+        known: list[tuple[Listing, Page]] = []
         for under in dict.fromkeys(name for each in held.payload["listings"] for name in LISTINGS[each].under):
             listing = LISTINGS[under]
             if not listing.gives.keys() <= where.keys():
                 page = self._ask(listing, form_address(listing, where), held, where)
                 where |= _read_first(listing, page.items)
-                records += page.records
-        return partial(_spread, held, where, records)
+                known.append((listing, page))
+        return partial(_spread, held, where, known)
 
     def read_page(self, held: Held) -> Work:
         """Read a page, or a single record."""
@@ -137,7 +148,7 @@ class Pages:
 
 def bury(kind: str, key: Iterable[int | str], seen_at: float) -> Record:
     """The record of a thing that GitHub no longer had at `seen_at`, by GitHub's clock."""
-    return Record(kind=kind, key=tuple(key), version=Version(seen_at, seen_at, 2), deleted=True)
+    return Record(kind=kind, key=tuple(key), version=Version(seen_at, seen_at, API_RANK + 1), deleted=True)
 
 
 def form_page(scan: Mapping[str, Any], url: str, number: int = 1, *, leads: bool = True) -> dict[str, Any]:
@@ -153,13 +164,16 @@ def _read_first(listing: Listing, items: list[dict[str, Any]]) -> dict[str, Any]
     return given
 
 
-def _spread(held: Held, where: Mapping[str, Any], records: list[Record], connection: Connection, now: float) -> None:
+def _spread(
+    held: Held, where: Mapping[str, Any], known: list[tuple[Listing, Page]], connection: Connection, now: float
+) -> None:
     """Add what was asked for; the load is due again when all of it has ended."""
     if not tasks.hold(connection, held, {**held.payload, "stage": "end"}):
         return
     if held.queue == FOLLOW_UPS:
         tasks.release_key(connection, held)
-    keep_records(connection, records, via="api", now=now)
+    for listing, page in known:
+        _keep_records(connection, listing, page, now)
     wanted = [(LISTINGS[name], where) for name in held.payload["listings"]]
     _add_listings(connection, held, wanted, now, optional=False)
     tasks.go_on(connection, held, now)
@@ -167,12 +181,11 @@ def _spread(held: Held, where: Mapping[str, Any], records: list[Record], connect
 
 def _keep_page(held: Held, listing: Listing, page: Page, connection: Connection, now: float) -> None:
     """Keep what a page tells, and add what follows from it. The load comes before the scan: locks have one order."""
-    records = page.records
-    changed = keep_records(connection, records, via="api", now=now)
+    changed = _keep_records(connection, listing, page, now)
     told = {"pages": 1, "items": len(page.items), "changed": changed, "not_modified": int(page.answer.not_modified)}
     found = {
         "told": told,
-        "seen": [list(record.key) for record in records if record.kind == (listing.swept or listing.kind)],
+        "seen": [list(key) for key in page.keys_of(listing)],
         "seen_at": page.seen_at,
         "until": max((at for item in page.items if (at := read_changed_at(item))), default=None),
     }
@@ -183,6 +196,22 @@ def _keep_page(held: Held, listing: Listing, page: Page, connection: Connection,
     if (following := _find_following(held.payload, listing, page)) and held.parent is not None:
         tasks.add_steps(connection, held, following, now, parent=held.parent)
     tasks.end(connection, held, now)
+
+
+def _keep_records(connection: Connection, listing: Listing, page: Page, now: float) -> int:
+    """Keep what a page tells; how many rows changed. What GitHub confirmed is not written again.
+
+    That an answer is remembered does not say that its rows were kept: its mark does, written together with them.
+    """
+    answer, mark = page.answer, f"{READERS} {page.answer.etag}"
+    if answer.not_modified and load_mark(connection, answer.url) == mark:
+        kind, keys = listing.swept or listing.kind, page.keys_of(listing)
+        if are_alive(connection, kind, keys):
+            return 0
+    changed = keep_records(connection, page.records, via="api", now=now)
+    if answer.etag is not None:
+        keep_mark(connection, answer.url, mark, now)
+    return changed
 
 
 def _end_page(held: Held, found: Mapping[str, Any], connection: Connection, now: float) -> None:

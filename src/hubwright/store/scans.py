@@ -1,14 +1,15 @@
-"""When which of GitHub's listings was read last, and how far."""
+"""When which of GitHub's listings was read last, and how far; which answers the rows were kept from."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any
 
 from sqlalchemy import Connection, Row, select
 from sqlalchemy.dialects import postgresql, sqlite
 
-from hubwright.store.schema import scan
+from hubwright.store.schema import scan, scan_page
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -45,3 +46,22 @@ def list_scans(connection: Connection, scope: str | None, limit: int) -> list[Ro
     """The scans of a scope, or of all; the latest first."""
     of = () if scope is None else (scan.c.scope == scope,)
     return list(connection.execute(select(scan).where(*of).order_by(scan.c.finished_at.desc()).limit(limit)))
+
+
+def keep_mark(connection: Connection, url: str, mark: str, now: float) -> None:
+    """Note which answer of an address the rows were kept from, in the transaction that keeps them."""
+    dialect: Any = postgresql if connection.dialect.name == "postgresql" else sqlite
+    values = {"address": _address(url), "mark": mark, "kept_at": now}
+    renewed = {"mark": mark, "kept_at": now}
+    connection.execute(
+        dialect.insert(scan_page).values(values).on_conflict_do_update(index_elements=["address"], set_=renewed)
+    )
+
+
+def load_mark(connection: Connection, url: str) -> str | None:
+    """From which answer of an address rows were kept last."""
+    return connection.execute(select(scan_page.c.mark).where(scan_page.c.address == _address(url))).scalar()
+
+
+def _address(url: str) -> str:
+    return sha256(url.encode()).hexdigest()

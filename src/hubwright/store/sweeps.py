@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, Row, Table, or_, select
+from sqlalchemy import Connection, Row, Table, func, or_, select, tuple_
 
 from hubwright.store.schema import metadata
 
@@ -38,6 +38,15 @@ def load_missing(connection: Connection, listed: Listed, also: Sequence[str]) ->
         .order_by(*keys)
     )
     return [row for row in rows if tuple(row[: len(keys)]) not in listed.seen]
+
+
+def are_alive(connection: Connection, kind: str, keys: Collection[tuple[Any, ...]]) -> bool:
+    """Whether all of these have a row and none a tombstone."""
+    table = table_of(kind)
+    columns = list(table.primary_key.columns)
+    of = columns[0].in_([key[0] for key in keys]) if len(columns) == 1 else tuple_(*columns).in_(keys)
+    alive = select(func.count()).select_from(table).where(of, table.c.deleted_at.is_(None))
+    return connection.execute(alive).scalar_one() == len(keys)
 
 
 def key_length(kind: str) -> int:

@@ -49,7 +49,7 @@ from hubwright.store.schema.github_talk import (
 )
 from hubwright.store.schema.recorder import recording
 from hubwright.store.schema.results import artifact, flaky_test, problem, test_case
-from hubwright.store.schema.scans import scan
+from hubwright.store.schema.scans import scan, scan_page
 from hubwright.store.schema.secrets import secret
 from hubwright.store.schema.work import delivery, fact, report, reporter, task
 
@@ -107,6 +107,7 @@ __all__ = [
     "reporter",
     "run",
     "scan",
+    "scan_page",
     "secret",
     "stage",
     "task",

@@ -7,6 +7,14 @@ from sqlalchemy import Column, Integer, String, Table
 from hubwright.store.moments import Moment
 from hubwright.store.schema.columns import metadata
 
+scan_page = Table(
+    "scan_page",
+    metadata,
+    Column("address", String(64), primary_key=True),  # SHA-256 of the page's URL
+    Column("mark", String(300), nullable=False),  # which answer the rows were kept from: its ETag, and who read it
+    Column("kept_at", Moment, nullable=False),
+)
+
 scan = Table(
     "scan",
     metadata,

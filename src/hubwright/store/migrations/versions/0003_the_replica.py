@@ -1091,6 +1091,13 @@ def upgrade() -> None:
         sa.Column("vanished", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("listing", "scope", name=op.f("pk_scan")),
     )
+    op.create_table(
+        "scan_page",
+        sa.Column("address", sa.String(length=64), nullable=False),
+        sa.Column("mark", sa.String(length=300), nullable=False),
+        sa.Column("kept_at", Moment(), nullable=False),
+        sa.PrimaryKeyConstraint("address", name=op.f("pk_scan_page")),
+    )
     with op.batch_alter_table("task", schema=None) as batch_op:
         batch_op.add_column(sa.Column("root_id", Identity, nullable=True))
         batch_op.create_index(batch_op.f("ix_task_root_id"), ["root_id"], unique=False)
