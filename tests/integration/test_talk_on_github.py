@@ -14,6 +14,7 @@ from build_lives import Clock, Lives
 from fake_github import FakeGitHub
 from fake_repository import FakeRepository, user
 from github_pace import unpaced
+from hub_parts import open_desk, rows
 from hubwright.domain.facts import Fact, FactKind
 from hubwright.github.client import GitHubClient
 from hubwright.reports import Reporter
@@ -202,6 +203,19 @@ def test_a_pull_request_that_is_opened_after_its_build_is_told_too(
     assert len(bodies(github)) == 1
 
 
+def test_a_pull_request_that_moves_is_a_fact(database: Database, tmp_path: Path) -> None:
+    """Its head may have been built before it was opened."""
+    with open_desk(database, tmp_path) as desk:
+        repository = desk.repository()
+        repository.commit({"a": "1"})
+        repository.commit({"a": "2"}, branch="topic")
+        for action in ("opened", "labeled"):
+            desk.deliver("pull_request", repository.pull_request_payload(7, "topic", action=action))
+        desk.work()
+        (fact,) = rows(database, schema.fact, kind=FactKind.PULL_REQUEST_CHANGED.value)
+    assert (fact.data["repository"], fact.data["branch"], fact.data["number"]) == ("octo/hello", "topic", 7)
+
+
 @pytest.mark.parametrize("forget", [False, True])
 def test_there_is_never_a_second_comment(
     github: FakeGitHub, hub: Hub, lives: Lives, pull: Pull, *, forget: bool
@@ -234,6 +248,21 @@ def test_who_deletes_the_comment_does_not_want_it(github: FakeGitHub, hub: Hub, 
         with_branch(lives.database, "topic")
         hub.tell()
     assert bodies(github) == []
+
+
+def test_a_locked_pull_request_keeps_nobody_else_from_theirs(
+    github: FakeGitHub, hub: Hub, lives: Lives, pull: Pull, repository: FakeRepository
+) -> None:
+    """Two have a branch of that name, one of them in a fork."""
+    sha = pull.push()
+    values = {"id": 80, "number": 8, "repository_id": repository.id, "state": "open", "head_ref": "topic"}
+    hub.database.write(lambda it: it.execute(insert(schema.gh_pull_request).values(values | {"head_sha": sha})))
+    github.fail_next(1, status=0)
+    github.fail_next(1, status=410)
+    lives.live(build(lives, sha), 0)
+    with_branch(lives.database, "topic")
+    assert hub.tell() is None
+    assert [one["issue"] for one in github.state.comments] == [7]
 
 
 def test_text_from_outside_is_only_shown(github: FakeGitHub, hub: Hub, lives: Lives, pull: Pull) -> None:

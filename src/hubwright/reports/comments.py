@@ -56,8 +56,16 @@ class CommentReporter:
         repository, _, branch = target.partition(" ")
         with self._database.reading() as connection:
             pulls = load_open_pulls(connection, repository, branch)
+        for closed in said.keys() - {str(pull.number) for pull in pulls}:
+            del said[closed]
+        refused: list[GitHubRefusedError] = []
         for pull in pulls:
-            self._tell(repository, pull, said.setdefault(str(pull.number), {}))
+            try:
+                self._tell(repository, pull, said.setdefault(str(pull.number), {}))
+            except GitHubRefusedError as error:  # one that is locked must not keep the others from theirs
+                refused.append(error)
+        if refused:
+            raise refused[0]
 
     def _tell(self, repository: str, pull: Pull, said: dict[str, Any]) -> None:
         text = self._form(repository, pull, said)
