@@ -116,6 +116,18 @@ def test_a_branch_that_was_deleted_and_pushed_again_in_a_second_is_there() -> No
         assert (row.values["sha"], row.deleted_at) == ("b", None)
 
 
+def test_a_branch_that_was_made_and_deleted_in_a_second_is_gone() -> None:
+    """Event `delete` does not say which commit the branch had."""
+
+    def step(came: float, past: dict[str, Any], sha: str | None) -> Record:
+        rank = 2 if sha is None else 1
+        return Record(kind="branch", key=(1, "x"), version=Version(5.0, came, rank), values={"sha": sha}, past=past)
+
+    made, gone, again = step(6, {"sha": None}, "a"), step(7, {}, None), step(8, {"sha": None}, "b")
+    assert joined([gone, made]).deleted_at == joined([made, gone]).deleted_at == 7.0
+    assert joined([gone, again, made]).values == joined([again, made, gone]).values == {"sha": "b"}
+
+
 def test_late_news_fills_in_and_never_undoes_a_deletion() -> None:
     gone = Record(kind="issue", key=(1,), version=Version(3, 3, 2), values={"title": "t"}, deleted=True, gone_at=9.0)
     late = Record(kind="issue", key=(1,), version=Version(8, 8, 1), values={"title": "u", "body": "b"})

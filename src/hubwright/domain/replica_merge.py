@@ -130,16 +130,21 @@ def _settle(row: Row, name: str) -> None:
 
 
 def _last(row: Row, name: str, lag: float) -> tuple[bool, Version, Any]:
-    """Whether nothing replaced it, its version, and the value that the field has in the end."""
+    """Whether nothing replaced it, its version, and the value that the field has in the end.
+
+    Of a branch that was deleted, without a word of which commit it had, only what is newer tells more.
+    """
     steps = row.steps.get(name, ())
-    candidates = [(step.version, step.after) for step in steps]
+    candidates = [(step.version, not step.before and row.kind in _LAGS, step.after) for step in steps]
     if name in row.versions:
-        candidates.append((row.versions[name], row.witnessed[name] if name in row.witnessed else row.values[name]))
-    replaced = [(step.before[0], step.version.at) for step in steps if step.before]
-    judged = [
-        (not any(old == value and at >= version.at - lag for old, at in replaced), version, canonical(value), value)
-        for version, value in candidates
-    ]
+        witnessed = row.witnessed[name] if name in row.witnessed else row.values[name]
+        candidates.append((row.versions[name], False, witnessed))
+    replaced = [(step.before[0], step.version) for step in steps if step.before]
+    judged = []
+    for version, blind, value in candidates:
+        least = version if blind else Version(version.at - lag)
+        stands = not any(old == value and by >= least for old, by in replaced)
+        judged.append((stands, version, canonical(value), value))
     stands, version, _, value = max(judged, key=lambda one: one[:3])
     return stands, version, value
 

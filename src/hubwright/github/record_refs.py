@@ -69,12 +69,12 @@ def read_branch(reader: Reader, doc: Any, repository_id: int, *, direct: bool = 
 
 
 def read_moved_branch(reader: Reader, name: Any, repository_id: int, at: float, past: Doc, after: str | None) -> None:
-    """A push moved the branch, or it was deleted (`after` is None), at GitHub's time `at`."""
+    """A push moved the branch, or it was deleted (`after` is None), at GitHub's time `at`, which has whole seconds."""
     if not is_branch(name):
         reader.left_out.append("branch: it has no name, or one that is too long")
         return
     rank = API_RANK - 1 if after is None else 1
-    version = Version(at, max(at, reader.origin.seen), rank)
+    version = Version(at, reader.origin.came or 0.0, rank)
     reader.records.append(
         Record(kind="branch", key=(repository_id, str(name)), version=version, values={"sha": after}, past=past)
     )

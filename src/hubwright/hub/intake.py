@@ -1,12 +1,14 @@
 """Walk 2: kept deliveries are understood, and what they lead to is written, many in one transaction.
 
-Deliveries of one repository are understood in their order; a repository that does not answer delays no other.
+Deliveries of one repository are understood in their order; a repository that does not answer delays no other. What a
+delivery tells of GitHub goes into the copy in the same transaction; those that tell no more are written many at once.
 """
 
 from __future__ import annotations
 
 import zlib
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -16,11 +18,13 @@ from sqlalchemy import Connection, Row
 
 from hubwright.domain.backoff import backoff
 from hubwright.domain.facts import Fact, FactKind
-from hubwright.domain.repos import Event
+from hubwright.domain.replica import Reading
+from hubwright.domain.repos import ApprovalComment, Event, Other, PullRequestEvent
 from hubwright.errors import MalformedError
 from hubwright.github.payloads import read_event
 from hubwright.hub.backfill import BACKFILL, read_backfill
 from hubwright.hub.builds import give_up_waiting
+from hubwright.hub.copying import Follow, follow_nothing, keep_told, read_told
 from hubwright.hub.lanes import Lanes
 from hubwright.hub.leases import LeaseKeeper
 from hubwright.hub.pressure import Pressure
@@ -38,7 +42,9 @@ LEASE = 30.0
 TRIES = 10
 """Times that a repository is asked before its builds end as errors; with the pauses between, about an hour."""
 
-BATCH = 64
+BATCH = 128
+"""Deliveries that are taken at a time."""
+
 LANES = 16
 """Repositories that are asked side by side; most of their time they wait for an answer."""
 
@@ -53,6 +59,15 @@ logger = structlog.get_logger()
 Work = Callable[[Connection, float], None]
 
 
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A delivery, what it asks for, and what it tells of GitHub."""
+
+    row: Row[Any]
+    event: Event
+    told: Reading
+
+
 class Intake:
     """The drain of queue `deliveries`; `owner` holds the leases."""
 
@@ -64,6 +79,7 @@ class Intake:
         clock: Callable[[], float],
         wake: Callable[[str], None],
         pressure: Pressure,
+        follow: Follow = follow_nothing,
     ) -> None:
         self._database = database
         self._understanding = understanding
@@ -71,6 +87,7 @@ class Intake:
         self._clock = clock
         self._wake = wake
         self._pressure = pressure
+        self._follow = follow
         self._lanes = Lanes(self._handle, threads=LANES, room=INSIDE, together=TOGETHER)
         self._leases = LeaseKeeper(database, delivery, owner, clock, LEASE)
 
@@ -97,35 +114,54 @@ class Intake:
             limit=BATCH,
         )
         rows = self._database.write(claim)
-        for row in rows:
-            self._line_up(row)
+        telling = [taken for row in rows if (taken := self._line_up(row)) is not None]
+        if telling:
+            self._keep(telling)
         return len(rows) == BATCH and not self._lanes.closing
 
-    def _line_up(self, row: Row[Any]) -> None:
+    def _line_up(self, row: Row[Any]) -> Taken | None:
+        """Have it understood; one that only tells comes back."""
+        told = Reading()
         try:
-            event = _read(row)
+            document = _read(row)
+            told = read_told(row, document, MANUAL)
+            event = _read_event(row, document)
         except Exception as error:  # noqa: BLE001  a row that can't be read must not stop those behind it
             known = isinstance(error, MalformedError | orjson.JSONDecodeError)
             work = partial(self._give_up, row, str(error), []) if known else self._failed(row, error, None)
-            self._database.write(lambda connection: work(connection, self._clock()))
-            return
-        self._lanes.enter(event.repository.full_name if event.repository is not None else "", (row, event))
+            self._database.write(lambda connection: self._tell(connection, [told], work))
+            return None
+        taken = Taken(row, event, told)
+        if isinstance(event, Other):
+            return taken
+        self._lanes.enter(event.repository.full_name if event.repository is not None else "", taken)
+        return None
 
-    def _handle(self, things: list[tuple[Row[Any], Event]]) -> None:
-        """Understand some deliveries of one repository; while the database is away, wait for it."""
+    def _tell(self, connection: Connection, told: list[Reading], work: Work) -> None:
+        now = self._clock()
+        keep_told(connection, told, self._follow, now)
+        work(connection, now)
+
+    def _handle(self, things: list[Taken]) -> None:
+        """Understand some deliveries of one repository."""
+        if self._keep(things):
+            self._wake("runs")
+
+    def _keep(self, things: list[Taken]) -> bool:
+        """Understand deliveries and write it; while the database is away, wait for it. False when that was in vain."""
         self._pressure.yield_to_doors()
         while not self._lanes.closing:
             try:
-                self._write([(row, event, self._understand(row, event)) for row, event in things])
+                self._write([(taken, self._understand(taken.row, taken.event)) for taken in things])
             except Exception as error:
                 if not is_outage(error):
                     raise
                 logger.warning("deliveries_wait_for_database", count=len(things))
                 self._lanes.pause(1.0)
             else:
-                self._wake("runs")
                 self._wake("facts")
-                return
+                return True
+        return False
 
     def _understand(self, row: Row[Any], event: Event) -> Work:
         try:
@@ -137,11 +173,11 @@ class Intake:
         name = event.repository.full_name if event.repository is not None else None
         return partial(self._finish, row, name, understood)
 
-    def _write(self, works: list[tuple[Row[Any], Event, Work]]) -> None:
+    def _write(self, works: list[tuple[Taken, Work]]) -> None:
         """All in one transaction; when that fails, each in its own, so that only the guilty one is tried again."""
         now = self._clock()
         try:
-            self._database.write(lambda connection: [work(connection, now) for _, _, work in works])
+            self._database.write(lambda connection: self._write_all(connection, works, now))
         except Exception as error:
             if is_outage(error):
                 raise
@@ -149,8 +185,20 @@ class Intake:
                 for single in works:
                     self._write([single])
             else:
-                failed = self._failed(works[0][0], error, works[0][1])
+                ((taken, _),) = works
+                failed = self._failed(taken.row, error, taken.event)
                 self._database.write(lambda connection: failed(connection, now))
+
+    def _write_all(self, connection: Connection, works: list[tuple[Taken, Work]], now: float) -> None:
+        """What leads on is written in its order; what is told of GitHub all at once, but before who asks for it."""
+        told: list[Reading] = []
+        for taken, work in works:
+            if told and isinstance(taken.event, PullRequestEvent | ApprovalComment):
+                keep_told(connection, told, self._follow, now)
+                told = []
+            work(connection, now)
+            told.append(taken.told)
+        keep_told(connection, told, self._follow, now)
 
     def _finish(
         self, row: Row[Any], repository: str | None, understood: Understood, connection: Connection, now: float
@@ -193,14 +241,22 @@ class Intake:
         keep_facts(connection, [Fact(kind=FactKind.DELIVERY_FAILED, at=now, data=data)])
 
 
-def _read(row: Row[Any]) -> Event:
-    """The event; what this hub asks of itself has a source that no webhook can claim. Raises MalformedError."""
+def _read(row: Row[Any]) -> dict[str, Any]:
+    """The delivery's document. Raises MalformedError."""
     try:
         document = orjson.loads(read_body(row.body))
-        if not isinstance(document, dict):
-            raise MalformedError("The kept delivery is not an object.")
+    except (zlib.error, ValueError) as error:  # a row that was damaged must not stop its queue
+        raise MalformedError(f"The kept delivery can't be read: {error}.") from error
+    if not isinstance(document, dict):
+        raise MalformedError("The kept delivery is not an object.")
+    return document
+
+
+def _read_event(row: Row[Any], document: dict[str, Any]) -> Event:
+    """The event; what this hub asks of itself has a source that no webhook can claim. Raises MalformedError."""
+    try:
         if row.source == MANUAL:
             return read_backfill(document) if row.event == BACKFILL else read_manual(document)
         return read_event(row.event, document)
-    except (zlib.error, ValueError, KeyError, TypeError) as error:  # a row that was damaged must not stop its queue
+    except (ValueError, KeyError, TypeError) as error:
         raise MalformedError(f"The kept delivery can't be read: {error}.") from error

@@ -16,8 +16,10 @@ from hubwright.git.commands import Git
 from hubwright.git.mirrors import Mirrors
 from hubwright.github.credentials import TokenOf
 from hubwright.hub.bisections import Bisections, Bounds, Grounds
+from hubwright.hub.copying import follow_nothing
 from hubwright.hub.differences import Differences
 from hubwright.hub.intake import Intake
+from hubwright.hub.loads import follow_up
 from hubwright.hub.permissions import find_refusal
 from hubwright.hub.plans import Ground
 from hubwright.hub.pressure import Pressure
@@ -89,7 +91,8 @@ def open_parts(
     if github.tokens is not None:
         rules = replace(rules, refusal_of=partial(find_refusal, github.client))
     understanding = Understanding(database, mirrors, rules)
-    intake = Intake(database, understanding, owner, time.time, wake, pressure or Pressure())
+    follow = follow_nothing if github.tokens is None else follow_up
+    intake = Intake(database, understanding, owner, time.time, wake, pressure or Pressure(), follow)
     wishes = Wishes(database, mirrors, understanding.origin_of, rules.ground, wake, rules.defaults)
     # GitHub lets nobody post statuses anonymously
     reporters = [] if github.tokens is None else make_reporters(settings, database, github.client)

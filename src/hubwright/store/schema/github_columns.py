@@ -72,8 +72,8 @@ def replica(name: str, *columns: Columns) -> Table:
 
     `raw` is the last full JSON; `deleted_at` is a tombstone; `last_replicated_at` is the later of the two before it.
     """
-    told = [Column(f"last_replicated_via_{way}_at", Moment) for way in ("webhook", "api")]
-    own = [
+    told: Columns = [Column(f"last_replicated_via_{way}_at", Moment) for way in ("webhook", "api")]
+    own: Columns = [
         *told,
         Column("last_replicated_at", Moment, Computed(LATER, persisted=True)),
         Column("deleted_at", Moment),
