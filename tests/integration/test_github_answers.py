@@ -15,7 +15,7 @@ from fake_github import FakeGitHub
 from fake_github_state import Fault
 from fake_repository import FakeRepository
 from hubwright.domain.github_budget import Limits, Priority
-from hubwright.errors import GitHubRefusedError, PageRefusedError, RateLimitedError
+from hubwright.errors import GitHubRefusedError, GitHubUnavailableError, PageRefusedError, RateLimitedError
 from hubwright.github.budget import MemoryGate
 from hubwright.github.client import GitHubClient
 from hubwright.github.credentials import fingerprint
@@ -199,3 +199,33 @@ def test_a_limit_that_comes_while_a_write_waits_stops_it(github: FakeGitHub, rep
             client.post_status("octo", "hello", sha, "success", "c")
     assert limited.value.retry_after == pytest.approx(60, abs=1)
     assert len(github.statuses(sha)) == 1
+
+
+def test_a_process_that_stops_waits_for_no_turn(github: FakeGitHub, repository: FakeRepository) -> None:
+    """A hub with forty statuses to post ends at once; they are rows, and go out after the next start."""
+    sha = str(repository.head())
+    told: list[Exception] = []
+
+    def post(client: GitHubClient) -> None:
+        try:
+            client.post_status("octo", "hello", sha, "success", "c")
+        except GitHubUnavailableError as error:
+            told.append(error)
+
+    with GitHubClient(github.api_url, github.token, gate=MemoryGate(Limits(write_interval=20.0))) as client:
+        client.post_status("octo", "hello", sha, "pending", "c")
+        waiting = threading.Thread(target=post, args=(client,))
+        waiting.start()
+        client.stop_waiting()
+        waiting.join(10)
+        assert not waiting.is_alive()
+    assert len(told) == 1
+    assert len(github.statuses(sha)) == 1
+
+
+def test_the_step_to_a_new_name_is_a_request_too(github: FakeGitHub, repository: FakeRepository) -> None:
+    github.rename("octo/hello", "octo/goodbye")
+    gate = MemoryGate()
+    with GitHubClient(github.api_url, github.token, gate=gate) as client:
+        client.get("/repos/octo/hello")
+    assert sum(points for _, points in gate.look(fingerprint(github.token)).points) == 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from typing import Any, Self
 import httpx2
 import orjson
 
-from hubwright.domain.github_budget import Figures, Priority, is_paused
+from hubwright.domain.github_budget import Ask, Figures, Priority, is_paused
 from hubwright.errors import GitHubRefusedError, GitHubUnavailableError, RateLimitedError
 from hubwright.github.answers import (
     Answer,
@@ -63,14 +64,15 @@ class GitHubClient:
         etags: EtagCache | None = None,
         timeout: float = 10.0,
         clock: Callable[[], float] = time.time,
-        sleep: Callable[[float], None] = time.sleep,
+        sleep: Callable[[float], object] | None = None,
     ) -> None:
         self._api_url = api_url.rstrip("/")
         self._credential_of: CredentialOf = _always(token) if token is None or isinstance(token, str) else token
         self._gate: BudgetGate = gate or MemoryGate(clock=clock)
         self._etags: EtagCache = etags or MemoryEtags()
         self._clock = clock
-        self._sleep = sleep
+        self._stopping = threading.Event()
+        self._sleep = sleep or self._stopping.wait
         self._timeout = timeout
         self._http = httpx2.Client(
             timeout=timeout,
@@ -86,6 +88,10 @@ class GitHubClient:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def stop_waiting(self) -> None:
+        """Sleep until no turn any more: whoever would is told GitHubUnavailableError. For a process that stops."""
+        self._stopping.set()
 
     def close(self) -> None:
         """Close the connections."""
@@ -151,7 +157,7 @@ class GitHubClient:
         return self._send_with(self._credential_of(request.owner), request)
 
     def _send_with(self, credential: Credential, request: Request) -> Answer:
-        limits_before = self._wait_for_turn(credential.budget, request)
+        limits_before = self._wait_for_turn(credential.budget, request.ask)
         try:
             answer = self._follow(request, credential, limits_before)
         except RateLimitedError as error:
@@ -171,13 +177,15 @@ class GitHubClient:
         used_up = known.figures is not None and known.figures.remaining == 0
         return max(paused, known.figures.reset_at - now if used_up and known.figures else 0.0, 0.0)
 
-    def _wait_for_turn(self, budget: str, request: Request) -> int:
+    def _wait_for_turn(self, budget: str, ask: Ask) -> int:
         """Wait for a short time; how many limits were met in a row. Raises RateLimitedError for a longer one."""
-        turn = self._gate.enter(budget, request.ask)
+        turn = self._gate.enter(budget, ask)
         if not turn.granted:
             raise RateLimitedError(f"{turn.reason}; it is asked again in {turn.wait:.0f} s.", 429, turn.wait)
         if turn.wait > 0:
             self._sleep(turn.wait)
+            if self._stopping.is_set():
+                raise GitHubUnavailableError("GitHub is not asked any more: this process is stopping.")
             known = self._gate.look(budget)
             if is_paused(known, self._clock()):
                 left = known.paused_until - self._clock()
@@ -203,6 +211,7 @@ class GitHubClient:
                     self._etags.keep(key, Kept(answer.etag, sent.headers.get("link", ""), sent.body))
                 return answer
             url = target
+            self._wait_for_turn(credential.budget, Ask(priority=request.priority))
         raise GitHubRefusedError("GitHub redirects in a circle.", sent.status)
 
     def _locate(self, path: str) -> str:

@@ -69,6 +69,7 @@ class Parts:
 
     def close(self) -> None:
         """Let what is being done end, then close everything."""
+        self.github.client.stop_waiting()
         self.intake.close()
         self.replica.close()
         self.relay.close()
