@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
@@ -20,12 +21,19 @@ from hubwright.hub.replica import LEASE, Replica
 from hubwright.store import schema
 from hubwright.store.database import Database
 from load_parts import FAST, HELLO, Yard, open_yard
+from waiting import until
 
 
 @pytest.fixture
 def yard(database: Database) -> Iterator[Yard]:
     with open_yard(database) as opened:
         yield opened
+
+
+def next_second() -> None:
+    """GitHub's `Date` has whole seconds, and the fake's server renews it once a second: what it says next is newer."""
+    begun = int(time.time())
+    until(lambda: time.time() > begun + 2.2, 5, "the next second")
 
 
 def ids(rows: list[Any]) -> list[int]:
@@ -214,12 +222,14 @@ def test_files_of_a_pull_request_follow_what_it_has_now(yard: Yard) -> None:
     yard.load("pull_files", where=where)
     files.items[0] |= {"status": "renamed", "previous_filename": "old.c", "patch": None}
     del files.items[100:]
+    next_second()
 
     yard.load("pull_files", where=where)
 
     alive = [row.filename for row in yard.rows("gh_pull_request_file") if row.deleted_at is None]
     assert sorted(alive) == sorted(item["filename"] for item in files.items)
     files.items.append(pull_file(110))
+    next_second()
     yard.load("pull_files", where=where)
     assert "src/file110.c" in [r.filename for r in yard.rows("gh_pull_request_file") if r.deleted_at is None]
 
@@ -366,6 +376,7 @@ def test_a_renamed_repository_is_loaded_under_its_new_name(yard: Yard) -> None:
     yard.list_issues(3)
     yard.load("issues")
     yard.github.rename("octo/hello", "octo/greeting")
+    next_second()
     yard.github.list_at("/repos/octo/greeting/issues", [issue(1), issue(2)], by="number")
 
     yard.load("issues")
