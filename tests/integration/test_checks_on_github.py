@@ -19,6 +19,7 @@ from hubwright.github.budget import MemoryGate
 from hubwright.github.client import GitHubClient
 from hubwright.reports.checks import CheckReporter
 from hubwright.reports.relay import Relay
+from hubwright.reports.statuses import StatusReporter
 from hubwright.store.database import Database
 from hubwright.store.schema import problem, report
 
@@ -381,6 +382,48 @@ def test_an_app_without_the_right_tells_statuses(github: FakeGitHub, hub: Hub, l
     hub.tell()
     assert github.statuses(sha, "hubwright")[-1]["state"] == "success"
     assert github.checks(sha) == []
+
+
+def test_a_commit_that_began_with_statuses_ends_with_them(
+    github: FakeGitHub, hub: Hub, lives: Lives, database: Database, clock: Clock, sha: str
+) -> None:
+    """The App came in between: a status that stays pending would hold back the merge for ever."""
+    hub.close()
+    build = lives.build(sha)
+    with GitHubClient(github.api_url, github.token, gate=unpaced(clock), clock=clock) as client:
+        relay = Relay(database, [StatusReporter(database, client, "https://ci.example.org")], "old", clock, [].append)
+        relay.drain_facts()
+        relay.drain_reports()
+        (run,) = lives.runs(build)
+        lives.start(run)
+        relay.drain_facts()
+        relay.close()
+    hub.begin()
+    lives.end(run, 0)
+    hub.tell()
+    assert [one["state"] for one in github.statuses(sha, "hubwright")] == ["pending", "success"]
+    assert github.checks(sha) == []
+
+
+def test_what_moves_on_while_github_is_waited_for_is_told_as_it_is(
+    github: FakeGitHub, hub: Hub, lives: Lives, clock: Clock, sha: str
+) -> None:
+    """Coalesced: between two writes a second passes, in which a quick build may end; its middle is never told."""
+    hub.close()
+    hub.begin(MemoryGate(Limits(), clock))
+    build = lives.build(sha)
+
+    def sleep(seconds: float) -> None:
+        clock.now += seconds
+        if lives.runs(build) and not ended:
+            ended.append(build)
+            lives.live(build, 0, 0)
+
+    ended: list[int] = []
+    hub._client._sleep = sleep
+    hub.tell_all()
+    assert [status for status, _, _ in only(github, sha, RUN)["history"]] in (["completed"], ["queued", "completed"])
+    assert [status for status, _, _ in only(github, sha, "hubwright")["history"]] == ["queued", "completed"]
 
 
 def test_nothing_is_said_twice(github: FakeGitHub, hub: Hub, lives: Lives, sha: str) -> None:
