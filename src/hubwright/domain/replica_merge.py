@@ -8,11 +8,12 @@ a document that GitHub wrote after them settles the matter.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Any, NamedTuple
+
+import orjson
 
 from hubwright.domain.replica import LIFE, LIVE, RETURNING, Record, Version
 
@@ -139,6 +140,8 @@ def _last(row: Row, name: str, lag: float) -> tuple[bool, Version, Any]:
     if name in row.versions:
         witnessed = row.witnessed[name] if name in row.witnessed else row.values[name]
         candidates.append((row.versions[name], False, witnessed))
+    if len(candidates) == 1:
+        return True, candidates[0][0], candidates[0][2]
     replaced = [(step.before[0], step.version) for step in steps if step.before]
     judged = []
     for version, blind, value in candidates:
@@ -194,7 +197,7 @@ def _find_end(row: Row) -> float | None:
 
 def canonical(value: Any) -> str:
     """The same text for the same JSON."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"))
+    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode()
 
 
 def write_versions(row: Row) -> dict[str, Any]:

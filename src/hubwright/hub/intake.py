@@ -129,7 +129,7 @@ class Intake:
         except Exception as error:  # noqa: BLE001  a row that can't be read must not stop those behind it
             known = isinstance(error, MalformedError | orjson.JSONDecodeError)
             work = partial(self._give_up, row, str(error), []) if known else self._failed(row, error, None)
-            self._database.write(lambda connection: self._tell(connection, [told], work))
+            self._database.write(lambda connection: work(connection, self._clock()), (self._keep_told, [told]))
             return None
         taken = Taken(row, event, told)
         if isinstance(event, Other):
@@ -137,15 +137,11 @@ class Intake:
         self._lanes.enter(event.repository.full_name if event.repository is not None else "", taken)
         return None
 
-    def _tell(self, connection: Connection, told: list[Reading], work: Work) -> None:
-        now = self._clock()
-        keep_told(connection, told, self._follow, now)
-        work(connection, now)
-
     def _handle(self, things: list[Taken]) -> None:
         """Understand some deliveries of one repository."""
-        if self._keep(things):
-            self._wake("runs")
+        for some in _split(things):
+            if self._keep(some):
+                self._wake("runs")
 
     def _keep(self, things: list[Taken]) -> bool:
         """Understand deliveries and write it; while the database is away, wait for it. False when that was in vain."""
@@ -156,7 +152,8 @@ class Intake:
             except Exception as error:
                 if not is_outage(error):
                     raise
-                logger.warning("deliveries_wait_for_database", count=len(things))
+                why = str(error).partition("\n")[0]
+                logger.warning("deliveries_wait_for_database", count=len(things), error=why)
                 self._lanes.pause(1.0)
             else:
                 self._wake("facts")
@@ -176,8 +173,9 @@ class Intake:
     def _write(self, works: list[tuple[Taken, Work]]) -> None:
         """All in one transaction; when that fails, each in its own, so that only the guilty one is tried again."""
         now = self._clock()
+        told = (self._keep_told, [taken.told for taken, _ in works])
         try:
-            self._database.write(lambda connection: self._write_all(connection, works, now))
+            self._database.write(lambda connection: [work(connection, now) for _, work in works], told)
         except Exception as error:
             if is_outage(error):
                 raise
@@ -189,16 +187,9 @@ class Intake:
                 failed = self._failed(taken.row, error, taken.event)
                 self._database.write(lambda connection: failed(connection, now))
 
-    def _write_all(self, connection: Connection, works: list[tuple[Taken, Work]], now: float) -> None:
-        """What leads on is written in its order; what is told of GitHub all at once, but before who asks for it."""
-        told: list[Reading] = []
-        for taken, work in works:
-            if told and isinstance(taken.event, PullRequestEvent | ApprovalComment):
-                keep_told(connection, told, self._follow, now)
-                told = []
-            work(connection, now)
-            told.append(taken.told)
-        keep_told(connection, told, self._follow, now)
+    def _keep_told(self, connection: Connection, told: list[list[Reading]]) -> None:
+        """What all deliveries of a transaction tell of GitHub, at its end: the same rows are everybody's."""
+        keep_told(connection, [one for some in told for one in some], self._follow, self._clock())
 
     def _finish(
         self, row: Row[Any], repository: str | None, understood: Understood, connection: Connection, now: float
@@ -239,6 +230,20 @@ class Intake:
             give_up_waiting(connection, build_id, now, why)
         data: dict[str, object] = {"delivery": row.guid, "reason": why}
         keep_facts(connection, [Fact(kind=FactKind.DELIVERY_FAILED, at=now, data=data)])
+
+
+def _split(things: list[Taken]) -> list[list[Taken]]:
+    """Who asks how a pull request stands comes after what was told of it has been kept."""
+    parts: list[list[Taken]] = [[]]
+    told: set[int] = set()
+    for taken in things:
+        if isinstance(taken.event, PullRequestEvent | ApprovalComment):
+            if taken.event.number in told:
+                parts.append([])
+                told = set()
+            told.add(taken.event.number)
+        parts[-1].append(taken)
+    return parts
 
 
 def _read(row: Row[Any]) -> dict[str, Any]:

@@ -32,6 +32,7 @@ from hubwright.errors import HubwrightError
 
 T = TypeVar("T")
 Item = TypeVar("Item")
+Last = Callable[[Connection, list[Any]], None]
 
 logger = structlog.get_logger()
 
@@ -73,12 +74,19 @@ class DatabaseBusyError(HubwrightError):
 
 @dataclass(slots=True, eq=False)
 class _Write:
-    """One queued write: `work(connection, items)` gives one answer per item; `item` is this one's."""
+    """One queued write: `work(connection, items)` gives one answer per item; `item` is this one's.
+
+    `last` is work and item of the end of the transaction.
+    """
 
     work: Callable[[Connection, list[Any]], list[Any]]
     item: Any
     future: Future[Any] | asyncio.Future[Any]
     loop: asyncio.AbstractEventLoop | None
+    last: tuple[Last, Any] | None = None
+
+
+_Answers = list[tuple[_Write, Any, BaseException | None]]
 
 
 class Database:
@@ -122,10 +130,14 @@ class Database:
         """Run `work` on a reading connection in a thread."""
         return await asyncio.get_running_loop().run_in_executor(self._readers, self._read, work)
 
-    def write(self, work: Callable[[Connection], T]) -> T:
-        """Run `work` in a transaction and wait, from a thread, until it is durable."""
+    def write(self, work: Callable[[Connection], T], last: tuple[Last, Any] | None = None) -> T:
+        """Run `work` in a transaction and wait, from a thread, until it is durable.
+
+        `last` is work of the end of the same transaction, and an item for it: those of a group of writes go together,
+        so that rows which many of them touch are locked once, and in one order.
+        """
         future: Future[Any] = Future()
-        self._put(_Write(_alone, work, future, None))
+        self._put(_Write(_alone, work, future, None, last))
         return future.result()  # type: ignore[no-any-return]
 
     def write_apart(self, work: Callable[[Connection], T]) -> T:
@@ -175,13 +187,15 @@ class Database:
                 break
         self._let_go()
 
-    def _commit(self, group: list[_Write]) -> list[tuple[_Write, Any, BaseException | None]]:
+    def _commit(self, group: list[_Write]) -> _Answers:
         begun = False
         try:
             connection = self._hold()
             with connection.begin():
                 begun = True
-                return [(write, answer, None) for write, answer in _perform(connection, group)]
+                answers: _Answers = [(write, answer, None) for write, answer in _perform(connection, group)]
+                _perform_last(connection, group)
+                return answers
         except Exception as error:  # noqa: BLE001  the thread must outlive every failure; each goes to its owner
             self._let_go()  # whatever state it is in, the next group gets a sound one
             lost = not begun or (isinstance(error, DBAPIError) and error.connection_invalidated)
@@ -212,11 +226,20 @@ def _perform(connection: Connection, group: list[_Write]) -> Iterator[tuple[_Wri
         yield from zip(writes, work(connection, [write.item for write in writes]), strict=True)
 
 
+def _perform_last(connection: Connection, group: list[_Write]) -> None:
+    items: dict[Last, list[Any]] = {}
+    for write in group:
+        if write.last is not None:
+            items.setdefault(write.last[0], []).append(write.last[1])
+    for work, some in items.items():
+        work(connection, some)
+
+
 def _alone(connection: Connection, works: list[Callable[[Connection], Any]]) -> list[Any]:
     return [work(connection) for work in works]
 
 
-def _answer(rows: list[tuple[_Write, Any, BaseException | None]]) -> None:
+def _answer(rows: _Answers) -> None:
     """Tell everyone; one call into each event loop for the whole group."""
     loops: dict[asyncio.AbstractEventLoop, list[tuple[Any, Any, BaseException | None]]] = {}
     for write, answer, error in rows:

@@ -8,7 +8,8 @@ from functools import cache
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import Connection, Table, bindparam, select, tuple_, update
+import orjson
+from sqlalchemy import Connection, String, Table, bindparam, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from hubwright.domain.replica_merge import Row, read_row, write_versions
@@ -16,9 +17,10 @@ from hubwright.store.schema import metadata
 
 Key = tuple[int | str, ...]
 
-CHUNK = 400
-"""Rows of one statement: SQLite takes 32,766 values, and long statements are slow to form."""
+CHUNK = 1000
+"""Rows of one statement."""
 
+_COUNTED = {"preserve_rowcount": True}
 _OWN = {"raw", "versions", "deleted_at", "last_replicated_at"}
 _WAYS = ("last_replicated_via_webhook_at", "last_replicated_via_api_at")
 
@@ -44,17 +46,21 @@ def shape_of(kind: str) -> Shape:
 def load_known(connection: Connection, kind: str, keys: Sequence[Key]) -> dict[Key, tuple[Row, Any]]:
     """The rows of these keys, and each as the database has it. On PostgreSQL they are locked, in the order of keys."""
     shape = shape_of(kind)
-    query = _query(kind)
-    if connection.dialect.name == "postgresql":
-        query = query.with_for_update()
+    on_postgres = connection.dialect.name == "postgresql"
     found: dict[Key, tuple[Row, Any]] = {}
     for some in _chunks(sorted(keys)):
-        values = [key[0] for key in some] if len(shape.key) == 1 else some
-        for kept in connection.execute(query, {"keys": values}).mappings():
+        columns = [list(column) for column in zip(*some, strict=True)]
+        given = {f"keys{n}": column for n, column in enumerate(columns)} if on_postgres else {"keys": _write_keys(some)}
+        for kept in connection.execute(_query(kind, on_postgres=on_postgres), given).mappings():
             told = {name: kept[name] for name in shape.told}
             key = tuple(kept[name] for name in shape.key)
             found[key] = (read_row(kind, told, kept["deleted_at"], kept["versions"]), kept)
     return found
+
+
+def _write_keys(keys: list[Key]) -> str:
+    """As SQLite takes them: one text, so that one statement serves any number."""
+    return orjson.dumps([key if len(key) > 1 else key[0] for key in keys]).decode()
 
 
 def insert_rows(connection: Connection, kind: str, rows: Sequence[tuple[Key, Row]], way: str, now: float) -> int:
@@ -64,7 +70,7 @@ def insert_rows(connection: Connection, kind: str, rows: Sequence[tuple[Key, Row
     values = [{**_whole(shape, key, row), "raw": row.raw, way: now} for key, row in rows]
     added = 0
     for some in _chunks(values):
-        added += connection.execute(_insert(dialect.__name__, kind, way), some).rowcount
+        added += connection.execute(_insert(dialect.__name__, kind, way), some, execution_options=_COUNTED).rowcount
     return added
 
 
@@ -109,13 +115,20 @@ def _chunks(items: Sequence[Any]) -> Iterator[list[Any]]:
 
 
 @cache
-def _query(kind: str) -> Any:
+def _query(kind: str, *, on_postgres: bool) -> Any:
     shape = shape_of(kind)
     table = shape.table
     columns = [table.c[name] for name in (*shape.key, *shape.told, "deleted_at", "versions", *_WAYS)]
     keys = [table.c[name] for name in shape.key]
-    chosen: Any = keys[0] if len(keys) == 1 else tuple_(*keys)
-    return select(*columns).where(chosen.in_(bindparam("keys", expanding=True))).order_by(*keys)
+    names = ", ".join(shape.key)
+    if on_postgres:
+        kinds = ["text" if isinstance(column.type, String) else "bigint" for column in keys]
+        lists = ", ".join(f"CAST(:keys{n} AS {each}[])" for n, each in enumerate(kinds))
+        chosen = text(f"({names}) IN (SELECT * FROM unnest({lists}))")  # noqa: S608  only our own names
+        return select(*columns).where(chosen).order_by(*keys).with_for_update()
+    parts = [f"json_extract(value, '$[{n}]')" for n in range(len(keys))] if len(keys) > 1 else ["value"]
+    chosen = text(f"({names}) IN (SELECT {', '.join(parts)} FROM json_each(:keys))")  # noqa: S608  as above
+    return select(*columns).where(chosen)
 
 
 @cache
