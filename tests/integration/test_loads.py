@@ -77,6 +77,21 @@ def test_a_list_that_grows_while_it_is_read_is_read_to_its_new_end(yard: Yard) -
     assert len(yard.alive()) == 340
 
 
+@pytest.mark.parametrize(("count", "cursor"), [(100, False), (200, False), (100, True), (200, True)])
+def test_a_full_last_page_may_have_got_a_next_one(yard: Yard, count: int, cursor: bool) -> None:
+    """GitHub's ETag is that of the items, so a 304 does not tell that there is one page more now."""
+    listing = yard.list_issues(count, cursor=cursor)
+    yard.load("issues")
+    again = yard.load("issues").payload["told"]
+    listing.items.append(issue(count + 1))
+
+    yard.load("issues")
+
+    assert cursor or again["not_modified"] == again["pages"]
+    assert again["changed"] == 0
+    assert len(yard.alive()) == count + 1
+
+
 def test_the_second_load_of_an_unchanged_repository_is_all_304_and_changes_no_row(yard: Yard) -> None:
     """Nothing of the hour's limit is spent."""
     make_whole(yard)

@@ -89,13 +89,17 @@ def form_address(
 
 def form_further_pages(last_url: str) -> list[str]:
     """The addresses of pages 2 to last; [] when `last_url` (of `rel="last"`) tells no number of pages."""
-    parts = urlsplit(last_url)
-    query = dict(parse_qsl(parts.query, keep_blank_values=True))
-    last = query.get("page", "")
+    last = dict(parse_qsl(urlsplit(last_url).query)).get("page", "")
     if not (last.isascii() and last.isdigit() and 1 < int(last) <= MOST_PAGES):
         return []
-    numbered = ({**query, "page": str(page)} for page in range(2, int(last) + 1))
-    return [urlunsplit(parts._replace(query=urlencode(each))) for each in numbered]
+    return [form_page_address(last_url, page) for page in range(2, int(last) + 1)]
+
+
+def form_page_address(url: str, number: int) -> str:
+    """The address of another page of the same list."""
+    parts = urlsplit(url)
+    query = {**dict(parse_qsl(parts.query, keep_blank_values=True)), "page": str(number)}
+    return urlunsplit(parts._replace(query=urlencode(query)))
 
 
 def read_items(listing: Listing, document: Any) -> list[dict[str, Any]]:
@@ -176,7 +180,7 @@ def _numbered() -> Iterator[Listing]:
     yield _one("issue", "issues/{number}", "issue")
     pulls: dict[str, Any] = {
         "path": "/repos/{owner}/{repo}/pulls", "kind": "pull_request", "query": _OLDEST_FIRST, "stated": True,
-        "increment": Increment.SORTED, "swept": "pull_request", "scope": ("repository_id",), 
+        "increment": Increment.SORTED, "swept": "pull_request", "scope": ("repository_id",),
         "single": "pull", "single_by": {"number": "number"}, "under": _IN_REPOSITORY,
         "gives": {"number": "number", "pull_request_number": "number", "pull_request_id": "id"},
     }  # fmt: skip
@@ -245,7 +249,8 @@ def _of_commits() -> Iterator[Listing]:
 def _organizations() -> Iterator[Listing]:
     yield Listing(
         name="organization", path="/orgs/{org}", kind="organization", many=False,
-        gives={"org": "login", "organization_id": "id", "organization_login": "login"}, below=("org_members", "org_teams"),
+        gives={"org": "login", "organization_id": "id", "organization_login": "login"},
+        below=("org_members", "org_teams"),
     )  # fmt: skip
     yield Listing(
         name="org_members", path="/orgs/{org}/members", kind="organization_member", swept="organization_member",

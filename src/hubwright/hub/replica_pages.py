@@ -8,7 +8,6 @@ other pages, all at once where GitHub tells how many there are, else one after t
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
 
@@ -17,26 +16,24 @@ from sqlalchemy import Connection
 
 from hubwright import __version__
 from hubwright.domain.github_budget import Priority
-from hubwright.domain.replica import Reading, Record, Version
+from hubwright.domain.replica import Record, Version
 from hubwright.errors import GitHubRefusedError, PageRefusedError
 from hubwright.github.answers import Answer
 from hubwright.github.listings import (
     LISTINGS,
-    MOST_PAGES,
-    Increment,
     Listing,
     form_address,
-    form_further_pages,
     read_changed_at,
     read_given,
     read_items,
 )
 from hubwright.github.record_readers import API_RANK
 from hubwright.github.records import read_listed
-from hubwright.hub.loads import FOLLOW_UPS, LAST, name_scope
+from hubwright.hub.loads import FOLLOW_UPS
+from hubwright.hub.replica_plans import Page, find_following, form_page, may_hide_next, plan_listing
 from hubwright.store import tasks
 from hubwright.store.replica import keep_records
-from hubwright.store.scans import keep_mark, load_changed_until, load_mark
+from hubwright.store.scans import keep_mark, load_mark
 from hubwright.store.sweeps import are_alive
 from hubwright.store.tasks import Held
 
@@ -60,28 +57,10 @@ logger = structlog.get_logger()
 class Asks(Protocol):
     """What is needed of `GitHubClient`."""
 
-    def get(self, path: str, *, owner: str | None = None, priority: Priority = Priority.BUILD) -> Answer:
-        """Read an address. Raises GitHubError."""
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """An answer and what its items tell; `seen_at` is GitHub's clock."""
-
-    answer: Answer
-    items: list[dict[str, Any]]
-    readings: list[Reading]
-    seen_at: float
-
-    @property
-    def records(self) -> list[Record]:
-        """What they tell, in the order of the items."""
-        return [record for reading in self.readings for record in reading.records]
-
-    def keys_of(self, listing: Listing) -> list[tuple[int | str, ...]]:
-        """The keys of what is listed."""
-        kind = listing.swept or listing.kind
-        return list(dict.fromkeys(record.key for record in self.records if record.kind == kind))
+    def get(
+        self, path: str, *, owner: str | None = None, priority: Priority = Priority.BUILD, remember: bool = True
+    ) -> Answer:
+        """Read an address; without `remember` whatever was answered before. Raises GitHubError."""
 
 
 class Pages:
@@ -117,6 +96,8 @@ class Pages:
             if payload["optional"] and error.status in LEFT_OUT:
                 return partial(_end_page, held, {"left_out": f"{listing.name.replace('_', ' ')}: {error}"})
             raise
+        if may_hide_next(payload, page):
+            page = self._ask(listing, payload["url"], held, payload["where"], remember=False)
         return partial(_keep_page, held, listing, page)
 
     def check_record(self, held: Held) -> Work:
@@ -134,10 +115,10 @@ class Pages:
         gone = not any((record.kind, record.key) == (grave.kind, grave.key) for record in page.records)
         return partial(_keep_checked, held, [*page.records, *([grave] if gone else [])], int(gone))
 
-    def _ask(self, listing: Listing, url: str, held: Held, where: Mapping[str, Any]) -> Page:
+    def _ask(self, listing: Listing, url: str, held: Held, where: Mapping[str, Any], *, remember: bool = True) -> Page:
         owner = where.get("owner") or where.get("org")
         priority = Priority.SOON if held.queue == FOLLOW_UPS else Priority.BULK
-        answer = self._github.get(url, owner=owner, priority=priority)
+        answer = self._github.get(url, owner=owner, priority=priority, remember=remember)
         items = read_items(listing, answer.json)
         seen_at = answer.date or self._clock()
         readings = [read_listed(listing.kind, item, parent=where, observed_at=seen_at) for item in items]
@@ -149,12 +130,6 @@ class Pages:
 def bury(kind: str, key: Iterable[int | str], seen_at: float) -> Record:
     """The record of a thing that GitHub no longer had at `seen_at`, by GitHub's clock."""
     return Record(kind=kind, key=tuple(key), version=Version(seen_at, seen_at, API_RANK + 1), deleted=True)
-
-
-def form_page(scan: Mapping[str, Any], url: str, number: int = 1, *, leads: bool = True) -> dict[str, Any]:
-    """The payload of a page; one that leads adds those that follow."""
-    kept = {name: scan[name] for name in ("listing", "where", "options", "optional", "chain", "since")}
-    return {"do": "page", "url": url, "number": number, "leads": leads, **kept}
 
 
 def _read_first(listing: Listing, items: list[dict[str, Any]]) -> dict[str, Any]:
@@ -193,7 +168,7 @@ def _keep_page(held: Held, listing: Listing, page: Page, connection: Connection,
         return
     if listing.always_below or held.payload["options"]["children"]:
         _add_listings(connection, held, _find_below(held, listing, page.items), now, optional=True)
-    if (following := _find_following(held.payload, listing, page)) and held.parent is not None:
+    if (following := find_following(held.payload, listing, page)) and held.parent is not None:
         tasks.add_steps(connection, held, following, now, parent=held.parent)
     tasks.end(connection, held, now)
 
@@ -229,27 +204,6 @@ def _find_below(held: Held, listing: Listing, items: list[dict[str, Any]]) -> li
     return [(LISTINGS[name], {**held.payload["where"], **each}) for each in given for name in listing.below]
 
 
-def _find_following(payload: Mapping[str, Any], listing: Listing, page: Page) -> list[dict[str, Any]]:
-    """The pages that this one leads to: all from the first one where GitHub numbers them, else the next."""
-    if not (payload["leads"] and listing.many) or _is_past(payload["since"], listing, page.items):
-        return []
-    number = payload["number"]
-    further = form_further_pages(page.answer.links.get("last", "")) if number == 1 and not payload["chain"] else []
-    if further:
-        return [form_page(payload, url, at, leads=url == further[-1]) for at, url in enumerate(further, 2)]
-    following = page.answer.next_url
-    if following is None or following == payload["url"] or number >= MOST_PAGES:
-        return []
-    return [form_page(payload, following, number + 1)]
-
-
-def _is_past(since: str | None, listing: Listing, items: list[dict[str, Any]]) -> bool:
-    """Whether a list that has the latest changes first has come to what is known."""
-    if since is None or listing.increment is not Increment.SORTED or not items:
-        return False
-    return (read_changed_at(items[-1]) or "") < since
-
-
 def _add_listings(
     connection: Connection,
     held: Held,
@@ -260,36 +214,10 @@ def _add_listings(
 ) -> None:
     """Add a scan with its first page for each listing, or only the page for a single record, to the load."""
     options = held.payload["options"]
-    plans = [_plan(connection, listing, where, options, now, optional=optional) for listing, where in wanted]
+    plans = [plan_listing(connection, listing, where, options, now, optional=optional) for listing, where in wanted]
     scans = [plan for plan in plans if plan["do"] == "scan"]
     numbers = tasks.add_steps(connection, held, scans, now, parent=held.root, children=1)
     firsts = [(number, form_page(scan, scan["url"])) for number, scan in zip(numbers, scans, strict=True)]
     tasks.add_first_steps(connection, held, firsts, now)
     singles = [form_page(plan, plan["url"], leads=False) for plan in plans if plan["do"] == "page"]
     tasks.add_steps(connection, held, singles, now, parent=held.root)
-
-
-def _plan(
-    connection: Connection,
-    listing: Listing,
-    where: Mapping[str, Any],
-    options: Mapping[str, Any],
-    now: float,
-    *,
-    optional: bool,
-) -> dict[str, Any]:
-    """The payload of a scan, or of the page of a single record."""
-    since = options["since"] if listing.increment is not None else None
-    if since == LAST:
-        since = load_changed_until(connection, listing.name, name_scope(listing, where).casefold())
-    return {
-        "do": "scan" if listing.many else "page",
-        "listing": listing.name,
-        "where": dict(where),
-        "options": dict(options),
-        "optional": optional,
-        "chain": since is not None and listing.increment is Increment.SORTED,
-        "since": since,
-        "url": form_address(listing, where, options, since=since),
-        "began": now,
-    }

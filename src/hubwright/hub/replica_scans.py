@@ -16,7 +16,8 @@ from sqlalchemy import Connection, Row
 
 from hubwright.github.listings import LISTINGS, Listing
 from hubwright.hub.loads import name_scope
-from hubwright.hub.replica_pages import Work, bury, form_page
+from hubwright.hub.replica_pages import Work, bury
+from hubwright.hub.replica_plans import form_page
 from hubwright.store import tasks
 from hubwright.store.database import Database
 from hubwright.store.replica import keep_records
