@@ -32,7 +32,7 @@ from hubwright.hub.understanding import Understanding, Understood
 from hubwright.hub.wishes import MANUAL, read_build_of_wish, read_manual
 from hubwright.store import queues
 from hubwright.store.database import Database, is_outage
-from hubwright.store.deliveries import keep_outcome, read_body
+from hubwright.store.deliveries import Ended, end_deliveries, keep_outcome, read_body
 from hubwright.store.facts import keep_facts
 from hubwright.store.schema import delivery
 
@@ -56,7 +56,8 @@ INSIDE = 256
 
 logger = structlog.get_logger()
 
-Work = Callable[[Connection, float], None]
+Work = Callable[[Connection, float], Ended | None]
+"""Writes what a delivery leads to; that it is done with, or None when it is tried again or given up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +130,7 @@ class Intake:
         except Exception as error:  # noqa: BLE001  a row that can't be read must not stop those behind it
             known = isinstance(error, MalformedError | orjson.JSONDecodeError)
             work = partial(self._give_up, row, str(error), []) if known else self._failed(row, error, None)
-            self._database.write(lambda connection: work(connection, self._clock()), (self._keep_told, [told]))
+            self._database.write(lambda connection: work(connection, self._clock()), (self._end, ([told], [])))
             return None
         taken = Taken(row, event, told)
         if isinstance(event, Other):
@@ -173,9 +174,14 @@ class Intake:
     def _write(self, works: list[tuple[Taken, Work]]) -> None:
         """All in one transaction; when that fails, each in its own, so that only the guilty one is tried again."""
         now = self._clock()
-        told = (self._keep_told, [taken.told for taken, _ in works])
+        ended: list[Ended] = []
+
+        def write(connection: Connection) -> None:
+            results = [work(connection, now) for _, work in works]
+            ended[:] = [result for result in results if result is not None]
+
         try:
-            self._database.write(lambda connection: [work(connection, now) for _, work in works], told)
+            self._database.write(write, (self._end, ([taken.told for taken, _ in works], ended)))
         except Exception as error:
             if is_outage(error):
                 raise
@@ -187,19 +193,20 @@ class Intake:
                 failed = self._failed(taken.row, error, taken.event)
                 self._database.write(lambda connection: failed(connection, now))
 
-    def _keep_told(self, connection: Connection, told: list[list[Reading]]) -> None:
-        """What all deliveries of a transaction tell of GitHub, at its end: the same rows are everybody's."""
-        keep_told(connection, [one for some in told for one in some], self._follow, self._clock())
+    def _end(self, connection: Connection, told: list[tuple[list[Reading], list[Ended]]]) -> None:
+        """At the end of a transaction, of all its deliveries: what they tell of GitHub, and that they are done with."""
+        now = self._clock()
+        keep_told(connection, [one for some, _ in told for one in some], self._follow, now)
+        end_deliveries(connection, [one for _, ended in told for one in ended], self._owner, now)
 
     def _finish(
         self, row: Row[Any], repository: str | None, understood: Understood, connection: Connection, now: float
-    ) -> None:
+    ) -> Ended | None:
         outcome = understood.keep(connection, now)
         if understood.waits is not None:
             self._try_again(row, understood.waits, connection, now)
-            return
-        keep_outcome(connection, row.id, repository, outcome)
-        queues.finish(connection, delivery, row.id, self._owner, now)
+            return None
+        return Ended(row.id, repository, outcome)
 
     def _failed(self, row: Row[Any], error: Exception, event: Event | None) -> Work:
         """A fault of ours: tried again, and given up when it stays."""

@@ -7,15 +7,31 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, select, update
+from sqlalchemy import Connection, bindparam, null, select, update
 
-from hubwright.store.moments import write_moment
+from hubwright.store.moments import Moment, write_moment
 from hubwright.store.schema import delivery
 
 _NOTE = (
     update(delivery)
     .where(delivery.c.id == bindparam("delivery_key"))
     .values(repository=bindparam("about"), outcome=bindparam("said"))
+)
+_END = (
+    update(delivery)
+    .where(
+        delivery.c.id == bindparam("delivery_key"),
+        delivery.c.lease_owner == bindparam("owner"),
+        delivery.c.state == "leased",
+    )
+    .values(
+        state="done",
+        finished_at=bindparam("now", type_=Moment()),
+        error=null(),
+        lease_until=null(),
+        repository=bindparam("about"),
+        outcome=bindparam("said"),
+    )
 )
 _COLUMNS = "guid, event, source, received_at, body, state, attempts, next_try_at"
 
@@ -85,6 +101,25 @@ def keep_delivery(connection: Connection, item: Incoming) -> Kept:
 def keep_outcome(connection: Connection, number: int, repository: str | None, outcome: str) -> None:
     """Note what the hub made of a delivery."""
     connection.execute(_NOTE, {"delivery_key": number, "about": repository, "said": outcome[:1000]})
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A delivery that was understood: its number, whose it is, and what the hub made of it."""
+
+    id: int
+    repository: str | None
+    outcome: str
+
+
+def end_deliveries(connection: Connection, ended: Sequence[Ended], owner: str, now: float) -> None:
+    """The work on them is done; what `owner` no longer holds stays as it is."""
+    if ended:
+        told = [
+            {"delivery_key": one.id, "about": one.repository, "said": one.outcome[:1000], "owner": owner, "now": now}
+            for one in ended
+        ]
+        connection.execute(_END, told)
 
 
 def read_body(kept: bytes) -> bytes:
