@@ -538,3 +538,18 @@ def test_errors_of_the_client_are_named(yard: Yard) -> None:
     with pytest.raises(GitHubUnavailableError):
         yard.client.get("/user")
     yard.github.up()
+
+
+def test_the_commits_that_a_push_was_too_large_for_are_loaded(yard: Yard) -> None:
+    """GitHub puts 2,048 into the payload; comparing before and after tells all."""
+    shas = yard.repository.commit_each([({"f": str(number)}, f"Commit {number}") for number in range(5)])
+    listed = [yard.repository.describe_for_api(commit) for commit in yard.repository.log([shas[-1]], limit=4)]
+    before, after = shas[0], shas[-1]
+    yard.github.put_at(f"/repos/octo/hello/compare/{before}...{after}", {"total_commits": 4, "commits": listed})
+    where = {**HELLO, "repository_id": yard.repository.id, "before": before, "after": after}
+    wish = FollowUp("compared", tuple(sorted(where.items())))
+    yard.database.write(lambda connection: follow_up(connection, [wish], yard.clock()))
+
+    yard.finish(yard.rows("task")[0].id)
+
+    assert {row.sha for row in yard.rows("gh_commit")} == set(shas[1:])

@@ -238,6 +238,10 @@ def _of_repositories() -> Iterator[Listing]:
 def _of_commits() -> Iterator[Listing]:
     """What is said about a commit; GitHub keeps it for good."""
     yield _one("commit", "commits/{sha}", "commit")
+    yield Listing(
+        name="compared", path="/repos/{owner}/{repo}/compare/{before}...{after}", kind="commit", wrapper="commits",
+        under=_IN_REPOSITORY,
+    )  # fmt: skip
     for name, place, kind in (("statuses", "statuses", "status"), ("check_runs", "check-runs", "check_run"),
                               ("check_suites", "check-suites", "check_suite")):  # fmt: skip
         yield Listing(
@@ -285,7 +289,7 @@ LISTINGS: Mapping[str, Listing] = {listing.name: listing for listing in _rows()}
 """Every listing and every single record, by name."""
 
 LOADS: Mapping[str, tuple[str, ...]] = {
-    **{listing.path: (listing.name,) for listing in LISTINGS.values() if listing.name != "reviews"},
+    **{listing.path: (listing.name,) for listing in LISTINGS.values() if listing.name not in {"reviews", "compared"}},
     "/user/{user}/repos": ("user_repos",),
     "/repos/{owner}/{repo}/reviews": ("reviews",),
     "/repos/{owner}/{repo}/comments": ("commit_comments", "issue_comments", "review_comments"),

@@ -53,7 +53,10 @@ def _read_push(reader: Reader, payload: Doc, parent: Doc) -> None:
         to = None if after == NO_COMMIT or payload.get("deleted") is True else after
         read_moved_branch(reader, ref.removeprefix("refs/heads/"), repository_id, _pushed_at(reader, payload), past, to)
     if len(commits) >= MAX_COMMITS:
-        reader.follow("commits", name_place(parent))
+        if isinstance(before, str) and before != NO_COMMIT:
+            reader.follow("compared", {**name_place(parent), "before": before, "after": after})
+        else:
+            reader.follow("commits", name_place(parent))
 
 
 def _pushed_at(reader: Reader, payload: Doc) -> float:
@@ -79,7 +82,7 @@ def _read_pull_request(reader: Reader, payload: Doc, parent: Doc) -> None:
     if isinstance(payload.get("before"), str):
         past = {**(past or {}), "head_sha": payload["before"]}
     thing = reader.read("pull_request", doc, parent, direct=True, past=past)
-    if thing is not None and payload.get("action") in {"opened", "synchronize", "reopened", "edited"}:
+    if thing is not None and payload.get("action") in ("opened", "synchronize", "reopened", "edited"):
         reader.follow("pull_files", _of_pull(doc, parent, thing))
 
 
@@ -117,7 +120,7 @@ def _read_thread(reader: Reader, payload: Doc, parent: Doc) -> None:
 def _read_issues(reader: Reader, payload: Doc, parent: Doc) -> None:
     """A transferred issue has another number and place: the old one is gone."""
     changes, action = get_object(payload, "changes"), payload.get("action")
-    gone = action in {"deleted", "transferred"}
+    gone = action in ("deleted", "transferred")
     reader.read("issue", payload.get("issue"), parent, direct=True, gone=gone, past=read_past(payload))
     for way, away in (("new", False), ("old", True)):
         repository, issue = changes.get(f"{way}_repository"), changes.get(f"{way}_issue")
