@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from hubwright.github.record_fields import text
 from hubwright.github.record_readers import Doc, Reader, read_id
 
-CREATING = frozenset({"created", "opened", "submitted"})
-DELETING = frozenset({"deleted"})
+CREATING = ("created", "opened", "submitted")
+DELETING = ("deleted",)
 
 
 def read_past(payload: Doc) -> dict[str, Any] | None:
@@ -31,7 +32,7 @@ def follow_record(reader: Reader, kind: str, payload: Doc, parent: Doc) -> None:
     if known is None or reader.origin.rank == 0:
         return
     listing, field, parameter = known
-    named = get_object(payload, kind).get(field)
+    named = name_text(get_object(payload, kind), field) or read_id(get_object(payload, kind), field)
     place = parent if kind != "team" else name_organization(payload)
     if named and place:
         reader.follow(listing, {**name_place(place), parameter: named})
@@ -48,6 +49,12 @@ def name_organization(payload: Doc) -> dict[str, Any]:
     organization = get_object(payload, "organization")
     number, login = read_id(organization), organization.get("login")
     return {"org": login, "organization_id": number} if number and isinstance(login, str) else {}
+
+
+def name_text(doc: Doc, name: str) -> str | None:
+    """The text of this name, None where there is none."""
+    value = text(doc.get(name))
+    return value if isinstance(value, str) else None
 
 
 def get_object(doc: Doc, name: str) -> Doc:

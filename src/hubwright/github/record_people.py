@@ -10,6 +10,7 @@ from hubwright.github.record_changes import (
     get_object,
     name_organization,
     name_place,
+    name_text,
     read_past,
 )
 from hubwright.github.record_fields import time
@@ -25,7 +26,7 @@ def read_team(reader: Reader, payload: Doc, parent: Doc) -> None:
     thing = reader.read("team", team, under, direct=True, gone=gone, past=read_past(payload))
     if thing is None or gone:
         return
-    if action in {"added_to_repository", "removed_from_repository", None} and repository is not None:
+    if action in ("added_to_repository", "removed_from_repository", None) and repository is not None:
         told = {"permission": team["permission"]} if isinstance(team.get("permission"), str) else {}
         reader.add_live("team_repository", (thing, repository), told, live=action != "removed_from_repository")
     follow_record(reader, "team", payload, parent)
@@ -41,7 +42,7 @@ def read_membership(reader: Reader, payload: Doc, _parent: Doc) -> None:
     if thing is None or person is None:
         return
     live = payload.get("action") != "removed"
-    reader.add_live("team_member", (thing, person), {"user_login": member.get("login")}, live=live)
+    reader.add_live("team_member", (thing, person), {"user_login": name_text(member, "login")}, live=live)
     if place and isinstance(team.get("slug"), str):
         reader.follow("team_members", {**place, "team": team["slug"], "team_id": thing})
 
@@ -49,7 +50,7 @@ def read_membership(reader: Reader, payload: Doc, _parent: Doc) -> None:
 def read_organization(reader: Reader, payload: Doc, _parent: Doc) -> None:
     """The organization itself, or one of its members."""
     action, place = payload.get("action"), name_organization(payload)
-    if action in {"deleted", "renamed"}:
+    if action in ("deleted", "renamed"):
         gone = action == "deleted"
         reader.read("organization", payload.get("organization"), {}, direct=True, gone=gone, past=read_past(payload))
         return
@@ -57,9 +58,9 @@ def read_organization(reader: Reader, payload: Doc, _parent: Doc) -> None:
     member = get_object(membership, "user")
     person = read_id(member)
     reader.read_account(member)
-    if action in {"member_added", "member_removed"} and person is not None and place:
+    if action in ("member_added", "member_removed") and person is not None and place:
         told = {name: membership[name] for name in ("role", "state") if isinstance(membership.get(name), str)}
-        told["user_login"] = member.get("login")
+        told["user_login"] = name_text(member, "login")
         key = (place["organization_id"], person)
         reader.add_live("organization_member", key, told, live=action == "member_added")
         reader.follow("org_members", place)
@@ -72,7 +73,7 @@ def read_member(reader: Reader, payload: Doc, parent: Doc) -> None:
     reader.read_account(member)
     if person is None or repository is None:
         return
-    told: dict[str, Any] = {"user_login": member.get("login")}
+    told: dict[str, Any] = {"user_login": name_text(member, "login")}
     changes = get_object(payload, "changes")
     for name in ("permission", "role_name"):
         if isinstance(to := get_object(changes, name).get("to"), str):
@@ -87,7 +88,10 @@ def read_star(reader: Reader, payload: Doc, parent: Doc) -> None:
     person = read_id(sender)
     if person is not None and repository is not None:
         starred_at = time(payload.get("starred_at"))
-        told = {"user_login": sender.get("login"), "starred_at": starred_at if isinstance(starred_at, float) else None}
+        told = {
+            "user_login": name_text(sender, "login"),
+            "starred_at": starred_at if isinstance(starred_at, float) else None,
+        }
         reader.add_live("star", (person, repository), told, live=payload.get("action") != "deleted")
 
 
@@ -109,5 +113,5 @@ def read_installation(reader: Reader, payload: Doc, _parent: Doc) -> None:
         for repository in payload[name] if isinstance(payload.get(name), list) else []:
             number = reader.read("repository", repository, {})
             if number is not None:
-                told = {"full_name": repository.get("full_name")}
+                told = {"full_name": name_text(repository, "full_name")}
                 reader.add_live("installation_repository", (thing, number), told, live=live)

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import unquote
 
-from hubwright.github.record_fields import KINDS, text, words
+from hubwright.github.record_changes import name_text
+from hubwright.github.record_fields import KINDS, words
 from hubwright.github.record_readers import Doc, Reader, Special, read_id
 
 
@@ -25,7 +26,11 @@ def name_things(docs: Any, *names: str) -> list[dict[str, Any]] | None:
     """What is nested many times, by its numbers and names, in an order that does not depend on who tells."""
     if not isinstance(docs, list):
         return None
-    things = [{name: doc.get(name) for name in names} for doc in docs if isinstance(doc, Mapping) and read_id(doc)]
+    things = [
+        {name: doc.get(name) if name == "id" else name_text(doc, name) for name in names}
+        for doc in docs
+        if isinstance(doc, Mapping) and read_id(doc)
+    ]
     return sorted(things, key=lambda thing: int(thing["id"]))
 
 
@@ -59,13 +64,16 @@ def _read_pull_request(reader: Reader, doc: Doc, values: dict[str, Any], parent:
         end = doc.get(side)
         if not isinstance(end, Mapping):
             continue
-        values |= {f"{side}_{name}": end[name] for name in ("ref", "sha") if isinstance(end.get(name), str)}
+        values |= {f"{side}_{name}": name_text(end, name) for name in ("ref", "sha") if isinstance(end.get(name), str)}
         repository = end.get("repo")
         known = reader.read("repository", repository, {}) if isinstance(repository, Mapping) else None
         if side == "base":
             values |= {"repository_id": known} if known is not None else {}
         elif "repo" in end:  # null where the fork was deleted
-            values |= {"head_repository_id": known, "head_repository": repository and repository.get("full_name")}
+            values |= {
+                "head_repository_id": known,
+                "head_repository": name_text(repository, "full_name") if isinstance(repository, Mapping) else None,
+            }
             values |= reader.read_person("head_user", end.get("user"))
 
 
@@ -73,7 +81,7 @@ def _read_repository(reader: Reader, doc: Doc, values: dict[str, Any], parent: D
     owner = doc.get("owner")
     if isinstance(owner, Mapping) and "type" in owner:
         of = owner if owner["type"] == "Organization" else {}
-        values |= {"organization_id": read_id(of), "organization_login": of.get("login")}
+        values |= {"organization_id": read_id(of), "organization_login": name_text(of, "login")}
     viewer, rights = parent.get("viewer_id"), doc.get("permissions")
     if isinstance(viewer, int) and isinstance(rights, Mapping):
         told = {
@@ -102,18 +110,19 @@ def _read_status(_reader: Reader, doc: Doc, values: dict[str, Any], _parent: Doc
 def _read_app(_reader: Reader, doc: Doc, values: dict[str, Any], _parent: Doc) -> None:
     app = doc.get("app")
     if isinstance(app, Mapping):
-        values |= {"app_id": read_id(app), "app_slug": text(app.get("slug"))}
+        values |= {"app_id": read_id(app), "app_slug": name_text(app, "slug")}
 
 
 def _read_team(reader: Reader, doc: Doc, values: dict[str, Any], _parent: Doc) -> None:
     organization = doc.get("organization")
     if isinstance(organization, Mapping):
         reader.read("organization", organization, {})
-        values |= {"organization_id": read_id(organization), "organization_login": organization.get("login")}
+        values |= {"organization_id": read_id(organization), "organization_login": name_text(organization, "login")}
 
 
 def _read_release(reader: Reader, doc: Doc, _values: dict[str, Any], _parent: Doc) -> None:
-    for asset in doc.get("assets") or []:
+    assets = doc.get("assets")
+    for asset in assets if isinstance(assets, list) else []:
         if isinstance(asset, Mapping):
             reader.read_account(asset.get("uploader"))
 

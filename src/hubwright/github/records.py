@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from hubwright.domain.replica import FollowUp, Reading
-from hubwright.github.record_changes import CREATING, DELETING
+from hubwright.github.record_changes import CREATING, DELETING, name_text
 from hubwright.github.record_events import read_main
 from hubwright.github.record_fields import time
 from hubwright.github.record_readers import API_RANK, Origin, Reader, is_key, read_id
@@ -91,7 +91,7 @@ def _read_member(reader: Reader, kind: str, item: Mapping[str, Any], parent: Map
     if person is None or place is None:
         reader.left_out.append(f"{kind}: it has no id")
         return
-    values = reader.read_values(kind, {**item, **_rights(item)}, {"user_login": user.get("login")})
+    values = reader.read_values(kind, {**item, **_rights(item)}, {"user_login": name_text(user, "login")})
     key = (person, place) if kind in {"user_repository", "star"} else (place, person)
     reader.add_live(kind, key, values)
 
