@@ -8,6 +8,7 @@ a document that GitHub wrote after them settles the matter.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from hashlib import blake2b
@@ -197,7 +198,10 @@ def _find_end(row: Row) -> float | None:
 
 def canonical(value: Any) -> str:
     """The same text for the same JSON."""
-    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode()
+    try:
+        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode()
+    except TypeError:  # a number beyond 64 bits
+        return json.dumps(value, sort_keys=True)
 
 
 def write_versions(row: Row) -> dict[str, Any]:

@@ -47,8 +47,8 @@ def name_place(parent: Doc) -> dict[str, Any]:
 def name_organization(payload: Doc) -> dict[str, Any]:
     """The organization that the payload is of; empty when it is of none."""
     organization = get_object(payload, "organization")
-    number, login = read_id(organization), organization.get("login")
-    return {"org": login, "organization_id": number} if number and isinstance(login, str) else {}
+    number, login = read_id(organization), name_text(organization, "login")
+    return {"org": login, "organization_id": number} if number and login else {}
 
 
 def name_text(doc: Doc, name: str) -> str | None:

@@ -27,7 +27,7 @@ def read_team(reader: Reader, payload: Doc, parent: Doc) -> None:
     if thing is None or gone:
         return
     if action in ("added_to_repository", "removed_from_repository", None) and repository is not None:
-        told = {"permission": team["permission"]} if isinstance(team.get("permission"), str) else {}
+        told = {"permission": name_text(team, "permission")} if "permission" in team else {}
         reader.add_live("team_repository", (thing, repository), told, live=action != "removed_from_repository")
     follow_record(reader, "team", payload, parent)
 
@@ -59,7 +59,7 @@ def read_organization(reader: Reader, payload: Doc, _parent: Doc) -> None:
     person = read_id(member)
     reader.read_account(member)
     if action in ("member_added", "member_removed") and person is not None and place:
-        told = {name: membership[name] for name in ("role", "state") if isinstance(membership.get(name), str)}
+        told = {name: name_text(membership, name) for name in ("role", "state") if name in membership}
         told["user_login"] = name_text(member, "login")
         key = (place["organization_id"], person)
         reader.add_live("organization_member", key, told, live=action == "member_added")
@@ -76,7 +76,7 @@ def read_member(reader: Reader, payload: Doc, parent: Doc) -> None:
     told: dict[str, Any] = {"user_login": name_text(member, "login")}
     changes = get_object(payload, "changes")
     for name in ("permission", "role_name"):
-        if isinstance(to := get_object(changes, name).get("to"), str):
+        if (to := name_text(get_object(changes, name), "to")) is not None:
             told[name] = to
     reader.add_live("user_repository", (person, repository), told, live=payload.get("action") != "removed")
     reader.follow("collaborators", name_place(parent))

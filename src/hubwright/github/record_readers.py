@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hubwright.domain.replica import LIVE, FollowUp, Record, Version
-from hubwright.github.record_fields import KINDS, MAX_ID, UNREADABLE, count, form_plan, text, time, words
+from hubwright.github.record_fields import KINDS, MAX_ID, UNREADABLE, count, form_plan, number, text, time, words
 
 Doc = Mapping[str, Any]
 Key = tuple[int | str, ...]
@@ -95,7 +95,9 @@ class Reader:
                 values |= self.read_person(role, doc[role])
         for name in words(told.belongs):
             if name in parent and name not in values:
-                values[name] = parent[name]
+                convert = text if name.endswith(("_login", "sha")) else count if "_number" in name else number
+                value = convert(parent[name])
+                values |= {} if value is UNREADABLE else {name: value}
         for name, nested in (told.nested or {}).items():
             if name in doc:
                 self._read_nested(name, nested, doc[name], values, parent)
@@ -156,8 +158,9 @@ class Reader:
         self.records.append(Record(kind=kind, key=key, version=version, values=values, past={LIVE: not live}))
 
     def follow(self, listing: str, where: Doc) -> None:
-        """Have something loaded."""
-        self.follow_ups.append(FollowUp(listing, tuple(sorted(where.items()))))
+        """Have something loaded, when all that its address needs is known."""
+        if all(type(value) in (int, str) for value in where.values()):
+            self.follow_ups.append(FollowUp(listing, tuple(sorted(where.items()))))
 
     def _read_nested(self, name: str, kind: str, doc: Any, values: dict[str, Any], parent: Doc) -> None:
         thing = None
