@@ -21,13 +21,14 @@ DOCS = "https://docs.github.com/rest"
 
 @dataclass(frozen=True, kw_only=True)
 class Recorded:
-    """A request as it came in; `at` is Unix time."""
+    """A request as it came in; `at` is Unix time, `raw_path` still has what was escaped."""
 
     method: str
     path: str
     query: str
     headers: dict[str, str]
     body: bytes
+    raw_path: str
     at: float = field(default_factory=time.time)
 
 
@@ -101,6 +102,7 @@ async def record_request(state: State, request: Request) -> None:
     recorded = Recorded(
         method=request.method, path=request.url.path, query=request.url.query,
         headers=dict(request.headers), body=await request.body(),
+        raw_path=bytes(request.scope["raw_path"]).partition(b"?")[0].decode(),
     )  # fmt: skip
     with state.changed:
         state.requests.append(recorded)

@@ -63,7 +63,7 @@ def check_requests(recorded: Iterable[Recorded]) -> None:
     for one in recorded:
         if one.headers.get("user-agent") != OURS or not one.path.startswith(BELOW):
             continue
-        problems = find_request_problems(one.method, one.path.removeprefix(BELOW), one.query, one.body)
+        problems = find_request_problems(one.method, one.raw_path.removeprefix(BELOW), one.query, one.body)
         if problems:
             found[f"{one.method} {one.path}?{one.query}"] = problems
     assert not found, f"not as GitHub describes its requests: {found}"
