@@ -1,7 +1,8 @@
-"""`python -m bench.replica [--url URL] [--workers N] [--events N]`: how fast deliveries become rows of the copy.
+"""`python -m bench.replica [--url URL] [--workers N] [--events N] [--latency]`: how fast deliveries become rows.
 
 Real payloads of every event (tests/payloads), each about a thing of its own, wait as deliveries; the hub's own intake
-drains them, in as many processes as asked for. Nothing is built: the owner is not one of GITHUB__OWNERS.
+drains them, in as many processes as asked for. Nothing is built: the owner is not one of GITHUB__OWNERS. With
+`--latency` a whole hub on SQLite gets one webhook after another, each timed until its row can be read.
 """
 
 from __future__ import annotations
@@ -12,15 +13,21 @@ import multiprocessing
 import os
 import random
 import resource
+import sqlite3
 import sys
 import tempfile
 import time
+from contextlib import closing
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
 import orjson
 from sqlalchemy import func, select
 
+from bench.pushes import Push
+from bench.subject import Hubwright
+from bench.systems import Work
 from hubwright.git.commands import Git
 from hubwright.git.mirrors import Mirrors
 from hubwright.hub.intake import Intake
@@ -34,11 +41,9 @@ from hubwright.store.schema import delivery, metadata
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from payload_corpus import all_payloads
 
-EVENTS = frozenset(
-    "push create delete pull_request pull_request_review pull_request_review_comment issues issue_comment"
-    " commit_comment label milestone release repository status check_run check_suite team membership organization"
-    " member fork star".split()
-)
+EVENTS = """push create delete pull_request pull_request_review pull_request_review_comment issues issue_comment
+    commit_comment label milestone release repository status check_run check_suite team membership organization
+    member fork star"""
 _MAIN = ("comment", "review", "check_run", "check_suite", "issue", "pull_request", "label", "milestone", "release")
 _GROUND = Ground(public_url="http://localhost", version="1", default_platform="linux", log_limit=1_000_000)
 
@@ -46,6 +51,9 @@ _GROUND = Ground(public_url="http://localhost", version="1", default_platform="l
 def main() -> None:
     """Measure and show."""
     options = _read_options()
+    if options.latency:
+        print(_time_rows(200))
+        return
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
         url = options.url or f"sqlite:///{name}/hubwright.db"
         count = _fill(url, options.events)
@@ -68,12 +76,46 @@ def _read_options() -> argparse.Namespace:
     parser.add_argument("--url", help="an empty database; a SQLite file of its own")
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--events", type=int, default=5000)
+    parser.add_argument("--latency", action="store_true")
     return parser.parse_args()
+
+
+def _time_rows(count: int) -> str:
+    """From the first byte of the webhook to the committed row, as another process reads it."""
+    hub = Hubwright()
+    with tempfile.TemporaryDirectory(prefix="bench-") as name:
+        hub.start(Path(name), Work(builder=False))
+        try:
+            taken = sorted(_time_row(hub, Path(name) / "data/hubwright.db", number) for number in range(count))
+        finally:
+            hub.stop()
+    return (
+        f"webhook to row: p50 {taken[count // 2] * 1000:.1f} ms, p95 {taken[count * 95 // 100] * 1000:.1f} ms;"
+        f" load average {os.getloadavg()[0]:.1f} of {os.cpu_count()} cores"
+    )
+
+
+def _time_row(hub: Hubwright, database: Path, number: int) -> float:
+    payload = next(
+        payload for event, payload in all_payloads() if (event, payload.get("action")) == ("issues", "opened")
+    )
+    payload["issue"]["id"] += 1_000_003 * (number + 1)
+    body = orjson.dumps(payload)
+    headers = {**Push(f"issue-{number}", "", body).headers(), "X-GitHub-Event": "issues"}
+    time.sleep(0.05)
+    with closing(sqlite3.connect(database)) as reader, closing(HTTPConnection("127.0.0.1", hub.port)) as door:
+        begun = time.perf_counter()
+        door.request("POST", "/hooks/github", body, headers)
+        while not reader.execute("SELECT 1 FROM gh_issue WHERE id = ?", (payload["issue"]["id"],)).fetchone():
+            time.sleep(0.001)
+        seconds = time.perf_counter() - begun
+        assert door.getresponse().status == 202
+    return seconds
 
 
 def make_events(count: int) -> list[tuple[str, bytes]]:
     """Mixed events, in no order."""
-    known = [(event, payload) for event, payload in all_payloads() if event in EVENTS]
+    known = [(event, payload) for event, payload in all_payloads() if event in EVENTS.split()]
     chance = random.Random(1)
     made = []
     for number in range(count):

@@ -19,6 +19,7 @@ API_RANK = 3
 _FUTURE = 86_400.0
 _KEY_BYTES = 2600  # of a text in a key: PostgreSQL's index takes no more
 _BRANCH = 512
+_REPEATED = ("user", "organization", "repository")  # a payload has the same ones many times
 _STATUS = {"completed": 0.2, "in_progress": 0.1}
 
 
@@ -49,6 +50,7 @@ class Reader:
     records: list[Record] = field(default_factory=list)
     follow_ups: list[FollowUp] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
+    known: dict[tuple[str, int], Doc] = field(default_factory=dict)
 
     def read(
         self,
@@ -68,6 +70,10 @@ class Reader:
         if thing is None:
             self.left_out.append(f"{kind}: it has no id")
             return None
+        if not direct and kind in _REPEATED:
+            if self.known.get((kind, thing)) == doc:
+                return thing
+            self.known[kind, thing] = doc
         values = self.read_values(kind, doc, parent)
         special = self.special.get(kind)
         if special is not None:
