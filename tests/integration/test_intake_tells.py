@@ -1,0 +1,86 @@
+"""What deliveries tell of GitHub goes into the copy, in the transaction of what they lead to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hub_parts import RECIPE, Desk, open_desk, rows, wait_for_lanes
+from hubwright.domain.replica import FollowUp
+from hubwright.hub.intake import Intake
+from hubwright.hub.pressure import Pressure
+from hubwright.store import schema
+from hubwright.store.database import Database
+from payload_corpus import all_payloads
+
+FILE = ".hubwright.yml"
+
+
+@pytest.fixture
+def desk(database: Database, tmp_path: Path) -> Iterator[Desk]:
+    with open_desk(database, tmp_path) as opened:
+        yield opened
+
+
+def payload_of(event: str, action: str) -> dict[str, Any]:
+    """A published one."""
+    return next(payload for name, payload in all_payloads() if name == event and payload.get("action") == action)
+
+
+def test_events_that_build_nothing_become_rows(desk: Desk) -> None:
+    """In any order and doubled; GitHub's deletion is final."""
+    opened, deleted = payload_of("issues", "opened"), payload_of("issues", "deleted")
+    deleted["issue"] = {**opened["issue"], "title": "the last"}
+    numbers = [desk.deliver("issues", payload) for payload in (deleted, opened, opened)]
+    desk.work()
+    assert {desk.delivery(number).state for number in numbers} == {"done"}
+    (issue,) = rows(desk.database, schema.gh_issue)
+    assert issue.deleted_at == issue.last_replicated_via_webhook_at == issue.last_replicated_at
+    assert issue.user_login == opened["issue"]["user"]["login"]
+    assert {row.login for row in rows(desk.database, schema.gh_user)} >= {issue.user_login}
+
+
+def test_a_push_that_can_t_be_built_tells_what_it_can(desk: Desk) -> None:
+    """Nothing that one part of a document lacks costs the others."""
+    payload = desk.repository().push({FILE: RECIPE})
+    payload["after"] = "not a sha"
+    number = desk.deliver("push", payload)
+    desk.work()
+    assert desk.delivery(number).state == "failed"
+    assert [row.full_name for row in rows(desk.database, schema.gh_repository)] == ["octo/hello"]
+    assert len(rows(desk.database, schema.gh_commit)) == 1
+
+
+def test_late_news_of_a_pull_request_in_the_same_batch_are_late(desk: Desk) -> None:
+    """The second asks how the pull request stands when the first has been kept."""
+    repository = desk.repository()
+    repository.commit({FILE: RECIPE})
+    old_head = repository.commit({FILE: RECIPE, "a": "1"}, branch="topic")
+    old = repository.pull_request_payload(3, "topic")
+    repository.commit({FILE: RECIPE, "a": "2"}, branch="topic")
+    new = repository.pull_request_payload(3, "topic", action="synchronize")
+    for payload in (new, old):
+        desk.deliver("pull_request", payload)
+    desk.work()
+    (pull,) = rows(desk.database, schema.gh_pull_request)
+    assert pull.head_sha == new["pull_request"]["head"]["sha"] != old_head
+
+
+def test_what_an_event_leaves_open_is_loaded_in_the_same_transaction(desk: Desk) -> None:
+    told: list[FollowUp] = []
+
+    def follow(_connection: Any, wishes: Any, _now: float) -> int:
+        told.extend(wishes)
+        return len(told)
+
+    intake = Intake(desk.database, desk.understanding, "other", desk.clock, desk.woken.append, Pressure(), follow)
+    desk.deliver("label", payload_of("label", "edited"))
+    desk.deliver("membership", payload_of("membership", "removed"))
+    intake.drain()
+    wait_for_lanes(intake)
+    intake.close()
+    assert {wish.listing for wish in told} >= {"label"}
+    assert len(rows(desk.database, schema.gh_label)) == 1
