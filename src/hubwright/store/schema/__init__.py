@@ -11,6 +11,7 @@ from hubwright.store.schema.bisections import bisection, culprit
 from hubwright.store.schema.builds import build, job, run, stage
 from hubwright.store.schema.caches import cache
 from hubwright.store.schema.columns import Document, Identity, metadata
+from hubwright.store.schema.github_access import github_credential
 from hubwright.store.schema.github_asking import github_answer, github_budget, github_token
 from hubwright.store.schema.github_code import (
     gh_branch,
@@ -47,6 +48,7 @@ from hubwright.store.schema.github_talk import (
     gh_review,
     gh_review_comment,
 )
+from hubwright.store.schema.healing import missed_delivery, watch, watched_head
 from hubwright.store.schema.recorder import recording
 from hubwright.store.schema.results import artifact, flaky_test, problem, test_case
 from hubwright.store.schema.scans import scan, scan_page
@@ -98,9 +100,11 @@ __all__ = [
     "gh_user_repository",
     "github_answer",
     "github_budget",
+    "github_credential",
     "github_token",
     "job",
     "metadata",
+    "missed_delivery",
     "problem",
     "recording",
     "report",
@@ -113,4 +117,6 @@ __all__ = [
     "task",
     "test_case",
     "token",
+    "watch",
+    "watched_head",
 ]

@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, ForeignKey, Integer, LargeBinary, String, Table, Text, UniqueConstraint
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
 
 from hubwright.store.moments import Moment
 from hubwright.store.schema.columns import Document, Identity, identity, metadata, waiting, waiting_index
@@ -20,6 +31,7 @@ delivery = Table(
     Column("outcome", Text),
     *waiting(),
     waiting_index("delivery"),
+    Index("ix_delivery_received_at", "received_at", "source"),
     sqlite_autoincrement=True,  # a number is never given twice, whatever retention deletes
 )
 

@@ -1071,6 +1071,19 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("name", name=op.f("pk_github_budget")),
     )
     op.create_table(
+        "github_credential",
+        sa.Column("name", sa.String(length=40), nullable=False),
+        sa.Column("about", Document, nullable=False),
+        sa.Column("key_id", sa.String(length=16), nullable=False),
+        sa.Column("sealed", sa.Text(), nullable=False),
+        sa.Column("updated_at", Moment(), nullable=False),
+        sa.Column("updated_by", sa.String(length=100), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_github_credential")),
+    )
+    with op.batch_alter_table("github_credential", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_github_credential_key_id"), ["key_id"], unique=False)
+
+    op.create_table(
         "github_token",
         sa.Column("name", sa.String(length=100), nullable=False),
         sa.Column("key_id", sa.String(length=16), nullable=False),
@@ -1078,6 +1091,28 @@ def upgrade() -> None:
         sa.Column("expires_at", Moment(), nullable=False),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_github_token")),
     )
+    op.create_table(
+        "missed_delivery",
+        sa.Column("guid", sa.String(length=200), nullable=False),
+        sa.Column("watch_id", Identity, nullable=False),
+        sa.Column("endpoint", sa.Text(), nullable=True),
+        sa.Column("delivery_id", sa.BigInteger(), nullable=True),
+        sa.Column("event", sa.String(length=100), nullable=False),
+        sa.Column("status_code", sa.Integer(), nullable=True),
+        sa.Column("delivered_at", Moment(), nullable=False),
+        sa.Column("found_at", Moment(), nullable=False),
+        sa.Column("asked", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("next_try_at", Moment(), nullable=True),
+        sa.Column("recovered_at", Moment(), nullable=True),
+        sa.Column("way", sa.String(length=12), nullable=True),
+        sa.Column("error", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint("guid", name=op.f("pk_missed_delivery")),
+    )
+    with op.batch_alter_table("missed_delivery", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_missed_delivery_delivered_at"), ["delivered_at"], unique=False)
+        batch_op.create_index(batch_op.f("ix_missed_delivery_recovered_at"), ["recovered_at"], unique=False)
+        batch_op.create_index(batch_op.f("ix_missed_delivery_watch_id"), ["watch_id"], unique=False)
+
     op.create_table(
         "scan",
         sa.Column("listing", sa.String(length=40), nullable=False),
@@ -1098,6 +1133,49 @@ def upgrade() -> None:
         sa.Column("kept_at", Moment(), nullable=False),
         sa.PrimaryKeyConstraint("address", name=op.f("pk_scan_page")),
     )
+    op.create_table(
+        "watch",
+        sa.Column("id", Identity, nullable=False),
+        sa.Column("what", sa.String(length=10), nullable=False),
+        sa.Column("place", sa.String(length=300), nullable=False),
+        sa.Column("asked_at", Moment(), nullable=True),
+        sa.Column("looked_at", Moment(), nullable=True),
+        sa.Column("told", Document, nullable=False),
+        sa.Column("state", sa.String(length=10), server_default="waiting", nullable=False),
+        sa.Column("lease_owner", sa.String(length=64), nullable=True),
+        sa.Column("lease_until", Moment(), nullable=True),
+        sa.Column("attempts", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("next_try_at", Moment(), nullable=False),
+        sa.Column("error", sa.Text(), nullable=True),
+        sa.Column("finished_at", Moment(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_watch")),
+        sa.UniqueConstraint("what", "place", name=op.f("uq_watch_what_place")),
+    )
+    with op.batch_alter_table("watch", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_watch_open",
+            ["next_try_at", "id"],
+            unique=False,
+            sqlite_where=sa.text("state IN ('waiting', 'leased')"),
+            postgresql_where=sa.text("state IN ('waiting', 'leased')"),
+        )
+
+    op.create_table(
+        "watched_head",
+        sa.Column("watch_id", Identity, nullable=False),
+        sa.Column("ref", sa.String(length=512), nullable=False),
+        sa.Column("sha", sa.String(length=64), nullable=False),
+        sa.Column("seen_at", Moment(), nullable=False),
+        sa.ForeignKeyConstraint(["watch_id"], ["watch.id"], name=op.f("fk_watched_head_watch_id")),
+        sa.PrimaryKeyConstraint("watch_id", "ref", name=op.f("pk_watched_head")),
+    )
+    with op.batch_alter_table("delivery", schema=None) as batch_op:
+        batch_op.create_index("ix_delivery_received_at", ["received_at", "source"], unique=False)
+
     with op.batch_alter_table("task", schema=None) as batch_op:
         batch_op.add_column(sa.Column("root_id", Identity, nullable=True))
         batch_op.create_index(batch_op.f("ix_task_root_id"), ["root_id"], unique=False)
+
+    with op.batch_alter_table("token", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("user_id", Identity, nullable=True))
+        batch_op.add_column(sa.Column("user_login", sa.String(length=100), nullable=True))

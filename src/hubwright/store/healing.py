@@ -1,0 +1,262 @@
+"""Watches over hooks and heads, and the deliveries that they found missing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Row, delete, func, insert, or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from hubwright.github.hook_deliveries import Sent
+from hubwright.store import queues
+from hubwright.store.schema import delivery, gh_organization, job, missed_delivery, watch, watched_head
+
+GITHUB, COMPARED = "github", "compared"
+"""Sources of deliveries: as GitHub sent them, and as this hub made them of heads that no delivery told of."""
+
+_PORTION = 500
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Hole:
+    """A delivery that did not arrive; found where and when."""
+
+    sent: Sent
+    watch_id: int
+    endpoint: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class HealFigures:
+    """What came since some moment. `looked_at` is of the watch that waits longest; None: not all were looked at."""
+
+    delivered: int
+    recovered: int
+    missing: int
+    watches: int
+    unlooked: int
+    looked_at: float | None
+
+
+def load_built_repositories(connection: Connection) -> list[str]:
+    """`owner/name` of every repository at GitHub that a job builds."""
+    query = select(job.c.repository).where(job.c.enabled, job.c.clone_url.is_(None)).distinct()
+    return sorted({str(name).lower(): str(name) for name in connection.execute(query).scalars()}.values())
+
+
+def load_organizations(connection: Connection, owners: Iterable[str]) -> list[str]:
+    """Which of the owners are organizations, as far as the copy of GitHub knows."""
+    wanted = sorted({owner.lower() for owner in owners})
+    found: list[str] = []
+    for start in range(0, len(wanted), _PORTION):
+        lowered = func.lower(gh_organization.c.login)
+        query = select(lowered).where(
+            lowered.in_(wanted[start : start + _PORTION]), gh_organization.c.deleted_at.is_(None)
+        )
+        found += connection.execute(query.distinct()).scalars()
+    return found
+
+
+def keep_watches(connection: Connection, wanted: Iterable[tuple[str, str]], now: float) -> None:
+    """Have exactly these watches, as (what, place); new ones are due at once."""
+    known = {
+        (row.what, row.place): row.id for row in connection.execute(select(watch.c.id, watch.c.what, watch.c.place))
+    }
+    asked = set(wanted)
+    gone = [known[key] for key in known.keys() - asked]
+    for start in range(0, len(gone), _PORTION):
+        some = gone[start : start + _PORTION]
+        connection.execute(delete(watched_head).where(watched_head.c.watch_id.in_(some)))
+        connection.execute(delete(watch).where(watch.c.id.in_(some)))
+    fresh = [
+        {"what": what, "place": place, "told": {}, "next_try_at": now} for what, place in sorted(asked - known.keys())
+    ]
+    if fresh:
+        adding = _dialect(connection).insert(watch)
+        connection.execute(adding.on_conflict_do_nothing(index_elements=[watch.c.what, watch.c.place]), fresh)
+
+
+def have_watches(connection: Connection, wanted: Iterable[tuple[str, str]]) -> bool:
+    """Whether there are exactly these."""
+    rows = connection.execute(select(watch.c.what, watch.c.place))
+    return {(row.what, row.place) for row in rows} == set(wanted)
+
+
+def ask_for_look(connection: Connection, now: float) -> int:
+    """Have everything looked at now; how many watches."""
+    connection.execute(update(watch).values(asked_at=now))
+    return connection.execute(update(watch).where(watch.c.state == "waiting").values(next_try_at=now)).rowcount
+
+
+def note_look(
+    connection: Connection,
+    row: Row[Any],
+    told: Mapping[str, Any],
+    looked_at: float | None,
+    due: float,
+    note: str | None,
+) -> bool:
+    """The look of a held watch has ended; False when it is no longer held. A wish that came meanwhile is due now."""
+    mine = (watch.c.id == row.id, watch.c.lease_owner == row.lease_owner, watch.c.state == "leased")
+    values: dict[str, Any] = {"told": dict(told)}
+    if looked_at is not None:
+        values["looked_at"] = looked_at
+    asked_at = connection.execute(
+        update(watch).where(*mine).values(values).returning(watch.c.asked_at)
+    ).scalar_one_or_none()
+    if asked_at is not None and asked_at != row.asked_at:
+        due = asked_at
+    return queues.retry_at(connection, watch, row.id, row.lease_owner, due, note)
+
+
+def load_told(connection: Connection, what: str, place: str) -> Mapping[str, Any]:
+    """What another watch found."""
+    found = connection.execute(select(watch.c.told).where(watch.c.what == what, watch.c.place == place)).scalar()
+    return found or {}
+
+
+def load_arrived(connection: Connection, guids: Sequence[str]) -> set[str]:
+    """Which of the deliveries are in the ledger."""
+    found: set[str] = set()
+    for start in range(0, len(guids), _PORTION):
+        query = select(delivery.c.guid).where(delivery.c.guid.in_(guids[start : start + _PORTION]))
+        found.update(connection.execute(query).scalars())
+    return found
+
+
+def has_deliveries(connection: Connection, repository: str, since: float) -> bool:
+    """Whether GitHub has delivered anything about the repository since then."""
+    query = select(delivery.c.id).where(
+        delivery.c.received_at >= since,
+        delivery.c.source == GITHUB,
+        func.lower(delivery.c.repository) == repository.lower(),
+    )
+    return connection.execute(query.limit(1)).scalar() is not None
+
+
+def keep_holes(connection: Connection, holes: Sequence[Hole], now: float) -> int:
+    """Keep what did not arrive; how much of it is new."""
+    if not holes:
+        return 0
+    rows = [
+        {
+            "guid": hole.sent.guid, "watch_id": hole.watch_id, "endpoint": hole.endpoint, "delivery_id": hole.sent.id,
+            "event": hole.sent.event, "status_code": hole.sent.status_code, "delivered_at": hole.sent.delivered_at,
+            "found_at": now, "next_try_at": now,
+        }
+        for hole in holes
+    ]  # fmt: skip
+    adding = _dialect(connection).insert(missed_delivery).on_conflict_do_nothing(index_elements=["guid"])
+    return sum(connection.execute(adding.values(row)).rowcount for row in rows)
+
+
+def keep_compared(connection: Connection, watch_id: int, guid: str, event: str, now: float) -> None:
+    """Note that a head was found which no delivery had told of."""
+    values = {
+        "guid": guid, "watch_id": watch_id, "event": event, "delivered_at": now, "found_at": now, "recovered_at": now,
+        "way": COMPARED,
+    }  # fmt: skip
+    adding = _dialect(connection).insert(missed_delivery).on_conflict_do_nothing(index_elements=["guid"])
+    connection.execute(adding.values(values))
+
+
+def settle_holes(connection: Connection, watch_id: int, way: str = "redelivered") -> int:
+    """What is in the ledger by now is recovered; how many."""
+    open_holes = select(missed_delivery.c.guid).where(_is_open(watch_id))
+    rows = connection.execute(
+        select(delivery.c.guid, delivery.c.received_at).where(delivery.c.guid.in_(open_holes))
+    ).all()
+    for row in rows:
+        settled = {"recovered_at": row.received_at, "next_try_at": None, "error": None}
+        settled["way"] = func.coalesce(missed_delivery.c.way, way)
+        connection.execute(update(missed_delivery).where(missed_delivery.c.guid == row.guid).values(settled))
+    return len(rows)
+
+
+def load_holes(connection: Connection, watch_id: int, now: float, limit: int) -> list[Row[Any]]:
+    """What may be asked for now, oldest first."""
+    due = missed_delivery.c.next_try_at <= now
+    query = select(missed_delivery).where(_is_open(watch_id), due).order_by(missed_delivery.c.delivered_at)
+    return list(connection.execute(query.limit(limit)))
+
+
+def load_next_try(connection: Connection, watch_id: int) -> float | None:
+    """When the next of what is missing may be asked for."""
+    query = select(func.min(missed_delivery.c.next_try_at)).where(_is_open(watch_id))
+    at: float | None = connection.execute(query).scalar()
+    return at
+
+
+def note_try(connection: Connection, guid: str, next_try_at: float | None, error: str | None) -> None:
+    """GitHub was asked for it once more; without a next try nothing more is done."""
+    values = {"asked": missed_delivery.c.asked + 1, "next_try_at": next_try_at, "error": error and error[:1000]}
+    connection.execute(update(missed_delivery).where(missed_delivery.c.guid == guid).values(values))
+
+
+def note_fetched(connection: Connection, guid: str) -> None:
+    """It was had from GitHub itself, and is in the ledger."""
+    connection.execute(update(missed_delivery).where(missed_delivery.c.guid == guid).values(way="fetched"))
+
+
+def load_heads(connection: Connection, watch_id: int) -> dict[str, str]:
+    """The heads that were seen last, by ref."""
+    query = select(watched_head.c.ref, watched_head.c.sha).where(watched_head.c.watch_id == watch_id)
+    return {row.ref: row.sha for row in connection.execute(query)}
+
+
+def keep_heads(
+    connection: Connection, watch_id: int, heads: Mapping[str, str], gone: Sequence[str], now: float
+) -> None:
+    """Remember heads, and forget those that are gone."""
+    refs = [*gone, *heads]
+    for start in range(0, len(refs), _PORTION):
+        of_watch = (watched_head.c.watch_id == watch_id, watched_head.c.ref.in_(refs[start : start + _PORTION]))
+        connection.execute(delete(watched_head).where(*of_watch))
+    if heads:
+        rows = [{"watch_id": watch_id, "ref": ref, "sha": sha, "seen_at": now} for ref, sha in heads.items()]
+        connection.execute(insert(watched_head), rows)
+
+
+def load_figures(connection: Connection, since: float) -> HealFigures:
+    """How many deliveries came since then, how many had to be recovered, how many are missing still."""
+    came = select(func.count()).select_from(delivery).where(delivery.c.received_at >= since)
+    recovered = select(func.count()).select_from(missed_delivery).where(missed_delivery.c.recovered_at >= since)
+    missing = select(func.count()).select_from(missed_delivery)
+    missing = missing.where(missed_delivery.c.recovered_at.is_(None), missed_delivery.c.delivered_at >= since)
+    looked = select(func.count(), func.count(watch.c.looked_at), func.min(watch.c.looked_at))
+    watches, seen, oldest = connection.execute(looked).one()
+    return HealFigures(
+        delivered=connection.execute(came.where(delivery.c.source == GITHUB)).scalar_one(),
+        recovered=connection.execute(recovered).scalar_one(),
+        missing=connection.execute(missing).scalar_one(),
+        watches=watches,
+        unlooked=watches - seen,
+        looked_at=oldest if watches and watches == seen else None,
+    )
+
+
+def list_watches(connection: Connection, limit: int) -> list[Row[Any]]:
+    """Every watch, by place."""
+    return list(connection.execute(select(watch).order_by(watch.c.place, watch.c.what).limit(limit)))
+
+
+def list_missing(connection: Connection, limit: int) -> list[Row[Any]]:
+    """What did not arrive, the newest first; what is missing still before the rest."""
+    order = (missed_delivery.c.recovered_at.isnot(None), missed_delivery.c.delivered_at.desc())
+    return list(connection.execute(select(missed_delivery).order_by(*order).limit(limit)))
+
+
+def drop_old_holes(connection: Connection, before: float) -> int:
+    """Forget what was delivered before that moment."""
+    old = or_(missed_delivery.c.delivered_at < before, missed_delivery.c.found_at < before)
+    return connection.execute(delete(missed_delivery).where(old)).rowcount
+
+
+def _is_open(watch_id: int) -> Any:
+    return (missed_delivery.c.watch_id == watch_id) & missed_delivery.c.recovered_at.is_(None)
+
+
+def _dialect(connection: Connection) -> Any:
+    return postgresql if connection.dialect.name == "postgresql" else sqlite
