@@ -19,7 +19,9 @@ API_RANK = 3
 _FUTURE = 86_400.0
 _KEY_BYTES = 2600  # of a text in a key: PostgreSQL's index takes no more
 _BRANCH = 512
-_REPEATED = ("user", "organization", "repository")  # a payload has the same ones many times
+
+REPEATED = ("user", "organization", "repository")
+"""What a payload has many times."""
 _STATUS = {"completed": 0.2, "in_progress": 0.1}
 
 
@@ -50,6 +52,7 @@ class Reader:
     records: list[Record] = field(default_factory=list)
     follow_ups: list[FollowUp] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
+    repeated: tuple[str, ...] = REPEATED
     known: dict[tuple[str, int], Doc] = field(default_factory=dict)
 
     def read(
@@ -70,7 +73,7 @@ class Reader:
         if thing is None:
             self.left_out.append(f"{kind}: it has no id")
             return None
-        if not direct and kind in _REPEATED:
+        if not direct and kind in self.repeated:
             if self.known.get((kind, thing)) == doc:
                 return thing
             self.known[kind, thing] = doc

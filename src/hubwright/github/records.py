@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from hubwright.domain.replica import FollowUp, Reading
 from hubwright.github.record_changes import CREATING, DELETING, name_text
 from hubwright.github.record_events import read_main
 from hubwright.github.record_fields import time
-from hubwright.github.record_readers import API_RANK, Origin, Reader, is_key, read_id
+from hubwright.github.record_readers import API_RANK, REPEATED, Origin, Reader, is_key, read_id
 from hubwright.github.record_refs import read_branch, read_commit
 from hubwright.github.record_special import SPECIAL
 
@@ -44,7 +44,20 @@ def read_listed(kind: str, item: Mapping[str, Any], *, parent: Mapping[str, Any]
     `installation_id`, `sha`; `viewer_id` is whose token asked, where repositories tell what that user may do.
     `observed_at` is the answer's `Date` in Unix seconds.
     """
-    reader = Reader(Origin(seen=observed_at, rank=API_RANK), SPECIAL)
+    return read_page(kind, [item], parent=parent, observed_at=observed_at)
+
+
+def read_page(
+    kind: str, items: Iterable[Mapping[str, Any]], *, parent: Mapping[str, Any], observed_at: float
+) -> Reading:
+    """What all items of an answer tell, as `read_listed`; what many of them mention is read once."""
+    reader = Reader(Origin(seen=observed_at, rank=API_RANK), SPECIAL, repeated=(*REPEATED, "label", "milestone"))
+    for item in items:
+        _read_item(reader, kind, item, parent)
+    return _end(reader)
+
+
+def _read_item(reader: Reader, kind: str, item: Mapping[str, Any], parent: Mapping[str, Any]) -> None:
     if kind in _MEMBERS:
         _read_member(reader, kind, item, parent)
     elif kind in _REPOSITORIES:
@@ -57,7 +70,6 @@ def read_listed(kind: str, item: Mapping[str, Any], *, parent: Mapping[str, Any]
         reader.read_account(item, direct=True)
     else:
         reader.read(kind, item, parent, direct=True)
-    return _end(reader)
 
 
 def _when_written(payload: Mapping[str, Any], received_at: float) -> float:

@@ -16,6 +16,9 @@ from hubwright.store.replica import keep_records
 NOTED = 10
 """Of what could not be read in a delivery, so much is logged."""
 
+GITHUB = "github"
+"""The source of webhooks."""
+
 Follow = Callable[[Connection, Iterable[FollowUp], float], int]
 """Has loaded what deliveries leave open; how much is new."""
 
@@ -27,9 +30,9 @@ def follow_nothing(_connection: Connection, _follow_ups: Iterable[FollowUp], _no
     return 0
 
 
-def read_told(row: Row[Any], document: dict[str, Any], of_ours: str) -> Reading:
-    """What a kept delivery tells of GitHub; nothing of a wish (source `of_ours`) and of the document of 2008."""
-    if row.source == of_ours or row.event == LEGACY_PUSH:
+def read_told(row: Row[Any], document: dict[str, Any]) -> Reading:
+    """What a kept delivery tells of GitHub; nothing when it is a wish, the demo's push, or the document of 2008."""
+    if row.source != GITHUB or row.event == LEGACY_PUSH:
         return Reading()
     told = read_delivery(row.event, document, row.received_at)
     for reason in told.left_out[:NOTED]:

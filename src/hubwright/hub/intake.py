@@ -125,7 +125,7 @@ class Intake:
         told = Reading()
         try:
             document = _read(row)
-            told = read_told(row, document, MANUAL)
+            told = read_told(row, document)
             event = _read_event(row, document)
         except Exception as error:  # noqa: BLE001  a row that can't be read must not stop those behind it
             known = isinstance(error, MalformedError | orjson.JSONDecodeError)
