@@ -34,7 +34,8 @@ class Load:
     """What is to be loaded: `listings` with the parameters `where`, with `children` all that hangs below them.
 
     `state` narrows listings that have states, `type` those of repositories. With `since` (ISO 8601, or `last`) only
-    what changed from then on is loaded, as far as GitHub tells; then nothing is taken for deleted.
+    what changed from then on is loaded, as far as GitHub tells; then nothing is taken for deleted. Somebody
+    waits for a load that is wanted `soon`: it goes before others.
     """
 
     listings: tuple[str, ...]
@@ -43,6 +44,7 @@ class Load:
     type: str | None = None
     children: bool = False
     since: str | None = None
+    soon: bool = False
 
     @property
     def key(self) -> str:
@@ -108,5 +110,11 @@ def _write(load: Load) -> dict[str, Any]:
         "do": "load",
         "listings": list(load.listings),
         "where": dict(load.where),
-        "options": {"state": load.state, "type": load.type, "children": load.children, "since": load.since},
+        "options": {
+            "state": load.state,
+            "type": load.type,
+            "children": load.children,
+            "since": load.since,
+            "soon": load.soon,
+        },
     }

@@ -28,7 +28,7 @@ from hubwright.github.listings import (
     read_items,
 )
 from hubwright.github.record_readers import API_RANK
-from hubwright.github.records import read_listed
+from hubwright.github.records import read_page
 from hubwright.hub.loads import FOLLOW_UPS
 from hubwright.hub.replica_plans import Page, find_following, form_page, may_hide_next, plan_listing
 from hubwright.store import tasks
@@ -117,11 +117,12 @@ class Pages:
 
     def _ask(self, listing: Listing, url: str, held: Held, where: Mapping[str, Any], *, remember: bool = True) -> Page:
         owner = where.get("owner") or where.get("org")
-        priority = Priority.SOON if held.queue == FOLLOW_UPS else Priority.BULK
+        soon = held.queue == FOLLOW_UPS or held.payload.get("options", {}).get("soon")
+        priority = Priority.SOON if soon else Priority.BULK
         answer = self._github.get(url, owner=owner, priority=priority, remember=remember)
         items = read_items(listing, answer.json)
         seen_at = answer.date or self._clock()
-        readings = [read_listed(listing.kind, item, parent=where, observed_at=seen_at) for item in items]
+        readings = [read_page(listing.kind, items, parent=where, observed_at=seen_at)]
         for reason in [reason for reading in readings for reason in reading.left_out][:10]:
             logger.warning("record_left_out", listing=listing.name, url=url, reason=reason)
         return Page(answer, items, readings, seen_at)

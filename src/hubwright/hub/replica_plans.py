@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -23,6 +24,9 @@ from hubwright.github.listings import (
 )
 from hubwright.hub.loads import LAST, name_scope
 from hubwright.store.scans import load_changed_until
+
+OVERLAP = timedelta(seconds=60)
+"""By how much a load of what changed since the last one reaches back before it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +91,11 @@ def may_hide_next(payload: Mapping[str, Any], page: Page) -> bool:
     return page.answer.not_modified and page.is_full and not _is_numbered(payload)
 
 
+def _overlap(known: str) -> str:
+    """A little earlier: GitHub's lists may lag behind its changes."""
+    return (datetime.fromisoformat(known) - OVERLAP).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
 def _is_numbered(payload: Mapping[str, Any]) -> bool:
     first = payload["number"] == 1
     return not payload["chain"] and (first or "page" in parse_qs(urlsplit(payload["url"]).query))
@@ -104,7 +113,8 @@ def plan_listing(
     """The payload of a scan, or of the page of a single record."""
     since = options["since"] if listing.increment is not None else None
     if since == LAST:
-        since = load_changed_until(connection, listing.name, name_scope(listing, where).casefold())
+        known = load_changed_until(connection, listing.name, name_scope(listing, where).casefold())
+        since = None if known is None else _overlap(known)
     return {
         "do": "scan" if listing.many else "page",
         "listing": listing.name,

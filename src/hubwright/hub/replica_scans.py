@@ -48,7 +48,7 @@ class Scans:
             more = f" ({len(failed) - 1} more failed)" if len(failed) > 1 else ""
             found["status"] = failed[0].payload.get("status", 0)
             return partial(_end, held, found, f"{failed[0].error}{more}")
-        return partial(_end, held, found, None)
+        return partial(_end_load, held, found)
 
     def end_scan(self, held: Held) -> Work:
         """Sweep, or read once more page by page, or end."""
@@ -81,6 +81,13 @@ class Scans:
 def _end(held: Held, found: Mapping[str, Any], error: str | None, connection: Connection, now: float) -> None:
     if tasks.hold(connection, held, {**held.payload, **found}):
         tasks.end(connection, held, now, error)
+
+
+def _end_load(held: Held, found: Mapping[str, Any], connection: Connection, now: float) -> None:
+    """A load that is done needs its steps no more: of two thousand pages nobody asks again."""
+    if tasks.hold(connection, held, {**held.payload, **found, "steps": tasks.count_steps(connection, held.id)}):
+        tasks.forget_steps(connection, held.id)
+        tasks.end(connection, held, now)
 
 
 def _read_in_turn(held: Held, connection: Connection, now: float) -> None:

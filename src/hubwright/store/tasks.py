@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, insert, or_, select, update
+from sqlalchemy import Connection, Row, delete, func, insert, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from hubwright.errors import NotFoundError
@@ -132,6 +132,16 @@ def end(connection: Connection, held: Held, now: float, error: str | None = None
         queues.give_up(connection, task, held.id, held.owner, now, error)
 
 
+def count_steps(connection: Connection, number: int) -> int:
+    """How many steps a load has, itself included."""
+    return int(connection.execute(select(func.count()).select_from(task).where(is_below(number))).scalar_one())
+
+
+def forget_steps(connection: Connection, number: int) -> None:
+    """Drop what is below a load; it has told how many they were and what they found."""
+    connection.execute(delete(task).where(task.c.root_id == number))
+
+
 def load_children(connection: Connection, number: int) -> list[Row[Any]]:
     """State, error and payload of the steps directly below."""
     columns = (task.c.id, task.c.state, task.c.error, task.c.payload)
@@ -163,6 +173,8 @@ def _measure(connection: Connection, row: Row[Any]) -> Progress:
     for state, count in connection.execute(counted).all():
         counts[state] = counts.get(state, 0) + count
     done, total = counts.get("done", 0), sum(counts.values())
+    if "steps" in row.payload:
+        done = total = row.payload["steps"]
     if row.state in {"done", "failed"}:
         return _progress(row, row.state, done, total)
     state = "running" if done or total > 1 or row.state == "leased" else "queued"

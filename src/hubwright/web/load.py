@@ -177,6 +177,7 @@ def _read_load(request: Request) -> Load:
             type=query.get("type") or None,
             children=_is_on(query, "children"),
             since=query.get("since") or None,
+            soon=_is_on(query, "inline"),
         )
     )
 
