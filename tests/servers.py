@@ -81,6 +81,16 @@ def url_of(kind: str) -> str:
     return url.read_text()
 
 
+def once(name: str, work: Callable[[], object]) -> None:
+    """Do the work in the first process of this test run that asks for it; the others wait until it is done."""
+    folder = Path(os.environ[RUN])
+    done = folder / f"{name}.done"
+    with _locked(folder / f"{name}.lock"):
+        if not done.exists():
+            work()
+            done.touch()
+
+
 def next_number(name: str) -> int:
     """0, 1, 2, … : each number once in this test run, whichever process asks."""
     folder = Path(os.environ[RUN])

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from builder_process import open_folder, scenario
-from docker_server import IMAGE
+from container_images import IMAGE
 from hubwright.builder.executors import MARKER, Command, Executor, Furnishing, Furniture, Running
 from hubwright.builder.executors.choice import choose_executor
 from hubwright.builder.executors.container_bodies import RUN_LABEL

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 
 from builder_process import hub_and_builder, open_folder, scenario
-from docker_server import IMAGE
+from container_images import IMAGE
 from hub_stand_in import payload
 from hubwright.builder.executors.container_bodies import RUN_LABEL
 from hubwright.wire import Do, ServiceWish

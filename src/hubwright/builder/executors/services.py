@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import Any
 
 from hubwright.builder.executors.container_bodies import Frame, network_body, service_body
-from hubwright.builder.executors.daemon import Daemon
+from hubwright.builder.executors.daemon import Daemon, RefusedError
 from hubwright.domain.recipe_values import Service
 from hubwright.errors import ExecutorError
 
@@ -17,6 +17,7 @@ _LAST_LINES = "50"
 _MOST_SAID = 65_536
 _PAUSE = 0.2
 _TRY = 15.0  # seconds that one try of the readiness command may take
+_NOT_RUNNING = {409, 500}  # Docker's answer and Podman's
 _HEAD = struct.Struct(">BxxxI")
 
 
@@ -81,12 +82,17 @@ async def _wait_until_ready(daemon: Daemon, marker: str, service: Service, say: 
 
 async def _is_ready(daemon: Daemon, name: str, command: str) -> bool:
     how = {"Cmd": ["/bin/sh", "-c", command], "AttachStdout": True, "AttachStderr": True}
-    made = await asyncio.to_thread(daemon.ask, "POST", f"/containers/{name}/exec", how)
-    path = f"/exec/{made['Id']}"
-    with suppress(TimeoutError):
-        async with asyncio.timeout(_TRY), daemon.stream(f"{path}/start", {"Detach": False, "Tty": False}) as output:
-            async for _ in output:
-                pass
+    try:
+        made = await asyncio.to_thread(daemon.ask, "POST", f"/containers/{name}/exec", how)
+        path = f"/exec/{made['Id']}"
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_TRY), daemon.stream(f"{path}/start", {"Detach": False, "Tty": False}) as output:
+                async for _ in output:
+                    pass
+    except RefusedError as error:
+        if error.status in _NOT_RUNNING:  # it has just ended, which the next look tells
+            return False
+        raise
     found: dict[str, Any] = await asyncio.to_thread(daemon.ask, "GET", f"{path}/json")
     return found.get("ExitCode") == 0 and not found.get("Running")
 
