@@ -62,7 +62,8 @@ class Storage:
         self._store = _open(url, self._folder, stalled)
         self._stalled = stalled
         self._writers = asyncio.Semaphore(WRITERS)
-        self._probe: asyncio.Task[bool] | None = None
+        self._probe: asyncio.Task[bool] | None = None  # shared by all who ask meanwhile
+        self._answers_by = 0.0  # by its loop's clock
 
     async def put(self, key: str, content: AsyncIterable[bytes]) -> None:
         """Keep `content` under `key`, replacing what was there. What `content` raises ends it, with nothing kept."""
@@ -168,13 +169,14 @@ class Storage:
         """Whether the folder is the one that was opened: an unmounted share must not be written into from below."""
         if self._folder is None:
             return
-        if self._probe is not None and self._probe.get_loop() is asyncio.get_running_loop() and not self._probe.done():
-            raise StorageError(f"The storage folder {self._folder} does not answer; is its file server away?")
-        self._probe = asyncio.create_task(asyncio.to_thread((self._folder / MARKER).exists))
-        done, _ = await asyncio.wait({self._probe}, timeout=min(10.0, self._stalled))
+        probe, loop = self._probe, asyncio.get_running_loop()
+        if probe is None or probe.done() or probe.get_loop() is not loop:
+            probe = self._probe = asyncio.create_task(asyncio.to_thread((self._folder / MARKER).exists))
+            self._answers_by = loop.time() + min(10.0, self._stalled)
+        done, _ = await asyncio.wait({probe}, timeout=max(0.0, self._answers_by - loop.time()))
         if not done:
             raise StorageError(f"The storage folder {self._folder} does not answer; is its file server away?")
-        if not self._probe.result():
+        if not probe.result():
             raise StorageError(f"The storage folder {self._folder} is gone; is its file server mounted?")
 
 

@@ -73,6 +73,18 @@ def test_a_part_is_read_without_the_rest(url: str) -> None:
     run(scenario())
 
 
+def test_files_that_come_at_the_same_time_are_all_kept_and_read(url: str) -> None:
+    """Two runs that end together: neither may be told that the storage is away."""
+
+    async def scenario() -> None:
+        storage = Storage(url)
+        names = [f"at-once/{number}" for number in range(20)]
+        await asyncio.gather(*(storage.put(name, pieces(name.encode())) for name in names))
+        assert await asyncio.gather(*(read(storage, name) for name in names)) == [name.encode() for name in names]
+
+    run(scenario())
+
+
 def test_a_second_write_replaces_the_first_at_once(url: str) -> None:
     async def scenario() -> None:
         storage = Storage(url)
