@@ -26,7 +26,7 @@ class Reason:
     """One thing that a run waits for. `more` is told to programs beside the sentence, as JSON.
 
     Kinds: `no_builder_ever`, `builders_away`, `builders_paused`, `builders_draining`, `all_busy`, `behind`, `starting`,
-    `held`, `fetching`, `retry_later`.
+    `held`, `approver`, `fetching`, `retry_later`.
     """
 
     kind: str
@@ -134,6 +134,14 @@ def explain_held(sha: str) -> Reason:
     """Of a run of commit `sha` that waits for approval."""
     sentence = f"It waits for approval of {sha[:7]} by someone with write access to the repository."
     return Reason(kind="held", sentence=sentence, more={"sha": sha})
+
+
+def explain_doubted(approver: str, problem: str | None) -> Reason:
+    """Of a run that somebody approved of whom GitHub is asked again whether they may still write."""
+    sentence = f"It is asked whether {approver}, who approved it, may still write to the repository."
+    if problem is not None:
+        sentence += f" That is tried again by itself: {problem}"
+    return Reason(kind="approver", sentence=sentence, more={"approver": approver})
 
 
 def explain_unplanned(problem: str | None, *, failed: bool) -> Reason:

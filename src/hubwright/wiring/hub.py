@@ -180,6 +180,7 @@ class Hub:
             lambda: self.wake("facts"),
             lost_after=self._settings.builds.lost_after,
             seen_every=self._settings.builders.seen_every,
+            on_doubt=lambda: self.wake("approvals"),
         )
         await asyncio.to_thread(self.parts.take_back)
         scheduling = asyncio.create_task(self._scheduler.run())

@@ -17,6 +17,7 @@ from hubwright.git.mirrors import Mirrors
 from hubwright.github.client import GitHubClient, TokenOf
 from hubwright.hub.bisections import Bisections, Bounds, Grounds
 from hubwright.hub.differences import Differences
+from hubwright.hub.doubts import Doubts
 from hubwright.hub.intake import Intake
 from hubwright.hub.permissions import find_refusal
 from hubwright.hub.plans import Ground
@@ -32,7 +33,7 @@ from hubwright.wiring.owners import hand_back, make_owner, take_back_from_the_de
 
 Wake = Callable[[str], None]
 
-QUEUES = ("deliveries", "facts", "reports", "bisections")
+QUEUES = ("deliveries", "facts", "reports", "bisections", "approvals")
 """What rows wait in."""
 
 
@@ -46,6 +47,7 @@ class Parts:
     wishes: Wishes
     differences: Differences
     bisections: Bisections
+    doubts: Doubts
     relay: Relay
     github: GitHubClient | None
     tokens: TokenOf | None
@@ -57,7 +59,11 @@ class Parts:
             "facts": self.relay.drain_facts,
             "reports": self.relay.drain_reports,
         }
-        always = {"deliveries": self.intake.drain, "bisections": self.bisections.drain}
+        always: dict[str, Callable[[], float | None]] = {
+            "deliveries": self.intake.drain,
+            "bisections": self.bisections.drain,
+            "approvals": self.doubts.drain,
+        }
         return {**always, **(told if self.relay.names else {})}
 
     def take_back(self) -> None:
@@ -102,6 +108,7 @@ def open_parts(
         wishes=wishes,
         differences=Differences(database, mirrors, understanding.origin_of),
         bisections=Bisections(database, _make_grounds(settings, mirrors, understanding, rules), time.time, wake),
+        doubts=Doubts(database, rules.refusal_of, time.time, wake),
         relay=relay,
         github=github,
         tokens=tokens,

@@ -50,7 +50,7 @@ class Approvals:
         def load(connection: Connection) -> dict[str, Any]:
             build = load_build(connection, build_id)
             rows = load_approvals(connection, build_id)
-            waiting = bool(rows) and not any(row.approved_at and not row.revoked_at for row in rows)
+            waiting = bool(rows) and not any(row.approved_at and not row.revoked_at and not row.ask_at for row in rows)
             return {"build": build.id, "sha": build.sha, "waits": waiting, "items": [_write(row) for row in rows]}
 
         return answer(await self._site.database.read(load))
@@ -95,6 +95,8 @@ def _write(row: Row[Any]) -> dict[str, Any]:
         "approved_by_id": row.approved_by_id,
         "approved_by_login": row.approved_by_login,
         "token_name": row.token_name,
+        "checked_at": row.checked_at,
+        "doubt": row.doubt,
         "revoked_at": row.revoked_at,
         "why": row.why,
     }
