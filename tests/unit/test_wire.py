@@ -26,6 +26,7 @@ PARTS = (
         wire.Totals,
         wire.Case,
         wire.Problem,
+        wire.Image,
         wire.ReportLimits,
         wire.ServiceWish,
     ),

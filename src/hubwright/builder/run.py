@@ -131,7 +131,8 @@ class Run:
         for warning in await asyncio.to_thread(self._tools.executor.prepare, self._workspace, terms):
             self._log.say(warning)
         services = [Service(**msgspec.structs.asdict(wish)) for wish in self._payload.services]
-        await self._unless_ended(furnish(self._tools.executor, self._workspace, stages, services, self._log.say))
+        furnished = furnish(self._tools.executor, self._workspace, stages, services, self._log.say)
+        self._telling.took(await self._unless_ended(furnished))
         return await self._run_stages(stages)
 
     async def _check_out(self) -> None:

@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterator, Sequence
 
 import msgspec
 
+from hubwright.builder.executors import TakenImage
 from hubwright.builder.spool import Spool
 from hubwright.domain.results import Result as Outcome
-from hubwright.wire import Case, Event, Job, Problem, Problems, Recording, Result, Tests, Totals
+from hubwright.wire import Case, Event, Image, Images, Job, Problem, Problems, Recording, Result, Tests, Totals
 
 CASES = 500
 """Test cases a message."""
@@ -84,6 +85,12 @@ class Telling:
         self._spool.add(
             lambda seq, _: Event(run=self._run, lease=self._lease, seq=seq, at=at, event=event, text=self._hide(text))
         )
+
+    def took(self, images: Sequence[TakenImage]) -> None:
+        """The images of the run, if it has any."""
+        if images:
+            told = tuple(Image(name=self._hide(one.name), id=one.id, digest=one.digest) for one in images)
+            self._spool.add(lambda seq, _: Images(run=self._run, lease=self._lease, seq=seq, images=told))
 
     def tested(self, stage: int, cases: Sequence[Case]) -> None:
         """Test cases of a stage, in as many messages as they need."""

@@ -17,6 +17,7 @@ from hubwright.wire import (
     Ack,
     Do,
     Event,
+    Images,
     Job,
     LatestCommit,
     Leaving,
@@ -74,7 +75,7 @@ class Hearing:
                 await self._database.write_soon(refine)
             case Leaving():
                 session.draining, session.noted = True, False
-            case Job() | Result() | Event() | Tests() | Problems() as message:
+            case Job() | Result() | Event() | Tests() | Problems() | Images() as message:
                 await self._hear_message(session, message)
             case message:
                 raise WireError(f"{message.word} is not expected here")

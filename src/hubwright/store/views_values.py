@@ -69,6 +69,7 @@ class RunView:
     finished_at: float | None
     tests_previous: int | None = None
     tests_difference: dict[str, Any] | None = None
+    images: list[dict[str, str]] | None = None
     stages: tuple[StageView, ...] = ()
 
 

@@ -204,6 +204,32 @@ class Problems(Message, frozen=True, kw_only=True):
     problems: tuple[Problem, ...]
 
 
+class Image(msgspec.Struct, frozen=True, kw_only=True):
+    """A container image that a run was given. `id` is the daemon's, of the image's configuration.
+
+    `digest` is that of the manifest in the registry it came from, "" for an image that was made on the machine.
+    """
+
+    name: str
+    id: str
+    digest: str = ""
+
+
+class Images(Message, frozen=True, kw_only=True):
+    """Sent by: builder. The images of a run's stages and services, before its first stage.
+
+    A hub of version 1 is sent an `event` of the same number instead.
+    """
+
+    word: ClassVar[str] = "images"
+    since: ClassVar[int] = 2
+
+    run: int
+    lease: int
+    seq: int
+    images: tuple[Image, ...]
+
+
 class Ack(Message, frozen=True, kw_only=True):
     """Sent by: hub. Messages up to `seq` and log bytes up to `log` are safe: the builder may forget them."""
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import quote
 
-from hubwright.builder.executors import Command, Executor, Furniture, Running
+from hubwright.builder.executors import Command, Executor, Furniture, Running, TakenImage
 from hubwright.builder.executors.cells import Cells
 from hubwright.builder.executors.container_bodies import MISSING, RUN_LABEL, Frame, Mounts, stage_body
 from hubwright.builder.executors.daemon import Daemon
@@ -25,9 +25,9 @@ from hubwright.errors import ExecutorError
 
 @dataclass
 class _Furnished:
-    """What a run has been given: image ids by name, whether services run, how many of its stages ran out of memory."""
+    """What a run has been given: images by name, whether services run, how many of its stages ran out of memory."""
 
-    images: dict[str, str] = field(default_factory=dict)
+    images: dict[str, TakenImage] = field(default_factory=dict)
     services: bool = False
     out_of_memory: int = 0
 
@@ -53,8 +53,10 @@ class ContainerExecutor:
         self._runs[workspace.marker] = _Furnished()
         return self._cells.open(workspace, terms) if self._plain is None else self._plain.prepare(workspace, terms)
 
-    async def furnish(self, workspace: Workspace, furniture: Furniture, say: Callable[[str], None]) -> None:
-        """Bring the images, start the services and wait for them. Raises ExecutorError."""
+    async def furnish(
+        self, workspace: Workspace, furniture: Furniture, say: Callable[[str], None]
+    ) -> tuple[TakenImage, ...]:
+        """Bring the images, start the services and wait for them; the images. Raises ExecutorError."""
         how = self._policy.containers
         own = [how.image] if how.image is not None and self._plain is None else []
         terms = self._cells.get(workspace).terms
@@ -66,8 +68,9 @@ class ContainerExecutor:
         if furniture.services:
             run.services = True
             self._check_walls(services=not self._policy.allows_network(terms))
-            wanted = [(service, run.images[service.image]) for service in furniture.services]
+            wanted = [(service, run.images[service.image].id) for service in furniture.services]
             await start_services(self._daemon, self._frame(workspace), wanted, say, powers=how.service_root)
+        return tuple(run.images.values())
 
     def run(self, workspace: Workspace, command: Command, write: Callable[[bytes], None]) -> Running:
         """Start the command in a container, or as the machine can have it."""
@@ -82,7 +85,7 @@ class ContainerExecutor:
             raise ExecutorError(f"The image {name} was not brought before the stage.")
         missing = workspace.commands / MISSING
         body = stage_body(
-            self._frame(workspace), run.images[name], command.argv, command.env, str(command.directory), str(missing)
+            self._frame(workspace), run.images[name].id, command.argv, command.env, str(command.directory), str(missing)
         )
         body["HostConfig"] |= {"Mounts": _mounts(workspace).to_json()}
         networks = self._networks(workspace, run, network=command.network)

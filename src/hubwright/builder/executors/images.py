@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from hubwright.builder.executors import TakenImage
 from hubwright.builder.executors.daemon import Daemon, RefusedError
 from hubwright.errors import ExecutorError
 
@@ -19,8 +20,10 @@ _MOST_LINES = 500
 _LINE = 65_536
 
 
-async def bring_image(daemon: Daemon, name: str, pull: str, auth: Path | None, say: Callable[[str], None]) -> str:
-    """Have the image here; its id. `pull` is `missing`, `always` or `never`. Raises ExecutorError.
+async def bring_image(
+    daemon: Daemon, name: str, pull: str, auth: Path | None, say: Callable[[str], None]
+) -> TakenImage:
+    """Have the image here. `pull` is `missing`, `always` or `never`. Raises ExecutorError.
 
     `auth` is a Docker `config.json` with what registries are to be told. `say` is given progress for the log.
     """
@@ -33,9 +36,9 @@ async def bring_image(daemon: Daemon, name: str, pull: str, auth: Path | None, s
         here = await asyncio.to_thread(_find, daemon, name)
     if here is None:
         raise ExecutorError(f"The image {name} was pulled and is not there: is it for another kind of processor?")
-    digests = here.get("RepoDigests") or []
-    say(f"Image {name}: {digests[0].rpartition('@')[2] if digests else here['Id']}")
-    return str(here["Id"])
+    taken = TakenImage(name=name, id=str(here["Id"]), digest=_find_digest(name, here.get("RepoDigests") or ()))
+    say(f"Image {name}: {taken.digest or taken.id}")
+    return taken
 
 
 def split_name(name: str) -> tuple[str, str]:
@@ -46,6 +49,21 @@ def split_name(name: str) -> tuple[str, str]:
     head, slash, tail = name.rpartition("/")
     last, _, tag = tail.partition(":")
     return f"{head}{slash}{last}", tag or "latest"
+
+
+def _find_digest(name: str, digests: Sequence[str]) -> str:
+    """That of the repository which the name means; the same image may lie in others too."""
+    bare, named = split_name(name)
+    if named.startswith("sha256:"):
+        return named
+    known = dict(reversed([digest.split("@", 1) for digest in digests if "@" in digest]))
+    first = next(iter(reversed(known.values())), "")
+    return next((value for place, value in known.items() if place in _long_names(bare)), first)
+
+
+def _long_names(bare: str) -> tuple[str, ...]:
+    """What a daemon may call it: Podman writes the registry of Docker's own images out."""
+    return (bare, f"docker.io/{bare}", f"docker.io/library/{bare}")
 
 
 def _find(daemon: Daemon, name: str) -> dict[str, Any] | None:

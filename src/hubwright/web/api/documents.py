@@ -78,6 +78,7 @@ class Documents:
             "result": run.result,
             "detail": run.detail,
             "builder": run.builder,
+            "images": run.images or [],
             "queued_at": moment(run.queued_at),
             "started_at": moment(run.started_at),
             "finished_at": moment(run.finished_at),
