@@ -204,6 +204,7 @@ PACKAGES = {
     "bubblewrap": "/usr/bin/bwrap",
     "git": "/usr/bin/git",
     "docker.io": "/usr/sbin/dockerd",
+    "docker-registry": "/usr/bin/docker-registry",
     "busybox-static": "/bin/busybox",
 }
 """What the tests need from the system, and the file that tells that it is there."""

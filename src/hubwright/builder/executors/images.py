@@ -18,6 +18,11 @@ ALWAYS, NEVER = "always", "never"
 _HUB = "https://index.docker.io/v1/"
 _MOST_LINES = 500
 _LINE = 65_536
+_NO_ENTRY = ("no basic auth", "unauthorized", "authentication required", "denied", "status: 401", "status: 403")
+_AWAY = ("dial tcp", "no such host", "connection re", "timeout", "tls:", "x509", "eof", "status: 5", "server gave http")
+_UNKNOWN = ("manifest unknown", "not found", "name unknown", "no such image")
+_REFUSED = "its registry refuses the password of --registry-auth"
+_STRANGER = "its registry wants a password and this run has none: see --registry-auth, which is for trusted runs only"
 
 
 async def bring_image(
@@ -72,7 +77,7 @@ def _find(daemon: Daemon, name: str) -> dict[str, Any] | None:
     except RefusedError as error:
         if error.status == 404:
             return None
-        raise
+        raise ExecutorError(f"The image {name} can't be had: {error}") from error
     return found
 
 
@@ -88,17 +93,32 @@ async def _pull(daemon: Daemon, name: str, authority: str | None, say: Callable[
                     lines += _tell(line, say if lines < _MOST_LINES else _nobody)
         _tell(rest, say)
     except RefusedError as error:
-        raise ExecutorError(f"The image {name} can't be pulled: {error}") from error
+        told = _explain(str(error), knows_password=authority is not None)
+        raise ExecutorError(f"The image {name} can't be pulled: {told}") from error
+
+
+def _explain(said: str, *, knows_password: bool) -> str:
+    """What a daemon's words about a registry come to, and the words themselves."""
+    words = said.lower()
+    if any(sign in words for sign in _NO_ENTRY):
+        why = _REFUSED if knows_password else _STRANGER
+    elif any(sign in words for sign in _AWAY):
+        why = "its registry can't be reached"
+    elif any(sign in words for sign in _UNKNOWN):
+        why = "its registry has no such image, tag or digest"
+    else:
+        return said
+    return f"{why} ({said})."
 
 
 def _tell(line: bytes, say: Callable[[str], None]) -> int:
-    """One step of the pull; how many lines it makes. Raises ExecutorError when it says that the pull failed."""
+    """One step of the pull; how many lines it makes. Raises RefusedError when it says that the pull failed."""
     try:
         step = json.loads(line) if line.strip() else {}
     except ValueError:
         return 0
     if "error" in step:
-        raise ExecutorError(f"The image can't be pulled: {' '.join(str(step['error']).split())[:500]}")
+        raise RefusedError(" ".join(str(step["error"]).split())[:500], 500)
     if "status" not in step or step.get("progressDetail"):  # bars of every 100 ms
         return 0
     say(": ".join(str(step[key])[:200] for key in ("id", "status") if step.get(key)))
