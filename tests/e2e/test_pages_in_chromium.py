@@ -135,7 +135,7 @@ def test_any_line_of_a_long_log_is_reached_at_once(page: Page, week: tuple[Path,
         started = time.monotonic()
         page.keyboard.press("Enter")
         expect(page.locator("#L99998")).to_be_in_viewport()
-        assert time.monotonic() - started < 2
+        assert time.monotonic() - started < 5
         assert page.url.endswith("#L99998")
 
         page.locator("#L100000 > a").click(modifiers=["Shift"])
