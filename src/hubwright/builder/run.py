@@ -13,7 +13,7 @@ import msgspec
 
 from hubwright.builder.caches import Caches
 from hubwright.builder.checkout import fill_tree, origin_of, password_of
-from hubwright.builder.executors import Executor
+from hubwright.builder.executors import Executor, Furnishing
 from hubwright.builder.executors.terms import Terms
 from hubwright.builder.furnishing import furnish
 from hubwright.builder.keeping import KeptFiles
@@ -133,6 +133,8 @@ class Run:
         services = [Service(**msgspec.structs.asdict(wish)) for wish in self._payload.services]
         furnished = furnish(self._tools.executor, self._workspace, stages, services, self._log.say)
         self._telling.took(await self._unless_ended(furnished))
+        if isinstance(self._tools.executor, Furnishing):
+            self._watch.add_services(self._tools.executor.services(self._workspace))
         return await self._run_stages(stages)
 
     async def _check_out(self) -> None:

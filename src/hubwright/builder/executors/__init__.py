@@ -110,3 +110,6 @@ class Furnishing(Protocol):
 
         May be cancelled; `destroy` ends what it has begun. `say` is given lines for the log, in the event loop.
         """
+
+    def services(self, workspace: Workspace) -> tuple[int, ...]:
+        """The numbers of the services' first processes, as far as they can be seen from here."""

@@ -25,10 +25,11 @@ from hubwright.errors import ExecutorError
 
 @dataclass
 class _Furnished:
-    """What a run has been given: images by name, whether services run, how many of its stages ran out of memory."""
+    """What a run has been given: images by name, services and their processes; stages that ran out of memory."""
 
     images: dict[str, TakenImage] = field(default_factory=dict)
     services: bool = False
+    processes: tuple[int, ...] = ()
     out_of_memory: int = 0
 
 
@@ -69,8 +70,13 @@ class ContainerExecutor:
             run.services = True
             self._check_walls(services=not self._policy.allows_network(terms))
             wanted = [(service, run.images[service.image].id) for service in furniture.services]
-            await start_services(self._daemon, self._frame(workspace), wanted, say, powers=how.service_root)
+            frame = self._frame(workspace)
+            run.processes = await start_services(self._daemon, frame, wanted, say, powers=how.service_root)
         return tuple(run.images.values())
+
+    def services(self, workspace: Workspace) -> tuple[int, ...]:
+        """The first processes of the services."""
+        return self._runs[workspace.marker].processes
 
     def run(self, workspace: Workspace, command: Command, write: Callable[[bytes], None]) -> Running:
         """Start the command in a container, or as the machine can have it."""

@@ -135,6 +135,24 @@ def find_socket(host: str | None) -> str:
     raise ExecutorError("there is no Docker or Podman here whose socket this user may use.")
 
 
+def find_process(told: Mapping[str, Any]) -> int:
+    """The first process of a container that the daemon has told of; 0 when it can't be seen from here.
+
+    Where builder and daemon count processes apart, the number may be somebody else's: its control group names the
+    container, or nothing of the run is in its environment.
+    """
+    pid = int(told["State"].get("Pid") or 0)
+    try:
+        seen = Path(f"/proc/{pid}/cgroup").read_text() if pid else ""
+        if str(told["Id"]) in seen:
+            return pid
+        found = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0") if seen else []
+    except OSError:
+        return 0
+    own = [word.encode() for word in told.get("Config", {}).get("Env") or () if word.startswith("HUBWRIGHT_RUN=")]
+    return pid if any(word in found for word in own) else 0
+
+
 def _sentence(answer: httpx2.Response) -> str:
     try:
         said = answer.json()

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hubwright.builder.executors.daemon import Daemon, RefusedError
+from hubwright.builder.executors.daemon import Daemon, RefusedError, find_process
 from hubwright.errors import ExecutorError
 
 NOT_FOUND = 127
@@ -33,7 +33,7 @@ class Room:
 
 
 class InContainer:
-    """A started command, see `Running`. Its `pid` is 0 until the container runs."""
+    """A started command, see `Running`. Its `pid` is 0 until it runs, and where it can't be seen from here."""
 
     def __init__(self, daemon: Daemon, room: Room, write: Callable[[bytes], None]) -> None:
         self._daemon = daemon
@@ -99,7 +99,7 @@ class InContainer:
         self._daemon.ask("POST", f"{self._path}/start")
         with suppress(ExecutorError):  # it may have ended; the gate sets the size too
             self._daemon.ask("POST", f"{self._path}/resize", params={"h": _ROWS, "w": _COLUMNS})
-        return int(self._daemon.ask("GET", f"{self._path}/json")["State"].get("Pid") or 0)
+        return find_process(self._daemon.ask("GET", f"{self._path}/json"))
 
     def _look(self) -> tuple[int, bool]:
         """Exit code and whether memory ran out. Raises ExecutorError, also when the daemon lost the container."""

@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import Any
 
 from hubwright.builder.executors.container_bodies import Frame, network_body, service_body
-from hubwright.builder.executors.daemon import Daemon, RefusedError
+from hubwright.builder.executors.daemon import Daemon, RefusedError, find_process
 from hubwright.domain.recipe_values import Service
 from hubwright.errors import ExecutorError
 
@@ -23,10 +23,10 @@ _HEAD = struct.Struct(">BxxxI")
 
 async def start_services(
     daemon: Daemon, frame: Frame, services: Sequence[tuple[Service, str]], say: Callable[[str], None], *, powers: bool
-) -> None:
+) -> tuple[int, ...]:
     """Start the services with the images of these ids, all at once, and wait for them. Raises ExecutorError.
 
-    When one fails its last words are said.
+    Gives the numbers of their first processes, if they can be seen from here. When one fails its last words are said.
     """
     network = network_name(frame.marker)
     await asyncio.to_thread(
@@ -34,8 +34,8 @@ async def start_services(
     )
     for service, image in services:
         await asyncio.to_thread(_start, daemon, frame, service, image, powers)
-    for service, _ in services:
-        await _wait_until_ready(daemon, frame.marker, service, say)
+    found = [await _wait_until_ready(daemon, frame.marker, service, say) for service, _ in services]
+    return tuple(pid for pid in found if pid)
 
 
 def network_name(marker: str) -> str:
@@ -60,19 +60,20 @@ def _start(daemon: Daemon, frame: Frame, service: Service, image: str, powers: b
         raise ExecutorError(f"The service {service.name} can't be started: {error}") from error
 
 
-async def _wait_until_ready(daemon: Daemon, marker: str, service: Service, say: Callable[[str], None]) -> None:
+async def _wait_until_ready(daemon: Daemon, marker: str, service: Service, say: Callable[[str], None]) -> int:
     name = _name(marker, service.name)
     problem = f"The service {service.name} was not ready within {service.ready_timeout} s."
     with suppress(TimeoutError):
         async with asyncio.timeout(service.ready_timeout):
             while True:
-                state = (await asyncio.to_thread(daemon.ask, "GET", f"/containers/{name}/json"))["State"]
+                told = await asyncio.to_thread(daemon.ask, "GET", f"/containers/{name}/json")
+                state = told["State"]
                 if not state.get("Running"):
                     problem = f"The service {service.name} ended with exit code {state.get('ExitCode')}."
                     break
                 if service.ready is None or await _is_ready(daemon, name, service.ready):
                     say(f"Service {service.name} is ready.")
-                    return
+                    return find_process(told)
                 await asyncio.sleep(_PAUSE)
     said = await asyncio.to_thread(_read_log, daemon, name)
     for line in said.decode("utf-8", "replace").splitlines():
