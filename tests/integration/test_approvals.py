@@ -11,12 +11,13 @@ import pytest
 
 from fake_github import FakeGitHub
 from fake_repository import FakeRepository
-from fork_parts import FILE, Fork, comment, outcome
+from fork_parts import ADA, FILE, Fork, comment, outcome
 from hub_parts import RECIPE, Desk, open_desk, rows
 from hubwright.domain.facts import FactKind
 from hubwright.domain.jobs import Approval, JobSettings
 from hubwright.errors import ConflictError, NotFoundError
 from hubwright.github.client import GitHubClient
+from hubwright.hub.approvals import approve
 from hubwright.hub.builds import cancel, rerun
 from hubwright.hub.differences import Differences
 from hubwright.hub.moves import lease, put_back
@@ -137,6 +138,19 @@ def test_other_circumstances_ask_again(fork: Fork, action: str, told: dict[str, 
     assert fork.states() == ["held"]
     assert fork.desk.builds()[0].base_ref == told.get("base", "main")
     assert fork.approve() == 1
+
+
+def test_who_looked_at_it_for_another_base_has_to_look_again(fork: Fork) -> None:
+    """S11: the difference that was shown is against a base; retargeted since, the same click approves nothing."""
+    sha = fork.head.head("topic")
+
+    def click(base: str) -> int:
+        return fork.desk.database.write(lambda it: approve(it, 1, sha, ADA, fork.desk.clock(), base))
+
+    fork.tell("edited", base="stable", changes={"base": {"ref": {"from": "main"}}})
+    with pytest.raises(ConflictError, match="is for stable by now"):
+        click("main")
+    assert click("stable") == 1
 
 
 def test_what_changes_nothing_leaves_the_approval(fork: Fork) -> None:

@@ -32,8 +32,8 @@ _REARMING = {
 _SUPERSEDING = frozenset({"synchronize", "reopened"})
 
 
-def approve(connection: Connection, build_id: int, sha: str, by: Approver, now: float) -> int:
-    """Let a build begin of which somebody has seen commit `sha`; how many runs go into the queue.
+def approve(connection: Connection, build_id: int, sha: str, by: Approver, now: float, base: str | None = None) -> int:
+    """Let a build begin of which somebody has seen commit `sha`, for branch `base`; how many runs go into the queue.
 
     Raises NotFoundError; ConflictError when it waits for no approval, or what is to be built is another commit.
     """
@@ -44,6 +44,10 @@ def approve(connection: Connection, build_id: int, sha: str, by: Approver, now: 
         raise ConflictError(f"Build {build_id} does not wait for approval.")
     if sha.lower() != wait.sha:
         raise ConflictError(f"Build {build_id} is of commit {wait.sha}, not of {sha}: look at that one.")
+    if base is not None and base != wait.base_ref:
+        raise ConflictError(
+            f"Build {build_id} is for {wait.base_ref or 'no branch'} by now, not for {base}: look again."
+        )
     _check_head(connection, wait)
     approvals.keep_approval(connection, wait.id, by, now)
     count = approvals.release(connection, build_id)

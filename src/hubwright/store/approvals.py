@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import (
+    ColumnElement,
     Connection,
     Row,
     Select,
@@ -124,6 +125,7 @@ def load_wait(connection: Connection, build_id: int) -> Row[Any] | None:
 
     That is also an approval in doubt: while GitHub does not answer, somebody else may approve.
     """
+    _lock(connection, build.c.id == build_id)
     query: Select[Any] = select(approval).where(approval.c.build_id == build_id, _STANDS, _WAITS)
     query = query.order_by(approval.c.id.desc()).limit(1).with_for_update()
     found: Row[Any] | None = next(iter(connection.execute(query)), None)
@@ -138,8 +140,15 @@ def load_approvals(connection: Connection, build_id: int) -> list[Row[Any]]:
 
 def load_of_pull_request(connection: Connection, repository: Repository, number: int) -> list[Row[Any]]:
     """The rows in force of a pull request with their build and job, locked where the database can."""
-    query = _IN_FORCE.where(approval.c.pull_request == number, _is_of(repository))
+    of_pull_request = and_(approval.c.pull_request == number, _is_of(repository))
+    _lock(connection, build.c.id.in_(select(approval.c.build_id).where(of_pull_request, _STANDS)))
+    query = _IN_FORCE.where(of_pull_request)
     return list(connection.execute(query))
+
+
+def _lock(connection: Connection, builds: ColumnElement[bool]) -> None:
+    """Have these builds to oneself. Who waited for an approval's row alone would miss the one that replaced it."""
+    connection.execute(select(build.c.id).where(builds).order_by(build.c.id).with_for_update())
 
 
 def _is_of(repository: Repository) -> Any:
@@ -229,6 +238,7 @@ def next_doubt(connection: Connection) -> float | None:
 
 def load_doubted(connection: Connection, number: int) -> Row[Any] | None:
     """Row `number` with its build and job, locked where the database can; None when it is not in doubt any more."""
+    _lock(connection, build.c.id.in_(select(approval.c.build_id).where(approval.c.id == number)))
     query = _IN_FORCE.where(approval.c.id == number, approval.c.ask_at.is_not(None))
     return connection.execute(query).one_or_none()
 
