@@ -48,6 +48,11 @@ class Processes:
         self._running.append((process, end))
         return process
 
+    def send(self, number: int) -> None:
+        """A signal to each."""
+        for process, _ in self._running:
+            process.send_signal(number)
+
     def end(self) -> None:
         """The data is thrown away: SIGQUIT, on which PostgreSQL at least frees its shared memory, then SIGKILL."""
         while self._running:

@@ -130,9 +130,23 @@ class Storage:
         """Everything whose key begins with the folder `prefix`. Raises StorageError."""
         await self._check_folder()
         with _explained():
-            async for group in obstore.list(self._store, prefix):
+            groups = aiter(obstore.list(self._store, prefix))
+            while True:
+                async with asyncio.timeout(self._stalled):
+                    group = await anext(groups, None)
+                if group is None:
+                    return
                 for meta in group:
                     yield Stored(meta["path"], meta["size"], meta["last_modified"].timestamp())
+
+    async def drop_drafts(self, before: float) -> int:
+        """Delete what writes that a crash ended have left in the folder before a Unix time; how many files.
+
+        Object stores show theirs to nobody: they have rules of their own for uploads that never end. StorageError.
+        """
+        await self._check_folder()
+        with _explained():
+            return 0 if self._folder is None else await asyncio.to_thread(_drop_drafts, self._folder, before)
 
     async def sign(self, method: str, key: str, seconds: float) -> str | None:
         """An address that whoever has it may use for this one method and key; None where the store can't."""
@@ -246,6 +260,14 @@ class _Feed:
                 raise StorageError("The upload was stopped.") from None
             self._pending.cancel()
             raise
+
+
+def _drop_drafts(folder: Path, before: float) -> int:
+    """A draft of obstore is named like its key with `#` and a number; no key of ours has that."""
+    drafts = [path for path in folder.rglob("*#*") if path.is_file() and path.lstat().st_mtime < before]
+    for path in drafts:
+        path.unlink(missing_ok=True)
+    return len(drafts)
 
 
 @contextmanager

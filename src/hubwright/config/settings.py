@@ -134,6 +134,7 @@ class Artifacts(Section, frozen=True, kw_only=True):
     total: Bytes | None = None
     direct: Switch = True
     redirect: Switch = False
+    stalled: Seconds = 60
     signing_key: Text | None = None
 
 
@@ -167,6 +168,7 @@ class Sandbox(Section, frozen=True, kw_only=True):
     pids: Count = 4096
     cpus: Annotated[float, Meta(gt=0, description="a number of processors above nought")] | None = None
     file_size: Bytes | None = None
+    disk: Bytes | None = None
     user: Text = "auto"
     network: Switch = True
     untrusted_network: Switch = False
