@@ -58,7 +58,7 @@ def import_images(client: Sequence[str], names: Sequence[str]) -> None:
 
 
 def _make_busybox(root: Path) -> None:
-    for name in ("bin", "etc", "tmp", "var"):
+    for name in ("bin", "etc", "tmp", "var/lib"):
         (root / name).mkdir(parents=True)
     (root / "tmp").chmod(0o1777)
     root.chmod(0o755)

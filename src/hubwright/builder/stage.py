@@ -36,11 +36,12 @@ _SHELLS = {
 
 
 class RunEnded(Exception):  # noqa: N818  not an error: somebody or a clock ended the run
-    """The run is to end now, with this result and reason."""
+    """The run is to end now, with this result and reason; its command has `grace` seconds to end by itself."""
 
-    def __init__(self, result: Result, reason: str) -> None:
+    def __init__(self, result: Result, reason: str, grace: float = GRACE) -> None:
         self.result = result
         self.reason = reason
+        self.grace = grace
         super().__init__(reason)
 
 
@@ -118,7 +119,7 @@ async def _try_command(work: Work, stage: Stage) -> Outcome:
     try:
         late = await _wait(running, stage, work.ending)
     finally:
-        await running.kill(GRACE)
+        await running.kill(work.ending.result().grace if work.ending.done() else GRACE)
     if late:
         return Outcome(result=Result.TIMEOUT, detail=late)
     return await _judge(work, running.finished.result(), kills)

@@ -103,6 +103,7 @@ class Builds(Section, frozen=True, kw_only=True):
     default_platform: Text | None = None
     lost_after: Seconds = 300
     approval: Annotated[Literal["forks", "never"], Meta(description="forks or never")] = "forks"
+    untrusted_recipe: Annotated[Literal["head", "base"], Meta(description="head or base")] = "head"
     secrets: Secrets = ()
 
 

@@ -142,6 +142,7 @@ def _limits(data: Mapping[str, str]) -> Limits:
         memory=read_size(data["memory"]) if "memory" in data else None,
         pids=int(data["pids"]) if "pids" in data else None,
         cpu=float(data["cpu"]) if "cpu" in data else None,
+        disk=read_size(data["disk"]) if "disk" in data else None,
     )
 
 

@@ -128,6 +128,7 @@ _LIMITS = Table(
             ),
             about="Processors.",
         ),
+        "disk": Field(shape=Text(expected="a size such as 512MiB or 2GiB", pattern=SIZE), about="Of all its files."),
     },
     least=1,
 )

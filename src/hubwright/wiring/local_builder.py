@@ -172,7 +172,12 @@ def _command(settings: Settings, start: FirstStart, port: int, bounds: Bounds) -
 def _policy(settings: Settings) -> Iterator[str]:
     """What its runs may have, as options."""
     sandbox = settings.sandbox
-    bounds = {"--memory": sandbox.memory, "--cpus": sandbox.cpus, "--file-size": sandbox.file_size}
+    bounds = {
+        "--memory": sandbox.memory,
+        "--cpus": sandbox.cpus,
+        "--file-size": sandbox.file_size,
+        "--disk": sandbox.disk,
+    }
     for name, value in bounds.items():
         if value is not None:
             yield from (name, str(value))

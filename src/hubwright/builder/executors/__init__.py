@@ -113,3 +113,6 @@ class Furnishing(Protocol):
 
     def services(self, workspace: Workspace) -> tuple[int, ...]:
         """The numbers of the services' first processes, as far as they can be seen from here."""
+
+    def written(self, workspace: Workspace) -> int:
+        """Bytes that the run's containers have written to files of their own."""

@@ -78,6 +78,16 @@ class ContainerExecutor:
         """The first processes of the services."""
         return self._runs[workspace.marker].processes
 
+    def written(self, workspace: Workspace) -> int:
+        """What lies over the images; 0 when the daemon can't tell."""
+        filters = json.dumps({"label": [f"{RUN_LABEL}={workspace.marker}"]})
+        params = {"filters": filters, "all": "1", "size": "1"}
+        try:
+            found = self._daemon.ask("GET", "/containers/json", params=params) or []
+        except ExecutorError:
+            return 0
+        return sum(int(one.get("SizeRw") or 0) for one in found)
+
     def run(self, workspace: Workspace, command: Command, write: Callable[[bytes], None]) -> Running:
         """Start the command in a container, or as the machine can have it."""
         name = command.image
