@@ -9,6 +9,7 @@ import yaml
 
 from hubwright.domain.limits import Limits, read_size
 from hubwright.domain.recipe_format import FORMAT, MAX_RUN_STAGES, MAX_RUNS
+from hubwright.domain.recipe_labels import check_labels
 from hubwright.domain.recipe_matrix import count_points
 from hubwright.domain.recipe_nodes import read_nodes, read_text
 from hubwright.domain.recipe_reader import Problem, Reader, place
@@ -39,9 +40,8 @@ def inspect_recipe(text: str | bytes, file: str = ".hubwright.yml") -> tuple[Rec
 
 def _contradictions(data: Mapping[str, Any], node: yaml.Node) -> list[Problem]:
     """Problems between values that are each well formed."""
-    return check_services(data, node, has_image=_has_image(data)) + (
-        _check_matrix(data, node) if "matrix" in data else []
-    )
+    problems = check_services(data, node, has_image=_has_image(data)) + check_labels(data, node)
+    return problems + (_check_matrix(data, node) if "matrix" in data else [])
 
 
 def _check_matrix(data: Mapping[str, Any], node: yaml.Node) -> list[Problem]:

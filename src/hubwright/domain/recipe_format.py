@@ -35,7 +35,9 @@ _NAME = Text(expected="a name on one line", pattern=r"[^\x00-\x1f]*[^\x00-\x20][
 _GLOB = Text(expected="a name or glob on one line", pattern=_NAME.pattern, most=200)
 _PLATFORM = Text(expected="a platform's name or glob on one line", pattern=_NAME.pattern, most=100)
 _LABEL = Text(
-    expected="a builder's label (letters, digits and . _ : / = + -)", pattern=r"[A-Za-z0-9][A-Za-z0-9._:/=+-]*", most=64
+    expected="a builder's label (letters, digits and . _ : / = + -, and $MATRIX_AXIS for an axis of the matrix)",
+    pattern=r"(?:[A-Za-z0-9]|\$MATRIX_[A-Z0-9_]+)(?:[A-Za-z0-9._:/=+-]|\$MATRIX_[A-Z0-9_]+)*",
+    most=64,
 )
 _LABELS = texts(_LABEL, most=8)
 _SCRIPT = Text(expected="a command", most=MAX_BYTES)
