@@ -49,7 +49,7 @@ def import_images(client: Sequence[str], names: Sequence[str]) -> None:
         with tempfile.TemporaryDirectory(prefix="hubwright-image-") as folder:
             root = Path(folder)
             _make_busybox(root)
-            changes = [*_MAKERS[name](root), "ENV OF_THE_IMAGE=yes PATH=/bin"]
+            changes = [*_MAKERS[name](root), "ENV OF_THE_IMAGE=yes", "ENV PATH=/bin"]
             words = [word for change in changes for word in ("--change", change)]
             tar = subprocess.run(["tar", "-C", folder, "-c", "."], capture_output=True, check=True).stdout
             done = subprocess.run([*client, "import", *words, "-", name], input=tar, capture_output=True, check=False)

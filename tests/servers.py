@@ -1,7 +1,7 @@
-"""Real servers for tests, one of each for a whole run: PostgreSQL, Valkey, RabbitMQ, SeaweedFS (S3), Docker.
+"""Real servers for tests, one of each for a whole run: PostgreSQL, Valkey, RabbitMQ, SeaweedFS (S3), Docker, Podman.
 
 The first test that asks for a kind starts it, in a guard process of its own; the other xdist workers use the same one.
-All start as root or not, but for Docker, which needs root.
+All start as root or not, but for Docker and Podman, which need root here.
 A guard stops its server and removes its files when the test run ends, however it ends: nothing is left behind.
 
     python tests/servers.py --install       Debian packages that the tests need, through apt
@@ -23,6 +23,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from docker_server import start_docker
+from podman_server import start_podman
 from s3_server import free_block, start_seaweedfs
 from server_programs import (
     READY,
@@ -138,6 +139,10 @@ def _docker(processes: Processes) -> str:
     return start_docker(processes)
 
 
+def _podman(processes: Processes) -> str:
+    return start_podman(processes)
+
+
 STARTERS: dict[str, Callable[[Processes], str]] = {
     "postgresql": _postgresql,
     "postgresql-newest": _newest_postgresql,
@@ -145,6 +150,7 @@ STARTERS: dict[str, Callable[[Processes], str]] = {
     "rabbitmq": _rabbitmq,
     "s3": _s3,
     "docker": _docker,
+    "podman": _podman,
 }
 
 
@@ -204,6 +210,7 @@ PACKAGES = {
     "bubblewrap": "/usr/bin/bwrap",
     "git": "/usr/bin/git",
     "docker.io": "/usr/sbin/dockerd",
+    "podman": "/usr/bin/podman",
     "docker-registry": "/usr/bin/docker-registry",
     "busybox-static": "/bin/busybox",
 }

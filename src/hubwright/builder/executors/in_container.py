@@ -104,12 +104,12 @@ class InContainer:
     def _look(self) -> tuple[int, bool]:
         """Exit code and whether memory ran out. Raises ExecutorError, also when the daemon lost the container."""
         code = int(self._daemon.ask("POST", f"{self._path}/wait", patience=10)["StatusCode"])
-        if code == NOT_FOUND:
+        if code == NOT_FOUND or (code == 1 and self._daemon.podman):
             self._check_shell()
         return code, bool(self._daemon.ask("GET", f"{self._path}/json")["State"].get("OOMKilled"))
 
     def _check_shell(self) -> None:
-        """The init inside ends so when it can't start the shell. Raises ExecutorError."""
+        """The init inside ends so when it can't start the shell, Podman's with 1. Raises ExecutorError."""
         try:
             self._daemon.ask("HEAD", f"{self._path}/archive", params={"path": "/bin/sh"})
         except RefusedError as error:
