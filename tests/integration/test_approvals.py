@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,9 @@ import pytest
 from fake_github import FakeGitHub
 from fake_repository import FakeRepository
 from fork_parts import ADA, FILE, Fork, comment, outcome
-from hub_parts import RECIPE, Desk, open_desk, rows
+from hub_parts import GROUND, RECIPE, Desk, open_desk, rows
 from hubwright.domain.facts import FactKind
-from hubwright.domain.jobs import Approval, JobSettings
+from hubwright.domain.jobs import Approval
 from hubwright.errors import ConflictError, NotFoundError
 from hubwright.github.client import GitHubClient
 from hubwright.hub.approvals import approve
@@ -214,7 +215,7 @@ def test_a_wish_for_a_forks_commit_waits_too(fork: Fork) -> None:
 
 def test_a_job_may_do_without(database: Database, tmp_path: Path) -> None:
     """Setting `builds.approval` = never: at once, as untrusted as ever."""
-    with open_desk(database, tmp_path, defaults=JobSettings(approval=Approval.NEVER)) as desk:
+    with open_desk(database, tmp_path, ground=replace(GROUND, approval=Approval.NEVER)) as desk:
         fork = Fork(desk)
         fork.push()
         fork.tell()

@@ -176,6 +176,12 @@ class Sandbox(Section, frozen=True, kw_only=True):
     seccomp: Switch = True
     landlock: Switch = True
     readable: Names = ()
+    docker_host: Text | None = None
+    pull: Annotated[Literal["missing", "always", "never"], Meta(description="missing, always or never")] = "missing"
+    container_network: Text = "bridge"
+    image: Text | None = None
+    registry_auth: Text | None = None
+    service_root: Switch = False
 
 
 class Rebuild(Section, frozen=True, kw_only=True):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from hubwright import __version__
 from hubwright.config import Settings
-from hubwright.domain.jobs import Approval, Commits, JobSettings
+from hubwright.domain.jobs import Approval, Commits, JobSettings, RecipeSide
 from hubwright.domain.scheduling import ANY_PLATFORM
 from hubwright.git.commands import Git
 from hubwright.git.mirrors import Mirrors
@@ -106,7 +106,7 @@ def open_parts(
         mirrors=mirrors,
         intake=intake,
         wishes=wishes,
-        differences=Differences(database, mirrors, understanding.origin_of),
+        differences=Differences(database, mirrors, understanding.origin_of, rules.ground.untrusted_recipe),
         bisections=Bisections(database, _make_grounds(settings, mirrors, understanding, rules), time.time, wake),
         doubts=Doubts(database, rules.refusal_of, time.time, wake),
         relay=relay,
@@ -143,6 +143,8 @@ def _make_rules(settings: Settings, platform: str, tokens: TokenOf) -> Rules:
             version=__version__,
             default_platform=platform,
             log_limit=settings.builds.log_limit,
+            approval=Approval(settings.builds.approval),
+            untrusted_recipe=RecipeSide(settings.builds.untrusted_recipe),
             reports=ReportLimits(
                 files=settings.builds.report_files,
                 size=settings.builds.report_size,
@@ -155,7 +157,6 @@ def _make_rules(settings: Settings, platform: str, tokens: TokenOf) -> Rules:
             commits=Commits(settings.builds.commits),
             max_commits_per_push=settings.builds.max_commits_per_push,
             timeout=settings.builds.timeout,
-            approval=Approval(settings.builds.approval),
         ),
     )
 
