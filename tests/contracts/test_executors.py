@@ -76,7 +76,7 @@ def place_of(executor: Executor, folder: Path) -> Iterator[Place]:
 
 @pytest.fixture(params=["process", "auto", "docker", "podman"])
 def place(request: pytest.FixtureRequest, folder: Path) -> Iterator[Place]:
-    """The plain executor, the best that this machine can have (the sandbox nearly everywhere), and containers of either kind."""
+    """The plain executor, the best that this machine can have (mostly the sandbox), and containers of either kind."""
     policy = Policy()
     name = request.param
     if name in {"docker", "podman"}:

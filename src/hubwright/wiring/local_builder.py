@@ -112,7 +112,9 @@ def make_local_builder(settings: Settings, start: FirstStart, port: int, databas
     if bounds.least > 0:
         return LocalBuilder(command)
     spools = Path(settings.data_dir) / "builder" / "runs"
-    labels = (CONTAINER,) if settings.executor in ("auto", "container") and find_daemon(None) else ()
+    labels = (
+        (CONTAINER,) if settings.executor in ("auto", "container") and find_daemon(settings.sandbox.docker_host) else ()
+    )
 
     def is_wanted() -> bool:
         """Whether a run waits that it may take, or that it held has not been heard of to the end."""
@@ -172,21 +174,26 @@ def _command(settings: Settings, start: FirstStart, port: int, bounds: Bounds) -
 def _policy(settings: Settings) -> Iterator[str]:
     """What its runs may have, as options."""
     sandbox = settings.sandbox
-    bounds = {
+    given = {
         "--memory": sandbox.memory,
         "--cpus": sandbox.cpus,
         "--file-size": sandbox.file_size,
         "--disk": sandbox.disk,
+        "--docker-host": sandbox.docker_host,
+        "--image": sandbox.image,
+        "--registry-auth": sandbox.registry_auth,
     }
-    for name, value in bounds.items():
+    for name, value in given.items():
         if value is not None:
             yield from (name, str(value))
     yield from ("--pids", str(sandbox.pids), "--build-user", sandbox.user)
+    yield from ("--pull", sandbox.pull, "--container-network", sandbox.container_network)
     switches = {
         "network": sandbox.network,
         "untrusted-network": sandbox.untrusted_network,
         "seccomp": sandbox.seccomp,
         "landlock": sandbox.landlock,
+        "service-root": sandbox.service_root,
     }
     yield from (f"--{name}" if on else f"--no-{name}" for name, on in switches.items())
     for folder in sandbox.readable:
