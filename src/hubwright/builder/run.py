@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from hubwright.builder.caches import Caches
+from hubwright.builder.caches import Caches, HubShelf
 from hubwright.builder.checkout import fill_tree, origin_of, password_of
 from hubwright.builder.disk_watch import DiskWatch
 from hubwright.builder.executors import Executor, Furnishing
@@ -77,7 +77,8 @@ class Run:
         self._telling = Telling(spool, tools.clock, self._log.masking.hide)
         self._results: dict[int, Result] = {}
         self._limits = read_limits(payload.limits)
-        self._caches = Caches(payload, self._workspace, spool.key, tools.uploads, self._log.say)
+        shelf = HubShelf(payload.uploads, spool.key, tools.uploads) if payload.uploads and tools.uploads else None
+        self._caches = Caches(payload.cache, payload.matrix, self._workspace, shelf, self._log.say)
         self._files = KeptFiles(payload, spool, tools.uploads, self._warn, self._log.masking.hides)
         self._watch = tools.recorder.watch(spool.key)
 
@@ -130,12 +131,18 @@ class Run:
             self._log.say(detail)
         with suppress(RunEnded):
             await self._unless_ended(self._files.hand_over())
-            if result is Result.SUCCESS:
-                await self._unless_ended(self._caches.keep())
+            if result in {Result.SUCCESS, Result.FAILURE}:
+                await self._unless_ended(self._caches.keep(self._succeeded(result)))
         self._log.finish()
         self._skip_rest()
         self._telling.run_ended(result, detail, recording=await self._record(result))
         await asyncio.to_thread(self._workspace.remove)
+
+    def _succeeded(self, result: Result) -> set[str]:
+        """The names of the stages that have, and "" when the run has."""
+        stages = self._payload.stages
+        well = {str(stages[number]["name"]) for number, each in self._results.items() if each is Result.SUCCESS}
+        return well | ({""} if result is Result.SUCCESS else set())
 
     async def _record(self, result: Result) -> Recording | None:
         """The last minute, when the run did not end by itself or a stage failed for want of memory or disk."""

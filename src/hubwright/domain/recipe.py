@@ -79,7 +79,7 @@ def _recipe(data: Mapping[str, Any], file: str, warnings: tuple[str, ...]) -> Re
         network=data.get("network") != "false",
         limits=_limits(data.get("limits", {})),
         cancel=data.get("cancel", "superseded"),
-        cache=_caches(data.get("cache")),
+        cache=_all_caches(data),
         services=make_services(data.get("services")),
         origin=file,
         warnings=warnings,
@@ -146,9 +146,16 @@ def _limits(data: Mapping[str, str]) -> Limits:
     )
 
 
-def _caches(said: Mapping[str, Any] | list[Mapping[str, Any]] | None) -> tuple[Cache, ...]:
+def _all_caches(data: Mapping[str, Any]) -> tuple[Cache, ...]:
+    """Those of all stages, then those of each."""
+    stages = [(name, said) for item in data["stages"] for name, said in item.items() if isinstance(said, Mapping)]
+    of_stages = (cache for name, said in stages for cache in _caches(said.get("cache"), name))
+    return (*_caches(data.get("cache"), ""), *of_stages)
+
+
+def _caches(said: Mapping[str, Any] | list[Mapping[str, Any]] | None, stage: str) -> tuple[Cache, ...]:
     return tuple(
-        Cache(paths=_many(one["paths"]), key=one.get("key", ""), files=_many(one.get("files")))
+        Cache(paths=_many(one["paths"]), key=one.get("key", ""), files=_many(one.get("files")), stage=stage)
         for one in ([said] if isinstance(said, Mapping) else said or ())
     )
 

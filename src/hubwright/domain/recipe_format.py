@@ -141,6 +141,16 @@ _REFERENCE = Text(
     most=300,
 )
 _IMAGE = Field(shape=_REFERENCE, about="Container image that stages run in; its /bin/sh starts them.")
+_CACHE = Table(
+    expected="a mapping with `paths`",
+    fields={
+        "paths": Field(shape=texts(_PATH), about="Files and folders of the workspace, or below the home as ~/…"),
+        "key": Field(shape=_NAME, about="A name that tells this cache from others of the same paths."),
+        "files": Field(shape=texts(_PATH), about="Files whose content makes a new cache, such as lock files."),
+    },
+    required=("paths",),
+)
+_CACHES = Either(expected="a mapping with `paths`, or a list of such", table=_CACHE, items=Items(item=_CACHE, most=16))
 _STAGE = Table(
     expected="a command, or a mapping with `run`",
     fields={
@@ -164,6 +174,7 @@ _STAGE = Table(
         "allow_failure": Field(shape=_FLAG, about="The run goes on and may still succeed."),
         "once": Field(shape=_FLAG, about="Run in one of the runs only."),
         "artifacts": Field(shape=_FILES, about="Files to keep."),
+        "cache": Field(shape=_CACHES, about="Folders to keep for the next builds that have the stage."),
         "network": _NETWORK,
         "reports": Field(shape=texts(_PATH), about="JUnit or TAP files to read test results from."),
     },
@@ -185,15 +196,6 @@ _NAMED_SERVICE = Table(
     expected="a mapping with `name` and `image`",
     fields={"name": Field(shape=_SERVICE_NAME, about="Stages reach it under this name."), **_SERVICE_FIELDS},
     required=("name", "image"),
-)
-_CACHE = Table(
-    expected="a mapping with `paths`",
-    fields={
-        "paths": Field(shape=texts(_PATH), about="Files and folders of the workspace, or below the home as ~/…"),
-        "key": Field(shape=_NAME, about="A name that tells this cache from others of the same paths."),
-        "files": Field(shape=texts(_PATH), about="Files whose content makes a new cache, such as lock files."),
-    },
-    required=("paths",),
 )
 _STAGES = Items(
     item=Table(
@@ -245,14 +247,7 @@ FORMAT = Table(
             ),
             about="Containers beside the stages that run in containers.",
         ),
-        "cache": Field(
-            shape=Either(
-                expected="a mapping with `paths`, or a list of such",
-                table=_CACHE,
-                items=Items(item=_CACHE, most=16),
-            ),
-            about="Folders to keep for the next builds of the repository.",
-        ),
+        "cache": Field(shape=_CACHES, about="Folders to keep for the next builds of the repository."),
         "timeout": Field(shape=_DURATION, about="Longest time of a whole run."),
         "network": _NETWORK,
         "limits": Field(

@@ -213,6 +213,7 @@ def make_runs(job: Job, origin: Origin, plan: BuildPlan, ground: Ground, place: 
 def _assignment(
     job: Job, origin: Origin, plan: BuildPlan, run: PlannedRun, env: dict[str, str], ground: Ground
 ) -> dict[str, Any]:
+    stages = {planned.stage.name for planned in run.stages}
     payload = Payload(
         source=Source(
             repository=job.repository,
@@ -230,7 +231,7 @@ def _assignment(
         log_limit=ground.log_limit,
         reports=ground.reports,
         limits=plan.limits.to_json(),
-        cache=tuple(CacheWish(paths=one.paths, key=one.key, files=one.files) for one in plan.caches),
+        cache=tuple(CacheWish(**asdict(one)) for one in plan.caches if one.stage in {"", *stages}),
         services=tuple(ServiceWish(**asdict(one)) for one in plan.services),
         warnings=plan.warnings,
         trust=plan.wanted.trust.value,
