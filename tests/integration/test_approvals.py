@@ -28,7 +28,7 @@ from hubwright.store.database import Database
 from hubwright.store.retention import delete_builds
 from hubwright.store.runs import load_runs
 from hubwright.store.views import load_build
-from hubwright.store.views_waiting import load_waiting_runs, load_waits
+from hubwright.store.views_waiting import load_queues, load_waiting_runs, load_waits
 
 
 @pytest.fixture
@@ -56,8 +56,10 @@ def test_a_fork_waits_and_says_so(fork: Fork) -> None:
     with fork.desk.database.reading() as connection:
         waits = load_waits(connection, load_build(connection, 1), 1.0)
         ((queued, waiting),) = load_waiting_runs(connection, 50, 1.0)
+        (queue,) = load_queues(connection, 1.0)
     assert waits[1].reasons[0].kind == waiting.reasons[0].kind == "held"
     assert queued.sha[:7] in waiting.sentence
+    assert (queue.held, queue.waiting) == (1, 0)
     assert len(fork.facts(FactKind.BUILD_HELD)) == 1
 
 

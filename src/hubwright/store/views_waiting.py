@@ -87,9 +87,12 @@ _BUSY = (
     .where(run.c.state == RUNNING)
     .group_by(run.c.platform, run.c.labels)
 )
-
-
 _HELD: ColumnElement[str] = literal_column("'held'")
+_COUNT_HELD = (
+    select(run.c.platform, run.c.labels, func.count().label("amount"))
+    .where(run.c.state == _HELD)
+    .group_by(run.c.platform, run.c.labels)
+)
 _QUEUED_VIEW: Select[Any] = (
     select(run.c.id, run.c.build_id, job.c.path.label("job"), build.c.number, build.c.sha, build.c.branch)
     .add_columns(run.c.platform, run.c.labels, run.c.matrix, run.c.attempt, run.c.priority, run.c.queued_at)
@@ -113,12 +116,15 @@ Usual = dict[Kind, float]
 class QueueView:
     """The queue of one want, `builders` may take its runs; `connected`, `slots` and `free` count those that do now.
 
+    `held` runs wait for approval and are not among the `waiting`.
+
     `oldest` is when the first of it came, `estimate` in how many seconds a run that comes now should start.
     """
 
     want: Want
     waiting: int = 0
     running: int = 0
+    held: int = 0
     oldest: float | None = None
     estimate: float | None = None
     builders: tuple[str, ...] = ()
@@ -183,16 +189,18 @@ def load_queues(connection: Connection, now: float) -> tuple[QueueView, ...]:
     """Every queue: those that runs wait or run in, and one for the platform of each builder; the fullest first."""
     waiting = {_want(row): row for row in connection.execute(_COUNTED.limit(MAX_KINDS))}
     busy = {_want(row): row.amount for row in connection.execute(_BUSY.limit(MAX_KINDS))}
+    held = count_held(connection)
     rows = connection.execute(_LINE, {"most": MAX_LINE}).all() if waiting else []
     stations, usual = _load_stations(connection, now, {Kind(row.job_id, row.platform) for row in rows})
     places = {Want(platform=station.platform): None for station in stations}
-    wants = list(dict.fromkeys([*waiting, *busy, *places]))[:MAX_KINDS]
+    wants = list(dict.fromkeys([*waiting, *busy, *held, *places]))[:MAX_KINDS]
     line = _line_of(rows, stations, usual, now)
     views = [
         QueueView(
             want=want,
             waiting=waiting[want].amount if want in waiting else 0,
             running=busy.get(want, 0),
+            held=held.get(want, 0),
             oldest=waiting[want].oldest if want in waiting else None,
             estimate=line.estimate(want),
             builders=tuple(one.name for one in line.eligible(want)),
@@ -202,7 +210,14 @@ def load_queues(connection: Connection, now: float) -> tuple[QueueView, ...]:
         )
         for want in wants
     ]
-    return tuple(sorted(views, key=lambda view: (-view.waiting, -view.running, view.want.platform, view.want.labels)))
+    return tuple(
+        sorted(views, key=lambda view: (-view.waiting, -view.running, -view.held, view.want.platform, view.want.labels))
+    )
+
+
+def count_held(connection: Connection) -> dict[Want, int]:
+    """How many runs of each queue wait for approval."""
+    return {_want(row): row.amount for row in connection.execute(_COUNT_HELD.limit(MAX_KINDS))}
 
 
 def count_queues(connection: Connection) -> dict[Want, tuple[int, int, float | None]]:

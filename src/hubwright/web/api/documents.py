@@ -182,6 +182,7 @@ def write_queue(queue: QueueView) -> Document:
         "labels": queue.want.labels,
         "waiting": queue.waiting,
         "running": queue.running,
+        "held": queue.held,
         "oldest": moment(queue.oldest),
         "estimate": None if queue.estimate is None else round(queue.estimate, 1),
         "builders": queue.builders[:MAX_PAGE],
