@@ -113,3 +113,12 @@ def test_a_rerun_that_passes_shows_a_flaky_test(hub: HubProcess, make: Make, fol
     later = newest(hub, repository, 2)
     (case,) = hub.get(f"builds/{later['id']}/problems")["tests"]
     assert (case["change"], case["flaky"]) == ("now_failing", True)
+
+    run_id = later["runs"][0]["id"]
+    (item,) = hub.get(f"runs/{run_id}/tests", result="failed")["items"]
+    (strip,) = hub.get(f"runs/{run_id}/tests/{item['id']}/history")["platforms"]
+    assert [(one["number"], one["result"], one["flaky"]) for one in strip["runs"]] == [
+        (2, "failed", True), (1, "passed", True),
+    ]  # fmt: skip
+    assert 'aria-label="Its last 2 runs: 1 failed"' in hub.client.get(f"/builds/{later['id']}").text
+    assert hub.client.get(f"/api/v1/runs/{run_id}/tests/999999/history").status_code == 404
