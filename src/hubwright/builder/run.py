@@ -19,7 +19,7 @@ from hubwright.builder.executors import Executor, Furnishing
 from hubwright.builder.executors.terms import Terms
 from hubwright.builder.furnishing import furnish
 from hubwright.builder.keeping import KeptFiles
-from hubwright.builder.log import Log
+from hubwright.builder.log import Find, Log
 from hubwright.builder.recorder import Recorder
 from hubwright.builder.spool import About, Spool
 from hubwright.builder.stage import GRACE, Outcome, RunEnded, Work, harvest, run_command, tell_problems
@@ -72,7 +72,12 @@ class Run:
         self._workspace = make_workspace(payload, spool, tools)
         self._problems = ProblemWatch((str(self._workspace.tree),), payload.log_limit)
         self._log = Log(
-            spool.append_log, payload.log_limit, _secrets_of(payload), self._disk_failed, watch=self._problems.feed
+            spool.append_log,
+            payload.log_limit,
+            _secrets_of(payload),
+            self._disk_failed,
+            watch=self._problems.feed,
+            scrub=self._scrub,
         )
         self._telling = Telling(spool, tools.clock, self._log.masking.hide)
         self._results: dict[int, Result] = {}
@@ -261,6 +266,12 @@ class Run:
         task.cancel()
         await asyncio.wait({task})
         raise self._ending.result()
+
+    def _scrub(self, find: Find) -> None:
+        try:
+            self._telling.scrubbed(self._spool.scrub_log(find))
+        except OSError as error:
+            self._disk_failed(error)
 
     def _disk_failed(self, error: OSError) -> None:
         self.end(Result.ERROR, f"The builder's disk is full or broken: the log can't be written ({error.strerror}).")

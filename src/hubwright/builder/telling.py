@@ -9,7 +9,10 @@ import msgspec
 from hubwright.builder.executors import TakenImage
 from hubwright.builder.spool import Spool
 from hubwright.domain.results import Result as Outcome
-from hubwright.wire import Case, Event, Image, Images, Job, Problem, Problems, Recording, Result, Tests, Totals
+from hubwright.wire import Case, Event, Image, Images, Job, Problem, Problems, Recording, Result, Scrub, Tests, Totals
+
+SPANS = 5_000
+"""Covered parts of the log a message."""
 
 CASES = 500
 """Test cases a message."""
@@ -109,6 +112,16 @@ class Telling:
                 run=self._run, lease=self._lease, seq=seq, at=at, stage=stage, problems=tuple(problems)
             )
         )
+
+    def scrubbed(self, spans: Sequence[tuple[int, int]]) -> None:
+        """These parts of the log were covered here, and are to be at the hub."""
+        for first in range(0, len(spans), SPANS):
+            batch = tuple(spans[first : first + SPANS])
+            self._spool.add(
+                lambda seq, _, batch=batch: Scrub(  # type: ignore[misc]
+                    run=self._run, lease=self._lease, seq=seq, spans=batch
+                )
+            )
 
 
 def _batches(cases: Sequence[Case]) -> Iterator[tuple[Case, ...]]:

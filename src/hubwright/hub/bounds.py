@@ -17,7 +17,7 @@ from hubwright.domain.results import Result
 from hubwright.hub import moves
 from hubwright.store import runs
 from hubwright.store.facts import keep_facts
-from hubwright.wire import Case, Event, Image, Images, Job, Problem, Problems, Tests
+from hubwright.wire import Case, Event, Image, Images, Job, Problem, Problems, Scrub, Tests
 from hubwright.wire import Result as ResultMessage
 
 LOG_BEYOND = 4 * 1024 * 1024
@@ -67,8 +67,10 @@ def tame(message: moves.Telling, terms: Terms) -> moves.Telling:
             )  # fmt: skip
         case Event():
             return replace(message, at=_time(message.at, terms), text=cut(message.text, DETAIL))
-        case Images():
-            return replace(message, images=tuple(_tame_image(one) for one in message.images[:IMAGES]))
+        case Images() | Scrub():
+            if isinstance(message, Images):
+                message = replace(message, images=tuple(_tame_image(one) for one in message.images[:IMAGES]))
+            return message  # what is to be scrubbed was checked when it was done
         case Tests():
             cases = tuple(_tame_case(case) for case in message.cases[: min(ITEMS, max(terms.items, 0))])
             return replace(message, stage=_small(message.stage), cases=cases)

@@ -19,7 +19,7 @@ from hubwright.hub import comparing, inquest
 from hubwright.store import builds, results, runs
 from hubwright.store.approvals import doubt, hold_waiting
 from hubwright.store.facts import keep_facts
-from hubwright.wire import Event, Hello, Images, Job, Problems, Tests
+from hubwright.wire import Event, Hello, Images, Job, Problems, Scrub, Tests
 from hubwright.wire import Result as ResultMessage
 
 ATTEMPTS = 2
@@ -28,7 +28,7 @@ ATTEMPTS = 2
 LEASES = 10
 """How often a run is given away without ever being begun; then something is wrong with it, and the attempt ends."""
 
-Telling = Job | ResultMessage | Event | Tests | Problems | Images
+Telling = Job | ResultMessage | Event | Tests | Problems | Images | Scrub
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,8 +121,8 @@ def _move(connection: Connection, standing: _Standing, told: Told, facts: list[F
             results.keep_problems(connection, message)
         case Images() as message:
             results.keep_images(connection, message)
-        case Event():
-            pass  # it has moved the sequence on; its words are in the log
+        case Event() | Scrub():
+            pass  # it has moved the sequence on; what it says is in the log
     return Applied(held=True)
 
 
