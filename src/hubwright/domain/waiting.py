@@ -25,7 +25,8 @@ _LISTED = 20
 class Reason:
     """One thing that a run waits for. `more` is told to programs beside the sentence, as JSON.
 
-    Kinds: `no_builder_ever`, `builders_away`, `builders_paused`, `builders_draining`, `all_busy`, `behind`, `starting`,
+    Kinds: `no_builder_ever`, `builders_away`, `builders_paused`, `builders_draining`,
+    `builders_on_demand`, `all_busy`, `behind`, `starting`,
     `held`, `approver`, `fetching`, `retry_later`.
     """
 
@@ -175,7 +176,12 @@ def _nobody_ever(want: Want, stations: Iterable[Station]) -> Reason:
     return Reason(kind="no_builder_ever", sentence=sentence, more=more)
 
 
-_SHUT = {"paused": "paused", "draining": "leaving and takes no more runs", "away": "away"}
+_SHUT = {
+    "on_demand": "started on demand, as now",
+    "paused": "paused",
+    "draining": "leaving and takes no more runs",
+    "away": "away",
+}
 """How builders that take no runs are, and what is said of one."""
 
 

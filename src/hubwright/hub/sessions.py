@@ -303,7 +303,7 @@ def _part(connection: Connection, session: Session, heartbeat: float, now: float
     """Note that a builder is away. What one that ends was given and never began waits again at once."""
     name = session.hello.name
     keep_flights(connection, session, heartbeat, now)
-    builders.keep_away(connection, name, now, drained=session.draining)
+    builders.keep_away(connection, name, now, drained=session.draining, on_demand=session.on_demand)
     if session.draining:
         for row in runs.load_held(connection, [name]):
             if row.seq == 0:
