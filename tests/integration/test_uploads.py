@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import httpx2
 import pytest
@@ -152,6 +153,17 @@ def test_names_that_differ_in_case_only_are_refused(door: Door, path: str) -> No
     answer = door.put(path, b"2")
     assert (answer.status_code, "case" in answer.json()["detail"]) == (409, True)
     assert door.put("a.txt", b"3").status_code == 201
+
+
+@pytest.mark.parametrize(
+    ("first", "second"), [("Ä.txt", "ä.txt"), ("stra\u00dfe", "STRASSE"), ("caf\u00e9", "cafe\u0301"), ("\u212a", "k")]
+)
+def test_case_and_form_are_those_of_all_writing(door: Door, first: str, second: str) -> None:
+    """S27: not only of ASCII; the database's own idea of case does not matter."""
+    assert door.put(quote(first), b"1").status_code == 201
+    answer = door.put(quote(second), b"2")
+    assert (answer.status_code, "case" in answer.json()["detail"]) == (409, True)
+    assert door.put(quote(first), b"3").status_code == 201
 
 
 @pytest.mark.parametrize("path", ["a%00b", ".git/config", "nul", "C:/x", "a%E2%80%AEb", "..%2fa", "x/%2e%2e/%2e%2e/a"])

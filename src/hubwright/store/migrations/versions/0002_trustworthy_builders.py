@@ -207,6 +207,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("run_id", name=op.f("pk_recording")),
     )
     with op.batch_alter_table("artifact", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("folded", sa.Text(), nullable=True))
         batch_op.add_column(sa.Column("key", sa.String(length=200), nullable=True))
 
     with op.batch_alter_table("build", schema=None) as batch_op:
