@@ -294,6 +294,35 @@ class TestBounds:
             assert place.executor.spent(place.workspace).oom_kills >= 1
 
 
+class TestBoundsOfAll:
+    """What a builder allows holds for the sum of a stage and its services, where their daemon takes our groups."""
+
+    @pytest.fixture
+    def host(self) -> str:
+        return url_of("docker")
+
+    @pytest.fixture
+    def place(self, policy: Policy, folder: Path) -> Iterator[Place]:
+        yield from place_of(replace(policy, limits=Limits(memory=128 * MEGABYTE, pids=60)), folder, Terms())
+
+    @scenario
+    async def test_a_stage_and_its_service_share_memory_and_processes(self, place: Place) -> None:
+        """Each alone would fit; nothing is left of the groups (in any hierarchy), which the daemon has made."""
+        eat = "head -c 80m /dev/zero > /tmp/big"
+        hold = "i=0; while [ $i -lt 40 ]; do sleep 600 & i=$((i+1)); done; touch /tmp/up; wait"
+        service = Service(name="db", image=IMAGE, command=f"{eat}; {hold}", ready="test -e /tmp/up")
+        await place.furnish(service)
+        assert await place.run(eat) != 0
+        await place.run("i=0; while [ $i -lt 30 ]; do sleep 5 & i=$((i+1)); done; echo all")
+        await asyncio.to_thread(place.executor.destroy, place.workspace)
+
+        assert "can't fork" in place.text
+        left = subprocess.run(  # noqa: ASYNC221
+            ["find", "/sys/fs/cgroup", "-name", f"*{place.workspace.marker}*"], capture_output=True, check=False
+        )
+        assert left.stdout == b""
+
+
 class TestImages:
     @scenario
     async def test_one_that_is_not_there_is_told(self, place: Place) -> None:

@@ -169,6 +169,10 @@ class Watch:
         self._watched.begin(first, self._recorder.group)
         self._kernel_kills = read_kernel_kills() or 0
 
+    def end(self) -> None:
+        """The command has ended, or is being ended: its processes were those of the last sample."""
+        self._watched.over = True
+
     def add_services(self, pids: Iterable[int]) -> None:
         """These processes of the run's services, and all below them, are the run's too."""
         for pid in pids:

@@ -119,6 +119,8 @@ async def _try_command(work: Work, stage: Stage) -> Outcome:
     try:
         late = await _wait(running, stage, work.ending)
     finally:
+        if work.watch is not None:
+            work.watch.end()
         await running.kill(work.ending.result().grace if work.ending.done() else GRACE)
     if late:
         return Outcome(result=Result.TIMEOUT, detail=late)

@@ -42,6 +42,7 @@ class Watched:
     lease: int
     first: Callable[[], int] = _nobody
     root: int | None = None
+    over: bool = False  # the command is ended: what is left of it would hide what it was before
     services: Known = field(default_factory=dict)
     group: Group | None = None
     limit: int | None = None  # bytes that a group of the run's own allows
@@ -51,7 +52,7 @@ class Watched:
 
     def begin(self, first: Callable[[], int], shared: Group | None) -> None:
         """A command of the run begins; `shared` is the builder's own group."""
-        self.first, self.root, self.group, self.limit = first, None, None, None
+        self.first, self.root, self.group, self.limit, self.over = first, None, None, None, False
         self.kills = self.kills_before = 0
         self.settle(shared)
         self.kills = self.kills_before = self.read_kills()
@@ -174,6 +175,8 @@ class Sampler:
             processes=len(own),
         )
         own.sort(key=lambda one: one.memory, reverse=True)
+        if watched.over:
+            own = []
         told = tuple(self._tell(one, now) for one in own[:MOST_PROCESSES])
         return RunVitals(run=watched.run, lease=watched.lease, usage=usage, processes=told)
 

@@ -58,7 +58,10 @@ class Running(Protocol):
     """
 
     finished: asyncio.Task[int]
-    idle_since: float
+
+    @property
+    def idle_since(self) -> float:
+        """The loop's time of the last output."""
 
     @property
     def pid(self) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import json
 import os
@@ -13,6 +14,7 @@ from urllib.parse import quote
 
 from hubwright.builder.executors import Command, Executor, Furniture, Running, TakenImage
 from hubwright.builder.executors.cells import Cells
+from hubwright.builder.executors.cgroups import Group
 from hubwright.builder.executors.container_bodies import MISSING, RUN_LABEL, Frame, Mounts, stage_body
 from hubwright.builder.executors.daemon import Daemon
 from hubwright.builder.executors.images import bring_image
@@ -30,6 +32,7 @@ class _Furnished:
     images: dict[str, TakenImage] = field(default_factory=dict)
     services: bool = False
     processes: tuple[int, ...] = ()
+    group: tuple[str, Group] | None = None
     out_of_memory: int = 0
 
 
@@ -54,6 +57,12 @@ class ContainerExecutor:
         self._runs[workspace.marker] = _Furnished()
         return self._cells.open(workspace, terms) if self._plain is None else self._plain.prepare(workspace, terms)
 
+    def _bound(self, workspace: Workspace) -> None:
+        """Bound what all containers of the run use together, where that can be."""
+        if self._daemon.takes_groups:
+            limits = self._cells.get(workspace).limits
+            self._runs[workspace.marker].group = self._cells.groups.open_for_containers(workspace.marker, limits)
+
     async def furnish(
         self, workspace: Workspace, furniture: Furniture, say: Callable[[str], None]
     ) -> tuple[TakenImage, ...]:
@@ -63,6 +72,8 @@ class ContainerExecutor:
         terms = self._cells.get(workspace).terms
         auth = how.registry_auth if terms.trust == TRUSTED else None  # private images are no business of forks
         run = self._runs[workspace.marker]
+        if own or furniture.images:
+            await asyncio.to_thread(self._bound, workspace)
         names = [*own, *furniture.images, *(service.image for service in furniture.services)]
         for name in dict.fromkeys(names):
             run.images[name] = await bring_image(self._daemon, name, how.pull, auth, say)
@@ -127,8 +138,11 @@ class ContainerExecutor:
 
     def destroy(self, workspace: Workspace) -> None:
         """Remove the run's containers and network, and what else is left of it."""
-        if self._runs.pop(workspace.marker, _Furnished()).images:
+        run = self._runs.pop(workspace.marker, _Furnished())
+        if run.images:
             self._clear(lambda marker: marker == workspace.marker)
+        if run.group is not None:
+            run.group[1].close()
         if self._plain is None:
             self._cells.close(workspace)
         else:
@@ -140,13 +154,14 @@ class ContainerExecutor:
         (self._plain or self._cells).sweep(prefix)
 
     def _frame(self, workspace: Workspace) -> Frame:
-        cell = self._cells.get(workspace)
+        cell, run = self._cells.get(workspace), self._runs[workspace.marker]
         return Frame(
             marker=workspace.marker,
             owner=cell.owner or (os.geteuid(), os.getegid()),
             limits=cell.limits,
             keeps_user=self._daemon.keeps_user,
             file_size=self._policy.file_size,
+            group=run.group[0] if run.group else None,
         )
 
     def _networks(self, workspace: Workspace, run: _Furnished, *, network: bool) -> list[str]:

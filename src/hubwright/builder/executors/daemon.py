@@ -36,6 +36,7 @@ class Daemon:
         self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # never used: making the default one would take 30 ms
         self.podman = False
         self.keeps_user = False
+        self.takes_groups = False
 
     def ask(
         self, method: str, path: str, body: Any = None, *, params: Mapping[str, str] | None = None,
@@ -100,6 +101,7 @@ class Daemon:
         self.podman = any("podman" in part.get("Name", "").lower() for part in version.get("Components") or ())
         if "name=userns" in options or ("name=rootless" in options and not self.podman):
             raise ExecutorError("the daemon gives containers other user numbers than this machine's.")
+        self.takes_groups = info.get("CgroupDriver") == "cgroupfs" and "name=rootless" not in options
         self.keeps_user = self.podman and "name=rootless" in options
 
     def _silent(self, error: Exception) -> ExecutorError:

@@ -44,8 +44,13 @@ class InContainer:
         self._held = b""
         self._started = False
         self.pid = 0
-        self.idle_since = self._loop.time()
+        self._spoke = self._loop.time()
         self.finished = self._loop.create_task(self._go())
+
+    @property
+    def idle_since(self) -> float:
+        """Now, until the container runs: what the daemon takes is not the command's silence."""
+        return self._spoke if self._started else self._loop.time()
 
     async def kill(self, grace: float) -> None:
         """Ask the command to end, and force the container after `grace` seconds. Returns when it is gone."""
@@ -90,6 +95,7 @@ class InContainer:
         what = {"stream": "1", "stdout": "1", "stderr": "1"}
         async with self._daemon.stream(f"{self._path}/attach", params=what) as output:
             self.pid, self._started = await asyncio.to_thread(self._start), True
+            self._spoke = self._loop.time()
             async for chunk in output:
                 self._take(chunk)
         self._take(b"", last=True)
@@ -117,7 +123,7 @@ class InContainer:
 
     def _take(self, chunk: bytes, *, last: bool = False) -> None:
         """The terminal inside has put a carriage return before every newline, so taking one away loses nothing."""
-        self.idle_since = self._loop.time()
+        self._spoke = self._loop.time()
         data, self._held = self._held + chunk, b""
         if data.endswith(b"\r") and not last:
             data, self._held = data[:-1], b"\r"
