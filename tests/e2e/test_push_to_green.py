@@ -183,11 +183,11 @@ def test_tests_and_files_of_a_build_are_kept(hub: HubProcess, make: Make) -> Non
 
 
 def test_a_log_of_any_bytes_comes_back_byte_for_byte(hub: HubProcess, make: Make, tmp_path: Path) -> None:
-    """R19, R20: binary bytes, broken UTF-8, a line of a megabyte, 20,000 escapes; whole and from any offset."""
+    """R19, R20: binary bytes, broken UTF-8, a line of a megabyte, 200,000 escapes; whole and from any offset."""
     copy = tmp_path / "copy"
     program = (
         "import sys; w = sys.stdout.buffer.write; w(bytes(range(256)) * 8); w(b'x' * 2**20 + b'\\n'); "
-        "w(b'\\x1b[31mred\\x1b[0m' * 20000); w(b'\\xc3\\x28 \\xf0\\x9f\\x90')"
+        "w(b'\\x1b[31mred\\x1b[0m' * 200_000); w(b'\\xc3\\x28 \\xf0\\x9f\\x90')"
     )
     repository = make({".hubwright.yml": f"stages:\n- write: python3 write.py | tee {copy}\n", "write.py": program})
     hub.deliver("push", repository.push_payload())

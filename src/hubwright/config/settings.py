@@ -95,6 +95,7 @@ class Builds(Section, frozen=True, kw_only=True):
     max_commits_per_push: Count = 20
     bisect_builds: Count = 20
     bisect_commits: Count = 2000
+    bisect_targets: Count = 5
     timeout: WholeSeconds = 3600
     log_limit: Bytes = 256 * 1024 * 1024
     report_files: Count = 500

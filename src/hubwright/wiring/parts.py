@@ -117,7 +117,8 @@ def open_parts(
 
 
 def _make_grounds(settings: Settings, mirrors: Mirrors, understanding: Understanding, rules: Rules) -> Grounds:
-    bounds = Bounds(builds=settings.builds.bisect_builds, commits=settings.builds.bisect_commits)
+    builds = settings.builds
+    bounds = Bounds(builds=builds.bisect_builds, commits=builds.bisect_commits, targets=builds.bisect_targets)
     return Grounds(mirrors=mirrors, origin_of=understanding.origin_of, ground=rules.ground, bounds=bounds)
 
 
