@@ -1,4 +1,6 @@
-"""`python -m bench.stages`: what a stage costs beside its command, for each executor: medians of running `true`.
+"""`python -m bench.stages [ROUNDS [IMAGE [SOCKET]]]`: what a stage costs, for each executor: medians of running `true`.
+
+With an image that the daemon has, containers are measured too, in a tenth of the rounds.
 
 Everything is in one process, as in a builder: the command, its terminal, its group, its walls, until it has ended.
 """
@@ -16,12 +18,13 @@ from pathlib import Path
 from statistics import median, quantiles
 
 from bench.machine import load_average
-from hubwright.builder.executors import MARKER, Command, Executor
+from hubwright.builder.executors import MARKER, Command, Executor, Furnishing, Furniture
 from hubwright.builder.executors.bubblewrap import BubblewrapExecutor, find_bubblewrap
 from hubwright.builder.executors.cells import Cells
 from hubwright.builder.executors.cgroups import Groups
+from hubwright.builder.executors.choice import choose_executor
 from hubwright.builder.executors.process import ProcessExecutor
-from hubwright.builder.executors.terms import Policy, Terms
+from hubwright.builder.executors.terms import Containers, Policy, Terms
 from hubwright.builder.executors.users import choose_users
 from hubwright.builder.workspace import Workspace
 from hubwright.domain.limits import Limits
@@ -42,6 +45,14 @@ def main() -> int:
             Path(name).chmod(0o755)
             times = asyncio.run(_time_stages(executor, Path(name), rounds))
         _show(label, times, median(plain))
+    if len(sys.argv) > 2:
+        containers = Containers(image=sys.argv[2], host=sys.argv[3] if len(sys.argv) > 3 else None, pull="never")
+        policy = Policy(limits=Limits(memory=4 << 30, pids=4096, cpu=2), containers=containers, network=False)
+        with tempfile.TemporaryDirectory(prefix="bench-stages-") as name:
+            Path(name).chmod(0o755)
+            executor, _ = choose_executor("container", (Path(name),), policy)
+            times = asyncio.run(_time_stages(executor, Path(name), max(rounds // 10, 3)))
+        _show("container, all, no network", times, median(plain))
     return 0
 
 
@@ -66,6 +77,8 @@ async def _time_stages(executor: Executor, folder: Path, rounds: int) -> list[fl
     workspace = Workspace(root=folder / "run", tree=folder / "run" / "tree", marker=f"bench-{time.monotonic_ns()}")
     workspace.make()
     executor.prepare(workspace, Terms())
+    if isinstance(executor, Furnishing):
+        await executor.furnish(workspace, Furniture(), lambda _: None)
     command = Command(argv=("true",), env={"PATH": PATH, MARKER: workspace.marker}, directory=workspace.tree)
     times = []
     try:

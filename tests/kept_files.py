@@ -28,10 +28,13 @@ def keep(hub: Served, run: int, path: str = "app.bin", data: bytes = b"012345678
     hub.rows.keep(schema.artifact, {**row, "sha256": sha256(data).hexdigest(), **values})
 
 
-def keep_build(hub: Served, number: int, result: str = "success", platform: str = "linux", **values: Any) -> None:
+def keep_build(
+    hub: Served, number: int, result: str = "success", platform: str = "linux",
+    images: list[dict[str, str]] | None = None, **values: Any,
+) -> None:  # fmt: skip
     """Build and run of the same number."""
     hub.rows.keep_build(number, **{"state": "finished", "result": result, "sha": SHA, **values})
     hub.rows.keep_run(
         number, number, state="finished", result=result, platform=platform, assignment=ASSIGNMENT, builder="anvil",
-        started_at=NOW, finished_at=NOW + 60,
+        started_at=NOW, finished_at=NOW + 60, images=images,
     )  # fmt: skip

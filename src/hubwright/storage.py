@@ -62,7 +62,8 @@ class Storage:
         self._store = _open(url, self._folder, stalled)
         self._stalled = stalled
         self._writers = asyncio.Semaphore(WRITERS)
-        self._probe: asyncio.Task[bool] | None = None
+        self._probe: asyncio.Task[bool] | None = None  # shared by all who ask meanwhile
+        self._answers_by = 0.0  # by its loop's clock
 
     async def put(self, key: str, content: AsyncIterable[bytes]) -> None:
         """Keep `content` under `key`, replacing what was there. What `content` raises ends it, with nothing kept."""
@@ -129,9 +130,23 @@ class Storage:
         """Everything whose key begins with the folder `prefix`. Raises StorageError."""
         await self._check_folder()
         with _explained():
-            async for group in obstore.list(self._store, prefix):
+            groups = aiter(obstore.list(self._store, prefix))
+            while True:
+                async with asyncio.timeout(self._stalled):
+                    group = await anext(groups, None)
+                if group is None:
+                    return
                 for meta in group:
                     yield Stored(meta["path"], meta["size"], meta["last_modified"].timestamp())
+
+    async def drop_drafts(self, before: float) -> int:
+        """Delete what writes that a crash ended have left in the folder before a Unix time; how many files.
+
+        Object stores show theirs to nobody: they have rules of their own for uploads that never end. StorageError.
+        """
+        await self._check_folder()
+        with _explained():
+            return 0 if self._folder is None else await asyncio.to_thread(_drop_drafts, self._folder, before)
 
     async def sign(self, method: str, key: str, seconds: float) -> str | None:
         """An address that whoever has it may use for this one method and key; None where the store can't."""
@@ -168,13 +183,14 @@ class Storage:
         """Whether the folder is the one that was opened: an unmounted share must not be written into from below."""
         if self._folder is None:
             return
-        if self._probe is not None and self._probe.get_loop() is asyncio.get_running_loop() and not self._probe.done():
-            raise StorageError(f"The storage folder {self._folder} does not answer; is its file server away?")
-        self._probe = asyncio.create_task(asyncio.to_thread((self._folder / MARKER).exists))
-        done, _ = await asyncio.wait({self._probe}, timeout=min(10.0, self._stalled))
+        probe, loop = self._probe, asyncio.get_running_loop()
+        if probe is None or probe.done() or probe.get_loop() is not loop:
+            probe = self._probe = asyncio.create_task(asyncio.to_thread((self._folder / MARKER).exists))
+            self._answers_by = loop.time() + min(10.0, self._stalled)
+        done, _ = await asyncio.wait({probe}, timeout=max(0.0, self._answers_by - loop.time()))
         if not done:
             raise StorageError(f"The storage folder {self._folder} does not answer; is its file server away?")
-        if not self._probe.result():
+        if not probe.result():
             raise StorageError(f"The storage folder {self._folder} is gone; is its file server mounted?")
 
 
@@ -244,6 +260,14 @@ class _Feed:
                 raise StorageError("The upload was stopped.") from None
             self._pending.cancel()
             raise
+
+
+def _drop_drafts(folder: Path, before: float) -> int:
+    """A draft of obstore is named like its key with `#` and a number; no key of ours has that."""
+    drafts = [path for path in folder.rglob("*#*") if path.is_file() and path.lstat().st_mtime < before]
+    for path in drafts:
+        path.unlink(missing_ok=True)
+    return len(drafts)
 
 
 @contextmanager

@@ -210,7 +210,7 @@ def test_an_outage_is_told_quickly_and_the_database_comes_back_by_itself(own_pos
     with pytest.raises(Exception, match="connection") as caught:
         kept(database)
     assert is_outage(caught.value)
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 20  # no pool's or connection's time limit was waited for
 
     own_postgres.start()
     assert database.write(lambda connection: keep(connection, ["after"])) == ["after"]

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from builder_process import is_alive, open_folder, scenario
-from docker_server import IMAGE
+from container_images import IMAGE
 from hubwright.builder.executors import MARKER, Command, Executor, Furnishing, Furniture, Running
 from hubwright.builder.executors.bubblewrap import BubblewrapExecutor
 from hubwright.builder.executors.choice import choose_executor
@@ -74,13 +74,15 @@ def place_of(executor: Executor, folder: Path) -> Iterator[Place]:
     workspace.remove()
 
 
-@pytest.fixture(params=["process", "auto", "container"])
+@pytest.fixture(params=["process", "auto", "docker", "podman"])
 def place(request: pytest.FixtureRequest, folder: Path) -> Iterator[Place]:
-    """The plain executor, the best that this machine can have (the sandbox nearly everywhere), and containers."""
+    """The plain executor, the best that this machine can have (mostly the sandbox), and containers of either kind."""
     policy = Policy()
-    if request.param == "container":
-        policy = Policy(network=False, containers=Containers(host=url_of("docker"), image=IMAGE))
-    yield from place_of(choose_executor(request.param, (folder,), policy)[0], folder)
+    name = request.param
+    if name in {"docker", "podman"}:
+        policy = Policy(network=False, containers=Containers(host=url_of(name), image=IMAGE))
+        name = "container"
+    yield from place_of(choose_executor(name, (folder,), policy)[0], folder)
 
 
 @pytest.fixture
@@ -118,7 +120,7 @@ class TestEveryExecutor:
         await place.run("env", GIVEN="yes")
         names = {line.partition(b"=")[0] for line in bytes(place.output).splitlines()}
 
-        of_images = {b"HOME", b"TERM", b"OF_THE_IMAGE"} if place.executor.name == "container" else set()
+        of_images = {b"HOME", b"TERM", b"OF_THE_IMAGE", b"container"} if place.executor.name == "container" else set()
         assert names - {b"PWD", b"_", b"SHLVL", b"OLDPWD"} - of_images == {b"PATH", b"GIVEN", MARKER.encode()}
 
     @scenario

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import os
-from collections.abc import AsyncIterator, Coroutine
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,11 @@ import httpx2
 import pytest
 
 import servers
+from builder_process import open_folder
 from hubwright.errors import NotFoundError, SettingsError, StorageError
 from hubwright.storage import MARKER, PART, Storage
-from s3_server import BUCKET, OwnS3, free_block, s3_environment
+from hung_mount import hanging
+from s3_server import OwnS3, free_block, s3_environment, unfinished
 from waiting import until
 
 CHUNK = 256 * 1024
@@ -69,6 +72,18 @@ def test_a_part_is_read_without_the_rest(url: str) -> None:
         assert await read(storage, "a", 3, 6) == b"345"
         assert await read(storage, "a", 8) == b"89"
         assert (await storage.get("a", 2, 99))[0] == 10
+
+    run(scenario())
+
+
+def test_files_that_come_at_the_same_time_are_all_kept_and_read(url: str) -> None:
+    """Two runs that end together: neither may be told that the storage is away."""
+
+    async def scenario() -> None:
+        storage = Storage(url)
+        names = [f"at-once/{number}" for number in range(20)]
+        await asyncio.gather(*(storage.put(name, pieces(name.encode())) for name in names))
+        assert await asyncio.gather(*(read(storage, name) for name in names)) == [name.encode() for name in names]
 
     run(scenario())
 
@@ -130,11 +145,8 @@ def test_an_upload_that_is_cancelled_leaves_nothing(url: str, tmp_path: Path) ->
 
 
 def parts_left() -> str:
-    """Which uploads SeaweedFS still has parts of, as its own store of files tells."""
-    filer = (Path(os.environ[servers.RUN]) / "s3" / "filer").read_text()
-    answer = httpx2.get(f"{filer}/buckets/{BUCKET}/.uploads/", headers={"Accept": "application/json"})
-    uploads = (answer.json().get("Entries") or []) if answer.status_code == 200 else []
-    return " ".join(base64.b64decode(one["Extended"]["key"]).decode() for one in uploads if "Extended" in one)
+    """Which uploads the SeaweedFS of this test run still has parts of."""
+    return " ".join(unfinished(Path(os.environ[servers.RUN]) / "s3"))
 
 
 def test_missing_files_are_missing(url: str) -> None:
@@ -264,7 +276,114 @@ def test_a_server_killed_in_mid_upload_and_back(monkeypatch: pytest.MonkeyPatch,
         server.kill()
 
 
+@pytest.mark.parametrize("work", ["put", "put a large one", "get", "size", "copy", "delete", "list"])
+def test_a_server_that_hangs_is_given_up(frozen_s3: str, work: str) -> None:
+    """It takes connections and says nothing, as one whose disk is gone: a sentence, within a few times the limit."""
+
+    async def scenario() -> None:
+        storage = Storage("s3://artifacts/x", stalled=0.5)
+        works: dict[str, Callable[[], Awaitable[object]]] = {
+            "put": lambda: storage.put("a", pieces(b"x")),
+            "put a large one": lambda: storage.put("a", many(200)),
+            "get": lambda: storage.get("a"),
+            "size": lambda: storage.size("a"),
+            "copy": lambda: storage.copy("a", "b"),
+            "delete": lambda: storage.delete("a"),
+            "list": lambda: keys(storage, "artifacts"),
+        }
+        async with asyncio.timeout(12):
+            with pytest.raises(StorageError, match=r"^The storage (does not answer; try again later|failed: )[^\n]*$"):
+                await works[work]()
+
+    assert frozen_s3
+    run(scenario())
+
+
+@pytest.fixture(scope="module")
+def frozen() -> Iterator[OwnS3]:
+    """One for all who ask for it in this process: starting it takes seconds."""
+    with open_folder() as folder:
+        server = OwnS3(folder)
+        server.start()
+        server.freeze()
+        try:
+            yield server
+        finally:
+            server.thaw()
+            server.kill()
+
+
+@pytest.fixture
+def frozen_s3(frozen: OwnS3, monkeypatch: pytest.MonkeyPatch) -> str:
+    for name, value in s3_environment(frozen.url).items():
+        monkeypatch.setenv(name, value)
+    return frozen.url
+
+
 # --- folders of a file server
+
+
+def test_a_folder_that_hangs_is_given_up(tmp_path: Path) -> None:
+    """A share whose server is away: whoever asks gets a sentence, all share one look, and it works when it is back."""
+    folder, sign = tmp_path / "share", tmp_path / "sign"
+    folder.mkdir()
+    process = subprocess.run(
+        [*hanging(folder, sign), sys.executable, "-c", HANGS, str(folder), str(sign)],
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert process.stdout.splitlines() == [*["does not answer; is its file server away?"] * 3, "1"], process.stderr
+
+
+HANGS = """
+import asyncio, os, sys
+from hubwright.errors import StorageError
+from hubwright.storage import Storage
+
+folder, sign = sys.argv[1:]
+
+async def one():
+    yield b"x"
+
+async def main():
+    storage = Storage(f"file://{folder}", stalled=1.0)
+    open(sign, "w").close()
+    while "hung" not in open("/proc/mounts").read():
+        await asyncio.sleep(0.01)
+    for work in (storage.put("a", one()), storage.get("a"), storage.delete("a")):
+        try:
+            await work
+        except StorageError as error:
+            print(str(error).partition(f"{folder} ")[2])
+    os.unlink(sign)
+    async with asyncio.timeout(30):
+        while True:  # who hung is told a moment after the mount is gone
+            try:
+                await storage.put("a", one())
+                break
+            except StorageError:
+                await asyncio.sleep(0.01)
+    print(await storage.size("a"))
+
+asyncio.run(main())
+"""
+
+
+def test_drafts_of_writes_that_never_ended_go(tmp_path: Path) -> None:
+    """A hub that is killed in the middle of a file leaves its draft; young ones may still be written."""
+
+    async def scenario() -> None:
+        storage = Storage(f"file://{tmp_path}/s")
+        await storage.put("artifacts/1/whole", pieces(b"x"))
+        for name, age in (("whole#1", 100.0), ("cut#1", 100.0), ("cut#2", 10.0)):
+            draft = tmp_path / "s" / "artifacts" / "1" / name
+            draft.write_bytes(b"half")
+            os.utime(draft, (age, age))
+        assert await storage.drop_drafts(before=50.0) == 1
+        assert await keys(storage, "artifacts") == {"artifacts/1/whole": 1}
+        left = {path.name for path in (tmp_path / "s" / "artifacts" / "1").iterdir()}
+        assert left == {"whole", "whole#1", "cut#1"}
+
+    run(scenario())
 
 
 def test_an_unmounted_share_is_not_written_into(tmp_path: Path) -> None:

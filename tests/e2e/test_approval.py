@@ -46,7 +46,7 @@ def test_a_fork_waits_is_approved_and_waits_again(folder: Path, github: FakeGitH
     with HubProcess(folder, github=github) as hub:
         page = hub.client.get(f"/builds/{build['id']}").text
         assert "+ echo approved" in page
-        assert f"/builds/{build['id']}/approve?sha={first}" in page
+        assert f"/builds/{build['id']}/approve?sha={first}&amp;base=main" in page
         why = hub.get(f"builds/{build['id']}/why")
         assert [reason["kind"] for reason in why["reasons"]] == ["held"]
         hub.post(f"builds/{build['id']}/approve", {"sha": "0" * 40}, status=409)
@@ -61,3 +61,52 @@ def test_a_fork_waits_is_approved_and_waits_again(folder: Path, github: FakeGitH
         assert (told["waits"], told["items"][1]["why"]) == (True, "the pull request was pushed to")
         push("stages:\n- test: curl evil\n", "closed")
         until(lambda: hub.build(second["id"])["result"] == "cancellation")
+
+
+def test_a_user_of_github_approves_by_comment_and_somebody_here_by_the_page(folder: Path, github: FakeGitHub) -> None:
+    """S10, S13: both roads end in a build; a comment of who may not write does not; the approver is kept by number."""
+    repository = github.create_repository("octo/roads", GREEN)
+    fork = github.create_repository("mallory/roads", GREEN)
+    who = {"login": "grace", "id": 7, "type": "User"}
+
+    def held(sha: str) -> int | None:
+        found = [one for one in hub.builds(repository) if one["sha"] == sha]
+        return found[0]["id"] if found and [run["state"] for run in found[0]["runs"]] == ["held"] else None
+
+    def push(number: int) -> tuple[int, str]:
+        sha = fork.commit({**GREEN, "file": str(number)}, branch=f"topic{number}")
+        repository.git("fetch", "-q", str(fork.path), f"+refs/heads/topic{number}:refs/pull/{number}/head")
+        hub.deliver("pull_request", repository.pull_request_payload(number, f"topic{number}", head=fork))
+        return int(until(lambda: held(sha), what="a held build")), sha
+
+    def comment(sha: str) -> None:
+        hub.deliver(
+            "issue_comment",
+            {
+                "action": "created",
+                "issue": {"number": 1, "pull_request": {"url": "x"}},
+                "comment": {"id": 1, "body": f"/hubwright approve {sha}", "user": who},
+                "repository": repository.describe(),
+                "sender": who,
+            },
+        )
+
+    with HubProcess(folder, github=github) as hub:
+        (first, sha), (second, other) = push(1), push(2)
+        github.state.permissions["grace"] = (7, "read")
+        comment(sha)
+        until(lambda: any("may not write" in (one["outcome"] or "") for one in hub.get("deliveries")["items"]))
+        assert held(sha) == first
+        github.state.permissions["grace"] = (7, "write")
+        comment(sha)
+        until(lambda: hub.build(first)["result"] == "success")
+        (row,) = hub.get(f"builds/{first}/approval")["items"]
+        assert (row["approved_by_id"], row["approved_by_login"], row["token_name"]) == (7, "grace", None)
+
+        away = hub.client.post(f"/builds/{second}/approve", params={"sha": other, "base": "stable"})
+        assert (away.status_code, held(other)) == (409, second)
+        hub.client.post(f"/builds/{second}/approve", params={"sha": other, "base": "main"})
+        until(lambda: hub.build(second)["result"] == "success")
+        (row,) = hub.get(f"builds/{second}/approval")["items"]
+        assert (row["approved_by_id"], row["checked_at"] is None) == (None, False)
+        assert row["token_name"]

@@ -144,6 +144,30 @@ def test_caches_come_back(hub: HubProcess, make: Make) -> None:
     assert "came v2" in fourth
 
 
+OF_A_STAGE = """\
+stages:
+- deps:
+    run: 'if [ -e deps/one ]; then echo it came; fi; mkdir -p deps; touch deps/one'
+    cache: {paths: deps, key: of deps}
+- check: test ! -e broken
+"""
+
+
+def test_a_stages_cache_is_its_own(hub: HubProcess, make: Make) -> None:
+    """Kept when the stage succeeded though a later one failed; a run without the stage knows nothing of it."""
+
+    def output(build: dict[str, Any]) -> str:
+        return hub.output(build["runs"][0]["id"]).decode() + hub.log(build["runs"][0]["id"]).decode()
+
+    repository = make({".hubwright.yml": "stages: [a: 'true']\n"})
+    red = push(hub, repository, {".hubwright.yml": OF_A_STAGE, "broken": ""})
+    assert red["result"] == "failure"
+    assert "Cache of deps: kept, " in output(red)
+    assert "\nit came\n" in output(push(hub, repository, {"other": "x"}))
+    plain = push(hub, repository, {".hubwright.yml": "stages: [a: 'true']\n"})
+    assert "Cache" not in output(plain)
+
+
 @pytest.mark.parametrize("fault", ["away", "damaged"])
 def test_a_cache_that_fails_fails_no_build(folder: Path, github: FakeGitHub, make: Make, fault: str) -> None:
     """It is slower, and the log says why."""

@@ -124,10 +124,24 @@ def test_logs_of_one_stage_and_of_what_failed(demo: HubProcess, red: dict[str, A
     failed = run(demo, "logs", str(red["id"]), "--failed").stdout
     built = run(demo, "logs", str(red["id"]), "--stage", "build").stdout
 
-    assert "not ok 8" in failed
     assert "build/libini.a" in built
     assert "not ok" not in built
-    assert failed == run(demo, "logs", str(red["id"]), "-s", "test").stdout
+    tests, lines = failed.split("· test", 1)
+    assert "quotes around a value go" in tests.split("Failed tests\n", 1)[1]
+    assert "  not ok 8 - quotes around a value go" in lines
+    assert failed == run(demo, "logs", str(red["id"]), "--failed", "-s", "test").stdout
+    assert "· test" not in run(demo, "logs", str(red["id"]), "--failed", "-s", "build").stdout
+    status = run(demo, "status", str(red["id"])).stdout
+    assert "✓ Passed  build" in status
+    assert status.endswith(failed)
+
+
+def test_of_a_green_build_nothing_has_failed(demo: HubProcess) -> None:
+    """One sentence on stderr, nothing on stdout; exit code 0."""
+    done = run(demo, "logs", DEMO, "--failed")
+
+    assert (done.returncode, done.stdout) == (0, "")
+    assert done.stderr.startswith("Nothing has failed in hubwright/demo #")
 
 
 def test_artifacts_are_listed_and_fetched(demo: HubProcess, tmp_path: Path) -> None:

@@ -135,7 +135,7 @@ def test_any_line_of_a_long_log_is_reached_at_once(page: Page, week: tuple[Path,
         started = time.monotonic()
         page.keyboard.press("Enter")
         expect(page.locator("#L99998")).to_be_in_viewport()
-        assert time.monotonic() - started < 2
+        assert time.monotonic() - started < 5
         assert page.url.endswith("#L99998")
 
         page.locator("#L100000 > a").click(modifiers=["Shift"])
@@ -188,7 +188,7 @@ def test_a_phone_shows_whole_rows(page: Page, week: tuple[Path, dict[str, int]])
         expect(page.locator("#queue")).to_contain_text("No builder has ever matched 'windows-x86_64'")
         page.goto(f"{address}/builders")
         expect(page.get_by_role("row", name="oak-1")).to_contain_text("0.1.0")
-        for path in ("/queue", "/builders", "/builders/oak-1", "/downloads/core/engine"):
+        for path in ("/queue", "/builders", "/builders/oak-1", "/downloads/core/engine", "/deliveries"):
             page.goto(address + path)
             sideways = "[...document.querySelectorAll('.card')].filter(one => one.scrollWidth > one.clientWidth).length"
             assert page.evaluate(sideways) == 0, path

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from command_line import run
 from fake_github import FakeGitHub
 from fake_repository import FakeRepository
 from hub_process import HubProcess
@@ -61,8 +62,7 @@ def test_a_failure_is_told_whole_in_one_call_and_on_the_page(hub: HubProcess, gi
     assert (case["file"], case["line"]) == ("tests/test_ring.py", 2)
     assert told["runs"][0]["difference"]["names"]["now_failing"] == ["tests.test_ring: test_wrap"]
     assert told["verdict"] == "stage test failed: exit code 1 (1 of 2 tests failed, 1 now failing)"
-    run = red["runs"][0]["id"]
-    tests = hub.get(f"runs/{run}/tests", change="now_failing")
+    tests = hub.get(f"runs/{red['runs'][0]['id']}/tests", change="now_failing")
     assert [one["name"] for one in tests["items"]] == ["test_wrap"]
     assert tests["difference"]["now_failing"] == 1
     facts = [fact["sentence"] for fact in hub.get("facts", build=red["id"])["items"]]
@@ -84,6 +84,10 @@ def test_a_failure_is_told_whole_in_one_call_and_on_the_page(hub: HubProcess, gi
     text = hub.client.get(f"/api/v1/builds/{broken['id']}/problems", headers={"Accept": "text/plain"})
     assert text.headers["content-type"].startswith("text/plain")
     assert "\n  src/ring.c:3:23: error: no member named tail [-Wtail]\n" in text.text
+    failed = run(hub, "logs", str(broken["id"]), "--failed").stdout
+    assert "\nProblems\n  src/ring.c:3:23: error: no member named tail [-Wtail]\n\n" in failed
+    assert failed.endswith("src/ring.c:1:1: warning: old style\n  The command ended with exit code 1.\n")
+    assert run(hub, "status", str(broken["id"])).stdout.endswith(failed)
     page = hub.client.get(f"/builds/{broken['id']}").text
     assert "src/ring.c:3:23" in page
     assert f'runs/{broken["runs"][0]["id"]}#L{error["log_line"]}"' in page
@@ -103,9 +107,18 @@ def test_a_rerun_that_passes_shows_a_flaky_test(hub: HubProcess, make: Make, fol
     until(lambda: len(hub.get(f"builds/{red['id']}")["earlier_runs"]) == 1)
     until(lambda: hub.get(f"builds/{red['id']}")["state"] == "finished")
 
-    run = hub.get(f"builds/{red['id']}")["runs"][0]["id"]
-    assert [one["name"] for one in hub.get(f"runs/{run}/tests", flaky="true")["items"]] == ["test_wrap"]
+    again = hub.get(f"builds/{red['id']}")["runs"][0]["id"]
+    assert [one["name"] for one in hub.get(f"runs/{again}/tests", flaky="true")["items"]] == ["test_wrap"]
     hub.deliver("push", repository.push(files("echo fine", CHECK % (FAILURE, "exit 1"))))
-    again = newest(hub, repository, 2)
-    (case,) = hub.get(f"builds/{again['id']}/problems")["tests"]
+    later = newest(hub, repository, 2)
+    (case,) = hub.get(f"builds/{later['id']}/problems")["tests"]
     assert (case["change"], case["flaky"]) == ("now_failing", True)
+
+    run_id = later["runs"][0]["id"]
+    (item,) = hub.get(f"runs/{run_id}/tests", result="failed")["items"]
+    (strip,) = hub.get(f"runs/{run_id}/tests/{item['id']}/history")["platforms"]
+    assert [(one["number"], one["result"], one["flaky"]) for one in strip["runs"]] == [
+        (2, "failed", True), (1, "passed", True),
+    ]  # fmt: skip
+    assert 'aria-label="Its last 2 runs: 1 failed"' in hub.client.get(f"/builds/{later['id']}").text
+    assert hub.client.get(f"/api/v1/runs/{run_id}/tests/999999/history").status_code == 404

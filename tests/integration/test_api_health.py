@@ -64,6 +64,8 @@ def test_the_figures_follow_the_database(hub: Served) -> None:
     hub.rows.keep_run(1, 2, state="running")
     hub.rows.keep_run(2, 2)
     hub.rows.keep_run(3, 2, platform="plan9", labels="big,gpu", queued_at=time.time() - 60)
+    for number in (4, 5):
+        hub.rows.keep_run(number, 2, platform="plan9", state="held")
     hub.keep_fact("BuildFinished", build_id=1, data={"result": "failure"})
     delivery = {"guid": "g", "event": "push", "received_at": NOW, "body": b"", "next_try_at": NOW}
     hub.rows.keep(schema.delivery, delivery, {**delivery, "guid": "h"})
@@ -73,6 +75,8 @@ def test_the_figures_follow_the_database(hub: Served) -> None:
     assert figures['hubwright_build_info{version="0.1.0"}'] == 1
     assert figures['hubwright_runs{state="queued"}'] == 2
     assert figures['hubwright_runs{state="running"}'] == 1
+    assert figures['hubwright_runs{state="held"}'] == 2
+    assert figures['hubwright_queue_held{labels="",platform="plan9"}'] == 2
     assert figures['hubwright_builds_finished_total{result="failure"}'] == 1
     assert figures['hubwright_queue_depth{labels="",platform="linux"}'] == 1
     assert figures['hubwright_queue_running{labels="",platform="linux"}'] == 1

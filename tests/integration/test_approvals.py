@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,10 @@ import pytest
 
 from fake_github import FakeGitHub
 from fake_repository import FakeRepository
-from hub_parts import RECIPE, Desk, open_desk, rows
+from fork_parts import ADA, FILE, Fork, comment, outcome
+from hub_parts import GROUND, RECIPE, Desk, open_desk, rows
 from hubwright.domain.facts import FactKind
-from hubwright.domain.jobs import Approval, JobSettings
+from hubwright.domain.jobs import Approval
 from hubwright.errors import ConflictError, NotFoundError
 from hubwright.github.client import GitHubClient
 from hubwright.hub.approvals import approve
@@ -22,50 +24,11 @@ from hubwright.hub.differences import Differences
 from hubwright.hub.moves import lease, put_back
 from hubwright.hub.permissions import find_refusal
 from hubwright.store import schema
-from hubwright.store.approvals import Approver
 from hubwright.store.database import Database
 from hubwright.store.retention import delete_builds
 from hubwright.store.runs import load_runs
 from hubwright.store.views import load_build
-from hubwright.store.views_waiting import load_waiting_runs, load_waits
-
-FILE = ".hubwright.yml"
-ADA = Approver(token_name="ada", token_id=1)
-
-
-class Fork:
-    """A desk with a pull request of a fork."""
-
-    def __init__(self, desk: Desk) -> None:
-        self.desk = desk
-        self.base, self.head = desk.repository(), desk.repository("mallory/hello")
-        self.base.commit({FILE: RECIPE})
-        self.base.git("branch", "stable", "main")
-
-    def push(self, number: int = 3, **files: str) -> str:
-        """A commit in the fork, where the base's repository shows it; GitHub has told nothing yet."""
-        sha = self.head.commit({FILE: RECIPE, **files}, branch="topic")
-        self.show(number)
-        return sha
-
-    def show(self, number: int = 3) -> None:
-        self.base.git("fetch", "-q", str(self.head.path), f"+refs/heads/topic:refs/pull/{number}/head")
-
-    def tell(self, action: str = "opened", base: str = "main", **changes: Any) -> None:
-        """GitHub tells of the pull request."""
-        payload = self.base.pull_request_payload(3, "topic", action=action, base=base, head=self.head)
-        payload["pull_request"].update(changes.pop("pull_request", {}))
-        self.desk.understand("pull_request", payload | changes)
-
-    def approve(self, build: int = 1, sha: str | None = None) -> int:
-        sha = sha or self.desk.builds(id=build)[0].sha
-        return self.desk.database.write(lambda it: approve(it, build, sha, ADA, self.desk.clock()))
-
-    def states(self) -> list[str]:
-        return [run.state for run in self.desk.runs(latest=True)]
-
-    def facts(self, kind: FactKind) -> list[Any]:
-        return rows(self.desk.database, schema.fact, kind=kind.value)
+from hubwright.store.views_waiting import load_queues, load_waiting_runs, load_waits
 
 
 @pytest.fixture
@@ -93,8 +56,10 @@ def test_a_fork_waits_and_says_so(fork: Fork) -> None:
     with fork.desk.database.reading() as connection:
         waits = load_waits(connection, load_build(connection, 1), 1.0)
         ((queued, waiting),) = load_waiting_runs(connection, 50, 1.0)
+        (queue,) = load_queues(connection, 1.0)
     assert waits[1].reasons[0].kind == waiting.reasons[0].kind == "held"
     assert queued.sha[:7] in waiting.sentence
+    assert (queue.held, queue.waiting) == (1, 0)
     assert len(fork.facts(FactKind.BUILD_HELD)) == 1
 
 
@@ -178,6 +143,19 @@ def test_other_circumstances_ask_again(fork: Fork, action: str, told: dict[str, 
     assert fork.approve() == 1
 
 
+def test_who_looked_at_it_for_another_base_has_to_look_again(fork: Fork) -> None:
+    """S11: the difference that was shown is against a base; retargeted since, the same click approves nothing."""
+    sha = fork.head.head("topic")
+
+    def click(base: str) -> int:
+        return fork.desk.database.write(lambda it: approve(it, 1, sha, ADA, fork.desk.clock(), base))
+
+    fork.tell("edited", base="stable", changes={"base": {"ref": {"from": "main"}}})
+    with pytest.raises(ConflictError, match="is for stable by now"):
+        click("main")
+    assert click("stable") == 1
+
+
 def test_what_changes_nothing_leaves_the_approval(fork: Fork) -> None:
     """A label, a title, the same news again."""
     fork.approve()
@@ -239,7 +217,7 @@ def test_a_wish_for_a_forks_commit_waits_too(fork: Fork) -> None:
 
 def test_a_job_may_do_without(database: Database, tmp_path: Path) -> None:
     """Setting `builds.approval` = never: at once, as untrusted as ever."""
-    with open_desk(database, tmp_path, defaults=JobSettings(approval=Approval.NEVER)) as desk:
+    with open_desk(database, tmp_path, ground=replace(GROUND, approval=Approval.NEVER)) as desk:
         fork = Fork(desk)
         fork.push()
         fork.tell()
@@ -286,26 +264,6 @@ def test_a_base_without_a_recipe_runs_nothing(desk: Desk) -> None:
     assert "no base is known" in compare(2).text
     with pytest.raises(NotFoundError):
         compare(9)
-
-
-def comment(
-    fork: Fork, text: str, *, by: int = 7, action: str = "created", pull: bool = True, **sender: Any
-) -> dict[str, Any]:
-    """The body of event `issue_comment`, written by grace."""
-    who = {"login": "grace", "id": 7, "type": "User"}
-    return {
-        "action": action,
-        "issue": {"number": 3, **({"pull_request": {"url": "x"}} if pull else {})},
-        "comment": {"id": 1, "body": text, "user": who | {"id": by}},
-        "repository": fork.base.describe(),
-        "sender": who | sender,
-    }
-
-
-def outcome(fork: Fork, payload: dict[str, Any]) -> str | None:
-    number = fork.desk.deliver("issue_comment", payload)
-    fork.desk.work()
-    return str(fork.desk.delivery(number).outcome)
 
 
 @pytest.fixture

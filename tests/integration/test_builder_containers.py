@@ -10,10 +10,10 @@ import time
 from pathlib import Path
 
 from builder_process import hub_and_builder, open_folder, scenario
-from docker_server import IMAGE
+from container_images import IMAGE
 from hub_stand_in import payload
 from hubwright.builder.executors.container_bodies import RUN_LABEL
-from hubwright.wire import Do, ServiceWish
+from hubwright.wire import Do, Images, ServiceWish
 from servers import url_of
 
 WEB = "mkdir /tmp/www; echo pong > /tmp/www/ping; exec httpd -f -p 8080 -h /tmp/www"
@@ -51,6 +51,9 @@ async def test_a_run_with_image_and_service_as_a_builder_works_it_off() -> None:
             assert "container" in hello.labels
             assert b"Service web is ready." in told.log
             assert f"Image {IMAGE}: sha256:".encode() in told.log
+            (images,) = told.of(Images)
+            assert [(one.name, one.digest) for one in images.images] == [(IMAGE, "")]
+            assert f"Image {IMAGE}: {images.images[0].id}".encode() in told.log
             assert b"\npong\n" in told.log
             assert b"/tree\n" in told.log
             assert containers_of(hello.instance) == []

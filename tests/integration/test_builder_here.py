@@ -100,6 +100,59 @@ def test_a_bad_recipe_is_told_with_its_place(tmp_path: Path) -> None:
     assert ".hubwright.yml:1:1: " in done.stderr
 
 
+CACHED = """\
+cache: {paths: ["~/.tool", deps], files: lock}
+stages:
+  - deps:
+      run: |
+        if [ -e ~/.more/two ]; then echo "has more"; fi
+        if [ -e ~/.tool/one ]; then echo "has $(cat ~/.tool/one)"; fi
+        mkdir -p ~/.tool ~/.more deps; cat lock > ~/.tool/one; echo more > ~/.more/two; touch deps/file
+      cache: {paths: ~/.more}
+  - check: test ! -e broken
+"""
+
+
+def test_caches_below_home_come_back(tmp_path: Path) -> None:
+    """Of all stages when all succeeded, of a stage when it did; the working copy's own folders stay where they are."""
+    copy, shelf = tmp_path / "copy", tmp_path / "cache"
+    copy.mkdir()
+    for name, text in ((".hubwright.yml", CACHED), ("lock", "v1\n"), ("broken", "")):
+        (copy / name).write_text(text)
+
+    def build(code: int) -> tuple[str, str]:
+        done = run_here(copy, XDG_CACHE_HOME=str(shelf))
+        assert done.returncode == code, done.stderr
+        return done.stdout, done.stderr
+
+    said, told = build(5)
+    assert "has" not in said.replace("has more", "", 1).replace("has $", "")
+    assert "Cache ~/.tool: nothing kept yet." in told
+    assert "Cache ~/.more: kept, " in told
+    assert "Cache ~/.tool: kept" not in told
+    (copy / "broken").unlink()
+    said, told = build(0)
+    assert "\nhas more\n" in said
+    assert "\nhas v1\n" not in said
+    assert "Cache ~/.tool: kept, " in told
+    said, told = build(0)
+    assert "\nhas more\nhas v1\n" in said
+    assert "Cache ~/.tool: kept, " not in told
+    assert len([file for file in shelf.rglob("*") if file.is_file()]) == 2
+
+
+def test_a_cache_that_can_not_be_kept_fails_nothing(copy: Path) -> None:
+    """A folder that can't be written: one sentence."""
+    (copy / ".hubwright.yml").write_text(CACHED)
+    (copy / "lock").touch()
+    (copy / "file").touch()
+
+    done = run_here(copy, XDG_CACHE_HOME=str(copy / "file"))
+
+    assert done.returncode == 0
+    assert "Cache ~/.tool: not kept, " in done.stderr
+
+
 def test_an_interrupt_ends_the_stage_and_the_program(tmp_path: Path) -> None:
     """Ctrl-C: code 130, and nothing is left running."""
     (tmp_path / ".hubwright.yml").write_text("stages:\n  - wait: touch begun; exec sleep 600.25\n")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from base64 import b64encode
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -12,7 +13,8 @@ import pytest
 from builder_process import hub_and_builder, scenario
 from file_search import files_with
 from hub_stand_in import payload
-from hubwright.wire import Event
+from hubwright.domain.scrubbing import cover
+from hubwright.wire import Event, Scrub
 from hubwright.wire import Result as ResultMessage
 from hubwright.wire import Tests as Cases
 
@@ -108,6 +110,31 @@ async def test_a_stage_may_name_more_to_hide(tmp_path: Path) -> None:
         assert b"got ***" in told.log
         assert b"use ***" in told.log
         assert b"fresh-token77" not in told.log
+
+
+@scenario
+async def test_what_was_shown_before_it_was_named_is_covered(tmp_path: Path) -> None:
+    """S19: at the builder, and the hub is told where; all else stays where it was."""
+    make = 'V=$(printf "%s-%s" fresh token77); echo "first $V"; echo $V | base64; '
+    async with hub_and_builder(tmp_path) as (hub, _):
+        told = await hub.build(
+            payload(
+                {"name": "get", "run": make + "echo between"},
+                {"name": "use", "run": make + 'echo "::add-mask::$V"; echo "got $V"'},
+            )
+        )
+        await hub.result(told)
+        log = bytearray(told.log)
+        assert b"fresh-token77" in log  # the stand-in keeps what it heard
+        for message in told.messages:
+            if isinstance(message, Scrub):
+                for offset, length in message.spans:
+                    log[offset : offset + length] = cover(bytes(log[offset : offset + length]))
+        assert b"fresh-token77" not in log
+        assert b64encode(b"fresh-token77")[:12] not in log
+        assert log.count(b"first ***") == 2
+        assert log.replace(b"\r", b"").count(b"\nbetween\n") == 1
+        assert b"got ***" in log
 
 
 class _Shelf(BaseHTTPRequestHandler):

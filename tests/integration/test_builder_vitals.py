@@ -39,7 +39,7 @@ def started(script: str, *prefix: str) -> Iterator[subprocess.Popen[bytes]]:
 
 def watched(root: int) -> Watched:
     run = Watched(1, 1)
-    run.begin(root, find_group(os.getpid()))
+    run.begin(lambda: root, find_group(os.getpid()))
     return run
 
 

@@ -14,8 +14,8 @@ from seed import Seed, serving
 from served import NOW, Rows
 
 VIEW = DownloadView(
-    platform="linux-x86_64", run=1, build=1, number=1, sha="a" * 40, branch="main", built_at=None, behind=3,
-    newest_number=4, newest_sha="b" * 40, seconds_behind=7200.0, files=(),
+    platform="linux-x86_64", run=1, build=1, number=1, sha="a" * 40, repository="team/app", branch="main",
+    built_at=None, behind=3, newest_number=4, newest_sha="b" * 40, seconds_behind=7200.0, files=(),
 )  # fmt: skip
 
 
@@ -41,6 +41,7 @@ def test_each_platform_has_a_row_with_its_newest_good_files(tmp_path: Path) -> N
         page = client.get("/downloads/team/app").text
         assert "x86_64" in page
         assert "1 build and" in page
+        assert f'href="/commits/team/app/{1:040x}"' in page
         assert 'href="/api/v1/runs/1/artifacts/app.zip"' in page
         assert "<script>alert" not in page
         assert "No successful build of" in client.get("/downloads/team/app?branch=none").text

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from cpu_time import costs_less_than
 from hubwright.hub.bell import Bell
 from hubwright.hub.line_index import LONGEST_LINE, LineIndex
 from hubwright.hub.logs import Logs
@@ -73,7 +74,6 @@ def test_a_million_lines_are_indexed_at_once(logs: Logs) -> None:
         logs.append(1, logs.size(1), line * 100_000)
     index = LineIndex(logs)
 
-    started = time.process_time()
-    assert index.count(1) == 1_000_000
-    assert index.offset_of(1, 765_432) == 765_431 * len(line)
-    assert time.process_time() - started < 1.0
+    with costs_less_than(1):
+        assert index.count(1) == 1_000_000
+        assert index.offset_of(1, 765_432) == 765_431 * len(line)

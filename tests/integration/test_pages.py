@@ -11,10 +11,14 @@ import httpx2
 import pytest
 from sqlalchemy import select
 
+from hubwright.domain.scheduling import Want
+from hubwright.domain.waiting import Reason, Waiting
 from hubwright.store import schema
 from hubwright.web.assets import Assets
+from hubwright.web.pages.frame import explained
 from hubwright.web.site import Site
 from seed import ADMIN, Seed, red, seed_week, serving, tell
+from waiting import until
 
 BROWSER = {"Accept": "text/html,*/*"}
 Week = tuple[str, Site, dict[str, int]]
@@ -58,6 +62,20 @@ def test_home_names_what_broke_who_broke_it_and_why_runs_wait(browser: httpx2.Cl
     assert "unknown key &#39;patforms&#39;: did you mean &#39;platforms&#39;?" in home
     assert "No builder" in home
     assert "windows-x86_64" in home
+
+
+def test_builders_that_a_run_waits_for_are_links() -> None:
+    """Who asks why a run waits asks next how that builder does; a hostile name stays a name."""
+    names = ("anvil", "anvil-2", '<b href="x">')
+    builders = tuple({"name": name, "since": 1.0} for name in names)
+    reason = Reason(
+        kind="all_busy", sentence=f"Builder anvil-2 is busy, {names[2]} and anvil too.", more={"builders": builders}
+    )
+    waiting = Waiting(run=1, want=Want(platform="linux"), reasons=(reason,))
+    html = explained(waiting)
+    assert '<a href="/builders/anvil-2"><bdi>anvil-2</bdi></a>' in html
+    assert '<a href="/builders/anvil"><bdi>anvil</bdi></a>' in html
+    assert '<a href="/builders/%3Cb%20href%3D%22x%22%3E"><bdi>&lt;b href=&#34;x&#34;&gt;</bdi></a>' in html
 
 
 def test_a_build_shows_its_problems_first(browser: httpx2.Client, week: Week) -> None:
@@ -220,13 +238,13 @@ def test_static_files_are_small_kept_for_good_and_all_ours(browser: httpx2.Clien
         assert outside == [], file
 
 
+def _took(browser: httpx2.Client, path: str) -> float:
+    started = time.perf_counter()
+    browser.get(path)
+    return time.perf_counter() - started
+
+
 def test_pages_are_quick(browser: httpx2.Client) -> None:
-    """Some 10 ms each on an idle machine; the bound is for a busy one."""
+    """Some 10 ms each on an idle machine; on a busy one they are asked for until one comes undisturbed."""
     for path in ("/", "/builds/38", "/jobs/core/engine"):
-        browser.get(path)
-        took = []
-        for _ in range(5):
-            started = time.perf_counter()
-            browser.get(path)
-            took.append(time.perf_counter() - started)
-        assert min(took) < 0.1, path
+        until(lambda path=path: _took(browser, path) < 0.1, what=f"{path} in less than 0.1 s")

@@ -257,6 +257,17 @@ def test_what_no_row_knows_of_is_swept_after_a_day(store: Store) -> None:
     }  # fmt: skip
 
 
+def test_drafts_that_a_crash_left_go_with_the_leftovers(store: Store) -> None:
+    draft = store.folder / "storage" / "artifacts" / "1" / "cut#1"
+    draft.parent.mkdir(parents=True)
+    draft.write_bytes(b"half")
+    os.utime(draft, (store.clock.now, store.clock.now))
+    store.drain(days=0.5)
+    assert draft.exists()
+    store.drain(days=2)
+    assert not draft.exists()
+
+
 def test_the_caches_not_used_for_longest_go(store: Store) -> None:
     for key, used in (("caches/a", 30), ("caches/b", 10), ("caches/c", 20)):
         keep_cache(store, key, 400, used)

@@ -20,7 +20,7 @@ from hubwright.hub.secrets import Vault
 from hubwright.hub.session import check_hello
 from hubwright.store import schema
 from hubwright.store.database import Database
-from hubwright.wire import WIRE_VERSION, Ack, Do, Event, Job, LatestCommit, Leaving, Output, Ping, Pong, Welcome
+from hubwright.wire import WIRE_VERSION, Ack, Do, Event, Job, LatestCommit, Leaving, Output, Ping, Pong, Scrub, Welcome
 from hubwright.wire import Result as ResultMessage
 
 
@@ -354,3 +354,26 @@ async def test_only_the_secrets_of_the_recipe_are_sent(database: Database, tmp_p
         order = await channel.until(Do, order="build", run=run)
         assert order.payload.secrets == {"TOKEN": "hush"}
         assert any("no secret UNKNOWN" in warning for warning in order.payload.warnings)
+
+
+@scenario
+async def test_a_builder_may_cover_parts_of_its_own_log_only(database: Database, tmp_path: Path) -> None:
+    """S19, S22: lines and offsets stay; another's log, and one under an old lease, are left alone."""
+    clock = Clock()
+    async with open_floor(database, tmp_path, clock) as floor:
+        run, other = begin(floor), begin(floor, "brazen")
+        floor.logs.append(other, 0, b"of another\n")
+        channel = await floor.connect(runs=(held(run),))
+        parts = ((2, 10), (90, 5))
+        channel.say(Output(run, 1, 0, b"a secret\nin two\nlines"), Scrub(run=run, lease=1, seq=1, spans=parts))
+        await channel.until(Ack, run=run, seq=1)
+        channel.say(Scrub(run=other, lease=1, seq=1, spans=((0, 5),)), Scrub(run=run, lease=9, seq=2, spans=((0, 5),)))
+        await channel.until(Do, order="drop", run=other)
+        channel.say(Output(run, 1, 21, b" more"), event(run, 2))
+        await channel.until(Ack, run=run, seq=2)
+        assert floor.logs.read(run, 0, 99) == b"a ******\n***two\nlines more"
+        assert floor.logs.read(other, 0, 99) == b"of another\n"
+        channel.say(Scrub(run=run, lease=1, seq=3, spans=((0, 2**40),)))
+        assert channel.task is not None
+        with pytest.raises(WireError, match="more is to be scrubbed"):
+            await channel.task

@@ -329,7 +329,7 @@ def test_slow_answers_of_github_are_waited_for_side_by_side(
     github.fail_next(16, status=0, latency=0.5)
     start = time.monotonic()
     assert hub.tell() is None
-    assert time.monotonic() - start < 5
+    assert time.monotonic() - start < 7.5
     assert [states(github, sha, RUN) for sha in shas] == [["pending"]] * 8
 
 

@@ -15,6 +15,8 @@ from hubwright.hub.builds import rerun
 from hubwright.hub.moves import Told
 from hubwright.store import schema
 from hubwright.store.database import Database
+from hubwright.store.test_strips import MOST, load_case, load_strips
+from hubwright.store.views import load_build
 from hubwright.wire import Case, Problem, Problems
 from hubwright.wire import Result as ResultMessage
 from hubwright.wire import Tests as CasesMessage
@@ -58,6 +60,32 @@ def set_branch(lives: Lives, build: int, branch: str | None, pull_request: int |
     lives.database.write(
         lambda connection: connection.execute(table.update().where(table.c.id == build).values(values))
     )
+
+
+def test_the_last_runs_of_a_test_are_known_by_platform(database: Database, lives: Lives) -> None:
+    """At most 30, newest first, of the branch and the default branch; a run without the test is a gap."""
+    for number in range(34):
+        build_of(
+            lives,
+            f"{number % 10}",
+            *([case("a", "failed" if number % 2 else "passed")] if number != 33 else []),
+            case("b"),
+        )
+    side = build_of(lives, "e", case("a", "failed"), case("b"), branch="side")
+    other = build_of(lives, "f", case("a", "failed"), branch="elsewhere")
+    test = identify("s", "Ring", "a")
+    with database.reading() as connection:
+        runs = {row.id: row.build_id for row in rows(database, schema.run)}
+        (main,) = load_strips(connection, load_build(connection, runs[side - 1]), [test])[test]
+        found = load_strips(connection, load_build(connection, runs[side]), [test, 1])
+        names = load_case(connection, other, rows(database, schema.test_case, run_id=other)[0].id)
+        assert load_case(connection, side, rows(database, schema.test_case, run_id=other)[0].id) is None
+    assert len(main.marks) == MOST
+    assert [mark.result for mark in main.marks[:3]] == [None, "passed", "failed"]
+    assert found[1] == ()
+    assert found[test][0].marks[0].run_id == side
+    assert other not in {mark.run_id for mark in found[test][0].marks}
+    assert names == ("s", "Ring", "a")
 
 
 def changes(lives: Lives, run: int) -> dict[str, str | None]:

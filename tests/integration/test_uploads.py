@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import httpx2
 import pytest
@@ -154,6 +155,17 @@ def test_names_that_differ_in_case_only_are_refused(door: Door, path: str) -> No
     assert door.put("a.txt", b"3").status_code == 201
 
 
+@pytest.mark.parametrize(
+    ("first", "second"), [("Ä.txt", "ä.txt"), ("stra\u00dfe", "STRASSE"), ("caf\u00e9", "cafe\u0301"), ("\u212a", "k")]
+)
+def test_case_and_form_are_those_of_all_writing(door: Door, first: str, second: str) -> None:
+    """S27: not only of ASCII; the database's own idea of case does not matter."""
+    assert door.put(quote(first), b"1").status_code == 201
+    answer = door.put(quote(second), b"2")
+    assert (answer.status_code, "case" in answer.json()["detail"]) == (409, True)
+    assert door.put(quote(first), b"3").status_code == 201
+
+
 @pytest.mark.parametrize("path", ["a%00b", ".git/config", "nul", "C:/x", "a%E2%80%AEb", "..%2fa", "x/%2e%2e/%2e%2e/a"])
 def test_odd_names_are_refused(door: Door, path: str) -> None:
     """S26, S27: the hub trusts no builder's look at names."""
@@ -192,7 +204,7 @@ def test_what_a_builder_put_there_is_read_before_it_is_believed(door: Door) -> N
 
 def test_small_files_and_stale_leases_get_no_address(door: Door) -> None:
     """S24."""
-    assert door.direct("begin", "small", b"x").json() == {"url": None}
+    assert door.direct("begin", "small", b"x").json()["url"] is None
     assert door.direct("begin", "big", BIG, lease=2).status_code == 409
     end = update(schema.run).values(state="finished", result="success")
     door.site.database.write(lambda connection: connection.execute(end))

@@ -8,9 +8,15 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
+from sqlalchemy import select
+
 from hubwright.domain.builds import BuildPlan, Wanted
+from hubwright.errors import ConflictError
 from hubwright.hub.builds import cancel, rerun
+from hubwright.hub.fleet import set_wish
 from hubwright.hub.plans import keep_plans
+from hubwright.store.builders import PAUSE
+from hubwright.store.schema import builder as builder_table
 from simulation.ground import GROUND, JOB, ORIGIN, TROUBLE, planned_runs
 from simulation.lies import make_lies
 from simulation.simulated_builder import Script
@@ -34,6 +40,7 @@ class Plot:
                 self._cut, self._echo, self._lie, self._lie, self._hole, self._hole, self._forget_lines,
                 self._crash_hub, self._lose_power, self._replace_hub, self._freeze_hub, self._scrap_builder,
                 self._crash_builder, self._freeze_builder, self._lose_database, self._jump_clock, self._drain,
+                self._pause, self._say_twice, self._stir,
             )  # fmt: skip
             plot += [chance.choice(makers)() for _ in range(chance.choice((2, 3, 4, 6, 8)))]
         return plot
@@ -71,8 +78,14 @@ class Plot:
         plan = BuildPlan(wanted=wanted, runs=planned_runs(platforms, scripts), recipe="file")
         self.world.note(f"pushed {number}: {len(scripts)} stages on {', '.join(platforms)}")
 
+        supersedes = chance.random() < 0.2
+
         def keep(connection: Any, now: float) -> list[int]:
-            return keep_plans(connection, JOB, ORIGIN, [plan], GROUND, now)
+            kept = keep_plans(connection, JOB, ORIGIN, [plan], GROUND, now)
+            if kept and kept[0] > 1 and supersedes:
+                with suppress(ConflictError):  # it has ended
+                    cancel(connection, kept[0] - 1, now, "superseded")
+            return kept
 
         await self._persist(keep)
 
@@ -265,10 +278,53 @@ class Plot:
 
     async def _jump_clock(self) -> None:
         await self._wait()
-        hub = self.world.chance.choice(self.world.hubs)
+        one = self.world.chance.choice([*self.world.hubs, *self.world.builders])
         seconds = self.world.chance.choice((3600.0, -3600.0, 40.0, -40.0))
-        self.world.note(f"{hub.name}: its clock jumps {seconds:+.0f} s")
-        hub.offset += seconds
+        self.world.note(f"{one.name}: its clock jumps {seconds:+.0f} s")
+        one.offset += seconds
+
+    async def _pause(self) -> None:
+        """Somebody wants a builder to take nothing for a while."""
+        await self._wait(8)
+        name = self.world.chance.choice(self.world.builders).name
+        if not self._knows(name):
+            return
+        for wish in (PAUSE, None):
+            self.world.note(f"{name} is to {'pause' if wish else 'go on'}")
+            await self._persist(lambda connection, now, wish=wish: set_wish(connection, name, wish, "me", now) or True)
+            await asyncio.sleep(self.world.chance.uniform(0.5, 8))
+
+    def _knows(self, name: str) -> bool:
+        query = select(builder_table.c.name).where(builder_table.c.name == name)
+        with self.world.server.connection.begin():
+            return self.world.server.connection.execute(query).first() is not None
+
+    async def _say_twice(self) -> None:
+        """Builders hear an order again for what they are doing."""
+        await self._wait()
+        for _ in range(self.world.chance.choice((3, 10))):
+            await asyncio.sleep(self.world.chance.uniform(0, 0.6))
+            for builder in self.world.builders:
+                if builder.is_running and not builder.process.frozen:
+                    builder.hear_again()
+        self.world.note("orders were said twice")
+
+    async def _stir(self) -> None:
+        """Builders go from one hub to the other while commits take long: what one leases, the other's never got."""
+        await self._wait(5)
+        world = self.world
+        world.note("builders wander between slow hubs")
+        world.gentle = False  # a hello that is older than the builder's next one elsewhere may cost an attempt
+        world.server.slow = True
+        for hub in world.hubs:
+            if not hub.is_running:
+                hub.start()
+        for _ in range(world.chance.choice((10, 25))):
+            await asyncio.sleep(world.chance.uniform(0.1, 0.6))
+            for line in world.lines:
+                if world.luck.random() < 0.4:
+                    line.reset()
+        world.server.slow = False
 
     async def _drain(self) -> None:
         """SIGTERM, and later a new process."""

@@ -15,9 +15,10 @@ from hubwright.builder.connection import Hub
 from hubwright.builder.executors import Command
 from hubwright.builder.executors.terms import Spent, Terms
 from hubwright.builder.run import Tools
+from hubwright.builder.spool import Key
 from hubwright.builder.workspace import Workspace
 from hubwright.domain.verdicts import Evidence, Verdict, judge
-from hubwright.wire import Recording
+from hubwright.wire import Do, Recording, read_message
 from simulation.virtual_time import Process, VirtualLoop
 
 
@@ -157,6 +158,8 @@ class SimulatedBuilder:
         self.process: Process | None = None
         self.agent: Agent | None = None
         self.scrapped = False
+        self.offset = 0.0  # how wrong its clock is, seconds
+        self.orders: list[str] = []  # all that hubs told it
 
     @property
     def is_running(self) -> bool:
@@ -189,7 +192,7 @@ class SimulatedBuilder:
             "machine": "linux-x86_64",
             "own_environment": {"PATH": "/bin"},
             "uploads": None,
-            "clock": lambda: 1_800_000_000.0 + self._loop.now,
+            "clock": lambda: 1_800_000_000.0 + self._loop.now + self.offset,
             "recorder": _NoRecorder(),
         }
         self.agent = Agent(self.identity, Hub("http://simulated", "token"), work_dir, Tools(**tools))
@@ -209,6 +212,19 @@ class SimulatedBuilder:
         """As SIGKILL of the builder alone: what it has started goes on, heard by nobody."""
         if self.process is not None:
             self.process.kill()
+
+    def hear_again(self) -> None:
+        """A hub says once more what it has said of the runs that it holds."""
+        if self.process is not None:
+            self.process.spawn(self._hear_again())
+
+    async def _hear_again(self) -> None:
+        assert self.agent is not None
+        for frame in self.orders:
+            match read_message(frame, from_builder=False):
+                case Do(order="build", run=run, lease=lease) as order:
+                    if self.agent._spools.get(Key(run, lease)) is not None:
+                        self.agent._obey(order)
 
     @property
     def holds(self) -> int:
@@ -245,7 +261,7 @@ class _NoRecorder:
     async def record(self) -> None:
         pass
 
-    async def explain(self, exit_code: int | None) -> Verdict:  # noqa: ARG002
+    async def explain(self, *_: Any) -> Verdict:
         return judge(Evidence())
 
 

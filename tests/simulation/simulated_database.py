@@ -61,15 +61,16 @@ def _engine() -> Engine:
         return raw
 
     engine = create_engine("sqlite://", creator=open_fresh, poolclass=NullPool)
-    event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
+    event.listen(engine, "begin", lambda connection: connection.connection.driver_connection.execute("BEGIN IMMEDIATE"))
     return engine
 
 
 class DatabaseServer:
-    """The one database that all hubs of a world use; `away` makes everybody fail."""
+    """The one database that all hubs of a world use; `away` makes everybody fail, `slow` every commit a long one."""
 
     def __init__(self) -> None:
         self.away = False
+        self.slow = False
         self.connection = _engine().connect()
 
     def check(self) -> None:
@@ -123,7 +124,7 @@ class SimulatedDatabase(Database):
 
     def _while(self) -> float:
         """Seconds that a commit takes: seldom very long."""
-        return self._chance.uniform(0.0005, 0.02) * (50 if self._chance.random() < 0.03 else 1)
+        return self._chance.uniform(0.0005, 0.02) * (50 if self._chance.random() < 0.03 or self._server.slow else 1)
 
     def _commit_next(self) -> None:
         """Commit, and answer a little later: a crash may come between."""

@@ -122,9 +122,10 @@ class Line:
 class BuilderSocket:
     """The builder's end, with what `builder.connection` uses of a WebSocket."""
 
-    def __init__(self, line: Line, witness: Any) -> None:
+    def __init__(self, line: Line, witness: Any, heard: list[str]) -> None:
         self._line = line
         self._witness = witness
+        self._heard = heard
 
     async def send(self, frame: Frame) -> None:
         """Raises ConnectionError."""
@@ -137,6 +138,7 @@ class BuilderSocket:
         if frame is None:
             raise ConnectionError("the hub has closed the connection")
         assert isinstance(frame, str)
+        self._heard.append(frame)
         return frame
 
 

@@ -15,9 +15,10 @@ from random import Random
 from typing import Any
 
 import structlog
-from sqlalchemy import insert
+from sqlalchemy import insert, update
 
 from hubwright.builder.agent import Identity
+from hubwright.store.schema import builder as builder_table
 from hubwright.store.schema import job as job_table
 from hubwright.wire import read_output
 from simulation.ground import JOB, PLATFORMS, TROUBLE
@@ -159,7 +160,7 @@ class World:
         line = Line(self.loop, self.luck, builder.process, hub.process)
         self.lines = [*(old for old in self.lines if not old.over), line]
         hub.accept(line)
-        return BuilderSocket(line, self._witness), line
+        return BuilderSocket(line, self._witness, builder.orders), line
 
     async def _never(self, until: Callable[[], bool]) -> None:
         """Nobody answers for as long as a builder waits, or until it is healed. Raises TimeoutError."""
@@ -191,7 +192,9 @@ class World:
 
     def _heal(self) -> None:
         self.note("all is healed")
-        self.server.away = False
+        self.server.away = self.server.slow = False
+        with self.server.connection.begin():
+            self.server.connection.execute(update(builder_table).values(wish=None))
         for name_way in self.holes:
             self.holes[name_way] = 0
         for line in self.lines:

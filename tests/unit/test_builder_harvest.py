@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cpu_time import costs_less_than
 from hubwright.builder.harvest import (
     MAX_CASES,
     UnreadableReportError,
@@ -183,10 +183,8 @@ LAUGHS = "".join(f'<!ENTITY l{n} "{f"&l{n - 1};" * 10}">' for n in range(1, 10))
 )
 def test_harmful_and_broken_xml_is_refused(text: str) -> None:
     """XXE, billion laughs: no entities, no files or addresses from outside, no traceback, and at once."""
-    began = time.perf_counter()
-    with pytest.raises(UnreadableReportError, match=r"^f\.xml .*\.$"):
+    with costs_less_than(1), pytest.raises(UnreadableReportError, match=r"^f\.xml .*\.$"):
         read_report(text.encode(), "f.xml")
-    assert time.perf_counter() - began < 1
 
 
 def test_deep_and_long_documents_are_read_in_bounds() -> None:
@@ -212,11 +210,8 @@ def test_ten_thousand_cases_are_read_in_a_moment() -> None:
         + "</testcase>"
         for n in range(10_000)
     )
-    began = time.perf_counter()
-
-    assert len(read_report(f"<testsuite>{body}</testsuite>".encode(), "f.xml")) == 10_000
-
-    assert time.perf_counter() - began < 3
+    with costs_less_than(3):
+        assert len(read_report(f"<testsuite>{body}</testsuite>".encode(), "f.xml")) == 10_000
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hubwright.builder.delivery import FRAME, WINDOW, Delivery
+from hubwright.builder.log import Log
+from hubwright.builder.masking import Masking
 from hubwright.builder.spool import About, Key, Spool, Spools
 from hubwright.builder.telling import Telling
 from hubwright.domain.results import Result
@@ -215,3 +217,30 @@ async def turns(count: int) -> None:
     """Let the event loop go round, without a wait."""
     for _ in range(count):
         await asyncio.sleep(0)
+
+
+def test_what_is_named_late_is_covered_wherever_it_stands(tmp_path: Path) -> None:
+    """S19: also across the pieces in which the log is read, with colours inside; what follows is appended as before."""
+    spool = Spool(tmp_path / "1-1", Key(1, 1))
+    secret = b"fresh-token-77"
+    start = 1024 * 1024 - 5
+    spool.append_log(b"x" * start + secret + b"\n" + b"fresh-\x1b[31mtoken-77 " + b"fresh-token\n")
+    spans = spool.scrub_log(Masking([secret.decode()]).spans)
+    assert spans == [(start, 14), (start + 15, 19)]
+    spool.append_log(b"more")
+    log = spool.read_log(0, 2**22)
+    assert log == b"x" * start + b"*" * 14 + b"\n" + b"*" * 19 + b" fresh-token\nmore"
+    assert spool.scrub_log(Masking([secret.decode()]).spans) == []
+    spool.close()
+    assert spool.scrub_log(Masking([secret.decode()]).spans) == []
+
+
+def test_of_a_log_beyond_its_limit_the_end_is_covered_too(tmp_path: Path) -> None:
+    """It is not in the spool yet."""
+    spool = Spool(tmp_path / "1-1", Key(1, 1))
+    log = Log(spool.append_log, 10, (), lambda _: None, scrub=lambda _: None)
+    for line in (b"0123456789", b"the fresh-to", b"ken-77 is\n", b"::add-mask::fresh-token-77\n"):
+        log.write(line)
+    log.finish()
+    assert spool.read_log(0, 9999).endswith(b"\nthe ************** is\n::add-mask::***\n")
+    spool.close()

@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hubwright.cli.artifacts import place_of
+from hubwright.cli.failures import MAX_LINES, choose_lines
 from hubwright.cli.output import print_table, shown, signed, wants_colour
 from hubwright.cli.terminal_text import Cleaner
-from hubwright.cli.watch import MAX_LINES, choose_lines
 from hubwright.errors import HubwrightError
 
 COLOUR = re.compile(rb"\x1b\[[0-9;:]*m")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from hubwright.builder.executors.images import _authority, split_name
+from hubwright.builder.executors.images import _authority, _find_digest, split_name
 from hubwright.errors import ExecutorError
 
 DIGEST = "sha256:" + "a" * 64
@@ -57,3 +57,19 @@ def test_a_file_of_passwords_that_is_wrong_is_named(tmp_path: Path) -> None:
     with pytest.raises(ExecutorError, match=r"config\.json can't be read") as refused:
         _authority("ghcr.io/o/n", file)
     assert "secret" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "digest"),
+    [
+        ("ghcr.io/o/n:1", "sha256:two"),
+        ("debian:12", "sha256:three"),
+        ("localhost:5000/other", "sha256:one"),
+        (f"ghcr.io/o/n@{DIGEST}", DIGEST),
+    ],
+)
+def test_an_image_in_several_repositories_has_the_digest_of_the_one_named(name: str, digest: str) -> None:
+    """The first where none is; the recipe's own where it names one."""
+    known = ["quay.io/a/b@sha256:one", "ghcr.io/o/n@sha256:two", "docker.io/library/debian@sha256:three"]
+    assert _find_digest(name, known) == digest
+    assert _find_digest("debian", ()) == ""

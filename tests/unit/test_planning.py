@@ -179,3 +179,13 @@ def test_once_is_in_exactly_one_run_of_those_that_it_applies_to(
     assert [place for place in places if place in [(run.platform, run.matrix) for run in runs]] == [
         (run.platform, run.matrix) for run in runs
     ]
+
+
+def test_a_label_may_name_an_axis_of_the_matrix() -> None:
+    """A run for each board goes to the builders that have that board; a point without the axis goes anywhere else."""
+    recipe = read_recipe(
+        "labels: [bench, 'board-$MATRIX_BOARD']\n"
+        "matrix: {board: [pi, beagle], include: [{tool: qemu}]}\nstages:\n- test: make\n"
+    )
+
+    assert [run.labels for run in plan(recipe)] == [("bench", "board-pi"), ("bench", "board-beagle"), ("bench",)]

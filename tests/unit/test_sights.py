@@ -81,6 +81,7 @@ def failed(name: str, position: int = 1, *, fresh: bool = True, flaky: bool = Fa
 def test_tests_that_fail_only_now_are_searched_for() -> None:
     cases = [failed("old", fresh=False), failed("shaky", flaky=True), failed("b"), failed("c"), failed("b")]
     assert [one.test for one in choose_targets(ends(build="success", test="failure"), cases, ())] == ["b", "c"]
+    assert [one.test for one in choose_targets(ends(build="success", test="failure"), cases, (), 1)] == ["b"]
     many = [failed(f"t{number}") for number in range(50)]
     assert len(choose_targets(ends(build="success", test="failure"), many, ())) == MAX_TARGETS
 

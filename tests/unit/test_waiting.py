@@ -46,6 +46,14 @@ def test_builders_are_away_and_since_when() -> None:
     assert waiting.eligible == ("oak",)
 
 
+def test_a_builder_is_started_on_demand() -> None:
+    """Nobody need do anything about it, and none is missing."""
+    waiting = wait(Station(name="oak", platform="linux", state="on_demand", seen_at=NOW - 300))
+
+    assert [reason.kind for reason in waiting.reasons] == ["builders_on_demand"]
+    assert waiting.sentence == "Builder oak is started on demand, as now."
+
+
 def test_builders_are_paused_or_leaving() -> None:
     paused = Station(name="a", platform="linux", state="paused")
     leaving = [Station(name=name, platform="linux", state="draining") for name in "bcde"]
@@ -107,7 +115,7 @@ _stations = st.builds(
     platform=st.sampled_from(["linux", "mac"]),
     labels=st.sampled_from([(), ("gpu", "big")]),
     slots=st.integers(0, 2),
-    state=st.sampled_from(["connected", "paused", "draining", "away"]),
+    state=st.sampled_from(["connected", "paused", "draining", "away", "on_demand"]),
     seen_at=st.sampled_from([None, 1.0]),
     works=st.lists(st.just(WORK), max_size=2).map(tuple),
 )

@@ -26,6 +26,7 @@ PARTS = (
         wire.Totals,
         wire.Case,
         wire.Problem,
+        wire.Image,
         wire.ReportLimits,
         wire.ServiceWish,
     ),
@@ -47,6 +48,8 @@ def of_type(hint: Any) -> st.SearchStrategy[Any]:
         return plain(hint)
     arguments = getattr(hint, "__args__", ())
     match getattr(hint, "__origin__", None):
+        case origin if origin is tuple and arguments[-1] is not ...:
+            return st.tuples(*map(of_type, arguments))
         case origin if origin is tuple:
             return st.lists(of_type(arguments[0]), max_size=2).map(tuple)
         case origin if origin is dict:

@@ -128,9 +128,9 @@ class Agent:
                 run.end(Result.CANCELLATION, "The builder was stopped.")
         self._done.set()
 
-    def _leave(self) -> None:
+    def _leave(self, *, on_demand: bool = False) -> None:
         self._connection.leaving = self._recorder.leaving = True
-        self._soon(self._connection.leave())
+        self._soon(self._connection.leave(on_demand=on_demand))
 
     def _soon(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
@@ -158,7 +158,7 @@ class Agent:
                     return
                 if idle_exit and left <= _LOOK and not self._runs and not len(self._spools):
                     log.info("builder_idle", seconds=idle_exit)
-                    self._leave()
+                    self._leave(on_demand=True)
 
     def _is_orphaned(self) -> bool:
         """Whether `up` is gone, nothing runs, and no hub has been heard for long."""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
+from typing import Protocol
 
 import httpx2
 import msgspec
@@ -20,7 +21,7 @@ from hubwright.builder.upload import Uploads
 from hubwright.builder.workspace import Workspace
 from hubwright.domain.wording import word_size
 from hubwright.errors import HubwrightError
-from hubwright.wire import CacheWish, Payload
+from hubwright.wire import CacheWish
 
 PATIENCE = 900.0
 """Seconds that one cache may take to come or go."""
@@ -28,52 +29,95 @@ PATIENCE = 900.0
 _HOME = "~/"
 
 
+class Shelf(Protocol):
+    """Where caches lie: at the hub, or in a folder of this machine."""
+
+    async def fetch(self, family: str, digest: str, target: Path) -> str | None:
+        """Bring the archive; `exact`, or `near` for the newest of its family; None when there is none.
+
+        Raises httpx2.HTTPError, OSError.
+        """
+        ...
+
+    async def put(self, family: str, digest: str, archive: Path, *, replace: bool) -> str:
+        """Take the archive; "", or why not. One of the same digest stays unless it is to be replaced.
+
+        Raises httpx2.HTTPError, OSError.
+        """
+        ...
+
+
+class HubShelf:
+    """At the hub, for a run that it knows."""
+
+    def __init__(self, address: str, key: Key, uploads: Uploads) -> None:
+        self._address = f"{address.rstrip('/').removesuffix('/artifacts')}/cache"
+        self._key = key
+        self._uploads = uploads
+
+    async def fetch(self, family: str, digest: str, target: Path) -> str | None:
+        """From the hub."""
+        return await self._uploads.fetch_cache(f"{self._address}/{family}/{digest}", self._key, target)
+
+    async def put(self, family: str, digest: str, archive: Path, *, replace: bool) -> str:
+        """To the hub."""
+        return await self._uploads.put_cache(f"{self._address}/{family}/{digest}", self._key, archive, replace=replace)
+
+
 @dataclass(slots=True)
 class _Known:
-    """A cache of the run: its names at the hub, and whether the hub has exactly this one."""
+    """A cache of the run: its names on the shelf, whose it is, and whether the shelf has exactly this one."""
 
     wish: CacheWish
     family: str
     digest: str
+    stages: set[str]
     exact: bool = False
 
 
 class Caches:
-    """Of one run. `say` tells a sentence in its log."""
+    """Of one run. `say` tells a sentence in its log. Without a shelf nothing is kept."""
 
     def __init__(
-        self, payload: Payload, workspace: Workspace, key: Key, uploads: Uploads | None, say: Callable[[str], None]
+        self,
+        wishes: Sequence[CacheWish],
+        matrix: Mapping[str, str],
+        workspace: Workspace,
+        shelf: Shelf | None,
+        say: Callable[[str], None],
     ) -> None:
-        address = payload.uploads
-        self._address = None if address is None else f"{address.rstrip('/').removesuffix('/artifacts')}/cache"
-        self._payload = payload
+        self._wishes = wishes
+        self._matrix = sorted(matrix.items())
         self._workspace = workspace
-        self._key = key
-        self._uploads = uploads
+        self._shelf = shelf
         self._say = say
         self._known: list[_Known] = []
 
     async def restore(self) -> None:
-        """Bring back what the hub has, before the first stage."""
-        if self._address is None or self._uploads is None:
+        """Bring back what the shelf has, before the first stage."""
+        if self._shelf is None:
             return
-        for wish in self._payload.cache:
+        for wish in self._wishes:
             known = await asyncio.to_thread(self._identify, wish)
+            same = next((other for other in self._known if other.family == known.family), None)
+            if same is not None:
+                same.stages.add(wish.stage)
+                continue
             self._known.append(known)
-            await self._carefully(known, "not restored", partial(self._restore, self._uploads, known))
+            await self._carefully(known, "not restored", partial(self._restore, self._shelf, known))
 
-    async def keep(self) -> None:
-        """Keep what is new, after the last stage succeeded and no process of the run is left."""
-        if self._uploads is None:
+    async def keep(self, succeeded: Collection[str]) -> None:
+        """Keep what is new, when no process of the run is left: of the stages that succeeded; "" is all of them."""
+        if self._shelf is None:
             return
         for known in self._known:
-            if not known.exact or not known.wish.files:
-                await self._carefully(known, "not kept", partial(self._keep, self._uploads, known))
+            if not known.stages.isdisjoint(succeeded) and not (known.exact and known.wish.files):
+                await self._carefully(known, "not kept", partial(self._keep, self._shelf, known))
 
-    async def _restore(self, uploads: Uploads, known: _Known) -> str:
+    async def _restore(self, shelf: Shelf, known: _Known) -> str:
         archive = self._workspace.root / "cache.tar.zst"
         try:
-            found = await uploads.fetch_cache(self._url(known), self._key, archive)
+            found = await shelf.fetch(known.family, known.digest, archive)
             if found is None:
                 return "nothing kept yet"
             known.exact = found == "exact"
@@ -84,13 +128,13 @@ class Caches:
         finally:
             archive.unlink(missing_ok=True)
 
-    async def _keep(self, uploads: Uploads, known: _Known) -> str:
+    async def _keep(self, shelf: Shelf, known: _Known) -> str:
         archive = self._workspace.root / "cache.tar.zst"
         try:
             count = await asyncio.to_thread(self._pack, known.wish, archive)
             if not count:
                 return "nothing to keep"
-            problem = await uploads.put_cache(self._url(known), self._key, archive, replace=not known.wish.files)
+            problem = await shelf.put(known.family, known.digest, archive, replace=not known.wish.files)
             return problem or f"kept, {count} files, {word_size(archive.stat().st_size)}"
         finally:
             archive.unlink(missing_ok=True)
@@ -113,26 +157,28 @@ class Caches:
 
     def _identify(self, wish: CacheWish) -> _Known:
         """The family: all that stays when the content of its files changes; the platform is added by the hub."""
-        matrix = sorted(self._payload.matrix.items())
-        family = sha256(msgspec.json.encode([wish.key, sorted(wish.paths), matrix, wish.files])).hexdigest()
+        said = [wish.key, sorted(wish.paths), self._matrix, wish.files]
+        family = sha256(msgspec.json.encode(said)).hexdigest()
         digest = sha256(family.encode())
         tree = self._workspace.tree
         for file in find_files(tree, wish.files):
             with (tree / file).open("rb") as content:
                 digest.update(f"\0{file.as_posix()}\0{_digest(content.fileno())}".encode())
-        return _Known(wish, family, digest.hexdigest())
+        return _Known(wish, family, digest.hexdigest(), {wish.stage})
 
     def _pack(self, wish: CacheWish, archive: Path) -> int:
         return pack(archive, self._workspace.root, self._names(wish))
 
     def _names(self, wish: CacheWish) -> Iterator[str]:
         for glob in wish.paths:
-            base = "home" if glob.startswith(_HOME) else "tree"
+            base = "home" if in_home(glob) else "tree"
             root = self._workspace.root.resolve()
             yield from list_names(root, base, matching(root / base, glob.removeprefix(_HOME)))
 
-    def _url(self, known: _Known) -> str:
-        return f"{self._address}/{known.family}/{known.digest}"
+
+def in_home(glob: str) -> bool:
+    """Whether the glob means files below the stages' home."""
+    return glob.startswith(_HOME)
 
 
 def _digest(descriptor: int) -> str:

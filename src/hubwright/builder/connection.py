@@ -101,6 +101,7 @@ class Connection:
         self.last_heard = asyncio.get_running_loop().time()
         self.silence = 0.0  # seconds without a word from the hub before the last attempt to connect
         self.leaving = False
+        self._on_demand = False
 
     async def keep(self) -> None:
         """Connect, and connect again, for ever. Raises UnauthenticatedError when the hub has never known the token."""
@@ -134,12 +135,12 @@ class Connection:
             close_timeout=1,
         )
 
-    async def leave(self) -> None:
+    async def leave(self, *, on_demand: bool = False) -> None:
         """Tell the hub that this builder takes no more; when the connection is cut, after the next welcome."""
-        self.leaving = True
+        self.leaving, self._on_demand = True, on_demand
         if self._socket is not None:
             with suppress(WebSocketException):
-                await self._say(self._socket, Leaving())
+                await self._say(self._socket, Leaving(on_demand=on_demand))
 
     async def tell(self, message: Message) -> None:
         """Tell the hub what it need not be sure to hear; nothing happens while there is no connection."""
@@ -164,7 +165,7 @@ class Connection:
         self._socket = socket
         log.info("hub_connected", hub=self._hub.url, runs=len(self._spools))
         if self.leaving:
-            await self._say(socket, Leaving())
+            await self._say(socket, Leaving(on_demand=self._on_demand))
             return
         if (now := self._talk.hello().slots) != hello.slots:
             await self._say(socket, Slots(slots=now))

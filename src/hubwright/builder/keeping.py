@@ -26,6 +26,9 @@ from hubwright.wire import Payload
 TRIES = 3
 """How often a file is sent before its stage goes on without waiting for it."""
 
+STAGE_PATIENCE = 30.0
+"""Seconds after which it is not sent again while the stage waits, for a storage that hangs instead of failing."""
+
 STORAGE_PATIENCE = 600.0
 """Seconds for which a run waits at its end for a hub that answers but can't keep a file."""
 
@@ -92,11 +95,13 @@ class KeptFiles:
             self._say(f"{parcel.path} is not kept: {problem}.")
             return
         sent = Sent(problem="files before it wait", later=True)
+        loop = asyncio.get_running_loop()
+        began = loop.time()
         for attempt in range(0 if self._waiting else TRIES):  # who waits already need not be asked again
             if attempt:
                 await asyncio.sleep(backoff(attempt, 0.2, 1.0, random.random()))  # noqa: S311  no secret
             sent = await uploads.send(parcel)
-            if not sent.later:
+            if not sent.later or loop.time() - began > STAGE_PATIENCE:
                 break
         if sent.later:
             sent = await asyncio.to_thread(self._put_aside, parcel, sent)

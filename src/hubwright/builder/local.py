@@ -13,6 +13,10 @@ from pathlib import Path
 from time import time
 from typing import Any
 
+import msgspec
+
+from hubwright.builder.cache_folder import FolderShelf
+from hubwright.builder.caches import Caches, in_home
 from hubwright.builder.executors import Executor
 from hubwright.builder.executors.terms import Terms
 from hubwright.builder.furnishing import furnish
@@ -26,14 +30,17 @@ from hubwright.domain.matching import runs_after
 from hubwright.domain.recipe_values import Service, Stage
 from hubwright.domain.results import Result, verdict
 from hubwright.errors import ExecutorError
-from hubwright.wire import Payload, Source, Totals
+from hubwright.wire import CacheWish, Payload, Source, Totals
 
 _UNLIMITED = sys.maxsize
 
 
 @dataclass(frozen=True, kw_only=True)
 class LocalRun:
-    """What to run, where. `env` are the recipe's variables, `secrets` the values that stages ask for by name."""
+    """What to run, where. `env` are the recipe's variables, `secrets` the values that stages ask for by name.
+
+    What `caches` name below the stages' home is kept in the folder `shelf`; the working copy keeps its own.
+    """
 
     tree: Path
     stages: Sequence[Stage]
@@ -44,6 +51,8 @@ class LocalRun:
     timeout: int
     limits: Limits = UNLIMITED
     services: Sequence[Service] = ()
+    caches: Sequence[CacheWish] = ()
+    shelf: Path | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,14 +75,26 @@ async def run_here(local: LocalRun, executor: Executor, ending: asyncio.Future[R
         workspace = Workspace(root=Path(folder, "run"), tree=local.tree, marker=f"here-{os.getpid()}")
         workspace.make()
         spool = Spool(Path(folder, "spool"), Key(0, 0))
+        caches = _caches(local, workspace)
+        await caches.restore()
         try:
             for warning in await asyncio.to_thread(executor.prepare, workspace, Terms(limits=local.limits)):
                 print(warning, file=sys.stderr)
             await _furnish(local, executor, workspace, ending)
-            return await _run_stages(local, _work(local, executor, workspace, spool, ending))
+            ends = await _run_stages(local, _work(local, executor, workspace, spool, ending))
         finally:
             spool.close()
             await asyncio.to_thread(executor.destroy, workspace)
+        well = {end.name for end in ends if end.result is Result.SUCCESS}
+        await caches.keep(well | ({""} if judge(ends, local.stages) is Result.SUCCESS else set()))
+        return ends
+
+
+def _caches(local: LocalRun, workspace: Workspace) -> Caches:
+    wishes = [msgspec.structs.replace(one, paths=tuple(filter(in_home, one.paths))) for one in local.caches]
+    shelf = None if local.shelf is None else FolderShelf(local.shelf)
+    say = partial(print, file=sys.stderr)
+    return Caches([one for one in wishes if one.paths], local.matrix, workspace, shelf, say)
 
 
 async def _furnish(local: LocalRun, executor: Executor, workspace: Workspace, ending: asyncio.Future[RunEnded]) -> None:

@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable
 
-from hubwright.builder.masking import Masking
+from hubwright.builder.masking import Masking, Span
+from hubwright.domain.scrubbing import cover
 
 TAIL = 1024 * 1024
 """Bytes of the end of a log that are kept beyond its limit."""
 
+
+Find = Callable[[bytes], list[Span]]
+"""Tells where in whole bytes secrets are."""
 
 Keep = Callable[[bytes], None]
 """Where a log goes: a spool, or a terminal. Raises OSError when it is full."""
@@ -18,8 +22,8 @@ Keep = Callable[[bytes], None]
 class Log:
     """Gives on to `keep`: the first `limit` bytes as they come, of the rest only the last `TAIL`, at `finish`.
 
-    `watch` sees all of it, without secrets. When the disk is full, `failed` is called once and the output is dropped
-    from then on.
+    `watch` sees all of it, without secrets; `scrub` covers what was kept before the output named it as secret.
+    When the disk is full, `failed` is called once and the output is dropped from then on.
     """
 
     def __init__(
@@ -29,12 +33,14 @@ class Log:
         secrets: Iterable[str],
         failed: Callable[[OSError], None],
         watch: Callable[[bytes], None] | None = None,
+        scrub: Callable[[Find], None] | None = None,
     ) -> None:
         self._keep = keep
         self._room = limit
         self._limit = limit
         self._masking = Masking(secrets)
         self._watch = watch
+        self._scrub = scrub
         self._failed: Callable[[OSError], None] | None = failed
         self._tail: deque[bytes] = deque()
         self._tail_size = 0
@@ -43,6 +49,7 @@ class Log:
     def write(self, data: bytes) -> None:
         """Output of the build."""
         self._bounded(self._masking.feed(data))
+        self._take_back()
 
     def say(self, line: str) -> None:
         """A line of the builder's own, in bold so that it stands out; it never has control characters in it."""
@@ -59,6 +66,21 @@ class Log:
     def flush(self) -> None:
         """A stage ended: what was held back for masking goes out."""
         self._bounded(self._masking.flush())
+        self._take_back()
+
+    def _take_back(self) -> None:
+        """What was named as secret just now may stand in the log already."""
+        late = self._masking.take_late()
+        if not late:
+            return
+        find = Masking(late).spans
+        if self._scrub is not None:
+            self._scrub(find)
+        if self._tail:
+            whole = bytearray(b"".join(self._tail))
+            for start, end in find(bytes(whole)):
+                whole[start:end] = cover(bytes(whole[start:end]))
+            self._tail = deque([bytes(whole)])
 
     def finish(self) -> None:
         """The run ended: what was kept of the end goes out, with a line that tells what is missing before it."""

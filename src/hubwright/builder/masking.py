@@ -43,6 +43,7 @@ class Masking:
         self._held = b""
         self._covered = 0  # bytes of `_held` that are known to be part of a secret
         self._open = False  # what was shown last is a mask that the covered bytes belong to
+        self._late: list[str] = []  # what the output has named since `take_late`
         for secret in secrets:
             self._forms.add(secret)
 
@@ -52,6 +53,11 @@ class Masking:
         if not self._forms.groups:
             return data
         return self._pass(self._held + data, final=False)
+
+    def take_late(self) -> list[str]:
+        """The values that the output has named since the last call: they may have been shown before."""
+        late, self._late = self._late, []
+        return late
 
     def flush(self) -> bytes:
         """The rest: nothing more comes that it could be a part of."""
@@ -66,6 +72,10 @@ class Masking:
         data = text.encode("utf-8", "replace")
         spans, _ = self._look(data, final=True)
         return self._write(data, spans, len(data), begun=False).decode("utf-8", "replace") if spans else text
+
+    def spans(self, data: bytes) -> list[Span]:
+        """Where in these bytes, which are whole, the secrets are."""
+        return self._look(data, final=True)[0]
 
     def hides(self, data: bytes) -> bool:
         """Whether there is a secret in these bytes."""
@@ -129,7 +139,8 @@ class Masking:
             value = match[1].decode("utf-8", "surrogateescape").strip()
             if len(value) >= SHORTEST and self._added < _ADDED:
                 self._added += 1
-                self._forms.add(re.sub("%0A|%0D|%25", lambda code: _ESCAPED[code[0]], value))
+                self._late.append(re.sub("%0A|%0D|%25", lambda code: _ESCAPED[code[0]], value))
+                self._forms.add(self._late[-1])
 
 
 def hide(text: str, secrets: Iterable[str]) -> str:

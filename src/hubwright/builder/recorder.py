@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
@@ -162,22 +162,32 @@ class Watch:
         self._recorder = recorder
         self._watched = watched
         self._key = Key(watched.run, watched.lease)
-        self._kernel_kills = 0
-
-    def begin(self, pid: int) -> None:
-        """A command of the run began: this process, and all that descend from it, are the run's."""
-        self._watched.begin(pid, self._recorder.group)
         self._kernel_kills = read_kernel_kills() or 0
 
-    async def explain(self, exit_code: int | None) -> Verdict:
-        """Why the command ended so, as far as it can be measured."""
+    def begin(self, first: Callable[[], int]) -> None:
+        """A command of the run begins: its first process, as soon as there is one, and all below it are the run's."""
+        self._watched.begin(first, self._recorder.group)
+        self._kernel_kills = read_kernel_kills() or 0
+
+    def end(self) -> None:
+        """The command has ended, or is being ended: its processes were those of the last sample."""
+        self._watched.over = True
+
+    def add_services(self, pids: Iterable[int]) -> None:
+        """These processes of the run's services, and all below them, are the run's too."""
+        for pid in pids:
+            with suppress(psutil.Error):
+                self._watched.services = {**self._watched.services, pid: psutil.Process(pid).create_time()}
+
+    async def explain(self, exit_code: int | None, kills: int = 0) -> Verdict:
+        """Why the command ended so, as far as it can be measured. `kills`: what its executor counted."""
         entry = await self._recorder.sample()
         kernel = entry.vitals.machine.oom_kills or 0
         evidence = Evidence(
             figures=self._find_figures(),
             exit_code=exit_code,
             oom_kills=kernel - self._kernel_kills,
-            group_kills=self._watched.read_kills() - self._watched.kills_before,
+            group_kills=max(self._watched.read_kills() - self._watched.kills_before, kills),
         )
         verdict = judge(evidence)
         if explains_failure(verdict):

@@ -3,33 +3,37 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
 
-from hubwright.builder.caches import Caches
+from hubwright.builder.caches import Caches, HubShelf
 from hubwright.builder.checkout import fill_tree, origin_of, password_of
-from hubwright.builder.executors import Executor
+from hubwright.builder.disk_watch import DiskWatch
+from hubwright.builder.executors import Executor, Furnishing
 from hubwright.builder.executors.terms import Terms
 from hubwright.builder.furnishing import furnish
 from hubwright.builder.keeping import KeptFiles
-from hubwright.builder.log import Log
+from hubwright.builder.log import Find, Log
 from hubwright.builder.recorder import Recorder
 from hubwright.builder.spool import About, Spool
-from hubwright.builder.stage import Outcome, RunEnded, Work, harvest, run_command, tell_problems
+from hubwright.builder.stage import GRACE, Outcome, RunEnded, Work, harvest, run_command, tell_problems
 from hubwright.builder.telling import Telling
 from hubwright.builder.upload import Uploads
 from hubwright.builder.workspace import Workspace
-from hubwright.domain.limits import read_limits
+from hubwright.domain.limits import Limits, read_limits
 from hubwright.domain.matching import runs_after
 from hubwright.domain.problem_watch import ProblemWatch
 from hubwright.domain.recipe_json import stage_from_json
 from hubwright.domain.recipe_values import Service, Stage
 from hubwright.domain.results import Result, verdict
+from hubwright.domain.verdicts import Cause, Verdict
+from hubwright.domain.wording import word_size
 from hubwright.errors import ExecutorError, HubwrightError
 from hubwright.git.commands import LEASH, Leash
 from hubwright.git.mirrors import Mirrors
@@ -51,6 +55,7 @@ class Tools:
     uploads: Uploads | None
     clock: Callable[[], float]
     recorder: Recorder
+    disk: int | None = None  # bytes of files that a run may have
 
 
 class Run:
@@ -67,18 +72,48 @@ class Run:
         self._workspace = make_workspace(payload, spool, tools)
         self._problems = ProblemWatch((str(self._workspace.tree),), payload.log_limit)
         self._log = Log(
-            spool.append_log, payload.log_limit, _secrets_of(payload), self._disk_failed, watch=self._problems.feed
+            spool.append_log,
+            payload.log_limit,
+            _secrets_of(payload),
+            self._disk_failed,
+            watch=self._problems.feed,
+            scrub=self._scrub,
         )
         self._telling = Telling(spool, tools.clock, self._log.masking.hide)
         self._results: dict[int, Result] = {}
-        self._caches = Caches(payload, self._workspace, spool.key, tools.uploads, self._log.say)
+        self._limits = read_limits(payload.limits)
+        shelf = HubShelf(payload.uploads, spool.key, tools.uploads) if payload.uploads and tools.uploads else None
+        self._caches = Caches(payload.cache, payload.matrix, self._workspace, shelf, self._log.say)
         self._files = KeptFiles(payload, spool, tools.uploads, self._warn, self._log.masking.hides)
         self._watch = tools.recorder.watch(spool.key)
 
-    def end(self, result: Result, reason: str) -> None:
+    @asynccontextmanager
+    async def _watching_disk(self) -> AsyncIterator[None]:
+        """End the run when its files become too many."""
+        most = self._limits.within(Limits(disk=self._tools.disk)).disk
+        if most is None:
+            yield
+            return
+        sentence = f"Disk full: the run's files take more than {word_size(most)}, which is all that they may."
+
+        def full() -> None:
+            self._watch.verdict = Verdict(cause=Cause.DISK, sentence=sentence)
+            self._log.say(sentence)
+            self.end(Result.FAILURE, sentence, grace=0)
+
+        executor = self._tools.executor
+        elsewhere = partial(executor.written, self._workspace) if isinstance(executor, Furnishing) else int
+        task = asyncio.create_task(DiskWatch(self._workspace.root, most, full, elsewhere).keep())
+        try:
+            yield
+        finally:
+            task.cancel()
+            await asyncio.wait({task})
+
+    def end(self, result: Result, reason: str, grace: float = GRACE) -> None:
         """End the run now, with this result. Only the first call counts."""
         if not self._ending.done():
-            self._ending.set_result(RunEnded(result, reason))
+            self._ending.set_result(RunEnded(result, reason, grace))
 
     async def go(self) -> None:
         """Do it all, and tell the result."""
@@ -86,7 +121,8 @@ class Run:
         reason = f"The run took longer than {limit} s."
         timer = asyncio.get_running_loop().call_later(limit, self.end, Result.TIMEOUT, reason)
         try:
-            result, detail = await self._build()
+            async with self._watching_disk():
+                result, detail = await self._build()
         except RunEnded as ended:
             result, detail = ended.result, ended.reason
         except HubwrightError as error:
@@ -100,12 +136,18 @@ class Run:
             self._log.say(detail)
         with suppress(RunEnded):
             await self._unless_ended(self._files.hand_over())
-            if result is Result.SUCCESS:
-                await self._unless_ended(self._caches.keep())
+            if result in {Result.SUCCESS, Result.FAILURE}:
+                await self._unless_ended(self._caches.keep(self._succeeded(result)))
         self._log.finish()
         self._skip_rest()
         self._telling.run_ended(result, detail, recording=await self._record(result))
         await asyncio.to_thread(self._workspace.remove)
+
+    def _succeeded(self, result: Result) -> set[str]:
+        """The names of the stages that have, and "" when the run has."""
+        stages = self._payload.stages
+        well = {str(stages[number]["name"]) for number, each in self._results.items() if each is Result.SUCCESS}
+        return well | ({""} if result is Result.SUCCESS else set())
 
     async def _record(self, result: Result) -> Recording | None:
         """The last minute, when the run did not end by itself or a stage failed for want of memory or disk."""
@@ -127,11 +169,14 @@ class Run:
         if self._payload.source.checkout:
             await self._check_out()
         await self._unless_ended(self._caches.restore())
-        terms = Terms(trust=self._payload.trust, limits=read_limits(self._payload.limits))
+        terms = Terms(trust=self._payload.trust, limits=replace(self._limits, disk=None))
         for warning in await asyncio.to_thread(self._tools.executor.prepare, self._workspace, terms):
             self._log.say(warning)
         services = [Service(**msgspec.structs.asdict(wish)) for wish in self._payload.services]
-        await self._unless_ended(furnish(self._tools.executor, self._workspace, stages, services, self._log.say))
+        furnished = furnish(self._tools.executor, self._workspace, stages, services, self._log.say)
+        self._telling.took(await self._unless_ended(furnished))
+        if isinstance(self._tools.executor, Furnishing):
+            self._watch.add_services(self._tools.executor.services(self._workspace))
         return await self._run_stages(stages)
 
     async def _check_out(self) -> None:
@@ -221,6 +266,12 @@ class Run:
         task.cancel()
         await asyncio.wait({task})
         raise self._ending.result()
+
+    def _scrub(self, find: Find) -> None:
+        try:
+            self._telling.scrubbed(self._spool.scrub_log(find))
+        except OSError as error:
+            self._disk_failed(error)
 
     def _disk_failed(self, error: OSError) -> None:
         self.end(Result.ERROR, f"The builder's disk is full or broken: the log can't be written ({error.strerror}).")

@@ -11,16 +11,22 @@ import asyncio
 import os
 import shutil
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
 
+from hubwright.domain.scrubbing import cover
 from hubwright.git.locks import CLOSED_IN_CHILDREN, read_at
 from hubwright.wire import Held, Message, write_message
 
+SCRUBBED = 32 * 1024 * 1024
+"""Bytes of the log's end that are looked through for what is only now known to be secret."""
+
+_PIECE = 1024 * 1024
+_OVERLAP = 8192  # more than any form of a secret, and escapes in it
 _LINE = msgspec.json.Decoder(tuple[int, int, str])
 
 
@@ -77,6 +83,25 @@ class Spool:
             self.log_size += written
             view = view[written:]
         self.news.set()
+
+    def scrub_log(self, find: Callable[[bytes], Sequence[tuple[int, int]]]) -> list[tuple[int, int]]:
+        """Cover what `find` finds in the last `SCRUBBED` bytes of the log; offset and length of each place.
+
+        Raises OSError.
+        """
+        if self.closed:
+            return []
+        places: set[tuple[int, int]] = set()
+        with (self.folder / "log").open("r+b") as content:
+            for start in range(max(0, self.log_size - SCRUBBED), self.log_size, _PIECE):
+                content.seek(start)
+                places.update((start + begin, start + end) for begin, end in find(content.read(_PIECE + _OVERLAP)))
+            for begin, end in sorted(places):
+                content.seek(begin)
+                data = content.read(end - begin)
+                content.seek(begin)
+                content.write(cover(data))
+        return [(begin, end - begin) for begin, end in sorted(places)]
 
     def read_log(self, offset: int, size: int) -> bytes:
         """At most `size` bytes of the log from `offset` on."""

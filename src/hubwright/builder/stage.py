@@ -36,11 +36,12 @@ _SHELLS = {
 
 
 class RunEnded(Exception):  # noqa: N818  not an error: somebody or a clock ended the run
-    """The run is to end now, with this result and reason."""
+    """The run is to end now, with this result and reason; its command has `grace` seconds to end by itself."""
 
-    def __init__(self, result: Result, reason: str) -> None:
+    def __init__(self, result: Result, reason: str, grace: float = GRACE) -> None:
         self.result = result
         self.reason = reason
+        self.grace = grace
         super().__init__(reason)
 
 
@@ -111,25 +112,29 @@ async def _try_command(work: Work, stage: Stage) -> Outcome:
     command = Command(
         argv=_arguments(work.workspace, stage), env=env, directory=directory, network=stage.network, image=stage.image
     )
+    kills = work.executor.spent(work.workspace).oom_kills
     running = work.executor.run(work.workspace, command, work.log.write)
-    if work.watch is not None and running.pid:
-        work.watch.begin(running.pid)
+    if work.watch is not None:
+        work.watch.begin(lambda: 0 if running.finished.done() else running.pid)
     try:
         late = await _wait(running, stage, work.ending)
     finally:
-        await running.kill(GRACE)
+        if work.watch is not None:
+            work.watch.end()
+        await running.kill(work.ending.result().grace if work.ending.done() else GRACE)
     if late:
         return Outcome(result=Result.TIMEOUT, detail=late)
-    return await _judge(work, running.finished.result())
+    return await _judge(work, running.finished.result(), kills)
 
 
-async def _judge(work: Work, code: int) -> Outcome:
+async def _judge(work: Work, code: int, kills: int) -> Outcome:
     if code == 0:
         return Outcome(result=Result.SUCCESS, exit_code=0)
     if work.workspace.is_full():
         raise DiskFullError("The builder's disk is full: the stage could not write in its workspace.")
     detail = f"Signal {code - 128} ended the command." if code > 128 else f"The command ended with exit code {code}."
-    if work.watch is not None and explains_failure(found := await work.watch.explain(code)):
+    kills = work.executor.spent(work.workspace).oom_kills - kills
+    if work.watch is not None and explains_failure(found := await work.watch.explain(code, kills)):
         detail = found.sentence
     return Outcome(result=Result.FAILURE, exit_code=code, detail=detail)
 

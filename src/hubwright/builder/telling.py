@@ -6,9 +6,13 @@ from collections.abc import Callable, Iterator, Sequence
 
 import msgspec
 
+from hubwright.builder.executors import TakenImage
 from hubwright.builder.spool import Spool
 from hubwright.domain.results import Result as Outcome
-from hubwright.wire import Case, Event, Job, Problem, Problems, Recording, Result, Tests, Totals
+from hubwright.wire import Case, Event, Image, Images, Job, Problem, Problems, Recording, Result, Scrub, Tests, Totals
+
+SPANS = 5_000
+"""Covered parts of the log a message."""
 
 CASES = 500
 """Test cases a message."""
@@ -85,6 +89,12 @@ class Telling:
             lambda seq, _: Event(run=self._run, lease=self._lease, seq=seq, at=at, event=event, text=self._hide(text))
         )
 
+    def took(self, images: Sequence[TakenImage]) -> None:
+        """The images of the run, if it has any."""
+        if images:
+            told = tuple(Image(name=self._hide(one.name), id=one.id, digest=one.digest) for one in images)
+            self._spool.add(lambda seq, _: Images(run=self._run, lease=self._lease, seq=seq, images=told))
+
     def tested(self, stage: int, cases: Sequence[Case]) -> None:
         """Test cases of a stage, in as many messages as they need."""
         for batch in _batches(cases):
@@ -102,6 +112,16 @@ class Telling:
                 run=self._run, lease=self._lease, seq=seq, at=at, stage=stage, problems=tuple(problems)
             )
         )
+
+    def scrubbed(self, spans: Sequence[tuple[int, int]]) -> None:
+        """These parts of the log were covered here, and are to be at the hub."""
+        for first in range(0, len(spans), SPANS):
+            batch = tuple(spans[first : first + SPANS])
+            self._spool.add(
+                lambda seq, _, batch=batch: Scrub(  # type: ignore[misc]
+                    run=self._run, lease=self._lease, seq=seq, spans=batch
+                )
+            )
 
 
 def _batches(cases: Sequence[Case]) -> Iterator[tuple[Case, ...]]:

@@ -90,12 +90,14 @@ class Uploads:
     async def _put_direct(self, url: str, content: BinaryIO, size: int, headers: dict[str, str]) -> bool:
         """Whether the hub named a place in the store and the file is there now; if not, it goes through the hub."""
         answer = await self._hub.post(url, params={"direct": "begin"}, headers=headers)
-        place = answer.json().get("url") if answer.is_success else None
+        told = answer.json() if answer.is_success else {}
+        place = told.get("url")
         if place is None:
             return False
         content.seek(0)
+        body, length = _chunks(content, size), {"Content-Length": str(size)}
         try:
-            put = await self._store.put(place, content=_chunks(content, size), headers={"Content-Length": str(size)})
+            put = await self._store.put(place, content=body, headers=length, timeout=float(told.get("stalled", 60.0)))
         except httpx2.HTTPError:
             return False
         return put.is_success

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,26 +27,47 @@ Known = dict[int, float]
 """Processes by number, with when they began: a number alone may come again."""
 
 
+def _nobody() -> int:
+    return 0
+
+
 @dataclass(slots=True)
 class Watched:
-    """A run whose processes are measured: its command's process, and all that descended from it."""
+    """A run whose processes are measured: its command's process, its services', and all that descended from them.
+
+    `first` gives the number of the command's process, 0 before and after there is one: a container takes a while.
+    """
 
     run: int
     lease: int
+    first: Callable[[], int] = _nobody
     root: int | None = None
+    over: bool = False  # the command is ended: what is left of it would hide what it was before
+    services: Known = field(default_factory=dict)
     group: Group | None = None
     limit: int | None = None  # bytes that a group of the run's own allows
     known: Known = field(default_factory=dict)
     kills: int = 0  # in the group so far; it may be gone when it is asked about
     kills_before: int = 0
 
-    def begin(self, root: int, shared: Group | None) -> None:
-        """A command of the run began; `shared` is the builder's own group."""
-        self.root = root
-        self.group = find_group(root)
-        self.limit = self.group.read_limit() if self.group is not None and self.group != shared else None
+    def begin(self, first: Callable[[], int], shared: Group | None) -> None:
+        """A command of the run begins; `shared` is the builder's own group."""
+        self.first, self.root, self.group, self.limit, self.over = first, None, None, None, False
         self.kills = self.kills_before = 0
+        self.settle(shared)
         self.kills = self.kills_before = self.read_kills()
+
+    def settle(self, shared: Group | None) -> None:
+        """Find the command's process and its group, once it has them."""
+        found = self.first()
+        if found and found != self.root:
+            group = find_group(found)
+            self.limit = group.read_limit() if group is not None and group != shared else None
+            self.root, self.group = found, group
+
+    def roots(self) -> set[int]:
+        """The processes that the run's others descend from."""
+        return {*self.services, *(() if self.root is None else (self.root,))}
 
     def read_kills(self) -> int:
         """Processes of the group that were killed for memory; the last known number when the group is gone."""
@@ -92,7 +113,9 @@ class Sampler:
 
     def _walk(self, watched: Sequence[Watched], now: float) -> None:
         """Look at every process of the runs."""
-        begun = any(one.root is not None for one in watched)
+        for one in watched:
+            one.settle(self.group)
+        begun = any(one.roots() for one in watched)
         seen = {one.pid: one for one in self._look(watched)} if begun else {}
         self._told = {(one.run, one.lease): self._measure(one, seen, now) for one in watched}
         self._cpu = {(one.pid, one.began): one.cpu_time for one in seen.values()}
@@ -125,8 +148,12 @@ class Sampler:
         )
 
     def _look(self, watched: Iterable[Watched]) -> Iterator[_Seen]:
-        """Everything that descends from this process, and what did once: one walk serves all runs."""
+        """All that descends from this process or from containers, and what did once: one walk serves all runs."""
         found = {process.pid: process for process in self._self.children(recursive=True)}
+        for pid in {pid for one in watched for pid in one.roots()} - found.keys():  # the daemon's children
+            with suppress(psutil.Error):
+                root = psutil.Process(pid)
+                found |= {process.pid: process for process in (root, *root.children(recursive=True))}
         for pid in {pid for one in watched for pid in one.known} - found.keys():
             with suppress(psutil.Error):
                 found[pid] = psutil.Process(pid)
@@ -148,6 +175,8 @@ class Sampler:
             processes=len(own),
         )
         own.sort(key=lambda one: one.memory, reverse=True)
+        if watched.over:
+            own = []
         told = tuple(self._tell(one, now) for one in own[:MOST_PROCESSES])
         return RunVitals(run=watched.run, lease=watched.lease, usage=usage, processes=told)
 
@@ -162,8 +191,9 @@ def _nothing_of(watched: Watched) -> RunVitals:
 
 
 def _choose(watched: Watched, seen: Mapping[int, _Seen]) -> list[_Seen]:
-    """The run's processes: its root, what was the run's before (its parent may be gone), and all below those."""
-    own = {pid for pid, began in watched.known.items() if pid in seen and seen[pid].began == began}
+    """The run's processes: its roots, what was the run's before (its parent may be gone), and all below those."""
+    before = (*watched.known.items(), *watched.services.items())
+    own = {pid for pid, began in before if pid in seen and seen[pid].began == began}
     if watched.root is not None and watched.root in seen:
         own.add(watched.root)
     children: dict[int, list[int]] = {}

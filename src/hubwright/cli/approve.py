@@ -25,12 +25,14 @@ def approve(*, build: str | None, sha: str | None, yes: bool, hub: str | None, a
         found = find_build(client, build)
         if not client.get(f"/api/v1/builds/{found['id']}/approval")["waits"]:
             raise ConflictError(f"{title_of(found)} does not wait for approval.")
+        seen = {"sha": sha or found["sha"]}
         if not yes:
-            told = client.get(f"/api/v1/builds/{found['id']}/difference")["text"]
-            print_line(make_visible(told))
+            told = client.get(f"/api/v1/builds/{found['id']}/difference")
+            seen["base"] = told["base_ref"]
+            print_line(make_visible(told["text"]))
             tell(f"{title_of(found)} is what a fork brought, at {found['sha']}.")
             click.confirm("Build this commit?", abort=True, err=True)
-        answer = client.post(f"/api/v1/builds/{found['id']}/approve", {"sha": sha or found["sha"]})
+        answer = client.post(f"/api/v1/builds/{found['id']}/approve", seen)
     if as_json:
         print_json(answer)
     else:

@@ -114,7 +114,7 @@ def _load_all(client: HubClient) -> list[dict[str, Any]]:
 
 
 def _row(one: dict[str, Any]) -> tuple[str, ...]:
-    state = click.style(one["state"], fg=_COLOURS.get(one["state"]))
+    state = click.style(one["state"].replace("_", " "), fg=_COLOURS.get(one["state"]))
     if one["warning"]:
         state += " !"
     used = f"{one['used']}/{one['slots']}"

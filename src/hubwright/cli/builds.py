@@ -7,13 +7,12 @@ import click
 from hubwright.cli.api_client import connect
 from hubwright.cli.build_names import HELP, Build, find_build, list_builds
 from hubwright.cli.exits import Exit, exit_of_build
+from hubwright.cli.failures import show_failure
 from hubwright.cli.options import hub_option
 from hubwright.cli.output import json_option, print_json, print_line, print_table, shown, signed, tell
-from hubwright.domain.failure_text import lines_of_problem, lines_of_test
 from hubwright.domain.wording import kind_of, word_count, word_duration
 
 _SHOWN = 10
-_LINES = 40  # of problems, and of failed tests
 
 
 @click.command(epilog=HELP)
@@ -23,7 +22,7 @@ _LINES = 40  # of problems, and of failed tests
 @hub_option
 @json_option
 def status(*, build: str | None, limit: int, exit_status: bool, hub: str | None, as_json: bool) -> int:
-    """The newest builds, or with BUILD one of them and its stages."""
+    """The newest builds, or with BUILD one of them, its stages and what went wrong."""
     with connect(hub) as client:
         if build is None and not exit_status:
             _show_builds(list_builds(client, limit), as_json=as_json)
@@ -37,7 +36,7 @@ def status(*, build: str | None, limit: int, exit_status: bool, hub: str | None,
     else:
         show_build(found)
         if told is not None:
-            show_problems(told)
+            show_failure(told)
     return exit_of_build(found["state"], found["result"]) if exit_status else Exit.OK
 
 
@@ -96,19 +95,6 @@ def show_build(build: Build) -> None:
 
 def _failed(build: Build) -> bool:
     return build["state"] == "finished" and build["result"] not in {"success", "skip", "cancellation"}
-
-
-def show_problems(told: Build) -> None:
-    """What went wrong: problems with file and line, failed tests and how they stand against the run before."""
-    problems = [line for one in told["problems"] if one["severity"] == "error" for line in lines_of_problem(one)]
-    tests = [line for case in told["tests"] for line in lines_of_test(case)]
-    for title, lines in (("Problems", problems), ("Failed tests", tests)):
-        if lines:
-            print_line(f"  {title}:")
-        for line in lines[:_LINES]:
-            print_line(f"    {shown(line)}")
-        if len(lines) > _LINES:
-            print_line(f"    … {len(lines) - _LINES} more lines; --json and the page have all of it.")
 
 
 def line_of_stage(stage: Build) -> str:

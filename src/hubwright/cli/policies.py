@@ -37,6 +37,9 @@ _OPTIONS = (
     _option("--pids", type=click.IntRange(1), default=4096, show_default=True, help="Processes of one run."),
     _option("--cpus", type=click.FloatRange(0.01), help="Processors of one run, like 2 or 0.5. Default: all."),
     _option("--file-size", type=_Size(), help="Largest file that a build may write. Default: any."),
+    _option(
+        "--disk", type=_Size(), help="Bytes of all files of one run. Default: nine tenths of what is free at the start."
+    ),
     _option("--build-user", default=OWN_NUMBERS, help="Whom builds of root's builder run as: a name, root or auto."),
     _option("--network/--no-network", default=True, help="Whether builds reach the network. Default: they do."),
     _option("--untrusted-network/--no-untrusted-network", default=False, help="Whether builds of forks do, too."),
@@ -65,7 +68,14 @@ def policy_options(command: Callable[..., int]) -> Callable[..., int]:
 
     @wraps(command)
     def gathered(
-        *, memory: int | None, pids: int, cpus: float | None, readable: tuple[Path, ...], build_user: str, **rest: Any
+        *,
+        memory: int | None,
+        pids: int,
+        cpus: float | None,
+        disk: int | None,
+        readable: tuple[Path, ...],
+        build_user: str,
+        **rest: Any,
     ) -> int:
         switches = {
             name: rest.pop(name) for name in ("network", "untrusted_network", "seccomp", "landlock", "file_size")
@@ -80,7 +90,7 @@ def policy_options(command: Callable[..., int]) -> Callable[..., int]:
         )
         memory = memory or psutil.virtual_memory().total * 9 // 10
         folders = tuple(folder.absolute() for folder in readable)
-        limits = Limits(memory=memory, pids=pids, cpu=cpus)
+        limits = Limits(memory=memory, pids=pids, cpu=cpus, disk=disk)
         policy = Policy(limits=limits, user=build_user, readable=folders, containers=containers, **switches)
         return command(policy=policy, **rest)
 

@@ -43,7 +43,7 @@ def _cells(one: Build) -> list[str]:
     return [
         shown(" ".join([one["platform"], *one["labels"]])),
         f"{one['waiting']:,} waiting",
-        f"{one['running']:,} running",
+        f"{one['running']:,} running" + (f", {one['held']:,} held" if one.get("held") else ""),
         builders,
         f"starts {word_start(one['estimate'])}" if one["estimate"] is not None else "start not known",
     ]

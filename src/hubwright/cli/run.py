@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 import subprocess
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import partial
+from hashlib import sha256
 from pathlib import Path
 
 import click
@@ -27,6 +28,7 @@ from hubwright.domain.recipe_matrix import expand_matrix
 from hubwright.domain.recipe_values import Recipe, Rule, Stage
 from hubwright.domain.results import Result, State
 from hubwright.errors import SettingsError
+from hubwright.wire import CacheWish
 from hubwright.wiring.stopping import on_stop
 
 _FILE = ".hubwright.yml"
@@ -152,7 +154,21 @@ def _plan(tree: Path, recipe: Recipe, name: str | None, point: dict[str, str]) -
         timeout=recipe.timeout or _TIMEOUT,
         limits=recipe.limits,
         services=recipe.services,
+        caches=_caches(recipe, stages),
+        shelf=_cache_folder(tree),
     )
+
+
+def _caches(recipe: Recipe, stages: tuple[Stage, ...]) -> tuple[CacheWish, ...]:
+    names = {"", *(stage.name for stage in stages)}
+    return tuple(CacheWish(**asdict(one)) for one in recipe.cache if one.stage in names)
+
+
+def _cache_folder(tree: Path) -> Path:
+    """Where the caches of a working copy lie. https://specifications.freedesktop.org/basedir-spec/latest/"""
+    given = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    base = given if given.is_absolute() else Path.home() / ".cache"
+    return base / "hubwright" / "caches" / sha256(str(tree).encode()).hexdigest()[:16]
 
 
 def _stages_here(tree: Path, recipe: Recipe, point: dict[str, str]) -> tuple[Stage, ...]:

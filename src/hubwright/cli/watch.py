@@ -11,10 +11,10 @@ from hubwright.cli.api_client import HubAwayError, HubClient, connect
 from hubwright.cli.build_names import HELP, Build, find_build
 from hubwright.cli.builds import line_of_stage, name_of_run, title_of, words_of_tests
 from hubwright.cli.exits import Exit, exit_of_build
+from hubwright.cli.failures import show_stages
 from hubwright.cli.interrupts import Interrupts
 from hubwright.cli.options import hub_option
 from hubwright.cli.output import json_option, print_json, print_line, shown, signed, tell
-from hubwright.domain.error_lines import find_error
 from hubwright.domain.wording import word_duration
 
 PAUSE = 0.5
@@ -22,9 +22,6 @@ PAUSE = 0.5
 
 PATIENCE = 60.0
 """Seconds for which a hub may be away."""
-
-MAX_LINES = 40
-"""Lines of a failed stage that are shown."""
 
 
 @click.command(epilog=HELP)
@@ -103,12 +100,8 @@ def _lines(build: Build) -> Iterator[tuple[tuple[object, ...], str]]:
 def _show_end(client: HubClient, build: Build) -> None:
     """The verdict, and of what failed the lines that tell most."""
     if exit_of_build(build["state"], build["result"]) is not Exit.OK:
-        for problem in client.get(f"/api/v1/builds/{build['id']}/problems")["stages"]:
-            print_line("")
-            heading = f"{name_of_run(problem)} · {shown(problem['stage'] or 'the run')}"
-            print_line(click.style(heading, bold=True) + (f": {shown(problem['detail'])}" if problem["detail"] else ""))
-            for line in choose_lines(problem["log"]):
-                print_line(f"  {shown(line)}")
+        told = client.get(f"/api/v1/builds/{build['id']}/problems")
+        show_stages(told)
         print_line("")
     print_line(f"{signed(build['state'], build['result'])}  {title_of(build)}  {word_duration(build['duration'])}")
     if build["problem"]:
@@ -116,15 +109,3 @@ def _show_end(client: HubClient, build: Build) -> None:
     if build["tests"]:
         print_line(f"  {words_of_tests(build['tests'])}")
     print_line(f"  {build['url']}")
-
-
-def choose_lines(lines: list[str]) -> list[str]:
-    """At most `MAX_LINES`: from a little before the first error on, or the last ones when none is found."""
-    if len(lines) <= MAX_LINES:
-        return lines
-    text = "\n".join(lines).encode()
-    place = find_error(text)
-    if place is None:
-        return lines[-MAX_LINES:]
-    start = max(0, min(text.count(b"\n", 0, place) - 3, len(lines) - MAX_LINES))
-    return lines[start : start + MAX_LINES]

@@ -102,6 +102,7 @@ class Builds(Section, frozen=True, kw_only=True):
     max_commits_per_push: Count = 20
     bisect_builds: Count = 20
     bisect_commits: Count = 2000
+    bisect_targets: Count = 5
     timeout: WholeSeconds = 3600
     log_limit: Bytes = 256 * 1024 * 1024
     report_files: Count = 500
@@ -110,6 +111,7 @@ class Builds(Section, frozen=True, kw_only=True):
     default_platform: Text | None = None
     lost_after: Seconds = 300
     approval: Annotated[Literal["forks", "never"], Meta(description="forks or never")] = "forks"
+    untrusted_recipe: Annotated[Literal["head", "base"], Meta(description="head or base")] = "head"
     secrets: Secrets = ()
 
 
@@ -141,6 +143,7 @@ class Artifacts(Section, frozen=True, kw_only=True):
     total: Bytes | None = None
     direct: Switch = True
     redirect: Switch = False
+    stalled: Seconds = 60
     signing_key: Text | None = None
 
 
@@ -174,12 +177,19 @@ class Sandbox(Section, frozen=True, kw_only=True):
     pids: Count = 4096
     cpus: Annotated[float, Meta(gt=0, description="a number of processors above nought")] | None = None
     file_size: Bytes | None = None
+    disk: Bytes | None = None
     user: Text = "auto"
     network: Switch = True
     untrusted_network: Switch = False
     seccomp: Switch = True
     landlock: Switch = True
     readable: Names = ()
+    docker_host: Text | None = None
+    pull: Annotated[Literal["missing", "always", "never"], Meta(description="missing, always or never")] = "missing"
+    container_network: Text = "bridge"
+    image: Text | None = None
+    registry_auth: Text | None = None
+    service_root: Switch = False
 
 
 class Rebuild(Section, frozen=True, kw_only=True):

@@ -25,12 +25,16 @@ _CREDENTIALS = {".git-credentials", ".netrc", "_netrc", ".pypirc", ".dockercfg"}
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ArtifactRules:
-    """Bounds in bytes. `direct`: builders may upload straight to the store; `redirect`: readers are sent there."""
+    """Bounds in bytes. `direct`: builders may upload straight to the store; `redirect`: readers are sent there.
+
+    A storage that takes and gives nothing for `stalled` seconds is given up.
+    """
 
     max_size: int = 4 * 1024 * 1024 * 1024
     total: int | None = None
     direct: bool = True
     redirect: bool = False
+    stalled: float = 60.0
     cache_total: int = 10 * 1024 * 1024 * 1024
     cache_size: int = 2 * 1024 * 1024 * 1024
 

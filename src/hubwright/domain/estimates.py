@@ -38,7 +38,7 @@ class Work:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Station:
-    """A builder as it stands, and what it works on. `state` is connected, paused, draining or away."""
+    """A builder as it stands, and what it works on. `state` is connected, paused, draining, away or on_demand."""
 
     name: str
     platform: str

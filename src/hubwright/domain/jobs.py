@@ -23,14 +23,22 @@ class Approval(StrEnum):
     NEVER = "never"
 
 
+class RecipeSide(StrEnum):
+    """Whose recipe a fork's pull request is built with."""
+
+    HEAD = "head"  # its own
+    BASE = "base"  # that of the branch that it is for
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class JobSettings:
     """The settings of a job; every one has a default, so a job may be just a repository.
 
     `recipe` is the text of an inline recipe (then nothing is read from the repository), else `recipe_path` is read
     at the commit, else the project is detected. `checkout: False` runs the stages in an empty folder. `backfill`: a
-    platform that comes later builds the newest commit. `approval` says whether what a fork brings waits for approval.
-    `comment` and `issue`: whether GitHub is told in these ways too; None: as the hub's settings have it.
+    platform that comes later builds the newest commit. `approval` says whether what a fork brings waits for approval,
+    `untrusted_recipe` whose recipe it is built with, `comment` and `issue` whether GitHub is told in these ways too;
+    None for each: as the hub's settings say.
     """
 
     commits: Commits = Commits.EACH
@@ -42,7 +50,8 @@ class JobSettings:
     env: dict[str, str] = field(default_factory=dict)
     timeout: int = 3600
     backfill: bool = True
-    approval: Approval = Approval.FORKS
+    approval: Approval | None = None
+    untrusted_recipe: RecipeSide | None = None
     comment: bool | None = None
     issue: bool | None = None
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 
 from hubwright.domain.matching import Circumstances, holding_rules, runs_after
+from hubwright.domain.recipe_labels import labels_at
 from hubwright.domain.recipe_matrix import expand_matrix, is_excluded
 from hubwright.domain.recipe_values import Recipe, Rule, Stage
 
@@ -59,7 +60,9 @@ def plan_runs(
         if any(runs_after(stage, failed=False) for stage in chosen):
             done.update(stage.name for stage in chosen if stage.once)
             planned = tuple(PlannedStage(stage=stage) for stage in chosen)
-            runs[place] = PlannedRun(platform=platform, labels=recipe.labels, matrix=point, stages=planned)
+            runs[place] = PlannedRun(
+                platform=platform, labels=labels_at(recipe.labels, point), matrix=point, stages=planned
+            )
     return [runs[place] for place in sorted(runs)]
 
 

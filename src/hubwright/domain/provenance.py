@@ -26,8 +26,17 @@ class Subject:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Image:
+    """A container image of the run. `digest` is that of its registry, "" for one that was made on the builder."""
+
+    name: str
+    id: str
+    digest: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Origin:
-    """What the hub knows of a finished run by itself. Times are RFC 3339."""
+    """What the hub knows of a finished run: by itself, but the images by the builder. Times are RFC 3339."""
 
     hub: str
     version: str
@@ -47,6 +56,7 @@ class Origin:
     started_at: str | None
     finished_at: str | None
     matrix: Mapping[str, str] = field(default_factory=dict)
+    images: Sequence[Image] = ()
 
 
 def make_statement(origin: Origin, subjects: Sequence[Subject]) -> dict[str, Any]:
@@ -70,7 +80,10 @@ def make_statement(origin: Origin, subjects: Sequence[Subject]) -> dict[str, Any
                     "matrix": dict(origin.matrix),
                 },
                 "internalParameters": {"trust": origin.trust, "builder": origin.builder, "platform": origin.platform},
-                "resolvedDependencies": [{"uri": source, "digest": {"gitCommit": origin.sha}}],
+                "resolvedDependencies": [
+                    {"uri": source, "digest": {"gitCommit": origin.sha}},
+                    *(_describe(image) for image in origin.images),
+                ],
             },
             "runDetails": {
                 "builder": {"id": origin.hub, "version": {"hubwright": origin.version}},
@@ -81,6 +94,18 @@ def make_statement(origin: Origin, subjects: Sequence[Subject]) -> dict[str, Any
                 },
             },
         },
+    }
+
+
+def _describe(image: Image) -> dict[str, Any]:
+    """As a resource descriptor; the id stands for images that no registry knows."""
+    told = image.digest or image.id
+    kind = "registry" if image.digest else "local"
+    algorithm, _, value = told.partition(":")
+    return {
+        "uri": f"docker://{image.name}",
+        "digest": {algorithm: value},
+        "annotations": {"hubwright": {"image": kind, "id": image.id, "toldBy": "builder"}},
     }
 
 

@@ -9,6 +9,7 @@ import yaml
 
 from hubwright.domain.limits import Limits, read_size
 from hubwright.domain.recipe_format import FORMAT, MAX_RUN_STAGES, MAX_RUNS
+from hubwright.domain.recipe_labels import check_labels
 from hubwright.domain.recipe_matrix import count_points
 from hubwright.domain.recipe_nodes import read_nodes, read_text
 from hubwright.domain.recipe_reader import Problem, Reader, place
@@ -39,9 +40,8 @@ def inspect_recipe(text: str | bytes, file: str = ".hubwright.yml") -> tuple[Rec
 
 def _contradictions(data: Mapping[str, Any], node: yaml.Node) -> list[Problem]:
     """Problems between values that are each well formed."""
-    return check_services(data, node, has_image=_has_image(data)) + (
-        _check_matrix(data, node) if "matrix" in data else []
-    )
+    problems = check_services(data, node, has_image=_has_image(data)) + check_labels(data, node)
+    return problems + (_check_matrix(data, node) if "matrix" in data else [])
 
 
 def _check_matrix(data: Mapping[str, Any], node: yaml.Node) -> list[Problem]:
@@ -79,7 +79,7 @@ def _recipe(data: Mapping[str, Any], file: str, warnings: tuple[str, ...]) -> Re
         network=data.get("network") != "false",
         limits=_limits(data.get("limits", {})),
         cancel=data.get("cancel", "superseded"),
-        cache=_caches(data.get("cache")),
+        cache=_all_caches(data),
         services=make_services(data.get("services")),
         origin=file,
         warnings=warnings,
@@ -142,12 +142,20 @@ def _limits(data: Mapping[str, str]) -> Limits:
         memory=read_size(data["memory"]) if "memory" in data else None,
         pids=int(data["pids"]) if "pids" in data else None,
         cpu=float(data["cpu"]) if "cpu" in data else None,
+        disk=read_size(data["disk"]) if "disk" in data else None,
     )
 
 
-def _caches(said: Mapping[str, Any] | list[Mapping[str, Any]] | None) -> tuple[Cache, ...]:
+def _all_caches(data: Mapping[str, Any]) -> tuple[Cache, ...]:
+    """Those of all stages, then those of each."""
+    stages = [(name, said) for item in data["stages"] for name, said in item.items() if isinstance(said, Mapping)]
+    of_stages = (cache for name, said in stages for cache in _caches(said.get("cache"), name))
+    return (*_caches(data.get("cache"), ""), *of_stages)
+
+
+def _caches(said: Mapping[str, Any] | list[Mapping[str, Any]] | None, stage: str) -> tuple[Cache, ...]:
     return tuple(
-        Cache(paths=_many(one["paths"]), key=one.get("key", ""), files=_many(one.get("files")))
+        Cache(paths=_many(one["paths"]), key=one.get("key", ""), files=_many(one.get("files")), stage=stage)
         for one in ([said] if isinstance(said, Mapping) else said or ())
     )
 

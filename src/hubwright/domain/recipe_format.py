@@ -35,7 +35,9 @@ _NAME = Text(expected="a name on one line", pattern=r"[^\x00-\x1f]*[^\x00-\x20][
 _GLOB = Text(expected="a name or glob on one line", pattern=_NAME.pattern, most=200)
 _PLATFORM = Text(expected="a platform's name or glob on one line", pattern=_NAME.pattern, most=100)
 _LABEL = Text(
-    expected="a builder's label (letters, digits and . _ : / = + -)", pattern=r"[A-Za-z0-9][A-Za-z0-9._:/=+-]*", most=64
+    expected="a builder's label (letters, digits and . _ : / = + -, and $MATRIX_AXIS for an axis of the matrix)",
+    pattern=r"(?:[A-Za-z0-9]|\$MATRIX_[A-Z0-9_]+)(?:[A-Za-z0-9._:/=+-]|\$MATRIX_[A-Z0-9_]+)*",
+    most=64,
 )
 _LABELS = texts(_LABEL, most=8)
 _SCRIPT = Text(expected="a command", most=MAX_BYTES)
@@ -128,6 +130,7 @@ _LIMITS = Table(
             ),
             about="Processors.",
         ),
+        "disk": Field(shape=Text(expected="a size such as 512MiB or 2GiB", pattern=SIZE), about="Of all its files."),
     },
     least=1,
 )
@@ -138,6 +141,16 @@ _REFERENCE = Text(
     most=300,
 )
 _IMAGE = Field(shape=_REFERENCE, about="Container image that stages run in; its /bin/sh starts them.")
+_CACHE = Table(
+    expected="a mapping with `paths`",
+    fields={
+        "paths": Field(shape=texts(_PATH), about="Files and folders of the workspace, or below the home as ~/…"),
+        "key": Field(shape=_NAME, about="A name that tells this cache from others of the same paths."),
+        "files": Field(shape=texts(_PATH), about="Files whose content makes a new cache, such as lock files."),
+    },
+    required=("paths",),
+)
+_CACHES = Either(expected="a mapping with `paths`, or a list of such", table=_CACHE, items=Items(item=_CACHE, most=16))
 _STAGE = Table(
     expected="a command, or a mapping with `run`",
     fields={
@@ -161,6 +174,7 @@ _STAGE = Table(
         "allow_failure": Field(shape=_FLAG, about="The run goes on and may still succeed."),
         "once": Field(shape=_FLAG, about="Run in one of the runs only."),
         "artifacts": Field(shape=_FILES, about="Files to keep."),
+        "cache": Field(shape=_CACHES, about="Folders to keep for the next builds that have the stage."),
         "network": _NETWORK,
         "reports": Field(shape=texts(_PATH), about="JUnit or TAP files to read test results from."),
     },
@@ -182,15 +196,6 @@ _NAMED_SERVICE = Table(
     expected="a mapping with `name` and `image`",
     fields={"name": Field(shape=_SERVICE_NAME, about="Stages reach it under this name."), **_SERVICE_FIELDS},
     required=("name", "image"),
-)
-_CACHE = Table(
-    expected="a mapping with `paths`",
-    fields={
-        "paths": Field(shape=texts(_PATH), about="Files and folders of the workspace, or below the home as ~/…"),
-        "key": Field(shape=_NAME, about="A name that tells this cache from others of the same paths."),
-        "files": Field(shape=texts(_PATH), about="Files whose content makes a new cache, such as lock files."),
-    },
-    required=("paths",),
 )
 _STAGES = Items(
     item=Table(
@@ -242,14 +247,7 @@ FORMAT = Table(
             ),
             about="Containers beside the stages that run in containers.",
         ),
-        "cache": Field(
-            shape=Either(
-                expected="a mapping with `paths`, or a list of such",
-                table=_CACHE,
-                items=Items(item=_CACHE, most=16),
-            ),
-            about="Folders to keep for the next builds of the repository.",
-        ),
+        "cache": Field(shape=_CACHES, about="Folders to keep for the next builds of the repository."),
         "timeout": Field(shape=_DURATION, about="Longest time of a whole run."),
         "network": _NETWORK,
         "limits": Field(

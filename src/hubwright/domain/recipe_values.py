@@ -70,11 +70,15 @@ class Matrix:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Cache:
-    """What to keep for the next builds: globs of the workspace or `~/…`, a name, files that tell when it is new."""
+    """What to keep for the next builds: globs of the workspace or `~/…`, a name, files that tell when it is new.
+
+    With a `stage` it is of those runs only that have the stage.
+    """
 
     paths: tuple[str, ...]
     key: str = ""
     files: tuple[str, ...] = ()
+    stage: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

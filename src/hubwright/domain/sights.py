@@ -110,11 +110,11 @@ def _look_at_test(target: Target, seen: Seen) -> Sight:
 
 
 def choose_targets(
-    stages: Sequence[StageEnd], cases: Iterable[FailedCase], failed_before: Collection[str]
+    stages: Sequence[StageEnd], cases: Iterable[FailedCase], failed_before: Collection[str], most: int = MAX_TARGETS
 ) -> list[Target]:
     """What to search for when a run has failed: the tests that fail only now, else the stage if it did not fail before.
 
-    Tests known to be flaky are left out, and of many the first are taken.
+    Tests known to be flaky are left out, and of more than `most` the first are taken.
     """
     guilty = next((one for one in stages if one.result == Result.FAILURE and not one.allow_failure), None)
     if guilty is None:
@@ -126,7 +126,7 @@ def choose_targets(
             for case in failed
             if case.fresh and not case.flaky
         }
-        return list(wanted.values())[:MAX_TARGETS]
+        return list(wanted.values())[:most]
     return [] if guilty.name in failed_before else [Target(stage=guilty.name)]
 
 

@@ -25,8 +25,9 @@ _LISTED = 20
 class Reason:
     """One thing that a run waits for. `more` is told to programs beside the sentence, as JSON.
 
-    Kinds: `no_builder_ever`, `builders_away`, `builders_paused`, `builders_draining`, `all_busy`, `behind`, `starting`,
-    `held`, `fetching`, `retry_later`.
+    Kinds: `no_builder_ever`, `builders_away`, `builders_paused`, `builders_draining`,
+    `builders_on_demand`, `all_busy`, `behind`, `starting`,
+    `held`, `approver`, `fetching`, `retry_later`.
     """
 
     kind: str
@@ -136,6 +137,14 @@ def explain_held(sha: str) -> Reason:
     return Reason(kind="held", sentence=sentence, more={"sha": sha})
 
 
+def explain_doubted(approver: str, problem: str | None) -> Reason:
+    """Of a run that somebody approved of whom GitHub is asked again whether they may still write."""
+    sentence = f"It is asked whether {approver}, who approved it, may still write to the repository."
+    if problem is not None:
+        sentence += f" That is tried again by itself: {problem}"
+    return Reason(kind="approver", sentence=sentence, more={"approver": approver})
+
+
 def explain_unplanned(problem: str | None, *, failed: bool) -> Reason:
     """Of a build that has no runs yet; `failed`: its repository was asked, and did not answer."""
     if failed:
@@ -167,7 +176,12 @@ def _nobody_ever(want: Want, stations: Iterable[Station]) -> Reason:
     return Reason(kind="no_builder_ever", sentence=sentence, more=more)
 
 
-_SHUT = {"paused": "paused", "draining": "leaving and takes no more runs", "away": "away"}
+_SHUT = {
+    "on_demand": "started on demand, as now",
+    "paused": "paused",
+    "draining": "leaving and takes no more runs",
+    "away": "away",
+}
 """How builders that take no runs are, and what is said of one."""
 
 

@@ -89,6 +89,30 @@ class Mirrors:
             if not self.has(origin, sha):
                 self._fetch_until_there(origin, sha, ref)
 
+    def is_reachable(self, origin: Origin, sha: str) -> bool:
+        """Whether a branch or tag of the repository itself leads to a commit that the mirror has.
+
+        GitHub serves a fork's commits by their ids from every repository of its family; refs it does not lend.
+        Raises UnreachableRepositoryError.
+        """
+        mirror = self.path(origin)
+        if self._contains(mirror, sha):
+            return True
+        with _locked(mirror.with_suffix(".lock"), self._timeout):
+            own = [*_FETCH, "--", origin.clone_url, "+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*"]
+            try:
+                self.git.run(own, mirror, _credentials(origin), self._timeout)
+            except GitError as failure:
+                raise explained(failure, origin.repository) from failure
+        return self._contains(mirror, sha)
+
+    def _contains(self, mirror: Path, sha: str) -> bool:
+        asked = ["for-each-ref", f"--contains={check_sha(sha)}", "--count=1", "refs/heads", "refs/tags"]
+        try:
+            return bool(self.git.run(asked, mirror).strip())
+        except GitError as failure:
+            raise explained(failure, "the mirror") from failure
+
     def read_heads(self, origin: Origin) -> dict[str, str]:
         """The branches and tags of the repository and their commits, and `HEAD`. Raises UnreachableRepositoryError."""
         check_address(origin)

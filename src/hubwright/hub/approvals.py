@@ -32,8 +32,8 @@ _REARMING = {
 _SUPERSEDING = frozenset({"synchronize", "reopened"})
 
 
-def approve(connection: Connection, build_id: int, sha: str, by: Approver, now: float) -> int:
-    """Let a build begin of which somebody has seen commit `sha`; how many runs go into the queue.
+def approve(connection: Connection, build_id: int, sha: str, by: Approver, now: float, base: str | None = None) -> int:
+    """Let a build begin of which somebody has seen commit `sha`, for branch `base`; how many runs go into the queue.
 
     Raises NotFoundError; ConflictError when it waits for no approval, or what is to be built is another commit.
     """
@@ -44,6 +44,10 @@ def approve(connection: Connection, build_id: int, sha: str, by: Approver, now: 
         raise ConflictError(f"Build {build_id} does not wait for approval.")
     if sha.lower() != wait.sha:
         raise ConflictError(f"Build {build_id} is of commit {wait.sha}, not of {sha}: look at that one.")
+    if base is not None and base != wait.base_ref:
+        raise ConflictError(
+            f"Build {build_id} is for {wait.base_ref or 'no branch'} by now, not for {base}: look again."
+        )
     _check_head(connection, wait)
     approvals.keep_approval(connection, wait.id, by, now)
     count = approvals.release(connection, build_id)
@@ -71,7 +75,7 @@ def approve_head(connection: Connection, comment: ApprovalComment, now: float) -
     """Approve what waits of the commit at the pull request, for a user who may; the outcome in words."""
     by = Approver(user_id=comment.user_id, login=comment.login)
     rows = approvals.load_of_pull_request(connection, comment.repository, comment.number)
-    waiting = [row.build_id for row in rows if row.approved_at is None and row.sha == comment.sha]
+    waiting = [row.build_id for row in rows if row.sha == comment.sha and (row.approved_at is None or row.ask_at)]
     try:
         for build_id in waiting:
             approve(connection, build_id, comment.sha or "", by, now)
@@ -90,14 +94,23 @@ def rearm(connection: Connection, event: PullRequestEvent, now: float) -> None:
         head = row.sha == event.head_sha
         wait = _renew(row, event) if head else _same(row)
         if row.approved_at is not None:
-            approvals.revoke_approval(connection, row.id, now, why)
-            approvals.keep_wait(connection, wait, now)
-            approvals.hold_waiting(connection, [row.build_id])
-            facts.append(_fact(FactKind.APPROVAL_REARMED, row, row.build_id, row.job, now, why=why))
+            facts.append(_renew_wait(connection, row, wait, now, why))
         if head:
             approvals.move_base(connection, wait, event.base_sha)
         _begin_or_drop(connection, row, event, why, now)
     keep_facts(connection, facts)
+
+
+def end_approval(connection: Connection, row: Row[Any], why: str, now: float) -> None:
+    """An approval holds no longer, for a reason that does not lie in the pull request; the build waits again."""
+    keep_facts(connection, [_renew_wait(connection, row, _same(row), now, why)])
+
+
+def _renew_wait(connection: Connection, row: Row[Any], wait: Wait, now: float, why: str) -> Fact:
+    approvals.revoke_approval(connection, row.id, now, why)
+    approvals.keep_wait(connection, wait, now)
+    approvals.hold_waiting(connection, [row.build_id])
+    return _fact(FactKind.APPROVAL_REARMED, row, row.build_id, row.job, now, why=why)
 
 
 def _begin_or_drop(connection: Connection, row: Row[Any], event: PullRequestEvent, why: str, now: float) -> None:

@@ -17,13 +17,13 @@ from hubwright.domain.backoff import backoff
 from hubwright.domain.bisection import TRIES, Finding, Search, Sight, Verdict, findings, give_up, next_commit
 from hubwright.domain.jobs import Job
 from hubwright.domain.results import Result, State
-from hubwright.domain.sights import Target, choose_targets, read_targets
+from hubwright.domain.sights import MAX_TARGETS, Target, choose_targets, read_targets
 from hubwright.errors import HubwrightError, VanishedCommitError
 from hubwright.git.history import Described, describe_commits, is_ancestor, list_first_parents
 from hubwright.git.mirrors import Mirrors, Origin
 from hubwright.hub.bisection_ends import end_search, own_prefix, own_trigger, stop_search, tell_start
 from hubwright.hub.bisection_wishes import find_ends
-from hubwright.hub.breaks import note_break
+from hubwright.hub.breaks import Share, note_break
 from hubwright.hub.plans import Ground, keep_plans
 from hubwright.hub.suspects import Spot, plan_suspect, want_suspect
 from hubwright.store import bisections, sights
@@ -44,10 +44,11 @@ logger = structlog.get_logger()
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Bounds:
-    """How many builds one search may ask for, and how many commits back it looks."""
+    """How many builds one search may ask for, how many commits back it looks, for how many tests at most."""
 
     builds: int = 20
     commits: int = 2000
+    targets: int = MAX_TARGETS
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -95,7 +96,9 @@ class Bisections:
         def keep(connection: Connection) -> int:
             if not bisections.move_cursor(connection, before, after):
                 return 0
-            return sum(note_break(connection, build, self._bounds.builds, now) for build in failed)
+            return sum(
+                note_break(connection, build, Share(self._bounds.builds, self._bounds.targets), now) for build in failed
+            )
 
         self._database.write(keep)
         return before is not None
@@ -194,7 +197,7 @@ class Bisections:
             run = sights.load_settled_run(connection, _point(row), row.bad)
             if run is not None:
                 cases = [case._replace(fresh=True) for case in sights.load_failed_cases(connection, run)]
-                found = choose_targets(sights.load_stage_ends(connection, run.id), cases, ())
+                found = choose_targets(sights.load_stage_ends(connection, run.id), cases, (), self._bounds.targets)
         if run is None and row.builds < TRIES:
             self._build(row, job, row.bad)
         elif run is None:

@@ -17,7 +17,7 @@ from hubwright.domain.results import Result
 from hubwright.hub import moves
 from hubwright.store import runs
 from hubwright.store.facts import keep_facts
-from hubwright.wire import Case, Event, Job, Problem, Problems, Tests
+from hubwright.wire import Case, Event, Image, Images, Job, Problem, Problems, Scrub, Tests
 from hubwright.wire import Result as ResultMessage
 
 LOG_BEYOND = 4 * 1024 * 1024
@@ -28,6 +28,9 @@ ITEMS, ITEMS_OF_RUN = 500, 200_000
 
 WORDS, DETAIL, MESSAGE = 1_000, 4_000, 64 * 1024
 """Characters of a name, of a sentence, and of what a test said."""
+
+IMAGES, DIGEST = 64, 100
+"""Images of a run, and characters of the digest of one."""
 
 SMALL, LONGEST = 2**31 - 1, 10.0**7
 """The largest number that a column holds, and the most seconds that a test takes."""
@@ -64,6 +67,10 @@ def tame(message: moves.Telling, terms: Terms) -> moves.Telling:
             )  # fmt: skip
         case Event():
             return replace(message, at=_time(message.at, terms), text=cut(message.text, DETAIL))
+        case Images() | Scrub():
+            if isinstance(message, Images):
+                message = replace(message, images=tuple(_tame_image(one) for one in message.images[:IMAGES]))
+            return message  # what is to be scrubbed was checked when it was done
         case Tests():
             cases = tuple(_tame_case(case) for case in message.cases[: min(ITEMS, max(terms.items, 0))])
             return replace(message, stage=_small(message.stage), cases=cases)
@@ -103,6 +110,10 @@ def _tame_case(case: Case) -> Case:
         result=cut(case.result, 10), seconds=seconds, message=cut(case.message, MESSAGE), file=cut(case.file, WORDS),
         line=_maybe_small(case.line),
     )  # fmt: skip
+
+
+def _tame_image(image: Image) -> Image:
+    return replace(image, name=cut(image.name, WORDS), id=cut(image.id, DIGEST), digest=cut(image.digest, DIGEST))
 
 
 def _tame_problem(problem: Problem) -> Problem:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import structlog
 from sqlalchemy import Connection, Row
@@ -20,7 +20,14 @@ MAX_OPEN = 8
 logger = structlog.get_logger()
 
 
-def note_break(connection: Connection, build_id: int, max_builds: int, now: float) -> int:
+class Share(NamedTuple):
+    """What one search gets: builds, and tests to look for, at most."""
+
+    builds: int
+    targets: int
+
+
+def note_break(connection: Connection, build_id: int, share: Share, now: float) -> int:
     """Begin to search for what broke this build of a push, on each platform by itself; how many searches were added.
 
     Only for jobs with `commits: bisect`, only after failures (the code's fault), and for nothing that is searched for
@@ -33,14 +40,14 @@ def note_break(connection: Connection, build_id: int, max_builds: int, now: floa
     if job is None or not job.enabled or job.settings.commits is not Commits.BISECT:
         return 0
     failed = [run for run in runs.load_newest(connection, build_id) if run.result == Result.FAILURE]
-    return sum(_note_run(connection, row, run, max_builds, now) for run in failed)
+    return sum(_note_run(connection, row, run, share, now) for run in failed)
 
 
-def _note_run(connection: Connection, build: Row[Any], run: Row[Any], max_builds: int, now: float) -> bool:
+def _note_run(connection: Connection, build: Row[Any], run: Row[Any], share: Share, now: float) -> bool:
     count, known = bisections.load_known_targets(connection, run, build.branch)
     targets = [
         target
-        for target in find_targets(connection, run, build.branch)
+        for target in find_targets(connection, run, build.branch, share.targets)
         if bisections.mark_of(target.stage, target.test, target.identity) not in known
     ]
     if not targets:
@@ -61,7 +68,7 @@ def _note_run(connection: Connection, build: Row[Any], run: Row[Any], max_builds
         "bad": build.sha,
         "targets": [target.to_json() for target in targets],
         "state": bisections.WAITING,
-        "max_builds": max_builds,
+        "max_builds": share.builds,
         "next_try_at": now,
         "created_at": now,
     }
@@ -69,10 +76,11 @@ def _note_run(connection: Connection, build: Row[Any], run: Row[Any], max_builds
     return True
 
 
-def find_targets(connection: Connection, run: Row[Any], branch: str) -> list[Target]:
+def find_targets(connection: Connection, run: Row[Any], branch: str, most: int) -> list[Target]:
     """What fails in this run and did not before; nothing when all that fails is old or flaky."""
     return choose_targets(
         sights.load_stage_ends(connection, run.id),
         sights.load_failed_cases(connection, run),
         sights.load_failed_before(connection, run, branch, ("push",)),
+        most,
     )

@@ -65,7 +65,7 @@ def set_wish(connection: Connection, name: str, wish: str | None, by: str, now: 
     row = _load(connection, name)
     if row.wish == wish:
         return
-    if wish == builders.DRAIN and row.state == builders.AWAY:
+    if wish == builders.DRAIN and row.state in builders.GONE:
         raise ConflictError(f"Builder {name} is away: there is nothing to end. It can be paused or removed.")
     builders.keep_wish(connection, name, wish)
     _tell(connection, _TOLD[wish], row, by, now)
@@ -100,7 +100,7 @@ def remove(connection: Connection, name: str, by: str, now: float) -> None:
     Raises NotFoundError, ConflictError.
     """
     row = _load(connection, name)
-    if row.state != builders.AWAY:
+    if row.state not in builders.GONE:
         raise ConflictError(f"Builder {name} is connected: drain it first (`hubwright builders drain {name}`).")
     for own in builders.load_claims(connection, [name], [], now):
         tokens.revoke_token(connection, own.id, now)

@@ -17,6 +17,7 @@ from hubwright.wire import (
     Ack,
     Do,
     Event,
+    Images,
     Job,
     LatestCommit,
     Leaving,
@@ -26,6 +27,7 @@ from hubwright.wire import (
     Problems,
     Recorder,
     Result,
+    Scrub,
     Slots,
     Tests,
     Vitals,
@@ -72,9 +74,9 @@ class Hearing:
             case Recorder() as told:
                 refine = partial(inquest.refine, builder=session.hello.name, message=told, now=self._clock())
                 await self._database.write_soon(refine)
-            case Leaving():
-                session.draining, session.noted = True, False
-            case Job() | Result() | Event() | Tests() | Problems() as message:
+            case Leaving(on_demand=on_demand):
+                session.draining, session.on_demand, session.noted = True, on_demand, False
+            case Job() | Result() | Event() | Tests() | Problems() | Images() | Scrub() as message:
                 await self._hear_message(session, message)
             case message:
                 raise WireError(f"{message.word} is not expected here")
@@ -98,11 +100,22 @@ class Hearing:
         if isinstance(message, Job | Result) and _lacks_log(session, message):
             await session.channel.close("log bytes are missing; connect again and resend them")
             return
+        if isinstance(message, Scrub):
+            self._scrub(session, message)
         await session.pending.acquire()
         message = self._tame(session, message)
         told = moves.Told(session.hello.name, message, self._clock())
         answer = self._database.write_each(moves.apply_messages, told)
         answer.add_done_callback(partial(self._applied, session, message))
+
+    def _scrub(self, session: Session, message: Scrub) -> None:
+        """Done before it is acknowledged; done twice it does no harm. What is not here yet comes without the secret."""
+        holding = session.holdings.get(message.run)
+        if holding is None or holding.lease != message.lease:
+            return
+        if sum(max(length, 0) for _, length in message.spans) > holding.limit:
+            raise WireError("more is to be scrubbed than the log may have")
+        self._logs.scrub(message.run, message.spans)
 
     def _tame(self, session: Session, message: moves.Telling) -> moves.Telling:
         holding = session.holdings.get(message.run)

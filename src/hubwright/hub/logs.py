@@ -6,9 +6,13 @@ Early, late and slow readers share one path: nothing is dropped for them and not
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
+from hubwright.domain.scrubbing import cover
 from hubwright.hub.bell import Bell
+
+_PIECE = 1024 * 1024
 
 
 class Logs:
@@ -49,6 +53,26 @@ class Logs:
             fresh = fresh[written:]
         self._bell.ring(topic(run))
         return size
+
+    def scrub(self, run: int, spans: Iterable[tuple[int, int]]) -> None:
+        """Overwrite what is there of these parts (offset, length) with as many asterisks; lines stay where they are.
+
+        Raises OSError.
+        """
+        try:
+            descriptor = os.open(self.path(run), os.O_RDWR | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return
+        try:
+            for offset, length in spans:
+                end = max(offset, 0) + length
+                for start in range(max(offset, 0), end, _PIECE):
+                    data = os.pread(descriptor, min(_PIECE, end - start), start)
+                    if not data:
+                        break
+                    os.pwrite(descriptor, cover(data), start)
+        finally:
+            os.close(descriptor)
 
     def look_again(self, run: int) -> int:
         """The log's size as it is on disk: while the builder talked to another hub, that one has written on."""

@@ -17,9 +17,9 @@ from hubwright.domain.scheduling import split_labels
 from hubwright.errors import WireError
 from hubwright.hub import comparing, inquest
 from hubwright.store import builds, results, runs
-from hubwright.store.approvals import hold_waiting
+from hubwright.store.approvals import doubt, hold_waiting
 from hubwright.store.facts import keep_facts
-from hubwright.wire import Event, Hello, Job, Problems, Tests
+from hubwright.wire import Event, Hello, Images, Job, Problems, Scrub, Tests
 from hubwright.wire import Result as ResultMessage
 
 ATTEMPTS = 2
@@ -28,7 +28,7 @@ ATTEMPTS = 2
 LEASES = 10
 """How often a run is given away without ever being begun; then something is wrong with it, and the attempt ends."""
 
-Telling = Job | ResultMessage | Event | Tests | Problems
+Telling = Job | ResultMessage | Event | Tests | Problems | Images | Scrub
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,8 +119,10 @@ def _move(connection: Connection, standing: _Standing, told: Told, facts: list[F
             results.keep_tests(connection, message)
         case Problems() as message:
             results.keep_problems(connection, message)
-        case Event():
-            pass  # it has moved the sequence on; its words are in the log
+        case Images() as message:
+            results.keep_images(connection, message)
+        case Event() | Scrub():
+            pass  # it has moved the sequence on; what it says is in the log
     return Applied(held=True)
 
 
@@ -228,8 +230,12 @@ def _hold(connection: Connection, rows: Sequence[Row[Any]]) -> None:
 
 
 def lease(connection: Connection, pairs: Sequence[tuple[int, str]], now: float) -> list[Row[Any]]:
-    """Lease runs to builders and say so; the leased rows."""
+    """Lease runs to builders and say so; the leased rows. What a fork brought is held when its approval is in doubt."""
     rows = runs.lease_runs(connection, pairs, now)
+    unsure = [row.id for row in rows if row.state != runs.RUNNING]
+    if unsure:
+        doubt(connection, unsure, now)
+        rows = [row for row in rows if row.state == runs.RUNNING]
     facts = [
         Fact(
             kind=FactKind.BUILD_STARTED,

@@ -12,10 +12,11 @@ from sqlalchemy import Connection
 from hubwright.domain.builds import BuildPlan, Wanted
 from hubwright.domain.environment import Place, build_environment
 from hubwright.domain.facts import Fact, FactKind
-from hubwright.domain.jobs import Approval, Job
+from hubwright.domain.jobs import Approval, Job, RecipeSide
 from hubwright.domain.planning import PlannedRun, plan_runs
 from hubwright.domain.recipe_excerpt import problem_report
 from hubwright.domain.recipe_json import stage_to_json
+from hubwright.domain.recipe_labels import labels_at
 from hubwright.domain.recipe_values import Recipe
 from hubwright.domain.refs import pull_request_of
 from hubwright.domain.repos import Trust
@@ -34,7 +35,7 @@ from hubwright.wire import CacheWish, Payload, ReportLimits, ServiceWish, Source
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Ground:
-    """What plans stand on: addresses, the kinds of builders known, the limits of a run."""
+    """What plans stand on: addresses, the kinds of builders known, the limits of a run, and how strangers are met."""
 
     public_url: str
     version: str
@@ -43,18 +44,43 @@ class Ground:
     reports: ReportLimits = field(default_factory=ReportLimits)
     kinds: Sequence[BuilderKind] = ()
     default_branch: str | None = None
+    approval: Approval = Approval.FORKS
+    untrusted_recipe: RecipeSide = RecipeSide.HEAD
 
 
-def plan_build(mirrors: Mirrors, origin: Origin, job: Job, wanted: Wanted, ground: Ground) -> BuildPlan:
-    """What to run for a commit that the mirror has (or need not have). A wrong recipe is a plan that fails."""
+@dataclass(frozen=True, slots=True)
+class Base:
+    """The commit whose recipe counts instead of the built one's, and the branch that it is the newest of."""
+
+    branch: str
+    sha: str
+
+
+def takes_base(job: Job, wanted: Wanted, ground: Ground) -> bool:
+    """Whether the recipe is to be that of the base: of what a fork brings, when job or hub say so."""
+    side = job.settings.untrusted_recipe or ground.untrusted_recipe
+    return wanted.trust is Trust.UNTRUSTED and side is RecipeSide.BASE and job.settings.recipe is None
+
+
+def plan_build(
+    mirrors: Mirrors, origin: Origin, job: Job, wanted: Wanted, ground: Ground, base: Base | None = None
+) -> BuildPlan:
+    """What to run for a commit that the mirror has (or need not have). A wrong recipe is a plan that fails.
+
+    With `base`, which the mirror has, the recipe is that of the base.
+    """
     text: str | None = job.settings.recipe
+    of = base.sha if base is not None else wanted.sha
     try:
-        recipe, text = find_recipe(mirrors, origin, job.settings, wanted.sha)
+        recipe, text = find_recipe(mirrors, origin, job.settings, of)
     except RecipeError as error:
-        shown = text if text is not None else _text_at(mirrors, origin, job, wanted.sha)
-        return failed_plan(wanted, problem_report(error, shown or ""), Result.FAILURE)
+        shown = text if text is not None else _text_at(mirrors, origin, job, of)
+        report = problem_report(error, shown or "")
+        return failed_plan(wanted, f"{report}\n(read on {base.branch})" if base else report, Result.FAILURE)
     except SourceError as error:
         return failed_plan(wanted, str(error), Result.ERROR)
+    if base is not None:
+        recipe = replace(recipe, origin=f"{recipe.origin} of {base.branch}")
     return planned(job, wanted, recipe, ground)
 
 
@@ -64,7 +90,7 @@ def planned(job: Job, wanted: Wanted, recipe: Recipe, ground: Ground) -> BuildPl
         recipe = replace(recipe, platforms=job.settings.platforms)
     withheld = withheld_secrets(recipe) if wanted.trust is Trust.UNTRUSTED else ()
     recipe = share_secrets(recipe, wanted.trust)
-    known = platforms_with(ground.kinds, recipe.labels)
+    known = platforms_with(ground.kinds, labels_at(recipe.labels, {}))
     runs = plan_runs(recipe, wanted.circumstances(), known, ground.default_platform)
     return BuildPlan(
         wanted=wanted,
@@ -109,7 +135,7 @@ def keep_plans(
         # Planned newest first, added oldest first: numbers and ids rise with the history.
         for number, plan in enumerate(reversed(fresh), first):
             build_id = builds.keep_build(connection, job.id, number, job.repository, plan.wanted, now)
-            if plan.wanted.trust is Trust.UNTRUSTED and job.settings.approval is Approval.FORKS:
+            if _needs_approval(job, plan.wanted, ground):
                 keep_wait(connection, _wait(job, build_id, plan.wanted), now)
             facts.append(_queued(job, build_id, number, plan.wanted, now))
             facts += _fill(connection, job, origin, plan, ground, (build_id, number, now))
@@ -119,6 +145,8 @@ def keep_plans(
         if row is not None and row.state == "queued" and row.runs_left == 0:
             if plan.wanted.event == "manual":  # the row was there before the commit was known
                 builds.describe_build(connection, row.id, plan.wanted)
+                if plan.wanted.trust != row.trust and _needs_approval(job, plan.wanted, ground):
+                    keep_wait(connection, _wait(job, row.id, plan.wanted), now)
             facts += _fill(connection, job, origin, plan, ground, (row.id, row.number, now))
             touched.append(row.id)
     keep_facts(connection, facts)
@@ -152,6 +180,10 @@ def _fill(
     return []
 
 
+def _needs_approval(job: Job, wanted: Wanted, ground: Ground) -> bool:
+    return wanted.trust is Trust.UNTRUSTED and (job.settings.approval or ground.approval) is Approval.FORKS
+
+
 def _wait(job: Job, build_id: int, wanted: Wanted) -> Wait:
     return Wait(
         build_id=build_id,
@@ -181,6 +213,7 @@ def make_runs(job: Job, origin: Origin, plan: BuildPlan, ground: Ground, place: 
 def _assignment(
     job: Job, origin: Origin, plan: BuildPlan, run: PlannedRun, env: dict[str, str], ground: Ground
 ) -> dict[str, Any]:
+    stages = {planned.stage.name for planned in run.stages}
     payload = Payload(
         source=Source(
             repository=job.repository,
@@ -198,7 +231,7 @@ def _assignment(
         log_limit=ground.log_limit,
         reports=ground.reports,
         limits=plan.limits.to_json(),
-        cache=tuple(CacheWish(paths=one.paths, key=one.key, files=one.files) for one in plan.caches),
+        cache=tuple(CacheWish(**asdict(one)) for one in plan.caches if one.stage in {"", *stages}),
         services=tuple(ServiceWish(**asdict(one)) for one in plan.services),
         warnings=plan.warnings,
         trust=plan.wanted.trust.value,

@@ -31,7 +31,10 @@ logger = structlog.get_logger()
 
 
 class Scheduler:
-    """Schedules for the builders connected to this process. `lost_after` and `seen_every` in seconds."""
+    """Schedules for the builders connected to this process. `lost_after` and `seen_every` in seconds.
+
+    `on_doubt` is called when runs were due whose approval is in doubt.
+    """
 
     def __init__(
         self,
@@ -42,11 +45,13 @@ class Scheduler:
         *,
         lost_after: float,
         seen_every: float = SEEN_EVERY,
+        on_doubt: Callable[[], None] = lambda: None,
     ) -> None:
         self._database = database
         self._sessions = sessions
         self._clock = clock
         self._on_facts = on_facts
+        self._on_doubt = on_doubt
         self._seen_every = seen_every
         self._roll = RollCall(database, sessions, clock, lost_after=lost_after, seen_every=seen_every)
         self._looked_at = asyncio.get_running_loop().time()
@@ -93,9 +98,12 @@ class Scheduler:
         free = self._sessions.free()
         if not free:
             return
-        rows = await self._database.write_soon(partial(_lease_for, free=free, now=self._clock()))
+        rows, doubted = await self._database.write_soon(partial(_lease_for, free=free, now=self._clock()))
         if rows:
             self._on_facts()
+        if doubted:
+            self._on_doubt()
+            self.wake()  # their builders may take others
         outcomes = await asyncio.gather(*map(self._sessions.assign, rows), return_exceptions=True)
         for row, outcome in zip(rows, outcomes, strict=True):
             if isinstance(outcome, WireError):  # as it is, nobody can ever run it
@@ -140,10 +148,12 @@ class Scheduler:
             self.wake()
 
 
-def _lease_for(connection: Connection, free: Sequence[FreeBuilder], now: float) -> list[Row[Any]]:
+def _lease_for(connection: Connection, free: Sequence[FreeBuilder], now: float) -> tuple[list[Row[Any]], bool]:
+    """The runs leased, and whether the approval of others that were due is in doubt."""
     slots = sum(builder.slots for builder in free)
     pairs = pair(runs.load_waiting(connection, free, limit=4 * slots + 32), free)
-    return moves.lease(connection, pairs, now) if pairs else []
+    rows = moves.lease(connection, pairs, now) if pairs else []
+    return rows, len(rows) < len(pairs)
 
 
 def _end(connection: Connection, row: Row[Any], why: str, now: float) -> None:

@@ -78,6 +78,7 @@ class Session:
     holdings: dict[int, Holding] = field(default_factory=dict)
     pulse: Pulse = field(default_factory=Pulse)
     draining: bool = False
+    on_demand: bool = False  # it leaves because nothing waits
     told_to_drain: bool = False
     noted: bool = False
     ack_due: bool = False

@@ -147,7 +147,16 @@ class Sessions:
         self, hello: Hello, channel: Channel, token_id: int | None, frames: AsyncIterable[str | bytes]
     ) -> None:
         """Welcome a builder and hear it until its connection ends. Raises WireError, ForbiddenError."""
-        session = await self._welcome(hello, channel, token_id)
+        session, welcome = await self._welcome(hello, channel, token_id)
+        try:
+            await session.send(welcome)  # whoever is gone already must leave, too
+            logger.info("builder_connected", builder=hello.name, platform=hello.platform, runs=len(welcome.runs))
+            self._on_change()
+            await self._hear_all(session, frames)
+        finally:
+            await self._leave(session)
+
+    async def _hear_all(self, session: Session, frames: AsyncIterable[str | bytes]) -> None:
         beat = asyncio.create_task(self._beat(session))
         try:
             async for frame in frames:
@@ -157,15 +166,14 @@ class Sessions:
                     raise session.failure
         finally:
             beat.cancel()
-            await self._leave(session)
 
-    async def _welcome(self, hello: Hello, channel: Channel, token_id: int | None) -> Session:
+    async def _welcome(self, hello: Hello, channel: Channel, token_id: int | None) -> tuple[Session, Welcome]:
         check_hello(hello)
         # Two that say hello at once under one name come one after the other.
         async with self._arriving.setdefault(hello.name, asyncio.Lock()):
             return await self._let_in(hello, channel, token_id)
 
-    async def _let_in(self, hello: Hello, channel: Channel, token_id: int | None) -> Session:
+    async def _let_in(self, hello: Hello, channel: Channel, token_id: int | None) -> tuple[Session, Welcome]:
         old = self._sessions.get(hello.name)
         if old is not None:
             await self._replace(old, hello)
@@ -176,10 +184,7 @@ class Sessions:
         known = [self._know(session, one, greeting.held.get(one.run)) for one in hello.runs]
         self._sessions[hello.name] = session
         self.last_heard.pop(hello.name, None)
-        await session.send(Welcome(wire=WIRE_VERSION, heartbeat=self._heartbeat, runs=tuple(known)))
-        logger.info("builder_connected", builder=hello.name, platform=hello.platform, runs=len(known))
-        self._on_change()
-        return session
+        return session, Welcome(wire=WIRE_VERSION, heartbeat=self._heartbeat, runs=tuple(known))
 
     async def _replace(self, old: Session, hello: Hello) -> None:
         """The same builder again takes over; another one under its name has to wait until it is silent."""
@@ -204,12 +209,12 @@ class Sessions:
 
         Raises WireError when no builder could ever take it.
         """
+        if row.lease > 1:
+            self._logs.clear(row.id)  # it was given away before and begins anew
         session = self._sessions.get(row.builder)
         if session is None:
             return
         session.holdings[row.id] = _hold(row)
-        if row.lease > 1:
-            self._logs.clear(row.id)  # it was given away before and begins anew
         try:
             order = Do(order="build", run=row.id, lease=row.lease, payload=await self._complete(row))
         except msgspec.ValidationError as error:
@@ -298,7 +303,7 @@ def _part(connection: Connection, session: Session, heartbeat: float, now: float
     """Note that a builder is away. What one that ends was given and never began waits again at once."""
     name = session.hello.name
     keep_flights(connection, session, heartbeat, now)
-    builders.keep_away(connection, name, now, drained=session.draining)
+    builders.keep_away(connection, name, now, drained=session.draining, on_demand=session.on_demand)
     if session.draining:
         for row in runs.load_held(connection, [name]):
             if row.seq == 0:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-AWAY = "away"
+GONE = frozenset({"away", "on_demand"})
 
 
 class Noted(NamedTuple):
@@ -36,7 +36,7 @@ class Silence:
         return [name for name, (mark, since) in self._since.items() if now - since >= self._patience(mark)]
 
     def _follow(self, name: str, mark: Noted | None, heard: dict[str, float], now: float) -> tuple[Noted | None, float]:
-        if mark is not None and mark.state != AWAY:
+        if mark is not None and mark.state not in GONE:
             heard.pop(name, None)  # another hub hears it now
         before = self._since.get(name)
         if before is not None and before[0] == mark:
@@ -44,5 +44,5 @@ class Silence:
         return mark, min(heard.get(name, now), now)
 
     def _patience(self, mark: Noted | None) -> float:
-        away = mark is None or mark.state == AWAY
+        away = mark is None or mark.state in GONE
         return self._lost_after if away else self._lost_after + self._seen_every

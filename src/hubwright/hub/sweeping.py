@@ -59,6 +59,9 @@ class Sweeping:
                 log.warning("file_not_deleted", key=key, error=str(error))
 
     async def _sweep(self) -> None:
+        drafts = await self._storage.drop_drafts(self._clock() - DAY)
+        if drafts:
+            log.info("drafts_deleted", files=drafts)
         for folder, known in (("artifacts", self._known_artifacts), (CACHES, self._known_caches), (STAGING, _nothing)):
             batch: list[str] = []
             async for one in self._storage.list(folder):

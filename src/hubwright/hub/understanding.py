@@ -19,6 +19,7 @@ from hubwright.domain.repos import (
     PullRequestEvent,
     Push,
     Repository,
+    Trust,
 )
 from hubwright.errors import HubwrightError, VanishedCommitError
 from hubwright.git.history import describe_commits
@@ -28,10 +29,10 @@ from hubwright.hub.approvals import approve_head
 from hubwright.hub.backfill import fill_gap, find_gap
 from hubwright.hub.check_requests import fulfil
 from hubwright.hub.news import keep_event
-from hubwright.hub.plans import Ground, keep_plans, plan_build, vanished_plan
+from hubwright.hub.plans import Base, Ground, keep_plans, plan_build, takes_base, vanished_plan
 from hubwright.store import jobs, repos
 from hubwright.store.builders import load_kinds
-from hubwright.store.builds import load_triggers
+from hubwright.store.builds import load_triggers, was_pushed
 from hubwright.store.database import Database
 
 Building = Push | PullRequestEvent | Manual
@@ -195,9 +196,30 @@ class Understanding:
         try:
             if job.settings.checkout or job.settings.recipe is None:
                 self._mirrors.fetch(origin, wanted.sha, wanted.ref)
+                wanted = self._trusted(origin, job, wanted)
+            base = self._find_base(origin, wanted, ground) if takes_base(job, wanted, ground) else None
         except VanishedCommitError as error:
             return vanished_plan(wanted, error)
-        return plan_build(self._mirrors, origin, job, self._described(origin, wanted), ground)
+        return plan_build(self._mirrors, origin, job, self._described(origin, wanted), ground, base)
+
+    def _trusted(self, origin: Origin, job: Job, wanted: Wanted) -> Wanted:
+        """A wish names any commit: one that was never pushed to the repository is what a fork brought (S17)."""
+        if wanted.event != "manual" or wanted.trust is Trust.UNTRUSTED:
+            return wanted
+        with self._database.reading() as connection:
+            known = was_pushed(connection, job.repository, wanted.sha)
+        ours = known or self._mirrors.is_reachable(origin, wanted.sha)
+        return wanted if ours else replace(wanted, trust=Trust.UNTRUSTED)
+
+    def _find_base(self, origin: Origin, wanted: Wanted, ground: Ground) -> Base:
+        """The newest commit of the branch that the pull request is for, or of the default branch, in the mirror."""
+        branch = wanted.target_branch or ground.default_branch
+        heads = self._mirrors.read_heads(origin)
+        sha = heads.get(f"refs/heads/{branch}" if branch else "HEAD")
+        if sha is None:
+            raise VanishedCommitError(f"{origin.repository} has no branch {branch or 'at all'}, whose recipe counts.")
+        self._mirrors.fetch(origin, sha, f"refs/heads/{branch}" if branch else "HEAD")
+        return Base(branch or "the default branch", sha)
 
     def _described(self, origin: Origin, wanted: Wanted) -> Wanted:
         """A wish names a commit only: its author and subject are those of the mirror, when it has the commit."""

@@ -8,11 +8,11 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from sqlalchemy import Connection, func, select
 
-from hubwright.store.builders import AWAY, CONNECTED, DRAINING, PAUSE
+from hubwright.store.builders import AWAY, CONNECTED, DRAINING, GONE, ON_DEMAND, PAUSE
 from hubwright.store.schema import builder, run
 from hubwright.store.views import RUNNING
 
-STATES = (CONNECTED, PAUSE, DRAINING, AWAY)
+STATES = (CONNECTED, PAUSE, DRAINING, AWAY, ON_DEMAND)
 
 _GAUGES = (
     ("hubwright_builder_slots", "Slots of all builders that are not away."),
@@ -29,14 +29,14 @@ def load_figures(connection: Connection) -> tuple[dict[str, int], tuple[float, f
         states[wish if state == CONNECTED and wish in states else state] += count
     slots, lag, skew = connection.execute(
         select(func.sum(builder.c.slots), func.max(builder.c.lag), func.max(func.abs(builder.c.skew))).where(
-            builder.c.state != AWAY
+            builder.c.state.not_in(GONE)
         )
     ).one()
     silent = (
         select(func.count())
         .select_from(run)
         .outerjoin(builder, builder.c.name == run.c.builder)
-        .where(run.c.state == RUNNING, func.coalesce(builder.c.state, AWAY) == AWAY)
+        .where(run.c.state == RUNNING, func.coalesce(builder.c.state, AWAY).in_(GONE))
     )
     return states, (slots or 0, lag or 0.0, skew or 0.0), connection.execute(silent).scalar_one()
 

@@ -25,7 +25,7 @@ from hubwright.store.github_budget import load_budgets
 from hubwright.store.schema import build, builder, delivery, fact
 from hubwright.store.views import MAX_PAGE
 from hubwright.store.views_queue import count_runs
-from hubwright.store.views_waiting import count_queues
+from hubwright.store.views_waiting import count_held, count_queues
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -62,7 +62,9 @@ class Metrics:
         """The figures, for the registry."""
         with self._database.reading() as connection:
             self._count_finished(connection)
+            held = count_held(connection)
             figures = {
+                "held": sum(held.values()),
                 "queued": count_runs(connection, "queued"),
                 "running": count_runs(connection, "running"),
             }
@@ -78,6 +80,7 @@ class Metrics:
             runs.add_metric([state], count)
         yield runs
         yield from _queue_gauges(queues, self._clock())
+        yield _held_gauge(held)
         builds = CounterMetricFamily("hubwright_builds_finished", "Builds that ended, by result.", labels=["result"])
         for result in Result:
             builds.add_metric([result.value], self._finished[result.value])
@@ -117,6 +120,13 @@ def _queue_gauges(queues: Mapping[Want, tuple[int, int, float | None]], now: flo
         running.add_metric(labels, busy)
         oldest.add_metric(labels, 0.0 if since is None else max(now - since, 0.0))
     yield from (waiting, running, oldest)
+
+
+def _held_gauge(held: Mapping[Want, int]) -> Metric:
+    gauge = GaugeMetricFamily("hubwright_queue_held", "Runs that wait for approval.", labels=["platform", "labels"])
+    for want, count in held.items():
+        gauge.add_metric([want.platform, join_labels(want.labels)], count)
+    return gauge
 
 
 _OPEN = text("delivery.state IN ('waiting', 'leased')")  # as the partial index says it

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
-from hubwright.domain.artifacts import MAX_FILES, artifact_key
+from hubwright.domain.artifacts import MAX_FILES, artifact_key, folded
 from hubwright.errors import ConflictError, ForbiddenError, NotFoundError, StaleLeaseError, TooLargeError
 from hubwright.store.schema import artifact, build, builder, run
 
@@ -82,9 +82,11 @@ def check_room(connection: Connection, run_id: int, path: str) -> None:
     others = select(func.count()).where(artifact.c.run_id == run_id, artifact.c.path != path)
     if connection.execute(others).scalar_one() >= MAX_FILES:
         raise TooLargeError(f"A run may keep {MAX_FILES} files.")
-    alike = artifact.c.path != path, func.lower(artifact.c.path) == func.lower(path)
+    alike = artifact.c.path != path, artifact.c.folded == folded(path)
     if connection.execute(select(artifact.c.id).where(artifact.c.run_id == run_id, *alike).limit(1)).first():
-        raise ConflictError("The run has kept a file whose name differs only in case; many systems keep but one.")
+        raise ConflictError(
+            "The run has kept a file whose name differs only in case or Unicode form; many systems keep but one."
+        )
 
 
 def keep_artifact(connection: Connection, run_id: int, keeper: Keeper, file: KeptFile) -> str | None:
@@ -100,6 +102,7 @@ def keep_artifact(connection: Connection, run_id: int, keeper: Keeper, file: Kep
         "sha": keeper.sha,
         "platform": keeper.platform,
         "path": file.path,
+        "folded": folded(file.path),
         "size": file.size,
         "sha256": file.sha256,
         "kept_at": file.kept_at,

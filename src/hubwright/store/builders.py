@@ -17,6 +17,11 @@ from hubwright.store.schema import builder, token
 from hubwright.wire import Hello
 
 CONNECTED, AWAY, DRAINING = "connected", "away", "draining"
+
+ON_DEMAND = "on_demand"
+"""Away because nothing waited; it is started when something does."""
+
+GONE = (AWAY, ON_DEMAND)
 """A builder's state. `draining`: it takes no more and ends when its runs have ended."""
 
 PAUSE, DRAIN = "paused", "draining"
@@ -38,7 +43,7 @@ _SEEN = (
 )
 _UNSEEN = (
     update(builder)
-    .where(builder.c.state != AWAY, builder.c.seen_at < bindparam("since", type_=Moment()))
+    .where(builder.c.state.not_in(GONE), builder.c.seen_at < bindparam("since", type_=Moment()))
     .values(state=AWAY)
 )
 _ALIVE = token.c.revoked_at.is_(None) & or_(token.c.expires_at.is_(None), token.c.expires_at > _NOW)
@@ -107,9 +112,17 @@ def _row(hello: Hello, token_id: int | None, now: float) -> dict[str, object]:
     }
 
 
-def keep_away(connection: Connection, name: str, now: float, *, drained: bool = False) -> None:
+def keep_on_demand(connection: Connection, hello: Hello, now: float) -> None:
+    """Note a builder that will be started when something waits for it, unless it is known already."""
+    row = {**_row(hello, None, now), "state": ON_DEMAND, "connected_at": None, "seen_at": None}
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    connection.execute(dialect.insert(builder).on_conflict_do_nothing(index_elements=["name"]), row)
+
+
+def keep_away(connection: Connection, name: str, now: float, *, drained: bool = False, on_demand: bool = False) -> None:
     """Note that a builder's connection has ended; `drained`: as was wished, so the wish is fulfilled."""
-    connection.execute(update(builder).where(builder.c.name == name).values(state=AWAY, seen_at=now))
+    state = ON_DEMAND if on_demand else AWAY
+    connection.execute(update(builder).where(builder.c.name == name).values(state=state, seen_at=now))
     if drained:
         connection.execute(update(builder).where(builder.c.name == name, builder.c.wish == DRAIN).values(wish=None))
 
@@ -171,7 +184,7 @@ def forget_builder(connection: Connection, name: str) -> None:
 def is_connected(connection: Connection, name: str, since: float) -> bool:
     """Whether some hub holds the builder's connection, and has said so since that moment."""
     row = connection.execute(select(builder.c.state, builder.c.seen_at).where(builder.c.name == name)).one_or_none()
-    return row is not None and row.state != AWAY and row.seen_at is not None and row.seen_at >= since
+    return row is not None and row.state not in GONE and row.seen_at is not None and row.seen_at >= since
 
 
 def load_kinds(connection: Connection) -> list[BuilderKind]:

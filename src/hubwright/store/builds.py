@@ -81,6 +81,13 @@ def is_foreign(connection: Connection, repository: str, sha: str) -> bool:
     return trusts == {Trust.UNTRUSTED.value}
 
 
+def was_pushed(connection: Connection, repository: str, sha: str) -> bool:
+    """Whether a build of the commit began with GitHub telling that it was pushed to the repository itself."""
+    query = select(build.c.id).where(build.c.repository == repository, build.c.sha == sha)
+    query = query.where(build.c.trust == Trust.TRUSTED.value, build.c.event.in_(("push", "tag", "pull_request")))
+    return connection.execute(query.limit(1)).first() is not None
+
+
 def keep_build(connection: Connection, job_id: int, number: int, repository: str, wanted: Wanted, now: float) -> int:
     """Add a queued build without runs; its id."""
     values = {
@@ -125,8 +132,8 @@ def keep_runs(connection: Connection, runs: Sequence[NewRun], now: float) -> lis
 
 
 def describe_build(connection: Connection, build_id: int, wanted: Wanted) -> None:
-    """The commit's author and message, of a build that was asked for before they were known."""
-    values = {"message": wanted.message, "author_name": wanted.author_name}
+    """The commit's author, message and trust, of a build that was asked for before they were known."""
+    values = {"message": wanted.message, "author_name": wanted.author_name, "trust": wanted.trust.value}
     connection.execute(update(build).where(build.c.id == build_id).values(**values))
 
 

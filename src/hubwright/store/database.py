@@ -45,6 +45,9 @@ HELD = 1.0
 QUEUED_WRITES = 20_000
 """Writes that may wait; one more is refused with DatabaseBusyError."""
 
+TRIES = 4
+"""Times that a group of writes is begun which meets another process' writes the wrong way round."""
+
 
 POSTGRESQL = {
     "connect_timeout": 5,
@@ -66,6 +69,10 @@ _TOO_MUCH = "54"
 
 https://www.postgresql.org/docs/current/errcodes-appendix.html
 """
+
+
+_CONFLICTS = frozenset({"40001", "40P01"})
+"""PostgreSQL's words for a transaction that fell victim to another: serialization failure, deadlock."""
 
 
 class DatabaseBusyError(HubwrightError):
@@ -187,7 +194,7 @@ class Database:
                 break
         self._let_go()
 
-    def _commit(self, group: list[_Write]) -> _Answers:
+    def _commit(self, group: list[_Write], tries: int = TRIES) -> _Answers:
         begun = False
         try:
             connection = self._hold()
@@ -198,6 +205,8 @@ class Database:
                 return answers
         except Exception as error:  # noqa: BLE001  the thread must outlive every failure; each goes to its owner
             self._let_go()  # whatever state it is in, the next group gets a sound one
+            if is_conflict(error) and tries > 1:
+                return self._commit(group, tries - 1)
             lost = not begun or (isinstance(error, DBAPIError) and error.connection_invalidated)
             if lost or len(group) == 1:  # an outage is nobody's fault, and trying 256 times would make it longer
                 return [(write, None, error) for write in group]
@@ -298,6 +307,11 @@ def read_document(text: str) -> Any:
     except ValueError:
         logger.error("damaged_json", beginning=text[:100])
         return {}
+
+
+def is_conflict(error: BaseException) -> bool:
+    """Whether two transactions waited for each other and this one was chosen to be done again."""
+    return isinstance(error, DBAPIError) and str(getattr(error.orig, "sqlstate", "")) in _CONFLICTS
 
 
 def is_outage(error: BaseException) -> bool:

@@ -39,6 +39,7 @@ class DownloadView:
     build: int
     number: int
     sha: str
+    repository: str
     branch: str | None
     built_at: float | None
     behind: int
@@ -159,6 +160,7 @@ def _load_builds(connection: Connection, runs: list[int]) -> dict[int, dict[str,
             build.c.id.label("build"),
             build.c.number,
             build.c.sha,
+            build.c.repository,
             build.c.branch,
             build.c.queued_at,
             run.c.finished_at.label("built_at"),

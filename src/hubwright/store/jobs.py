@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import BigInteger, Connection, Row, bindparam, func, insert, select, update
 
-from hubwright.domain.jobs import Approval, Commits, Job, JobSettings
+from hubwright.domain.jobs import Approval, Commits, Job, JobSettings, RecipeSide
 from hubwright.domain.repos import Repository
 from hubwright.store.schema import job
 
@@ -110,8 +110,10 @@ def read_settings(data: Mapping[str, Any]) -> JobSettings:
     values = {key: value for key, value in data.items() if key in known}
     if "commits" in values:
         values["commits"] = Commits(values["commits"])
-    if "approval" in values:
+    if values.get("approval") is not None:
         values["approval"] = Approval(values["approval"])
+    if values.get("untrusted_recipe") is not None:
+        values["untrusted_recipe"] = RecipeSide(values["untrusted_recipe"])
     if "platforms" in values:
         values["platforms"] = tuple(values["platforms"])
     return JobSettings(**values)

@@ -1,4 +1,4 @@
-"""What the hub knows of a run whose files it vouches for: from its own rows, nothing that a builder claims."""
+"""What the hub knows of a run whose files it vouches for: its own rows; of what builders claim only the images."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 from sqlalchemy import Connection, select
 
-from hubwright.domain.provenance import Origin, Subject
+from hubwright.domain.provenance import Image, Origin, Subject
 from hubwright.errors import NotFoundError
 from hubwright.store.moments import write_moment
 from hubwright.store.schema import artifact, build, builder, job, run
@@ -20,6 +20,7 @@ _RUN = (
         run.c.matrix,
         run.c.assignment,
         run.c.builder,
+        run.c.images,
         run.c.platform,
         run.c.state,
         run.c.result,
@@ -71,6 +72,7 @@ def load_origin(connection: Connection, run_id: int, hub: str, version: str) -> 
         started_at=None if row.started_at is None else write_moment(row.started_at),
         finished_at=None if row.finished_at is None else write_moment(row.finished_at),
         matrix=row.matrix,
+        images=[Image(**image) for image in row.images or ()],
     )
     return origin, [Subject(name=file.path, sha256=file.sha256) for file in files]
 

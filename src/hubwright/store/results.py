@@ -12,7 +12,7 @@ from sqlalchemy import BindParameter, Connection, bindparam, func, insert, selec
 from hubwright.domain.problems import MAX_MESSAGE, MAX_PROBLEMS, Severity
 from hubwright.domain.test_difference import identify
 from hubwright.store.schema import problem, run, test_case
-from hubwright.wire import Case, Problem, Problems, Tests
+from hubwright.wire import Case, Images, Problem, Problems, Tests
 
 MOST = 2_000
 """Problems of a run that are kept."""
@@ -31,6 +31,7 @@ _COUNT_TESTS = (
         }
     )
 )
+_KEEP_IMAGES = update(run).where(run.c.id == _RUN).values(images=bindparam("told"))
 _NAME, _TEXT, _NUMBER = 500, 20_000, 2**31 - 1
 
 
@@ -73,6 +74,12 @@ def keep_problems(connection: Connection, message: Problems) -> None:
     rows = [_problem(message, one) for one in message.problems[: min(MAX_PROBLEMS, max(room, 0))]]
     if rows:
         connection.execute(_ADD_PROBLEMS, rows)
+
+
+def keep_images(connection: Connection, message: Images) -> None:
+    """Note which images the run was given."""
+    told = [{"name": one.name, "digest": one.digest, "id": one.id} for one in message.images]
+    connection.execute(_KEEP_IMAGES, {"run_key": message.run, "told": told})
 
 
 def _problem(message: Problems, one: Problem) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from sqlalchemy import (
 
 from hubwright.domain.results import Result, State
 from hubwright.domain.scheduling import FreeBuilder, WaitingRun, Want, split_labels, suits
+from hubwright.store.approvals import APPROVER_KNOWN, UNSURE
 from hubwright.store.moments import Moment
 from hubwright.store.schema import build, job, run, stage
 from hubwright.wire import Job
@@ -83,7 +84,7 @@ _WAITING = (
 )
 _LEASE = (
     update(run)
-    .where(run.c.id == _RUN)
+    .where(run.c.id == _RUN, _IS_QUEUED, ~UNSURE)
     .values(
         state=RUNNING,
         builder=bindparam("name"),
@@ -185,8 +186,14 @@ def count_waiting(connection: Connection) -> list[tuple[Want, int]]:
 
 
 def lease_runs(connection: Connection, pairs: Sequence[tuple[int, str]], now: float) -> list[Row[Any]]:
-    """Hand runs to builders under a new lease number each; the rows with their build and job."""
-    connection.execute(_LEASE, [{"run_key": number, "name": name, "now": now} for number, name in pairs])
+    """Hand runs to builders under a new lease number each; the rows with their build and job.
+
+    Those of forks' builds stay queued whose approval does not stand, or stood too long ago when GitHub was last asked.
+    """
+    known = now - APPROVER_KNOWN
+    connection.execute(
+        _LEASE, [{"run_key": number, "name": name, "now": now, "known": known} for number, name in pairs]
+    )
     return load_runs(connection, [number for number, _ in pairs])
 
 

@@ -69,6 +69,7 @@ class RunView:
     finished_at: float | None
     tests_previous: int | None = None
     tests_difference: dict[str, Any] | None = None
+    images: list[dict[str, str]] | None = None
     stages: tuple[StageView, ...] = ()
 
 
@@ -179,8 +180,8 @@ class JobView:
 class BuilderView:
     """A builder as last heard of; `running` are the runs it holds.
 
-    `state` is connected, draining or away; `wish` is what people want of it: paused, draining or None. `lag` is how
-    long it takes to answer, `skew` how far its clock is ahead of the hub's, both in seconds.
+    `state` is connected, draining, away or on_demand; `wish` is what people want of it: paused, draining or None. `lag`
+    is how long it takes to answer, `skew` how far its clock is ahead of the hub's, both in seconds.
     """
 
     name: str
@@ -199,7 +200,7 @@ class BuilderView:
 
     @property
     def shown(self) -> str:
-        """Its state in one word: away, draining, paused or connected."""
+        """Its state in one word: away, on_demand, draining, paused or connected."""
         return self.state if self.state != "connected" else self.wish or self.state
 
 

@@ -6,7 +6,7 @@ A queue is a platform's name or glob with labels. Nobody sets one up: it is ther
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 from typing import Any, NamedTuple
@@ -15,7 +15,8 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, and_, bindparam, 
 
 from hubwright.domain.estimates import Station, Waiter, Work, time_left
 from hubwright.domain.scheduling import Want, split_labels
-from hubwright.domain.waiting import FETCHING, Line, Reason, Waiting, explain_held, explain_unplanned
+from hubwright.domain.waiting import FETCHING, Line, Reason, Waiting, explain_doubted, explain_held, explain_unplanned
+from hubwright.store.approvals import load_doubts_of
 from hubwright.store.schema import build, builder, job, run
 from hubwright.store.views import QUEUED, RUNNING, bounded, load_rows
 from hubwright.store.views_values import BuildView, QueuedView
@@ -86,9 +87,12 @@ _BUSY = (
     .where(run.c.state == RUNNING)
     .group_by(run.c.platform, run.c.labels)
 )
-
-
 _HELD: ColumnElement[str] = literal_column("'held'")
+_COUNT_HELD = (
+    select(run.c.platform, run.c.labels, func.count().label("amount"))
+    .where(run.c.state == _HELD)
+    .group_by(run.c.platform, run.c.labels)
+)
 _QUEUED_VIEW: Select[Any] = (
     select(run.c.id, run.c.build_id, job.c.path.label("job"), build.c.number, build.c.sha, build.c.branch)
     .add_columns(run.c.platform, run.c.labels, run.c.matrix, run.c.attempt, run.c.priority, run.c.queued_at)
@@ -112,12 +116,15 @@ Usual = dict[Kind, float]
 class QueueView:
     """The queue of one want, `builders` may take its runs; `connected`, `slots` and `free` count those that do now.
 
+    `held` runs wait for approval and are not among the `waiting`.
+
     `oldest` is when the first of it came, `estimate` in how many seconds a run that comes now should start.
     """
 
     want: Want
     waiting: int = 0
     running: int = 0
+    held: int = 0
     oldest: float | None = None
     estimate: float | None = None
     builders: tuple[str, ...] = ()
@@ -141,9 +148,20 @@ def _load_held(connection: Connection, limit: int) -> list[tuple[QueuedView, Wai
     """Runs that wait for approval, behind all others."""
     rows = load_rows(connection, _QUEUED_VIEW.where(run.c.state == _HELD).order_by(run.c.id).limit(limit))
     views = [QueuedView(**{**row, "labels": split_labels(row["labels"])}) for row in rows]
-    return [
-        (one, _alone(one.id, Want(platform=one.platform, labels=one.labels), explain_held(one.sha))) for one in views
-    ]
+    reasons = _load_held_reasons(connection, {one.build_id: one.sha for one in views})
+    wants = [Want(platform=one.platform, labels=one.labels) for one in views]
+    return [(one, _alone(one.id, want, reasons[one.build_id])) for one, want in zip(views, wants, strict=True)]
+
+
+def _load_held_reasons(connection: Connection, builds: Mapping[int, str]) -> dict[int, Reason]:
+    """Why the runs of these builds (with their commits) are held: for an approval, or for what GitHub says of it."""
+    doubts = {row.build_id: row for row in load_doubts_of(connection, list(builds))} if builds else {}
+    return {
+        build_id: explain_doubted(doubts[build_id].approver, doubts[build_id].doubt)
+        if build_id in doubts
+        else explain_held(sha)
+        for build_id, sha in builds.items()
+    }
 
 
 def load_waits(connection: Connection, one: BuildView, now: float) -> dict[int, Waiting]:
@@ -152,9 +170,9 @@ def load_waits(connection: Connection, one: BuildView, now: float) -> dict[int, 
         failed = one.problem is not None and one.problem != FETCHING
         return {0: _alone(0, Want(platform=""), explain_unplanned(one.problem, failed=failed))}
     wants = {each.id: Want(platform=each.platform, labels=each.labels) for each in one.runs}
-    held = {
-        each.id: _alone(each.id, wants[each.id], explain_held(one.sha)) for each in one.runs if each.state == "held"
-    }
+    held_runs = [each.id for each in one.runs if each.state == "held"]
+    reasons = _load_held_reasons(connection, {one.id: one.sha}) if held_runs else {}
+    held = {number: _alone(number, wants[number], reasons[one.id]) for number in held_runs}
     waiting = connection.execute(_OF_BUILD, {"build": one.id}).all()
     if not waiting:
         return held
@@ -171,16 +189,18 @@ def load_queues(connection: Connection, now: float) -> tuple[QueueView, ...]:
     """Every queue: those that runs wait or run in, and one for the platform of each builder; the fullest first."""
     waiting = {_want(row): row for row in connection.execute(_COUNTED.limit(MAX_KINDS))}
     busy = {_want(row): row.amount for row in connection.execute(_BUSY.limit(MAX_KINDS))}
+    held = count_held(connection)
     rows = connection.execute(_LINE, {"most": MAX_LINE}).all() if waiting else []
     stations, usual = _load_stations(connection, now, {Kind(row.job_id, row.platform) for row in rows})
     places = {Want(platform=station.platform): None for station in stations}
-    wants = list(dict.fromkeys([*waiting, *busy, *places]))[:MAX_KINDS]
+    wants = list(dict.fromkeys([*waiting, *busy, *held, *places]))[:MAX_KINDS]
     line = _line_of(rows, stations, usual, now)
     views = [
         QueueView(
             want=want,
             waiting=waiting[want].amount if want in waiting else 0,
             running=busy.get(want, 0),
+            held=held.get(want, 0),
             oldest=waiting[want].oldest if want in waiting else None,
             estimate=line.estimate(want),
             builders=tuple(one.name for one in line.eligible(want)),
@@ -190,7 +210,14 @@ def load_queues(connection: Connection, now: float) -> tuple[QueueView, ...]:
         )
         for want in wants
     ]
-    return tuple(sorted(views, key=lambda view: (-view.waiting, -view.running, view.want.platform, view.want.labels)))
+    return tuple(
+        sorted(views, key=lambda view: (-view.waiting, -view.running, -view.held, view.want.platform, view.want.labels))
+    )
+
+
+def count_held(connection: Connection) -> dict[Want, int]:
+    """How many runs of each queue wait for approval."""
+    return {_want(row): row.amount for row in connection.execute(_COUNT_HELD.limit(MAX_KINDS))}
 
 
 def count_queues(connection: Connection) -> dict[Want, tuple[int, int, float | None]]:

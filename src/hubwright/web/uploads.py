@@ -37,7 +37,7 @@ def make_upload_routes(site: Site, gate: Gate) -> list[BaseRoute]:
         offer = await read_offer(request, gate)
         if request.query_params.get("direct") == "end":
             return _kept(await keeping.take_direct(offer))
-        return JSONResponse({"url": await keeping.sign(offer)})
+        return JSONResponse({"url": await keeping.sign(offer), "stalled": site.artifacts.stalled})
 
     async def give_cache(request: Request) -> Response:
         """`X-Hubwright-Cache` says whether it is the one asked for (`exact`) or the newest like it (`near`)."""

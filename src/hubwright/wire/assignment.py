@@ -31,11 +31,15 @@ class ReportLimits(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CacheWish(msgspec.Struct, frozen=True, kw_only=True):
-    """What to bring back before the stages and to keep after they succeeded; `files` tell when it is new."""
+    """What to bring back before the stages and to keep after they succeeded; `files` tell when it is new.
+
+    One of a `stage` is kept when that stage has succeeded, whatever came after it.
+    """
 
     paths: tuple[str, ...]
     key: str = ""
     files: tuple[str, ...] = ()
+    stage: str = ""
 
 
 class ServiceWish(msgspec.Struct, frozen=True, kw_only=True):

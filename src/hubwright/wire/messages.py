@@ -204,6 +204,47 @@ class Problems(Message, frozen=True, kw_only=True):
     problems: tuple[Problem, ...]
 
 
+class Image(msgspec.Struct, frozen=True, kw_only=True):
+    """A container image that a run was given. `id` is the daemon's, of the image's configuration.
+
+    `digest` is that of the manifest in the registry it came from, "" for an image that was made on the machine.
+    """
+
+    name: str
+    id: str
+    digest: str = ""
+
+
+class Scrub(Message, frozen=True, kw_only=True):
+    """Sent by: builder. Parts of the run's log, offset and length each, that hold what is only now known to be secret.
+
+    The hub overwrites them with as many asterisks. A hub of version 1 is sent an `event` of the same number instead.
+    """
+
+    word: ClassVar[str] = "scrub"
+    since: ClassVar[int] = 2
+
+    run: int
+    lease: int
+    seq: int
+    spans: tuple[tuple[int, int], ...]
+
+
+class Images(Message, frozen=True, kw_only=True):
+    """Sent by: builder. The images of a run's stages and services, before its first stage.
+
+    A hub of version 1 is sent an `event` of the same number instead.
+    """
+
+    word: ClassVar[str] = "images"
+    since: ClassVar[int] = 2
+
+    run: int
+    lease: int
+    seq: int
+    images: tuple[Image, ...]
+
+
 class Ack(Message, frozen=True, kw_only=True):
     """Sent by: hub. Messages up to `seq` and log bytes up to `log` are safe: the builder may forget them."""
 
@@ -244,10 +285,13 @@ class Waiting(Message, frozen=True, kw_only=True):
 class Leaving(Message, frozen=True, kw_only=True):
     """Sent by: builder. It takes no more runs and ends when the hub has all of those it holds.
 
-    A `do` build that crosses this message is still worked off.
+    A `do` build that crosses this message is still worked off. `on_demand`: it ends because nothing waits, and is
+    started again when something does.
     """
 
     word: ClassVar[str] = "leaving"
+
+    on_demand: bool = False
 
 
 class Ping(Message, frozen=True, kw_only=True):

@@ -7,6 +7,7 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
+from shutil import disk_usage
 from time import time
 
 import structlog
@@ -117,6 +118,7 @@ async def _serve(options: BuilderOptions, work_dir: WorkDir) -> None:
         uploads=uploads,
         clock=time,
         recorder=Recorder(work_dir.path, time),
+        disk=options.policy.limits.disk or disk_usage(work_dir.path).free * 9 // 10,
     )
     identity = options.identity
     if isinstance(executor, Furnishing):

@@ -182,6 +182,7 @@ class Hub:
             lambda: self.wake("facts"),
             lost_after=self._settings.builds.lost_after,
             seen_every=self._settings.builders.seen_every,
+            on_doubt=lambda: self.wake("approvals"),
         )
         await asyncio.to_thread(self.parts.take_back)
         scheduling = asyncio.create_task(self._scheduler.run())
@@ -268,7 +269,7 @@ def _make_site(settings: Settings, parts: Parts, bell: Bell, wake: Callable[[str
         database=parts.database,
         logs=Logs(Path(settings.data_dir) / "logs", bell),
         bell=bell,
-        storage=Storage(settings.storage_url),
+        storage=Storage(settings.storage_url, stalled=settings.artifacts.stalled),
         artifacts=make_artifact_rules(settings),
         signing_key=Path(settings.artifacts.signing_key or settings.data_dir / "signing.key"),
         wake=wake,
@@ -306,6 +307,7 @@ def make_artifact_rules(settings: Settings) -> ArtifactRules:
         total=settings.artifacts.total,
         direct=settings.artifacts.direct,
         redirect=settings.artifacts.redirect,
+        stalled=settings.artifacts.stalled,
         cache_total=settings.cache.total,
         cache_size=settings.cache.max_size,
     )

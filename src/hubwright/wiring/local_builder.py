@@ -7,20 +7,25 @@ import platform
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import structlog
 from sqlalchemy import Connection
 
+from hubwright import __version__
 from hubwright.builder.executors.daemon import find_daemon
 from hubwright.builder.slots import Bounds, read_bounds
 from hubwright.config import Settings
 from hubwright.domain.recipe_values import CONTAINER
 from hubwright.domain.scheduling import BuilderKind, suits
 from hubwright.errors import SettingsError
+from hubwright.store.builders import keep_on_demand
 from hubwright.store.database import Database, is_outage
 from hubwright.store.runs import count_waiting, is_holding
+from hubwright.wire import WIRE_VERSION, Hello
 from hubwright.wiring.first_start import FirstStart
 from hubwright.wiring.parts import mirrors_folder
 
@@ -112,7 +117,12 @@ def make_local_builder(settings: Settings, start: FirstStart, port: int, databas
     if bounds.least > 0:
         return LocalBuilder(command)
     spools = Path(settings.data_dir) / "builder" / "runs"
-    labels = (CONTAINER,) if settings.executor in ("auto", "container") and find_daemon(None) else ()
+    here = _find_kind(settings)
+    hello = Hello(
+        wire=WIRE_VERSION, name=NAME, platform=here.platform, version=__version__, instance="", labels=here.labels,
+        slots=bounds.most, executor=settings.executor,
+    )  # fmt: skip
+    database.write(partial(keep_on_demand, hello=hello, now=time.time()))  # it is known before it first runs
 
     def is_wanted() -> bool:
         """Whether a run waits that it may take, or that it held has not been heard of to the end."""
@@ -120,7 +130,7 @@ def make_local_builder(settings: Settings, start: FirstStart, port: int, databas
             if spools.is_dir() and any(spools.iterdir()):
                 return True
             with database.reading() as connection:
-                return _has_work(connection, labels)
+                return _has_work(connection, here)
         except Exception as error:
             if not is_outage(error):
                 logger.exception("local_builder_unsure")
@@ -129,8 +139,13 @@ def make_local_builder(settings: Settings, start: FirstStart, port: int, databas
     return LocalBuilder(command, is_wanted)
 
 
-def _has_work(connection: Connection, labels: tuple[str, ...]) -> bool:
-    here = BuilderKind(platform=f"{platform.system()}-{platform.machine()}".lower(), labels=labels)
+def _find_kind(settings: Settings) -> BuilderKind:
+    has_containers = settings.executor in ("auto", "container") and find_daemon(settings.sandbox.docker_host)
+    machine = f"{platform.system()}-{platform.machine()}".lower()
+    return BuilderKind(platform=machine, labels=(CONTAINER,) if has_containers else ())
+
+
+def _has_work(connection: Connection, here: BuilderKind) -> bool:
     return any(suits(want, here) for want, _ in count_waiting(connection)) or is_holding(connection, NAME)
 
 
@@ -172,16 +187,26 @@ def _command(settings: Settings, start: FirstStart, port: int, bounds: Bounds) -
 def _policy(settings: Settings) -> Iterator[str]:
     """What its runs may have, as options."""
     sandbox = settings.sandbox
-    bounds = {"--memory": sandbox.memory, "--cpus": sandbox.cpus, "--file-size": sandbox.file_size}
-    for name, value in bounds.items():
+    given = {
+        "--memory": sandbox.memory,
+        "--cpus": sandbox.cpus,
+        "--file-size": sandbox.file_size,
+        "--disk": sandbox.disk,
+        "--docker-host": sandbox.docker_host,
+        "--image": sandbox.image,
+        "--registry-auth": sandbox.registry_auth,
+    }
+    for name, value in given.items():
         if value is not None:
             yield from (name, str(value))
     yield from ("--pids", str(sandbox.pids), "--build-user", sandbox.user)
+    yield from ("--pull", sandbox.pull, "--container-network", sandbox.container_network)
     switches = {
         "network": sandbox.network,
         "untrusted-network": sandbox.untrusted_network,
         "seccomp": sandbox.seccomp,
         "landlock": sandbox.landlock,
+        "service-root": sandbox.service_root,
     }
     yield from (f"--{name}" if on else f"--no-{name}" for name, on in switches.items())
     for folder in sandbox.readable:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from hubwright import __version__
 from hubwright.config import Settings
-from hubwright.domain.jobs import Approval, Commits, JobSettings
+from hubwright.domain.jobs import Approval, Commits, JobSettings, RecipeSide
 from hubwright.domain.scheduling import ANY_PLATFORM
 from hubwright.git.commands import Git
 from hubwright.git.mirrors import Mirrors
@@ -18,6 +18,7 @@ from hubwright.github.credentials import TokenOf
 from hubwright.hub.bisections import Bisections, Bounds, Grounds
 from hubwright.hub.copying import follow_nothing
 from hubwright.hub.differences import Differences
+from hubwright.hub.doubts import Doubts
 from hubwright.hub.intake import Intake
 from hubwright.hub.loads import follow_up
 from hubwright.hub.permissions import find_refusal
@@ -35,7 +36,7 @@ from hubwright.wiring.reporters import make_reporters
 
 Wake = Callable[[str], None]
 
-QUEUES = ("deliveries", "facts", "reports", "bisections", *LANES)
+QUEUES = ("deliveries", "facts", "reports", "bisections", "approvals", *LANES)
 """What rows wait in."""
 
 
@@ -50,6 +51,7 @@ class Parts:
     differences: Differences
     bisections: Bisections
     replica: Replica
+    doubts: Doubts
     relay: Relay
     github: GitHubAccess
     owner: str
@@ -60,7 +62,11 @@ class Parts:
             "facts": self.relay.drain_facts,
             "reports": self.relay.drain_reports,
         }
-        always = {"deliveries": self.intake.drain, "bisections": self.bisections.drain}
+        always: dict[str, Callable[[], float | None]] = {
+            "deliveries": self.intake.drain,
+            "bisections": self.bisections.drain,
+            "approvals": self.doubts.drain,
+        }
         return {**always, **self.replica.drains(), **(told if self.relay.names else {})}
 
     def take_back(self) -> None:
@@ -104,9 +110,10 @@ def open_parts(
         mirrors=mirrors,
         intake=intake,
         wishes=wishes,
-        differences=Differences(database, mirrors, understanding.origin_of),
+        differences=Differences(database, mirrors, understanding.origin_of, rules.ground.untrusted_recipe),
         bisections=Bisections(database, _make_grounds(settings, mirrors, understanding, rules), time.time, wake),
         replica=Replica(database, github.client, owner, time.time, wake),
+        doubts=Doubts(database, rules.refusal_of, time.time, wake),
         relay=relay,
         github=github,
         owner=owner,
@@ -114,7 +121,8 @@ def open_parts(
 
 
 def _make_grounds(settings: Settings, mirrors: Mirrors, understanding: Understanding, rules: Rules) -> Grounds:
-    bounds = Bounds(builds=settings.builds.bisect_builds, commits=settings.builds.bisect_commits)
+    builds = settings.builds
+    bounds = Bounds(builds=builds.bisect_builds, commits=builds.bisect_commits, targets=builds.bisect_targets)
     return Grounds(mirrors=mirrors, origin_of=understanding.origin_of, ground=rules.ground, bounds=bounds)
 
 
@@ -140,6 +148,8 @@ def _make_rules(settings: Settings, platform: str, tokens: TokenOf) -> Rules:
             version=__version__,
             default_platform=platform,
             log_limit=settings.builds.log_limit,
+            approval=Approval(settings.builds.approval),
+            untrusted_recipe=RecipeSide(settings.builds.untrusted_recipe),
             reports=ReportLimits(
                 files=settings.builds.report_files,
                 size=settings.builds.report_size,
@@ -152,6 +162,5 @@ def _make_rules(settings: Settings, platform: str, tokens: TokenOf) -> Rules:
             commits=Commits(settings.builds.commits),
             max_commits_per_push=settings.builds.max_commits_per_push,
             timeout=settings.builds.timeout,
-            approval=Approval(settings.builds.approval),
         ),
     )

@@ -32,6 +32,18 @@ class Command:
 
 
 @dataclass(frozen=True, kw_only=True)
+class TakenImage:
+    """An image as it was taken: a tag may be another one tomorrow.
+
+    `id` is the daemon's; `digest` the manifest's in its registry, "" for an image that was made on this machine.
+    """
+
+    name: str
+    id: str
+    digest: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Furniture:
     """What a run needs beside its workspace: images that its stages run in, services that run beside them."""
 
@@ -46,7 +58,10 @@ class Running(Protocol):
     """
 
     finished: asyncio.Task[int]
-    idle_since: float
+
+    @property
+    def idle_since(self) -> float:
+        """The loop's time of the last output."""
 
     @property
     def pid(self) -> int:
@@ -91,8 +106,16 @@ class Executor(Protocol):
 class Furnishing(Protocol):
     """An executor that has containers: it takes commands with an image."""
 
-    async def furnish(self, workspace: Workspace, furniture: Furniture, say: Callable[[str], None]) -> None:
-        """After `prepare`: bring images, start services and wait for them. Raises ExecutorError.
+    async def furnish(
+        self, workspace: Workspace, furniture: Furniture, say: Callable[[str], None]
+    ) -> tuple[TakenImage, ...]:
+        """After `prepare`: bring images, start services and wait for them; the images. Raises ExecutorError.
 
         May be cancelled; `destroy` ends what it has begun. `say` is given lines for the log, in the event loop.
         """
+
+    def services(self, workspace: Workspace) -> tuple[int, ...]:
+        """The numbers of the services' first processes, as far as they can be seen from here."""
+
+    def written(self, workspace: Workspace) -> int:
+        """Bytes that the run's containers have written to files of their own."""

@@ -59,7 +59,7 @@ class Cells:
     def __init__(self, policy: Policy, users: Users | None, groups: Groups) -> None:
         self.policy = policy
         self._users = users
-        self._groups = groups
+        self.groups = groups
         self._open: dict[str, Cell] = {}
         self._leaders: set[int] = set()
 
@@ -70,7 +70,7 @@ class Cells:
         """
         limits = terms.limits.within(self.policy.limits)
         user = None if self._users is None else self._users.take()
-        group = self._groups.open(workspace.marker, limits)
+        group = self.groups.open(workspace.marker, limits)
         cell = Cell(terms, limits, user, group, ticks_now())
         self._open[workspace.marker] = cell
         if cell.owner is not None:
@@ -119,7 +119,7 @@ class Cells:
     def sweep(self, prefix: str) -> None:
         """End what a dead builder has left."""
         kill_marked(prefix, prefix=True)
-        self._groups.sweep()
+        self.groups.sweep()
         if self._users is not None:
             self._users.sweep()
 
@@ -131,7 +131,7 @@ class Cells:
         if self.policy.file_size is not None:
             text += f"ulimit -f {max(1, self.policy.file_size // _BLOCK)}; "
         pids = self.policy.limits.pids
-        if count_processes and pids is not None and "pids" not in self._groups.controllers:
+        if count_processes and pids is not None and "pids" not in self.groups.controllers:
             text += f"{{ ulimit -u {pids} || ulimit -p {pids}; }} 2>/dev/null; "
         return text
 
@@ -151,7 +151,7 @@ class Cells:
         ]
 
     def _unkept(self, asked: Limits, group: Group | None) -> list[str]:
-        kept = self._groups.controllers if group is not None else frozenset()
+        kept = self.groups.controllers if group is not None else frozenset()
         return [
             f"This builder can't limit {_NAMES[name]}: it has no control groups for that."
             for name in asked.to_json()

@@ -22,6 +22,7 @@ _OWN = "hubwright-builder"
 """The leaf that a builder moves into: version 2 gives controllers only to groups without processes of their own."""
 
 _CONTROLLERS = ("memory", "pids", "cpu")
+_FIRST_NAMESPACE = 0xEFFFFFFB  # PROC_CGROUP_INIT_INO of the kernel
 _PERIOD = 100_000
 _ROUNDS = 100
 _PAUSE = 0.02
@@ -106,6 +107,7 @@ class Groups:
     def __init__(self, process: Path = Path("/proc/self")) -> None:
         """Look at what is there; a machine without control groups, or where they are not ours, has no places."""
         self._places = tuple(_find_places(process))
+        self._roots = tuple(_find_roots(process))
 
     @property
     def usable(self) -> bool:
@@ -130,14 +132,35 @@ class Groups:
             return None
         return group if places else None
 
+    def open_for_containers(self, name: str, limits: Limits) -> tuple[str, Group] | None:
+        """A group that a daemon of this machine can put a run's containers below, and its path; None where none can be.
+
+        It is at the root of every hierarchy, because the daemon takes one path for all of them. A limit that can't be
+        set holds for each container alone.
+        """
+        if not self._roots:
+            return None
+        path = f"{_PREFIX}{_owner(os.getpid())}-{name}"
+        group = Group(tuple(place.below(path) for place in self._roots))
+        try:
+            for place in self._roots:
+                if place.controllers:
+                    place.below(path).folder.mkdir(exist_ok=True)
+            group.limit(limits)
+        except OSError:
+            group.close()
+            return None
+        return f"/{path}", group
+
     def sweep(self) -> None:
         """End the groups of builders that are dead."""
-        names = {folder.name for place in self._places for folder in place.folder.glob(f"{_PREFIX}*.*-*")}
-        for name in names:
-            owner = name.removeprefix(_PREFIX).partition("-")[0]
-            pid = owner.partition(".")[0]
-            if pid.isascii() and pid.isdigit() and _owner(int(pid)) != owner:
-                Group(tuple(place.below(name) for place in self._places)).close()
+        for places in (self._places, self._roots):
+            names = {folder.name for place in places for folder in place.folder.glob(f"{_PREFIX}*.*-*")}
+            for name in names:
+                owner = name.removeprefix(_PREFIX).partition("-")[0]
+                pid = owner.partition(".")[0]
+                if pid.isascii() and pid.isdigit() and _owner(int(pid)) != owner:
+                    Group(tuple(place.below(name) for place in places)).close()
 
 
 def _owner(pid: int) -> str:
@@ -208,6 +231,22 @@ def _find_places(process: Path) -> Iterator[Place]:
             folder = folder.parent if folder.name == _OWN else folder
             if os.access(folder, os.W_OK):
                 yield Place(folder, frozenset(_delegate(folder)), unified=True)
+
+
+def _find_roots(process: Path) -> Iterator[Place]:
+    """The roots of all hierarchies, for who may write there and sees what a daemon outside of containers sees."""
+    try:
+        mounts = [line.split() for line in (process / "mountinfo").read_text().splitlines()]
+        first = (process / "ns" / "cgroup").stat().st_ino == _FIRST_NAMESPACE
+    except OSError:
+        return
+    for words in mounts:
+        kind, options, point = words[words.index("-") + 1], words[-1].split(","), Path(words[4])
+        if not first or not kind.startswith("cgroup") or words[3] != "/" or not os.access(point, os.W_OK):
+            continue
+        unified = kind == "cgroup2"
+        names = _delegate(point) if unified else set(options) & set(_CONTROLLERS)
+        yield Place(point, frozenset(names), unified=unified)
 
 
 def _folder(mount: list[str], path: str) -> Path:

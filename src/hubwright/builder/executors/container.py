@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import json
 import os
@@ -11,8 +12,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import quote
 
-from hubwright.builder.executors import Command, Executor, Furniture, Running
+from hubwright.builder.executors import Command, Executor, Furniture, Running, TakenImage
 from hubwright.builder.executors.cells import Cells
+from hubwright.builder.executors.cgroups import Group
 from hubwright.builder.executors.container_bodies import MISSING, RUN_LABEL, Frame, Mounts, stage_body
 from hubwright.builder.executors.daemon import Daemon
 from hubwright.builder.executors.images import bring_image
@@ -25,10 +27,12 @@ from hubwright.errors import ExecutorError
 
 @dataclass
 class _Furnished:
-    """What a run has been given: image ids by name, whether services run, how many of its stages ran out of memory."""
+    """What a run has been given: images by name, services and their processes; stages that ran out of memory."""
 
-    images: dict[str, str] = field(default_factory=dict)
+    images: dict[str, TakenImage] = field(default_factory=dict)
     services: bool = False
+    processes: tuple[int, ...] = ()
+    group: tuple[str, Group] | None = None
     out_of_memory: int = 0
 
 
@@ -53,21 +57,47 @@ class ContainerExecutor:
         self._runs[workspace.marker] = _Furnished()
         return self._cells.open(workspace, terms) if self._plain is None else self._plain.prepare(workspace, terms)
 
-    async def furnish(self, workspace: Workspace, furniture: Furniture, say: Callable[[str], None]) -> None:
-        """Bring the images, start the services and wait for them. Raises ExecutorError."""
+    def _bound(self, workspace: Workspace) -> None:
+        """Bound what all containers of the run use together, where that can be."""
+        if self._daemon.takes_groups:
+            limits = self._cells.get(workspace).limits
+            self._runs[workspace.marker].group = self._cells.groups.open_for_containers(workspace.marker, limits)
+
+    async def furnish(
+        self, workspace: Workspace, furniture: Furniture, say: Callable[[str], None]
+    ) -> tuple[TakenImage, ...]:
+        """Bring the images, start the services and wait for them; the images. Raises ExecutorError."""
         how = self._policy.containers
         own = [how.image] if how.image is not None and self._plain is None else []
         terms = self._cells.get(workspace).terms
         auth = how.registry_auth if terms.trust == TRUSTED else None  # private images are no business of forks
         run = self._runs[workspace.marker]
+        if own or furniture.images:
+            await asyncio.to_thread(self._bound, workspace)
         names = [*own, *furniture.images, *(service.image for service in furniture.services)]
         for name in dict.fromkeys(names):
             run.images[name] = await bring_image(self._daemon, name, how.pull, auth, say)
         if furniture.services:
             run.services = True
             self._check_walls(services=not self._policy.allows_network(terms))
-            wanted = [(service, run.images[service.image]) for service in furniture.services]
-            await start_services(self._daemon, self._frame(workspace), wanted, say, powers=how.service_root)
+            wanted = [(service, run.images[service.image].id) for service in furniture.services]
+            frame = self._frame(workspace)
+            run.processes = await start_services(self._daemon, frame, wanted, say, powers=how.service_root)
+        return tuple(run.images.values())
+
+    def services(self, workspace: Workspace) -> tuple[int, ...]:
+        """The first processes of the services."""
+        return self._runs[workspace.marker].processes
+
+    def written(self, workspace: Workspace) -> int:
+        """What lies over the images; 0 when the daemon can't tell."""
+        filters = json.dumps({"label": [f"{RUN_LABEL}={workspace.marker}"]})
+        params = {"filters": filters, "all": "1", "size": "1"}
+        try:
+            found = self._daemon.ask("GET", "/containers/json", params=params) or []
+        except ExecutorError:
+            return 0
+        return sum(int(one.get("SizeRw") or 0) for one in found)
 
     def run(self, workspace: Workspace, command: Command, write: Callable[[bytes], None]) -> Running:
         """Start the command in a container, or as the machine can have it."""
@@ -82,7 +112,7 @@ class ContainerExecutor:
             raise ExecutorError(f"The image {name} was not brought before the stage.")
         missing = workspace.commands / MISSING
         body = stage_body(
-            self._frame(workspace), run.images[name], command.argv, command.env, str(command.directory), str(missing)
+            self._frame(workspace), run.images[name].id, command.argv, command.env, str(command.directory), str(missing)
         )
         body["HostConfig"] |= {"Mounts": _mounts(workspace).to_json()}
         networks = self._networks(workspace, run, network=command.network)
@@ -108,8 +138,11 @@ class ContainerExecutor:
 
     def destroy(self, workspace: Workspace) -> None:
         """Remove the run's containers and network, and what else is left of it."""
-        if self._runs.pop(workspace.marker, _Furnished()).images:
+        run = self._runs.pop(workspace.marker, _Furnished())
+        if run.images:
             self._clear(lambda marker: marker == workspace.marker)
+        if run.group is not None:
+            run.group[1].close()
         if self._plain is None:
             self._cells.close(workspace)
         else:
@@ -121,13 +154,14 @@ class ContainerExecutor:
         (self._plain or self._cells).sweep(prefix)
 
     def _frame(self, workspace: Workspace) -> Frame:
-        cell = self._cells.get(workspace)
+        cell, run = self._cells.get(workspace), self._runs[workspace.marker]
         return Frame(
             marker=workspace.marker,
             owner=cell.owner or (os.geteuid(), os.getegid()),
             limits=cell.limits,
             keeps_user=self._daemon.keeps_user,
             file_size=self._policy.file_size,
+            group=run.group[0] if run.group else None,
         )
 
     def _networks(self, workspace: Workspace, run: _Furnished, *, network: bool) -> list[str]:

@@ -34,6 +34,7 @@ class Frame:
     limits: Limits
     keeps_user: bool = False
     file_size: int | None = None
+    group: str | None = None  # the control group that bounds all of them together
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,6 +115,8 @@ def _host(frame: Frame) -> dict[str, Any]:
         "Tmpfs": {"/tmp": "rw,exec,nosuid,nodev,mode=1777"},  # noqa: S108  the container's own
         "LogConfig": {"Type": "none"},
     }
+    if frame.group is not None:
+        host["CgroupParent"] = frame.group
     if frame.limits.memory is not None:
         host |= {"Memory": frame.limits.memory, "MemorySwap": frame.limits.memory}
     if frame.limits.pids is not None:

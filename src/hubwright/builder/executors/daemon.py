@@ -36,6 +36,7 @@ class Daemon:
         self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # never used: making the default one would take 30 ms
         self.podman = False
         self.keeps_user = False
+        self.takes_groups = False
 
     def ask(
         self, method: str, path: str, body: Any = None, *, params: Mapping[str, str] | None = None,
@@ -100,6 +101,7 @@ class Daemon:
         self.podman = any("podman" in part.get("Name", "").lower() for part in version.get("Components") or ())
         if "name=userns" in options or ("name=rootless" in options and not self.podman):
             raise ExecutorError("the daemon gives containers other user numbers than this machine's.")
+        self.takes_groups = info.get("CgroupDriver") == "cgroupfs" and "name=rootless" not in options
         self.keeps_user = self.podman and "name=rootless" in options
 
     def _silent(self, error: Exception) -> ExecutorError:
@@ -133,6 +135,24 @@ def find_socket(host: str | None) -> str:
         if os.access(place, os.R_OK | os.W_OK) and Path(place).is_socket():
             return place
     raise ExecutorError("there is no Docker or Podman here whose socket this user may use.")
+
+
+def find_process(told: Mapping[str, Any]) -> int:
+    """The first process of a container that the daemon has told of; 0 when it can't be seen from here.
+
+    Where builder and daemon count processes apart, the number may be somebody else's: its control group names the
+    container, or nothing of the run is in its environment.
+    """
+    pid = int(told["State"].get("Pid") or 0)
+    try:
+        seen = Path(f"/proc/{pid}/cgroup").read_text() if pid else ""
+        if str(told["Id"]) in seen:
+            return pid
+        found = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0") if seen else []
+    except OSError:
+        return 0
+    own = [word.encode() for word in told.get("Config", {}).get("Env") or () if word.startswith("HUBWRIGHT_RUN=")]
+    return pid if any(word in found for word in own) else 0
 
 
 def _sentence(answer: httpx2.Response) -> str:

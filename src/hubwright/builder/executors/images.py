@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from hubwright.builder.executors import TakenImage
 from hubwright.builder.executors.daemon import Daemon, RefusedError
 from hubwright.errors import ExecutorError
 
@@ -17,10 +18,17 @@ ALWAYS, NEVER = "always", "never"
 _HUB = "https://index.docker.io/v1/"
 _MOST_LINES = 500
 _LINE = 65_536
+_NO_ENTRY = ("no basic auth", "unauthorized", "authentication required", "denied", "status: 401", "status: 403")
+_AWAY = ("dial tcp", "no such host", "connection re", "timeout", "tls:", "x509", "eof", "status: 5", "server gave http")
+_UNKNOWN = ("manifest unknown", "not found", "name unknown", "no such image")
+_REFUSED = "its registry refuses the password of --registry-auth"
+_STRANGER = "its registry wants a password and this run has none: see --registry-auth, which is for trusted runs only"
 
 
-async def bring_image(daemon: Daemon, name: str, pull: str, auth: Path | None, say: Callable[[str], None]) -> str:
-    """Have the image here; its id. `pull` is `missing`, `always` or `never`. Raises ExecutorError.
+async def bring_image(
+    daemon: Daemon, name: str, pull: str, auth: Path | None, say: Callable[[str], None]
+) -> TakenImage:
+    """Have the image here. `pull` is `missing`, `always` or `never`. Raises ExecutorError.
 
     `auth` is a Docker `config.json` with what registries are to be told. `say` is given progress for the log.
     """
@@ -33,9 +41,9 @@ async def bring_image(daemon: Daemon, name: str, pull: str, auth: Path | None, s
         here = await asyncio.to_thread(_find, daemon, name)
     if here is None:
         raise ExecutorError(f"The image {name} was pulled and is not there: is it for another kind of processor?")
-    digests = here.get("RepoDigests") or []
-    say(f"Image {name}: {digests[0].rpartition('@')[2] if digests else here['Id']}")
-    return str(here["Id"])
+    taken = TakenImage(name=name, id=str(here["Id"]), digest=_find_digest(name, here.get("RepoDigests") or ()))
+    say(f"Image {name}: {taken.digest or taken.id}")
+    return taken
 
 
 def split_name(name: str) -> tuple[str, str]:
@@ -48,13 +56,28 @@ def split_name(name: str) -> tuple[str, str]:
     return f"{head}{slash}{last}", tag or "latest"
 
 
+def _find_digest(name: str, digests: Sequence[str]) -> str:
+    """That of the repository which the name means; the same image may lie in others too."""
+    bare, named = split_name(name)
+    if named.startswith("sha256:"):
+        return named
+    known = dict(reversed([digest.split("@", 1) for digest in digests if "@" in digest]))
+    first = next(iter(reversed(known.values())), "")
+    return next((value for place, value in known.items() if place in _long_names(bare)), first)
+
+
+def _long_names(bare: str) -> tuple[str, ...]:
+    """What a daemon may call it: Podman writes the registry of Docker's own images out."""
+    return (bare, f"docker.io/{bare}", f"docker.io/library/{bare}")
+
+
 def _find(daemon: Daemon, name: str) -> dict[str, Any] | None:
     try:
         found: dict[str, Any] = daemon.ask("GET", f"/images/{quote(name, safe='')}/json")
     except RefusedError as error:
         if error.status == 404:
             return None
-        raise
+        raise ExecutorError(f"The image {name} can't be had: {error}") from error
     return found
 
 
@@ -70,17 +93,32 @@ async def _pull(daemon: Daemon, name: str, authority: str | None, say: Callable[
                     lines += _tell(line, say if lines < _MOST_LINES else _nobody)
         _tell(rest, say)
     except RefusedError as error:
-        raise ExecutorError(f"The image {name} can't be pulled: {error}") from error
+        told = _explain(str(error), knows_password=authority is not None)
+        raise ExecutorError(f"The image {name} can't be pulled: {told}") from error
+
+
+def _explain(said: str, *, knows_password: bool) -> str:
+    """What a daemon's words about a registry come to, and the words themselves."""
+    words = said.lower()
+    if any(sign in words for sign in _NO_ENTRY):
+        why = _REFUSED if knows_password else _STRANGER
+    elif any(sign in words for sign in _AWAY):
+        why = "its registry can't be reached"
+    elif any(sign in words for sign in _UNKNOWN):
+        why = "its registry has no such image, tag or digest"
+    else:
+        return said
+    return f"{why} ({said})."
 
 
 def _tell(line: bytes, say: Callable[[str], None]) -> int:
-    """One step of the pull; how many lines it makes. Raises ExecutorError when it says that the pull failed."""
+    """One step of the pull; how many lines it makes. Raises RefusedError when it says that the pull failed."""
     try:
         step = json.loads(line) if line.strip() else {}
     except ValueError:
         return 0
     if "error" in step:
-        raise ExecutorError(f"The image can't be pulled: {' '.join(str(step['error']).split())[:500]}")
+        raise RefusedError(" ".join(str(step["error"]).split())[:500], 500)
     if "status" not in step or step.get("progressDetail"):  # bars of every 100 ms
         return 0
     say(": ".join(str(step[key])[:200] for key in ("id", "status") if step.get(key)))

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hubwright.builder.executors.daemon import Daemon, RefusedError
+from hubwright.builder.executors.daemon import Daemon, RefusedError, find_process
 from hubwright.errors import ExecutorError
 
 NOT_FOUND = 127
@@ -33,7 +33,7 @@ class Room:
 
 
 class InContainer:
-    """A started command, see `Running`. Its `pid` is 0 until the container runs."""
+    """A started command, see `Running`. Its `pid` is 0 until it runs, and where it can't be seen from here."""
 
     def __init__(self, daemon: Daemon, room: Room, write: Callable[[bytes], None]) -> None:
         self._daemon = daemon
@@ -44,8 +44,13 @@ class InContainer:
         self._held = b""
         self._started = False
         self.pid = 0
-        self.idle_since = self._loop.time()
+        self._spoke = self._loop.time()
         self.finished = self._loop.create_task(self._go())
+
+    @property
+    def idle_since(self) -> float:
+        """Now, until the container runs: what the daemon takes is not the command's silence."""
+        return self._spoke if self._started else self._loop.time()
 
     async def kill(self, grace: float) -> None:
         """Ask the command to end, and force the container after `grace` seconds. Returns when it is gone."""
@@ -90,6 +95,7 @@ class InContainer:
         what = {"stream": "1", "stdout": "1", "stderr": "1"}
         async with self._daemon.stream(f"{self._path}/attach", params=what) as output:
             self.pid, self._started = await asyncio.to_thread(self._start), True
+            self._spoke = self._loop.time()
             async for chunk in output:
                 self._take(chunk)
         self._take(b"", last=True)
@@ -99,17 +105,17 @@ class InContainer:
         self._daemon.ask("POST", f"{self._path}/start")
         with suppress(ExecutorError):  # it may have ended; the gate sets the size too
             self._daemon.ask("POST", f"{self._path}/resize", params={"h": _ROWS, "w": _COLUMNS})
-        return int(self._daemon.ask("GET", f"{self._path}/json")["State"].get("Pid") or 0)
+        return find_process(self._daemon.ask("GET", f"{self._path}/json"))
 
     def _look(self) -> tuple[int, bool]:
         """Exit code and whether memory ran out. Raises ExecutorError, also when the daemon lost the container."""
         code = int(self._daemon.ask("POST", f"{self._path}/wait", patience=10)["StatusCode"])
-        if code == NOT_FOUND:
+        if code == NOT_FOUND or (code == 1 and self._daemon.podman):
             self._check_shell()
         return code, bool(self._daemon.ask("GET", f"{self._path}/json")["State"].get("OOMKilled"))
 
     def _check_shell(self) -> None:
-        """The init inside ends so when it can't start the shell. Raises ExecutorError."""
+        """The init inside ends so when it can't start the shell, Podman's with 1. Raises ExecutorError."""
         try:
             self._daemon.ask("HEAD", f"{self._path}/archive", params={"path": "/bin/sh"})
         except RefusedError as error:
@@ -117,7 +123,7 @@ class InContainer:
 
     def _take(self, chunk: bytes, *, last: bool = False) -> None:
         """The terminal inside has put a carriage return before every newline, so taking one away loses nothing."""
-        self.idle_since = self._loop.time()
+        self._spoke = self._loop.time()
         data, self._held = self._held + chunk, b""
         if data.endswith(b"\r") and not last:
             data, self._held = data[:-1], b"\r"

@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import Any
 
 from hubwright.builder.executors.container_bodies import Frame, network_body, service_body
-from hubwright.builder.executors.daemon import Daemon
+from hubwright.builder.executors.daemon import Daemon, RefusedError, find_process
 from hubwright.domain.recipe_values import Service
 from hubwright.errors import ExecutorError
 
@@ -17,15 +17,16 @@ _LAST_LINES = "50"
 _MOST_SAID = 65_536
 _PAUSE = 0.2
 _TRY = 15.0  # seconds that one try of the readiness command may take
+_NOT_RUNNING = {409, 500}  # Docker's answer and Podman's
 _HEAD = struct.Struct(">BxxxI")
 
 
 async def start_services(
     daemon: Daemon, frame: Frame, services: Sequence[tuple[Service, str]], say: Callable[[str], None], *, powers: bool
-) -> None:
+) -> tuple[int, ...]:
     """Start the services with the images of these ids, all at once, and wait for them. Raises ExecutorError.
 
-    When one fails its last words are said.
+    Gives the numbers of their first processes, if they can be seen from here. When one fails its last words are said.
     """
     network = network_name(frame.marker)
     await asyncio.to_thread(
@@ -33,8 +34,8 @@ async def start_services(
     )
     for service, image in services:
         await asyncio.to_thread(_start, daemon, frame, service, image, powers)
-    for service, _ in services:
-        await _wait_until_ready(daemon, frame.marker, service, say)
+    found = [await _wait_until_ready(daemon, frame.marker, service, say) for service, _ in services]
+    return tuple(pid for pid in found if pid)
 
 
 def network_name(marker: str) -> str:
@@ -59,19 +60,20 @@ def _start(daemon: Daemon, frame: Frame, service: Service, image: str, powers: b
         raise ExecutorError(f"The service {service.name} can't be started: {error}") from error
 
 
-async def _wait_until_ready(daemon: Daemon, marker: str, service: Service, say: Callable[[str], None]) -> None:
+async def _wait_until_ready(daemon: Daemon, marker: str, service: Service, say: Callable[[str], None]) -> int:
     name = _name(marker, service.name)
     problem = f"The service {service.name} was not ready within {service.ready_timeout} s."
     with suppress(TimeoutError):
         async with asyncio.timeout(service.ready_timeout):
             while True:
-                state = (await asyncio.to_thread(daemon.ask, "GET", f"/containers/{name}/json"))["State"]
+                told = await asyncio.to_thread(daemon.ask, "GET", f"/containers/{name}/json")
+                state = told["State"]
                 if not state.get("Running"):
                     problem = f"The service {service.name} ended with exit code {state.get('ExitCode')}."
                     break
                 if service.ready is None or await _is_ready(daemon, name, service.ready):
                     say(f"Service {service.name} is ready.")
-                    return
+                    return find_process(told)
                 await asyncio.sleep(_PAUSE)
     said = await asyncio.to_thread(_read_log, daemon, name)
     for line in said.decode("utf-8", "replace").splitlines():
@@ -81,12 +83,17 @@ async def _wait_until_ready(daemon: Daemon, marker: str, service: Service, say: 
 
 async def _is_ready(daemon: Daemon, name: str, command: str) -> bool:
     how = {"Cmd": ["/bin/sh", "-c", command], "AttachStdout": True, "AttachStderr": True}
-    made = await asyncio.to_thread(daemon.ask, "POST", f"/containers/{name}/exec", how)
-    path = f"/exec/{made['Id']}"
-    with suppress(TimeoutError):
-        async with asyncio.timeout(_TRY), daemon.stream(f"{path}/start", {"Detach": False, "Tty": False}) as output:
-            async for _ in output:
-                pass
+    try:
+        made = await asyncio.to_thread(daemon.ask, "POST", f"/containers/{name}/exec", how)
+        path = f"/exec/{made['Id']}"
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_TRY), daemon.stream(f"{path}/start", {"Detach": False, "Tty": False}) as output:
+                async for _ in output:
+                    pass
+    except RefusedError as error:
+        if error.status in _NOT_RUNNING:  # it has just ended, which the next look tells
+            return False
+        raise
     found: dict[str, Any] = await asyncio.to_thread(daemon.ask, "GET", f"{path}/json")
     return found.get("ExitCode") == 0 and not found.get("Running")
 

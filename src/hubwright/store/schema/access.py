@@ -18,7 +18,7 @@ builder = Table(
     Column("executor", String(20), nullable=False),
     Column("instance", String(64), nullable=False),
     Column("token_id", Identity),  # the token that this name belongs to; another one can't take it
-    Column("state", String(12), nullable=False),  # connected, away, draining (it takes no more and will end)
+    Column("state", String(12), nullable=False),  # connected, away, draining (it takes no more and will end), on_demand
     Column("wish", String(12)),  # what people want of it, kept over restarts: paused, draining
     Column("connected_at", Moment),
     Column("seen_at", Moment),  # written seldom: at connect, at loss and every few seconds for all at once

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, String, Table, Text
+from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, String, Table, Text, text
 
 from hubwright.store.moments import Moment
 from hubwright.store.schema.columns import Identity, identity, metadata
@@ -24,8 +24,18 @@ approval = Table(
     Column("approved_by_login", String(100)),  # only to be shown
     Column("token_name", String(100)),
     Column("token_id", Identity),
+    Column("checked_at", Moment),  # when GitHub last said that who approved may write
+    Column("ask_at", Moment),  # a run was due when that was too long ago: GitHub is to be asked again then
+    Column("asked", Integer, nullable=False, server_default="0"),  # how often it was since, without an answer
+    Column("doubt", Text),  # why there is none
     Column("revoked_at", Moment),
     Column("why", Text),  # it was revoked
     Index("ix_approval_pull_request", "pull_request", "repository"),
+    Index(
+        "ix_approval_ask",
+        "ask_at",
+        sqlite_where=text("ask_at IS NOT NULL"),
+        postgresql_where=text("ask_at IS NOT NULL"),
+    ),
     sqlite_autoincrement=True,
 )

@@ -92,6 +92,7 @@ run = Table(
     Column("detail", Text),
     Column("assignment", Document, nullable=False),  # wire.Payload without secrets
     Column("builder", String(100)),
+    Column("images", Document),  # wire.Image: what its stages and services ran in, as the builder told
     Column("lease", Integer, nullable=False, server_default="0"),  # fencing number, grows with each lease
     Column("leased_at", Moment),
     Column("cancel", Text),  # the wish to cancel, and why

@@ -83,6 +83,7 @@ artifact = Table(
     Column("sha256", String(64), nullable=False),
     Column("kept_at", Moment, nullable=False),
     Column("expires_at", Moment),
+    Column("folded", Text),  # the path as systems have it that know no case; rows of the first release have none
     Column("key", String(200)),  # where it lies in the storage; rows of the first release have none
     UniqueConstraint("run_id", "path"),
 )

@@ -24,9 +24,10 @@ from hubwright.web.site import Site
 
 
 class Seen(msgspec.Struct):
-    """What the approver has looked at: the whole id of the commit."""
+    """What the approver has looked at: the whole id of the commit, and the branch that it is for."""
 
     sha: str
+    base: str | None = None
 
 
 class Approvals:
@@ -50,7 +51,7 @@ class Approvals:
         def load(connection: Connection) -> dict[str, Any]:
             build = load_build(connection, build_id)
             rows = load_approvals(connection, build_id)
-            waiting = bool(rows) and not any(row.approved_at and not row.revoked_at for row in rows)
+            waiting = bool(rows) and not any(row.approved_at and not row.revoked_at and not row.ask_at for row in rows)
             return {"build": build.id, "sha": build.sha, "waits": waiting, "items": [_write(row) for row in rows]}
 
         return answer(await self._site.database.read(load))
@@ -63,15 +64,17 @@ class Approvals:
         return answer({**asdict(found), "text": found.text})
 
     async def approve_build(self, request: Request, build_id: Number) -> Response:
-        """Let the build begin. Takes `{"sha": ...}`, the commit that was looked at; 409 when it is another by now.
+        """Let the build begin. Takes `{"sha": …, "base": …}`, the commit that was looked at and the branch that it is
+        for (which may be left out); 409 when it is another by now.
 
         The build stays untrusted: it gets no secret. Any later push, close or retarget ends the approval.
         """
         asker = await self._gate.require(request, "write")
-        sha = check_sha(convert(await read_object(request), Seen).sha)
+        seen = convert(await read_object(request), Seen)
+        sha = check_sha(seen.sha)
         now = self._site.clock()
         count: Any = await self._site.database.write_soon(
-            lambda connection: approve(connection, build_id, sha, read_approver(asker), now)
+            lambda connection: approve(connection, build_id, sha, read_approver(asker), now, seen.base)
         )
         self._site.wake("runs")
         self._site.wake("facts")
@@ -95,6 +98,8 @@ def _write(row: Row[Any]) -> dict[str, Any]:
         "approved_by_id": row.approved_by_id,
         "approved_by_login": row.approved_by_login,
         "token_name": row.token_name,
+        "checked_at": row.checked_at,
+        "doubt": row.doubt,
         "revoked_at": row.revoked_at,
         "why": row.why,
     }

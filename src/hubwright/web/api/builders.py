@@ -93,7 +93,10 @@ class Builders:
 
 
 def write_builder(builder: BuilderView) -> dict[str, Any]:
-    """A builder and the runs it holds. `state` is connected, away, draining or paused; `lag` and `skew` in seconds."""
+    """A builder and the runs it holds. `lag` and `skew` in seconds.
+
+    `state` is connected, away, on_demand (it is started when something waits), draining or paused.
+    """
     return {
         "name": builder.name,
         "platform": builder.platform,

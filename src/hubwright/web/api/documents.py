@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import quote
 
 from hubwright.domain.waiting import Reason, Waiting
+from hubwright.store.test_strips import Strip
 from hubwright.store.views import MAX_PAGE
 from hubwright.store.views_values import (
     ArtifactView,
@@ -78,6 +79,7 @@ class Documents:
             "result": run.result,
             "detail": run.detail,
             "builder": run.builder,
+            "images": run.images or [],
             "queued_at": moment(run.queued_at),
             "started_at": moment(run.started_at),
             "finished_at": moment(run.finished_at),
@@ -114,6 +116,24 @@ class Documents:
             "url": self._public + artifact_path(artifact),
             "run_url": f"{self._public}/api/v1/runs/{artifact.run_id}/artifacts/{quote(artifact.path)}",
         }
+
+    def strip(self, strip: Strip) -> Document:
+        """What a test did in the last runs of a platform and matrix point."""
+        runs = [
+            {
+                "run": mark.run_id,
+                "build": mark.build_id,
+                "number": mark.number,
+                "sha": mark.sha,
+                "result": mark.result,
+                "flaky": mark.flaky,
+                "seconds": mark.seconds,
+                "finished_at": moment(mark.finished_at),
+                "url": f"{self._public}/builds/{mark.build_id}/runs/{mark.run_id}",
+            }
+            for mark in strip.marks
+        ]
+        return {"platform": strip.platform, "matrix": strip.matrix, "runs": runs}
 
 
 def artifact_path(artifact: ArtifactView) -> str:
@@ -181,6 +201,7 @@ def write_queue(queue: QueueView) -> Document:
         "labels": queue.want.labels,
         "waiting": queue.waiting,
         "running": queue.running,
+        "held": queue.held,
         "oldest": moment(queue.oldest),
         "estimate": None if queue.estimate is None else round(queue.estimate, 1),
         "builders": queue.builders[:MAX_PAGE],

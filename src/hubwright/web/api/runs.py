@@ -8,14 +8,16 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy import Connection
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from hubwright.domain.test_difference import Change
+from hubwright.domain.test_difference import Change, identify
 from hubwright.errors import NotFoundError
 from hubwright.hub.line_index import LineIndex
 from hubwright.store.recordings import load_recording
-from hubwright.store.views import load_run
+from hubwright.store.test_strips import Strip, load_case, load_strips
+from hubwright.store.views import load_build, load_run
 from hubwright.store.views_lists import load_artifacts
 from hubwright.store.views_results import CaseFilter, load_tests
 from hubwright.store.views_values import Page, RunView
@@ -81,6 +83,7 @@ class Runs:
         router.add_api_route("/{run_id}/log", self.show_log, methods=["HEAD"], include_in_schema=False)
         router.add_api_route("/{run_id}/log/stream", self.stream_log, methods=["GET"], responses=STREAMED)
         router.add_api_route("/{run_id}/tests", self.list_tests, methods=["GET"])
+        router.add_api_route("/{run_id}/tests/{case_id}/history", self.show_history, methods=["GET"])
         router.add_api_route("/{run_id}/recorder", self.show_recorder, methods=["GET"])
         router.add_api_route("/{run_id}/artifacts", self.list_artifacts, methods=["GET"])
         return router
@@ -146,6 +149,24 @@ class Runs:
         )
         more = {"totals": write_totals(run.tests), "difference": write_difference(run)}
         return answer_page(request, page, write_case, self._site.public_url, more)
+
+    async def show_history(self, run_id: Number, case_id: Number) -> Response:
+        """What the test of this case did in the last 30 runs of each platform and matrix point, newest first.
+
+        Of the run's branch and the default branch; `result` is null where a run has not reported it.
+        """
+        run = await self._load(run_id)
+
+        def load(connection: Connection) -> tuple[tuple[str, str, str], tuple[Strip, ...]]:
+            names = load_case(connection, run_id, case_id)
+            if names is None:
+                raise NotFoundError(f"Run {run_id} has no test case {case_id}.")
+            test = identify(*names)
+            return names, load_strips(connection, load_build(connection, run.build_id), [test])[test]
+
+        (suite, classname, name), strips = await self._site.database.read(load)
+        platforms = [self._documents.strip(one) for one in strips]
+        return answer({"suite": suite, "classname": classname, "name": name, "platforms": platforms})
 
     async def show_recorder(self, run_id: Number) -> Response:
         """The black box: why a run ended as it should not, and the last minute of it (or of one that goes on)."""

@@ -15,6 +15,7 @@ from hubwright.domain.wording import Look, look_of
 from hubwright.errors import NotFoundError
 from hubwright.hub.approvals import approve
 from hubwright.hub.builds import cancel, rerun
+from hubwright.hub.differences import Difference
 from hubwright.store.approvals import Approver
 from hubwright.store.recordings import Kept, load_causes, load_recording
 from hubwright.store.views import load_build
@@ -135,18 +136,17 @@ class BuildPages:
         return self._changed(build_id)
 
     async def approve(self, request: Request) -> Response:
-        """`POST /builds/{id}/approve?sha=`: the commit that the page showed."""
+        """`POST /builds/{id}/approve?sha=&base=`: the commit that the page showed, and the branch that it is for."""
         asker = await self._frame.require(request, "write")
         build_id: int = request.path_params["id"]
         by = Approver(token_name=asker.name, token_id=asker.token_id)
-        now, sha = self._frame.site.clock(), request.query_params.get("sha", "")
-        await self._frame.site.database.write_soon(lambda connection: approve(connection, build_id, sha, by, now))
+        now, sha, base = self._frame.site.clock(), request.query_params.get("sha", ""), request.query_params.get("base")
+        await self._frame.site.database.write_soon(lambda connection: approve(connection, build_id, sha, by, now, base))
         return self._changed(build_id)
 
-    async def _compare(self, build: BuildView) -> str | None:
+    async def _compare(self, build: BuildView) -> Difference | None:
         """What who approves has to look at."""
-        found = await asyncio.to_thread(self._frame.site.difference_of, build.id)
-        return None if found is None else found.text
+        return await asyncio.to_thread(self._frame.site.difference_of, build.id)
 
     def _changed(self, build_id: int) -> Response:
         site = self._frame.site

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from hubwright.domain.places import source_address, source_base
+from hubwright.domain.test_difference import identify
+from hubwright.store.test_strips import Mark, Strip, load_strips
 from hubwright.store.views_results import (
     ProblemView,
     RunPlace,
@@ -20,6 +22,7 @@ from hubwright.store.views_values import BuildView, CaseView, RunView
 from hubwright.web.pages.log_lines import LogLines
 
 _SHOWN = 200
+_STRIPS = 10  # tests of a run
 COUNTED = ("now_failing", "now_passing", "still_failing", "new", "gone", "flaky")
 """The counts of a difference, in the order in which they are shown."""
 
@@ -35,6 +38,14 @@ class Findings:
     problems: dict[int, tuple[ProblemView, ...]]
     previous: dict[int, RunPlace]
     source: Callable[[str | None, int | None], str | None]
+    strips: dict[int, tuple[Strip, ...]]
+
+    def strip_of(self, run: RunView, case: CaseView) -> tuple[Mark, ...]:
+        """What the case's test did in the last runs like this one, the oldest first; nothing of its first."""
+        strips = self.strips.get(identify(case.suite, case.classname, case.name), ())
+        like = (one.marks for one in strips if one.platform == run.platform and one.matrix == run.matrix)
+        marks = next(like, ())
+        return tuple(reversed(marks)) if len(marks) > 1 else ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +67,14 @@ def load_findings(connection: Connection, build: BuildView, hosted: str) -> Find
     """The findings of a build's runs; `hosted` is where repositories are."""
     runs = [run.id for run in build.runs]
     base = source_base(hosted, load_clone_url(connection, build.job_id), build.repository)
+    cases = load_failed_tests(connection, runs)
+    tests = {identify(case.suite, case.classname, case.name) for each in cases.values() for case in each[:_STRIPS]}
     return Findings(
-        load_failed_tests(connection, runs),
+        cases,
         load_problems(connection, runs, _SHOWN),
         load_run_places(connection, [run.tests_previous for run in build.runs if run.tests_previous is not None]),
         lambda file, line: source_address(base, build.sha, file, line),
+        load_strips(connection, build, tests),
     )
 
 

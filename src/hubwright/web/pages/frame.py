@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
@@ -13,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from hubwright.domain import wording
+from hubwright.domain.waiting import Waiting
 from hubwright.web.assets import Assets
 from hubwright.web.gate import Asker, Gate
 from hubwright.web.shapes import SHAPES
@@ -98,6 +101,22 @@ def _told(sentence: str) -> Markup:
     return Markup("").join(pieces)
 
 
+def explained(waiting: Waiting) -> Markup:
+    """Why a run waits; the builders that are named are links."""
+    names = {str(one["name"]) for reason in waiting.reasons for one in reason.more.get("builders", ())}
+    if not names:
+        return _told(waiting.sentence)
+    longest_first = "|".join(re.escape(name) for name in sorted(names, key=len, reverse=True))
+    pieces = re.split(rf"(?<![\w.-])({longest_first})(?![\w-])", waiting.sentence)
+    link = Markup('<a href="/builders/{}">{}</a>')
+    shown = [
+        link.format(quote(piece, safe=""), _named(piece)) if place % 2 else _told(piece)
+        for place, piece in enumerate(pieces)
+        if piece
+    ]
+    return Markup("").join(shown)
+
+
 def _look_of(thing: Any) -> wording.Look:
     return wording.look_of(thing.state, thing.result)
 
@@ -132,6 +151,7 @@ def _took(thing: Any, now: float) -> Markup:
 _FILTERS = {
     "named": _named,
     "told": _told,
+    "explained": explained,
     "visible": wording.make_visible,
     "subject": _subject,
     "moment": _moment,

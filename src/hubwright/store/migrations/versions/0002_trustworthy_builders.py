@@ -137,6 +137,10 @@ def upgrade() -> None:
         sa.Column("approved_by_login", sa.String(length=100), nullable=True),
         sa.Column("token_name", sa.String(length=100), nullable=True),
         sa.Column("token_id", Identity, nullable=True),
+        sa.Column("checked_at", Moment(), nullable=True),
+        sa.Column("ask_at", Moment(), nullable=True),
+        sa.Column("asked", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("doubt", sa.Text(), nullable=True),
         sa.Column("revoked_at", Moment(), nullable=True),
         sa.Column("why", sa.Text(), nullable=True),
         sa.ForeignKeyConstraint(["build_id"], ["build.id"], name=op.f("fk_approval_build_id")),
@@ -144,6 +148,13 @@ def upgrade() -> None:
         sqlite_autoincrement=True,
     )
     with op.batch_alter_table("approval", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_approval_ask",
+            ["ask_at"],
+            unique=False,
+            sqlite_where=sa.text("ask_at IS NOT NULL"),
+            postgresql_where=sa.text("ask_at IS NOT NULL"),
+        )
         batch_op.create_index(batch_op.f("ix_approval_build_id"), ["build_id"], unique=False)
         batch_op.create_index("ix_approval_pull_request", ["pull_request", "repository"], unique=False)
 
@@ -196,6 +207,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("run_id", name=op.f("pk_recording")),
     )
     with op.batch_alter_table("artifact", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("folded", sa.Text(), nullable=True))
         batch_op.add_column(sa.Column("key", sa.String(length=200), nullable=True))
 
     with op.batch_alter_table("build", schema=None) as batch_op:
@@ -212,6 +224,7 @@ def upgrade() -> None:
 
     with op.batch_alter_table("run", schema=None) as batch_op:
         batch_op.add_column(sa.Column("labels", sa.Text(), server_default="", nullable=False))
+        batch_op.add_column(sa.Column("images", Document, nullable=True))
         batch_op.add_column(sa.Column("tests_previous", Identity, nullable=True))
         batch_op.add_column(sa.Column("tests_difference", Document, nullable=True))
         batch_op.drop_index(batch_op.f("ix_run_queued"), postgresql_where="((state)::text = 'queued'::text)")
