@@ -77,6 +77,10 @@ class State:
     check_runs: list[dict[str, Any]] = field(default_factory=list)
     issues: list[dict[str, Any]] = field(default_factory=list)
     comments: list[dict[str, Any]] = field(default_factory=list)
+    hooks: list[dict[str, Any]] = field(default_factory=list)
+    pulls: dict[str, list[dict[str, Any]]] = field(default_factory=dict)  # open ones by repository
+    delivering: list[Any] = field(default_factory=list)  # fake_github_deliveries.FakeHook
+    weak_tokens: set[str] = field(default_factory=set)  # they may read, not administer
     may_write_checks: bool = True  # the App's right
     requests: list[Recorded] = field(default_factory=list)
     faults: deque[Fault] = field(default_factory=deque)
