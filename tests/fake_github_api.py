@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from fake_github_accounts import make_token_endpoint, post_conversion
 from fake_github_apps import check_app, list_installations, post_access_token
 from fake_github_checks import CHECK_ROUTES
 from fake_github_deliveries import DELIVERY_ROUTES, OTHER_ROUTES
@@ -55,6 +56,9 @@ def make_app(state: State) -> Starlette:
     routes += [Route(f"/api/v3{path}", _rest(state, answer), methods=[method]) for method, path, answer in OTHER_ROUTES]
     token_path = "/api/v3/app/installations/{number:int}/access_tokens"
     routes.append(Route(token_path, _rest(state, post_access_token), methods=["POST"]))
+    made = "/api/v3/app-manifests/{code}/conversions"
+    routes.append(Route(made, _rest(state, post_conversion), methods=["POST"]))
+    routes.append(Route("/login/oauth/access_token", make_token_endpoint(state), methods=["POST"]))
     routes.append(
         Route("/api/v3/{path:path}", _rest(state, get_nothing), methods=["GET", "POST", "PATCH", "PUT", "DELETE"])
     )
@@ -88,7 +92,9 @@ def _rest(
 def _check_token(state: State, request: Request) -> None:
     """GitHub answers 401 to a wrong token; without one, writing and private repositories look absent."""
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    if request.url.path.startswith("/api/v3/app"):
+    if request.url.path.startswith("/api/v3/app-manifests/"):
+        return
+    if request.url.path.startswith("/api/v3/app/"):
         check_app(state, token)
         return
     if scheme and (scheme.lower() not in {"bearer", "token"} or token not in state.tokens):

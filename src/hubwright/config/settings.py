@@ -82,6 +82,9 @@ class GitHub(Section, frozen=True, kw_only=True):
     issue: Chosen = "off"
     oauth_client_id: Text | None = None
     oauth_client_secret: Secret | None = None
+    login_repository: (
+        Annotated[str, Meta(pattern=r"^[^/\s]+/[^/\s]+$", description="a repository such as OWNER/NAME")] | None
+    ) = None
     points_per_minute: Count = 900
     write_interval: Seconds = 1
     cache_size: Bytes = 256 * 1024 * 1024

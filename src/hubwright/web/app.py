@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from hubwright.github.client import GitHubClient
 from hubwright.hub.addresses import AddressRules
 from hubwright.hub.github_hooks import GitHubHooks
+from hubwright.hub.github_setup import GitHubSetup
 from hubwright.hub.healing import Healing
 from hubwright.hub.replica import Replica
 from hubwright.hub.secrets import Vault
@@ -31,6 +32,7 @@ from hubwright.web.joining import make_join_route
 from hubwright.web.load import LoadDoors
 from hubwright.web.logins import make_logins
 from hubwright.web.pages import assemble_pages
+from hubwright.web.pages.github import GitHubPages
 from hubwright.web.pages.repositories import RepositoryPages
 from hubwright.web.problems import PROBLEM_HANDLERS
 from hubwright.web.recipe_schema import make_recipe_schema
@@ -70,6 +72,7 @@ class Works:
     replica: Replica
     github: GitHubClient
     github_hooks: GitHubHooks
+    github_setup: GitHubSetup
     healing: Healing
     questions: Questions
 
@@ -102,10 +105,11 @@ def make_app(site: Site, gate: Gate, works: Works, lifespan: Lifespan) -> ASGIAp
     app.router.routes.extend(healing.routes())
     app.router.routes.extend(make_health(site, gate))
     app.router.routes.append(make_recipe_schema(site))
-    app.router.routes.extend(make_logins(gate, attempts, pages.frame))
+    app.router.routes.extend(make_logins(gate, attempts, pages.frame, lambda: works.github_setup.can_log_in))
     app.router.routes.extend(make_reference())
     app.router.routes.extend(pages.routes)
     app.router.routes.extend(RepositoryPages(pages.frame, works.github_hooks).routes())
+    app.router.routes.extend(GitHubPages(pages.frame, gate, works.github_setup, attempts).routes())
     return Doors(works.hooks, app)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from hubwright.config import Settings
@@ -13,6 +14,7 @@ from hubwright.github.client import GitHubClient
 from hubwright.github.credentials import Credential, make_credential
 from hubwright.hub.github_credentials import APP, Credentials, Kept
 from hubwright.hub.github_hooks import GitHubHooks
+from hubwright.hub.github_setup import GitHubSetup, Terms
 from hubwright.hub.github_sharing import DatabaseEtags, DatabaseGate, SealedTokens
 from hubwright.store.database import Database
 from hubwright.wiring.extras import AppAccess, load_app_tokens
@@ -67,6 +69,25 @@ def make_hooks(settings: Settings, database: Database, access: GitHubAccess) -> 
     return GitHubHooks(
         database, access.client, settings.public_url, find_secret, time.time, lambda: access.identity.app_id
     )
+
+
+def make_setup(settings: Settings, access: GitHubAccess, wake: Callable[[], None]) -> GitHubSetup:
+    """What makes the hub's App, and knows who logs in. GitHub's pages are where repositories are cloned from."""
+    github = settings.github
+    oauth = None
+    if github.oauth_client_id and github.oauth_client_secret:
+        oauth = github.oauth_client_id, github.oauth_client_secret
+    terms = Terms(
+        api_url=github.api_url,
+        web_url=github.clone_base,
+        public_url=settings.public_url.rstrip("/"),
+        oauth=oauth,
+        repository=github.login_repository,
+        comments=github.comment != "off",
+        issues=github.issue != "off",
+        is_fixed=access.identity.is_fixed,
+    )
+    return GitHubSetup(terms, access.credentials, access.client, wake)
 
 
 class Identity:

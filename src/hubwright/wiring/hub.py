@@ -41,7 +41,7 @@ from hubwright.web.hooks import Hooks
 from hubwright.web.site import FACTS, Site
 from hubwright.wire import MAX_FRAME, Vitals
 from hubwright.wiring.first_start import FirstStart, prepare
-from hubwright.wiring.github import make_hooks
+from hubwright.wiring.github import make_hooks, make_setup
 from hubwright.wiring.hiding import hide_from_builds
 from hubwright.wiring.local_builder import LocalBuilder, make_local_builder, read_slots
 from hubwright.wiring.logging import configure_logging
@@ -146,6 +146,7 @@ class Hub:
             github=self.parts.github.client,
             healing=self.parts.healing,
             github_hooks=make_hooks(settings, self.parts.database, self.parts.github),
+            github_setup=make_setup(settings, self.parts.github, lambda: self.wake("facts")),
             questions=open_questions(settings),
         )
         self.app: ASGIApp = make_app(self.site, self.gate, works, self._life)
