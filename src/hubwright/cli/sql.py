@@ -12,6 +12,7 @@ import click
 from hubwright.cli.api_client import connect
 from hubwright.cli.options import hub_option, settings_of, settings_options
 from hubwright.cli.output import json_option, print_json, print_table, shown, tell
+from hubwright.domain.wording import make_visible, word_count
 from hubwright.store.sql_answers import Found, write_csv, write_objects
 from hubwright.wiring.questions import open_questions
 
@@ -69,10 +70,11 @@ def _show(found: Found, form: str) -> None:
     if form == "json":
         print_json(write_objects(found))
     elif form == "csv":
-        click.echo(write_csv(found), nl=False)
+        text = write_csv(found)  # exact for programs; on a terminal nothing may steer it
+        click.echo(make_visible(text.replace("\r\n", "\n")) if sys.stdout.isatty() else text, nl=False, color=True)
     else:
         print_table([[shown(name) for name in found.columns], *([_cell(cell) for cell in row] for row in found.rows)])
-        tell(f"{len(found.rows):,} rows in {found.seconds:g} s")
+        tell(f"{word_count(len(found.rows), 'row')} in {found.seconds:g} s")
     if found.cut == "rows":
         tell(f"There are more: the answer ends after {len(found.rows):,} rows.")
     elif found.cut == "size":
