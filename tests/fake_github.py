@@ -29,6 +29,8 @@ import orjson
 import uvicorn
 
 from fake_github_api import make_app
+from fake_github_deliveries import FakeHook, add_hook
+from fake_github_hooks import send
 from fake_github_listings import FakeListing, Listings
 from fake_github_state import App, Fault, Recorded, State
 from fake_repository import FakeRepository
@@ -165,6 +167,10 @@ class FakeGitHub:
         found = [check for check in list(self.state.check_runs) if check["head_sha"] == sha]
         return [check for check in found if name is None or check["name"] == name]
 
+    def add_hook(self, place: str, url: str, secret: str) -> FakeHook:
+        """Have a hook whose deliveries GitHub keeps; see `fake_github_deliveries`."""
+        return add_hook(self.state, place, url, secret)
+
     def set_quota(self, left: int) -> None:
         """Let `left` more requests pass until the hour's primary limit is used up."""
         self.state.quota = self.state.used + left
@@ -206,6 +212,11 @@ class FakeGitHub:
         response = self._client.post(url, content=body, headers=headers)
         json = "json" in response.headers.get("content-type", "")
         return response.status_code, response.json() if json else response.text
+
+    def send(self, repository: FakeRepository, event: str, payload: dict[str, Any]) -> list[int]:
+        """Deliver through the hooks that the repository has by now, as they are set up; what each one answered."""
+        of = [hook for hook in self.state.hooks if hook["repository"] == repository.full_name and hook["active"]]
+        return [send(hook, event, payload) for hook in of if {event, "*"} & set(hook["events"])]
 
     def wait_for(self, question: Callable[[], T], timeout: float = 15) -> T:
         """Ask until the answer is true, again whenever something arrives; fail the test after `timeout` seconds."""

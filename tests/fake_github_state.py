@@ -77,6 +77,13 @@ class State:
     check_runs: list[dict[str, Any]] = field(default_factory=list)
     issues: list[dict[str, Any]] = field(default_factory=list)
     comments: list[dict[str, Any]] = field(default_factory=list)
+    hooks: list[dict[str, Any]] = field(default_factory=list)
+    pulls: dict[str, list[dict[str, Any]]] = field(default_factory=dict)  # open ones by repository
+    delivering: list[Any] = field(default_factory=list)  # fake_github_deliveries.FakeHook
+    made_apps: dict[str, dict[str, Any]] = field(default_factory=dict)  # by the code that they are had with, once
+    logins: dict[str, dict[str, Any]] = field(default_factory=dict)  # codes: user, challenge, client
+    people: dict[str, dict[str, Any]] = field(default_factory=dict)  # users by their tokens
+    weak_tokens: set[str] = field(default_factory=set)  # they may read, not administer
     may_write_checks: bool = True  # the App's right
     requests: list[Recorded] = field(default_factory=list)
     faults: deque[Fault] = field(default_factory=deque)

@@ -45,8 +45,7 @@ def test_processes_of_an_app_are_one_to_github(github: FakeGitHub, database: Dat
         access = start(github, database, tmp_path, app_id="12345", app_private_key=private.decode())
         with closing(access):
             answers.append(access.client.get("/repos/octo/hello", owner="octo"))
-            assert access.tokens is not None
-            assert (access.tokens("octo") or "").startswith("ghs_12345_")
+            assert (access.token_of("octo") or "").startswith("ghs_12345_")
     assert [answer.not_modified for answer in answers] == [False, True]
     assert github.state.app is not None
     assert github.state.app.issued == 1
@@ -58,6 +57,6 @@ def test_without_credentials_github_is_asked_anonymously(
     github: FakeGitHub, database: Database, tmp_path: Path
 ) -> None:
     with closing(start(github, database, tmp_path)) as access:
-        assert (access.tokens, access.app) == (None, None)
+        assert (access.is_known, access.token_of("octo"), access.app) == (False, None, None)
         assert access.client.get("/repos/octo/hello").status == 200
     assert "authorization" not in github.requests[0].headers

@@ -242,3 +242,15 @@ def test_what_an_app_says_of_its_checks_is_no_time_of_github_s() -> None:
 def test_unknown_events_tell_of_what_they_mention() -> None:
     reading = event("quantum_entangled", "observed", quark={"id": 1})
     assert {record.kind for record in reading.records} == {"repository", "user"}
+
+
+def test_a_token_that_clones_is_not_kept() -> None:
+    """`GET /repos/…` gives those who may a `temp_clone_token`; whoever reads the copy must not get it."""
+    parent = {**REPOSITORY, "id": 8, "temp_clone_token": "AAA"}
+    item = {**REPOSITORY, "temp_clone_token": "BBB", "parent": parent}
+    reading = read_listed("repository", item, parent=PARENT, observed_at=DATE)
+    record = next(one for one in records(reading, "repository") if one.raw is not None)
+
+    assert record.raw is not None
+    assert "temp_clone_token" not in str(record.raw)
+    assert record.raw["parent"]["id"] == 8

@@ -96,6 +96,53 @@ def status(*, repository: str | None, hub: str | None, as_json: bool) -> None:
     )
 
 
+@replica.command()
+@click.option("--no-wait", is_flag=True, help="Ask for the look and go.")
+@hub_option
+@json_option
+def heal(*, no_wait: bool, hub: str | None, as_json: bool) -> int:
+    """Compare the hub with GitHub now, and have what was missed delivered again and built.
+
+    Waits until all hooks and repositories were looked at and nothing is missing; the exit code tells whether.
+    """
+    with connect(hub) as client, Interrupts() as interrupts:
+        asked_at: str = client.post("/api/v1/healing")["asked_at"]
+        found = client.get("/api/v1/healing")
+        if not no_wait:
+            found = _await_healing(client, asked_at, interrupts)
+    if as_json:
+        print_json(found)
+        return _judge_healing(found)
+    for one in found["watches"]:
+        if one["note"]:
+            tell(f"{shown(one['place'])} ({shown(one['what'])}): {shown(one['note'])}")
+    for one in found["deliveries"]:
+        if one["recovered_at"] is None:
+            tell(f"missing: {shown(one['event'])} {shown(one['guid'])}, {shown(one['error'] or 'asked for')}")
+    print_line(found["text"])
+    return Exit.OK if no_wait else _judge_healing(found)
+
+
+def _judge_healing(found: Load) -> int:
+    return Exit.OK if found["missing"] == 0 else Exit.PENDING
+
+
+def _await_healing(client: HubClient, asked_at: str, interrupts: Interrupts) -> Load:
+    """How it stands once all was looked at and what can be had is here, or when patience is over."""
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        found: Load = client.get("/api/v1/healing")
+        behind = [one for one in found["watches"] if not _has_looked(one, asked_at)]
+        if (not behind and found["missing"] == 0) or time.monotonic() > deadline:
+            return found
+        interrupts.pause(PAUSE)
+
+
+def _has_looked(one: Load, asked_at: str) -> bool:
+    """Whether a watch was looked at since then; what GitHub does not let us see is told by its note."""
+    return bool(one["note"]) or (one["looked_at"] or "") >= asked_at
+
+
 def _path(what: str) -> str:
     """The path below `/load/repos`. Raises UsageError."""
     parts = what.strip("/").split("/")

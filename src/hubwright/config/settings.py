@@ -82,9 +82,14 @@ class GitHub(Section, frozen=True, kw_only=True):
     issue: Chosen = "off"
     oauth_client_id: Text | None = None
     oauth_client_secret: Secret | None = None
+    login_repository: (
+        Annotated[str, Meta(pattern=r"^[^/\s]+/[^/\s]+$", description="a repository such as OWNER/NAME")] | None
+    ) = None
     points_per_minute: Count = 900
     write_interval: Seconds = 1
     cache_size: Bytes = 256 * 1024 * 1024
+    heal_interval: Seconds = 600
+    poll_interval: Seconds = 60
 
 
 class Git(Section, frozen=True, kw_only=True):
@@ -164,6 +169,15 @@ class Retention(Section, frozen=True, kw_only=True):
     builds: Days = 730
 
 
+class Sql(Section, frozen=True, kw_only=True):
+    """The bounds of what people ask with SQL, and the login of PostgreSQL that answers it."""
+
+    rows: Count = 1000
+    seconds: Seconds = 10
+    size: Bytes = 16 * 1024 * 1024
+    database_url: DatabaseUrl | None = None
+
+
 class Agent(Section, frozen=True, kw_only=True):
     """System 3's name for the slots of the local builder."""
 
@@ -240,6 +254,7 @@ class Settings(Section, frozen=True, kw_only=True):
     secrets: SecretKeys = SecretKeys()
     hooks: Hooks = Hooks()
     retention: Retention = Retention()
+    sql: Sql = Sql()
     artifacts: Artifacts = Artifacts()
     cache: Cache = Cache()
     agent: Agent = Agent()

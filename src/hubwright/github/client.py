@@ -224,6 +224,8 @@ class GitHubClient:
     def _transmit(self, request: Request, credential: Credential, url: str, kept: Kept | None) -> _Sent:
         content = None if request.json is None else orjson.dumps(request.json)
         headers = form_headers(credential.token, request.accept)
+        if content is not None:
+            headers["content-type"] = "application/json"
         if kept is not None:
             headers["if-none-match"] = kept.etag
         deadline = time.monotonic() + _TIMES_TIMEOUT * self._timeout

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
 import orjson
+
+from hubwright.domain.sent_deliveries import Sent
 
 KEPT_FOR = 3 * 86_400.0
 """Seconds for which GitHub sends a delivery again."""
@@ -24,21 +25,6 @@ _DOORS = re.compile(r"/(hooks/github|build|replication(/.*)?)/?\Z")
 _EVENT = re.compile(r"[a-z0-9_]{1,100}\Z")
 _GUID = re.compile(r"[\x21-\x7e]{1,200}\Z")
 _MAX_ID = 2**63 - 1
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Sent:
-    """A delivery as GitHub lists it; `status_code` is what was answered, 0 when nothing was. Time is Unix seconds.
-
-    `guid` names the event, for every hook and however often it is sent; `id` is of this one try.
-    """
-
-    id: int
-    guid: str
-    event: str
-    status_code: int
-    arrived: bool
-    delivered_at: float
 
 
 def read_sent(item: Any) -> Sent | None:

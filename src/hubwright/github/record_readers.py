@@ -16,6 +16,8 @@ Doc = Mapping[str, Any]
 Key = tuple[int | str, ...]
 
 API_RANK = 3
+_TOKEN = "temp_clone_token"  # noqa: S105 - a key's name
+_ORIGINS = ("parent", "source", "template_repository")
 _FUTURE = 86_400.0
 _KEY_BYTES = 2600  # of a text in a key: PostgreSQL's index takes no more
 _BRANCH = 512
@@ -147,7 +149,7 @@ class Reader:
                 key=key,
                 version=version,
                 values=values,
-                raw=doc if direct else None,
+                raw=without_tokens(doc) if direct else None,
                 past=(past or {}) if steps else None,
                 deleted=gone,
                 gone_at=self.origin.came if gone else None,
@@ -213,6 +215,16 @@ def read_id(doc: Doc, name: str = "id") -> int | None:
     """A number of GitHub's."""
     value = doc.get(name)
     return value if type(value) is int and 0 < value <= MAX_ID else None
+
+
+def without_tokens(doc: Doc) -> Doc:
+    """The document as it is kept: GitHub gives repositories with a token that clones them, to those who may."""
+    if _TOKEN in doc:
+        doc = {name: value for name, value in doc.items() if name != _TOKEN}
+    for name in _ORIGINS:
+        if name in doc and isinstance(inner := doc[name], Mapping) and _TOKEN in inner:
+            doc = {**doc, name: without_tokens(inner)}
+    return doc
 
 
 def is_key(value: Any, most: int = _KEY_BYTES) -> bool:

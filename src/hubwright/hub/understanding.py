@@ -42,7 +42,8 @@ def _no_token(_owner: str) -> str | None:
     return None
 
 
-def _refuse(_repository: Repository, _login: str, _user_id: int) -> str:
+def refuse(_repository: Repository, _login: str, _user_id: int) -> str:
+    """Why nobody may approve through GitHub while there is no token to ask with."""
     return "this hub has no token to ask GitHub who may write: set GITHUB__TOKEN, or approve with a token of the hub"
 
 
@@ -53,7 +54,7 @@ class Rules:
     clone_base: str
     ground: Ground
     token_of: Callable[[str], str | None] = _no_token  # the token for an owner's repositories
-    refusal_of: Callable[[Repository, str, int], str | None] = _refuse  # why a GitHub user may not approve
+    refusal_of: Callable[[Repository, str, int], str | None] = refuse  # why a GitHub user may not approve
     owners: tuple[str, ...] = ()
     defaults: JobSettings = field(default_factory=JobSettings)
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, null, select, update
 
+from hubwright.errors import NotFoundError
 from hubwright.store.moments import Moment, write_moment
 from hubwright.store.schema import delivery
 
@@ -125,3 +126,27 @@ def end_deliveries(connection: Connection, ended: Sequence[Ended], owner: str, n
 def read_body(kept: bytes) -> bytes:
     """The JSON of a kept body."""
     return zlib.decompress(kept)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What a kept delivery is, and how it stands."""
+
+    event: str
+    source: str
+    state: str
+
+
+def load_standing(connection: Connection, number: int) -> Standing:
+    """How a delivery stands. Raises NotFoundError."""
+    columns = (delivery.c.event, delivery.c.source, delivery.c.state)
+    row = connection.execute(select(*columns).where(delivery.c.id == number)).one_or_none()
+    if row is None:
+        raise NotFoundError(f"There is no delivery {number}.")
+    return Standing(*row)
+
+
+def put_back(connection: Connection, number: int, now: float) -> None:
+    """Have a delivery that has ended understood again."""
+    again = {"state": "waiting", "attempts": 0, "next_try_at": now, "finished_at": None, "error": None}
+    connection.execute(update(delivery).where(delivery.c.id == number).values(again))

@@ -9,9 +9,9 @@ from typing import Any
 from sqlalchemy import Connection, Row, delete, func, insert, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from hubwright.github.hook_deliveries import Sent
+from hubwright.domain.sent_deliveries import Sent
 from hubwright.store import queues
-from hubwright.store.schema import delivery, gh_organization, job, missed_delivery, watch, watched_head
+from hubwright.store.schema import build, delivery, gh_organization, job, missed_delivery, watch, watched_head
 
 GITHUB, COMPARED = "github", "compared"
 """Sources of deliveries: as GitHub sent them, and as this hub made them of heads that no delivery told of."""
@@ -182,6 +182,18 @@ def load_holes(connection: Connection, watch_id: int, now: float, limit: int) ->
     return list(connection.execute(query.limit(limit)))
 
 
+def has_awaited(connection: Connection, places: Sequence[str], since: float) -> bool:
+    """Whether deliveries of these places are missing that were found since then and may still come."""
+    of_places = select(watch.c.id).where(watch.c.what == "hooks", watch.c.place.in_(places))
+    query = select(missed_delivery.c.guid).where(
+        missed_delivery.c.watch_id.in_(of_places),
+        missed_delivery.c.recovered_at.is_(None),
+        missed_delivery.c.next_try_at.is_not(None),
+        missed_delivery.c.found_at >= since,
+    )
+    return connection.execute(query.limit(1)).scalar() is not None
+
+
 def load_next_try(connection: Connection, watch_id: int) -> float | None:
     """When the next of what is missing may be asked for."""
     query = select(func.min(missed_delivery.c.next_try_at)).where(_is_open(watch_id))
@@ -217,6 +229,18 @@ def keep_heads(
     if heads:
         rows = [{"watch_id": watch_id, "ref": ref, "sha": sha, "seen_at": now} for ref, sha in heads.items()]
         connection.execute(insert(watched_head), rows)
+
+
+def load_built_heads(connection: Connection, job_ids: Sequence[int]) -> dict[str, str]:
+    """A commit that was built of each `refs/heads/…` and `refs/pull/N` that the jobs have built, a late one."""
+    last = select(func.max(build.c.id)).where(build.c.job_id.in_(job_ids), build.c.event.in_(("push", "pull_request")))
+    last = last.group_by(build.c.branch, build.c.pull_request)
+    heads = {}
+    columns = (build.c.branch, build.c.pull_request, build.c.sha)
+    for row in connection.execute(select(*columns).where(build.c.id.in_(last))):
+        ref = f"refs/heads/{row.branch}" if row.pull_request is None else f"refs/pull/{row.pull_request}"
+        heads[ref] = row.sha
+    return heads
 
 
 def load_figures(connection: Connection, since: float) -> HealFigures:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, Select, false, literal, select
+from sqlalchemy import ColumnElement, Connection, Select, false, func, literal, select
 
 from hubwright.domain.facts import Fact, FactKind, sentence
 from hubwright.errors import NotFoundError
 from hubwright.store.moments import read_moment, write_moment
 from hubwright.store.repos import find_repository
-from hubwright.store.schema import artifact, delivery, fact, gh_commit
+from hubwright.store.schema import artifact, delivery, fact, gh_commit, missed_delivery
 from hubwright.store.views import bounded, load_rows
 from hubwright.store.views_values import ArtifactView, CommitView, DeliveryView, FactView, Page
 
@@ -38,16 +39,38 @@ def load_artifacts(connection: Connection, runs: list[int], limit: int = 200) ->
     return tuple(ArtifactView(**row) for row in load_rows(connection, query.limit(bounded(limit))))
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DeliveryFilter:
+    """Which deliveries: each part that is given must fit. `missed`: only those that had to be recovered."""
+
+    state: str | None = None
+    event: str | None = None
+    repository: str | None = None
+    guid: str | None = None
+    missed: bool = False
+
+    def conditions(self) -> list[ColumnElement[bool]]:
+        """The same for the database."""
+        exact = ((delivery.c.state, self.state), (delivery.c.event, self.event), (delivery.c.guid, self.guid))
+        found = [column == value for column, value in exact if value is not None]
+        if self.repository is not None:
+            found.append(func.lower(delivery.c.repository) == self.repository.lower())
+        if self.missed:
+            found.append(delivery.c.guid.in_(select(missed_delivery.c.guid)))
+        return found
+
+
 def load_deliveries(
-    connection: Connection, limit: int = 50, cursor: int | None = None, state: str | None = None
+    connection: Connection,
+    limit: int = 50,
+    cursor: int | None = None,
+    chosen: DeliveryFilter = DeliveryFilter(),
 ) -> Page[DeliveryView]:
     """The webhooks, newest first, without their bodies."""
     query = select(*_DELIVERY_COLUMNS).order_by(delivery.c.id.desc())
     if cursor is not None:
         query = query.where(delivery.c.id < cursor)
-    if state is not None:
-        query = query.where(delivery.c.state == state)
-    return _page(connection, query, DeliveryView, limit)
+    return _page(connection, query.where(*chosen.conditions()), DeliveryView, limit)
 
 
 def load_delivery(connection: Connection, delivery_id: int) -> tuple[DeliveryView, bytes]:

@@ -85,7 +85,7 @@ class Gate:
         if cookie := request.cookies.get(COOKIE):
             found = await self._find(cookie)
             if found is not None and found.kind == "session":
-                return Asker(found.role, "session", "cookie", found.id)
+                return Asker(found.role, found.user_login or "session", "cookie", found.id)
         return Asker("read" if self._site.anonymous_read else "", "anonymous", "anonymous")
 
     async def judge(self, plaintext: str) -> Asker:
@@ -123,12 +123,14 @@ class Gate:
             )
         return await self.start_session(login.role)
 
-    async def start_session(self, role: str) -> str:
-        """The text of a new session, for the cookie."""
+    async def start_session(
+        self, role: str, *, user: tuple[int, str] | None = None, seconds: float = SESSION_SECONDS
+    ) -> str:
+        """The text of a new session, for the cookie; `user` is the number and name of who logged in with GitHub."""
         now = self._site.clock()
         secret = secrets.token_urlsafe(32)
         text: str = await self._site.database.write_soon(
-            lambda connection: keep_session(connection, secret, role=role, now=now, expires=now + SESSION_SECONDS)
+            lambda connection: keep_session(connection, secret, role=role, now=now, expires=now + seconds, user=user)
         )
         return text
 

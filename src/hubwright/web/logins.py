@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from urllib.parse import parse_qs
 
 from starlette.requests import Request
@@ -17,15 +18,17 @@ MAX_FORM = 4096
 """Bytes of a login form."""
 
 
-def make_logins(gate: Gate, attempts: Attempts, frame: Frame) -> list[Route]:
+def make_logins(
+    gate: Gate, attempts: Attempts, frame: Frame, by_github: Callable[[], bool] = lambda: False
+) -> list[Route]:
     """`GET /login?token=…` (a one-time link), `POST /login` (a form with a token), `POST /logout`.
 
-    Wrong tokens are counted by address (S44).
+    Wrong tokens are counted by address (S44). `by_github`: whether people can log in with GitHub too.
     """
 
     async def show(request: Request) -> Response:
         if not (text := request.query_params.get("token")):
-            return frame.show(request, "login.html")
+            return frame.show(request, "login.html", by_github=by_github())
         gate.check_host(request)
         with attempts.counted(request):
             session = await gate.use_login_link(text)

@@ -41,10 +41,12 @@ from hubwright.web.hooks import Hooks
 from hubwright.web.site import FACTS, Site
 from hubwright.wire import MAX_FRAME, Vitals
 from hubwright.wiring.first_start import FirstStart, prepare
+from hubwright.wiring.github import make_hooks, make_setup
 from hubwright.wiring.hiding import hide_from_builds
 from hubwright.wiring.local_builder import LocalBuilder, make_local_builder, read_slots
 from hubwright.wiring.logging import configure_logging
 from hubwright.wiring.parts import Parts, open_parts
+from hubwright.wiring.questions import open_questions
 from hubwright.wiring.scale_out import ScaleOut, open_scale_out
 from hubwright.wiring.secret_keys import check_keys, open_vault
 
@@ -127,7 +129,7 @@ class Hub:
                 heartbeat=settings.builders.heartbeat,
                 uploads=settings.public_url,
                 vault=vault,
-                token_of=self.parts.github.tokens,
+                token_of=self.parts.github.token_of,
             ),
         )
         works = Works(
@@ -142,6 +144,10 @@ class Hub:
             ),
             replica=self.parts.replica,
             github=self.parts.github.client,
+            healing=self.parts.healing,
+            github_hooks=make_hooks(settings, self.parts.database, self.parts.github),
+            github_setup=make_setup(settings, self.parts.github, lambda: self.wake("facts")),
+            questions=open_questions(settings),
         )
         self.app: ASGIApp = make_app(self.site, self.gate, works, self._life)
 
@@ -282,6 +288,7 @@ def _make_site(settings: Settings, parts: Parts, bell: Bell, wake: Callable[[str
         admin_token=settings.admin_token,
         webhook_secrets=settings.github.webhook_secrets,
         unsigned_webhooks=on_loopback and not settings.github.webhook_secrets,
+        credentials=parts.github.credentials,
         max_body=settings.hooks.max_body,
     )
 

@@ -3,40 +3,45 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
+from sqlalchemy import Connection
+
 from hubwright import __version__
 from hubwright.config import Settings
 from hubwright.domain.jobs import Approval, Commits, JobSettings, RecipeSide
+from hubwright.domain.replica import FollowUp
+from hubwright.domain.repos import Repository
 from hubwright.domain.scheduling import ANY_PLATFORM
 from hubwright.git.commands import Git
 from hubwright.git.mirrors import Mirrors
 from hubwright.github.credentials import TokenOf
 from hubwright.hub.bisections import Bisections, Bounds, Grounds
-from hubwright.hub.copying import follow_nothing
 from hubwright.hub.differences import Differences
 from hubwright.hub.doubts import Doubts
+from hubwright.hub.healing import HEALING, Healing
 from hubwright.hub.intake import Intake
 from hubwright.hub.loads import follow_up
 from hubwright.hub.permissions import find_refusal
 from hubwright.hub.plans import Ground
 from hubwright.hub.pressure import Pressure
 from hubwright.hub.replica import LANES, Replica
-from hubwright.hub.understanding import Rules, Understanding
+from hubwright.hub.understanding import Rules, Understanding, refuse
 from hubwright.hub.wishes import Wishes
 from hubwright.reports.relay import Relay
 from hubwright.store.database import Database
 from hubwright.wire import ReportLimits
 from hubwright.wiring.github import GitHubAccess, open_github
+from hubwright.wiring.healing import make_healing
 from hubwright.wiring.owners import hand_back, make_owner, take_back_from_the_dead
 from hubwright.wiring.reporters import make_reporters
 
 Wake = Callable[[str], None]
 
-QUEUES = ("deliveries", "facts", "reports", "bisections", "approvals", *LANES)
+QUEUES = ("deliveries", "facts", "reports", "bisections", "approvals", HEALING, *LANES)
 """What rows wait in."""
 
 
@@ -52,22 +57,22 @@ class Parts:
     bisections: Bisections
     replica: Replica
     doubts: Doubts
+    healing: Healing
     relay: Relay
     github: GitHubAccess
     owner: str
 
     def drains(self) -> dict[str, Callable[[], float | None]]:
-        """What drains which queue; facts that nobody reports need no drain."""
-        told: dict[str, Callable[[], float | None]] = {
-            "facts": self.relay.drain_facts,
-            "reports": self.relay.drain_reports,
-        }
-        always: dict[str, Callable[[], float | None]] = {
+        """What drains which queue."""
+        return {
             "deliveries": self.intake.drain,
             "bisections": self.bisections.drain,
             "approvals": self.doubts.drain,
+            HEALING: self.healing.drain,
+            **self.replica.drains(),
+            "facts": self.relay.drain_facts,
+            "reports": self.relay.drain_reports,
         }
-        return {**always, **self.replica.drains(), **(told if self.relay.names else {})}
 
     def take_back(self) -> None:
         """Have at once what a killed process of this machine was about to do. Call it before the first drain."""
@@ -78,6 +83,7 @@ class Parts:
         self.github.client.stop_waiting()
         self.intake.close()
         self.replica.close()
+        self.healing.close()
         self.relay.close()
         hand_back(self.database, self.owner, time.time())
         self.mirrors.close()
@@ -94,16 +100,13 @@ def open_parts(
     mirrors = Mirrors(mirrors_folder(settings), make_git(settings), settings.git.fetch_timeout)
     github = open_github(settings, database)
     platform = settings.builds.default_platform or default_platform or ANY_PLATFORM
-    rules = _make_rules(settings, platform, github.tokens or _no_token)
-    if github.tokens is not None:
-        rules = replace(rules, refusal_of=partial(find_refusal, github.client))
+    rules = replace(_make_rules(settings, platform, github.token_of), refusal_of=partial(_find_refusal, github))
     understanding = Understanding(database, mirrors, rules)
-    follow = follow_nothing if github.tokens is None else follow_up
-    intake = Intake(database, understanding, owner, time.time, wake, pressure or Pressure(), follow)
+    intake = Intake(database, understanding, owner, time.time, wake, pressure or Pressure(), partial(_follow, github))
     wishes = Wishes(database, mirrors, understanding.origin_of, rules.ground, wake, rules.defaults)
+    reporters = make_reporters(settings, database, github)
     # GitHub lets nobody post statuses anonymously
-    reporters = [] if github.tokens is None else make_reporters(settings, database, github.client)
-    relay = Relay(database, reporters, owner, time.time, wake)
+    relay = Relay(database, reporters, owner, time.time, wake, is_heard=lambda: github.is_known)
     relay.enroll()
     return Parts(
         database=database,
@@ -114,6 +117,7 @@ def open_parts(
         bisections=Bisections(database, _make_grounds(settings, mirrors, understanding, rules), time.time, wake),
         replica=Replica(database, github.client, owner, time.time, wake),
         doubts=Doubts(database, rules.refusal_of, time.time, wake),
+        healing=make_healing(settings, database, github, owner, wake),
         relay=relay,
         github=github,
         owner=owner,
@@ -131,8 +135,17 @@ def mirrors_folder(settings: Settings) -> Path:
     return settings.data_dir / "mirrors"
 
 
-def _no_token(_owner: str | None) -> str | None:
-    return None
+def _find_refusal(github: GitHubAccess, repository: Repository, login: str, user_id: int) -> str | None:
+    return (
+        find_refusal(github.client, repository, login, user_id)
+        if github.is_known
+        else refuse(repository, login, user_id)
+    )
+
+
+def _follow(github: GitHubAccess, connection: Connection, follow_ups: Iterable[FollowUp], now: float) -> int:
+    """Have loaded what deliveries leave open; not anonymously, for that limit is sixty requests an hour."""
+    return follow_up(connection, follow_ups, now) if github.is_known else 0
 
 
 def make_git(settings: Settings) -> Git:

@@ -1,30 +1,71 @@
-"""Who tells GitHub what, by the settings."""
+"""Who tells GitHub what, by the settings and by who the hub is to GitHub at the moment."""
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any
+
 from hubwright.config import Settings
-from hubwright.github.client import GitHubClient
-from hubwright.reports import Reporter
+from hubwright.domain.facts import Fact
+from hubwright.reports import Report, Reporter
 from hubwright.reports.checks import CheckReporter
 from hubwright.reports.comments import CommentReporter
 from hubwright.reports.issues import IssueReporter
 from hubwright.reports.statuses import StatusReporter
 from hubwright.store.database import Database
+from hubwright.wiring.github import GitHubAccess
 
 OFF, ALL = "off", "all"
 
 
-def make_reporters(settings: Settings, database: Database, client: GitHubClient) -> list[Reporter]:
-    """The reporters of a hub that has a token or an App."""
-    github, url = settings.github, settings.public_url
-    app_id = github.app_id if github.app_private_key else None
-    made: list[Reporter] = []
-    if app_id and github.checks:
-        made.append(CheckReporter(database, client, url, app_id))
-    else:
-        made.append(StatusReporter(database, client, url))
+class Changing:
+    """A reporter that is another one as soon as the hub is another App, or none; its name stays.
+
+    `make` is told the App's number, None where there is no App.
+    """
+
+    def __init__(self, make: Callable[[str | None], Reporter], app_id_of: Callable[[], str | None]) -> None:
+        self._make = make
+        self._app_id_of = app_id_of
+        self._lock = threading.Lock()
+        self._app_id = app_id_of()
+        self._now = make(self._app_id)
+        self.name = self._now.name
+
+    def read_reports(self, fact: Fact) -> Sequence[Report]:
+        """As the reporter of this moment."""
+        return self._find().read_reports(fact)
+
+    def send(self, target: str, bodies: Sequence[dict[str, Any]], said: dict[str, Any]) -> None:
+        """As the reporter of this moment. Raises GitHubError."""
+        self._find().send(target, bodies, said)
+
+    def _find(self) -> Reporter:
+        with self._lock:
+            if (app_id := self._app_id_of()) != self._app_id:
+                self._now, self._app_id = self._make(app_id), app_id
+            return self._now
+
+
+def make_reporters(settings: Settings, database: Database, access: GitHubAccess) -> list[Reporter]:
+    """The reporters of a hub that has, or may come to have, a token or an App."""
+    github, url, client = settings.github, settings.public_url, access.client
+
+    def make_commits(app_id: str | None) -> Reporter:
+        if app_id and github.checks:
+            return CheckReporter(database, client, url, app_id)
+        return StatusReporter(database, client, url)
+
+    def make_comments(app_id: str | None) -> Reporter:
+        return CommentReporter(database, client, url, app_id, otherwise=github.comment == ALL)
+
+    def make_issues(app_id: str | None) -> Reporter:
+        return IssueReporter(database, client, url, app_id, otherwise=github.issue == ALL)
+
+    makers = [make_commits]
     if github.comment != OFF:
-        made.append(CommentReporter(database, client, url, app_id, otherwise=github.comment == ALL))
+        makers.append(make_comments)
     if github.issue != OFF:
-        made.append(IssueReporter(database, client, url, app_id, otherwise=github.issue == ALL))
-    return made
+        makers.append(make_issues)
+    return [Changing(make, lambda: access.identity.app_id) for make in makers]

@@ -86,7 +86,6 @@ def assemble_pages(site: Site, gate: Gate) -> Pages:
         "/builds/{id:int}/runs/{run:int}": builds.show,
         "/builders": builders.list,
         "/builders/{name:path}": builders.show,
-        "/deliveries": lists.deliveries,
         "/help": lists.help,
         "/fragments/runs/{run:int}/log": builds.fragment,
         "/fragments/stream": stream.open,
