@@ -47,11 +47,11 @@ def main() -> None:
         with HubProcess(Path(name), ("hub",), settings=settings) as hub:
             assert hub.process is not None
             process = psutil.Process(hub.process.pid)
-            rows = _count(hub)
+            rows = count_rows(hub)
             for title in ("first load", "second load, unchanged"):
                 before, cpu = _memory(process), _cpu(process)
                 seconds, told = _load(hub)
-                written = _count(hub) - rows
+                written = count_rows(hub) - rows
                 rows += written
                 spent, grown = _cpu(process) - cpu, _memory(process)
                 print(
@@ -140,7 +140,7 @@ def _load(hub: HubProcess) -> tuple[float, dict[str, int]]:
     return time.perf_counter() - begun, state["told"]
 
 
-def _count(hub: HubProcess) -> int:
+def count_rows(hub: HubProcess) -> int:
     """Rows of the copy."""
     engine = create_engine(hub.database_url)
     try:

@@ -12,6 +12,7 @@ import httpx2
 import pytest
 
 from fake_github import FakeGitHub
+from fake_github_state import Recorded
 from fake_repository import FakeRepository
 from github_items import issue
 from hub_process import GREEN, SECRET, HubProcess
@@ -127,9 +128,9 @@ def test_a_repository_without_a_hook_is_polled_and_each_push_is_built_once(tmp_p
         until(lambda: hub.get("healing")["looked_at"], what="a first look")
         first = repository.push({"README": "one\n"})
         hub.finished(repository, 2)
-        repository.push({"README": "two\n"}, branch="topic")
+        repository.push({**GREEN, "README": "two\n"}, branch="topic")
         fork = github.create_repository("eve/polled", GREEN)
-        theirs_sha = fork.commit({"README": "theirs\n"}, "Theirs", branch="theirs")
+        theirs_sha = fork.commit({**GREEN, "README": "theirs\n"}, "Theirs", branch="theirs")
         repository.git("fetch", "-q", str(fork.path), "+refs/heads/theirs:refs/pull/6/head")
         pull = repository.pull_request_payload(5, "topic")["pull_request"]
         theirs = repository.pull_request_payload(6, "theirs", head=fork)["pull_request"]
@@ -145,14 +146,23 @@ def test_a_repository_without_a_hook_is_polled_and_each_push_is_built_once(tmp_p
         assert by_sha[theirs_sha]["event"] == "pull_request"
         assert repository.head("older") not in by_sha
 
-        github.state.used = 0
-        time.sleep(1.5)
-        assert github.state.used == 0, "asking while nothing moves costs nothing"
+        until(
+            lambda: all(build["state"] == "finished" for build in hub.builds(repository) if build["sha"] != theirs_sha)
+        )
+        since = len(github.requests)
+        polled = until(lambda: (asked := _find_polls(github, since))[11:] and asked, what="four quiet looks")
+        assert all("if-none-match" in one.headers for one in polled), "asking while nothing moves costs nothing"
         hub.deliver("push", first)
         hub.deliver("push", repository.push_payload("topic"))
-        settled = until(lambda: hub.get("deliveries", state="done", event="push", limit=2)["items"][1:])
-        assert {one["source"] for one in settled} == {"github"}
+        done = {"state": "done", "event": "push"}
+        until(lambda: [one for one in hub.get("deliveries", **done)["items"] if one["source"] == "github"][1:])
         assert set(count_builds(hub, repository).values()) == {1}
+
+
+def _find_polls(github: FakeGitHub, since: int) -> list[Recorded]:
+    """The requests of looks at heads."""
+    places = ("/repos/octo/polled", "/repos/octo/polled/branches", "/repos/octo/polled/pulls")
+    return [one for one in github.requests[since:] if one.path.removeprefix("/api/v3") in places]
 
 
 def test_a_stored_delivery_is_understood_again_and_builds_nothing_twice(hub: HubProcess, github: FakeGitHub) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from pathlib import Path
 from urllib.parse import quote
 
@@ -14,9 +15,10 @@ from hubwright.cli.options import hub_option, settings_of, settings_options
 from hubwright.cli.output import json_option, print_json, print_line, print_table, shown, tell
 from hubwright.domain.secrets import describe_scope
 from hubwright.errors import HubwrightError
+from hubwright.hub.github_credentials import Credentials
 from hubwright.hub.sealing import make_key
 from hubwright.store.database import Database
-from hubwright.wiring.secret_keys import add_key, open_vault
+from hubwright.wiring.secret_keys import add_key, keys_of, open_vault
 
 _JOB = click.option("--job", metavar="PATH", help="For one job.")
 _FOLDER = click.option("--folder", metavar="PATH", help="For all jobs below a folder.")
@@ -98,14 +100,17 @@ def rotate(*, new_key: bool, config: Path | None, data_dir: str | None) -> int:
     database = Database(settings.database_url, readers=1)
     try:
         done = vault.rotate(database)
+        resealed, problems = Credentials(database, keys_of(settings), time.time).reseal()
     finally:
         database.close()
-    for problem in done.problems:
+    for problem in (*done.problems, *problems):
         tell(problem)
     tell(f"{done.resealed} secrets are sealed with the newest key.")
+    if resealed:
+        tell(f"So are {resealed} of the hub's own for GitHub.")
     for key, count in done.in_use.items():
         tell(f"Key {key} seals {count} secrets.")
-    return Exit.ERROR if done.problems else Exit.OK
+    return Exit.ERROR if done.problems or problems else Exit.OK
 
 
 @secret.command(name="new-key")

@@ -17,6 +17,7 @@ from sqlalchemy import Connection, Row
 from hubwright.domain.backoff import backoff
 from hubwright.errors import HubwrightError, RateLimitedError
 from hubwright.github.client import GitHubClient
+from hubwright.github.hook_deliveries import KEPT_FOR
 from hubwright.github.requests import form_path
 from hubwright.hub.lanes import Lanes
 from hubwright.hub.leases import LeaseKeeper
@@ -70,10 +71,14 @@ class GitHubSide(Protocol):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Rhythm:
-    """Seconds between two looks: at hooks and what they cover, and at repositories without a hook."""
+    """Seconds between two looks: at hooks and what they cover, and at repositories without a hook.
+
+    Deliveries are compared `reach` seconds back, so far as the ledger itself goes back.
+    """
 
     heal: float = 600.0
     poll: float = 60.0
+    reach: float = KEPT_FOR
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

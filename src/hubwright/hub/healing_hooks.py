@@ -104,7 +104,7 @@ class HookLooks:
         client, owner = self._client_of(row.place)
         if not told.get("left"):
             told |= {"began": self._clock(), "why": None, **self._find_endpoints(row, client, owner)}
-            told["since"] = max(self._clock() - KEPT_FOR, (row.looked_at or 0.0) - OVERLAP)
+            told["since"] = max(self._clock() - self._rhythm.reach, (row.looked_at or 0.0) - OVERLAP)
         while told["left"]:
             endpoint, url = told["left"][0]
             following = self._compare_page(row, client, endpoint, url, told["since"], owner)
@@ -120,7 +120,7 @@ class HookLooks:
         items = answer.json if isinstance(answer.json, list) else []
         sent = [one for one in map(read_sent, items) if one is not None]
         now = self._clock()
-        wanted = {one.guid: one for one in join_tries(sent) if one.delivered_at >= now - KEPT_FOR}
+        wanted = {one.guid: one for one in join_tries(sent) if one.delivered_at >= now - self._rhythm.reach}
         with self._database.reading() as connection:
             arrived = healing.load_arrived(connection, list(wanted))
         holes = [

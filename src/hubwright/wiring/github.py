@@ -72,14 +72,14 @@ def make_hooks(settings: Settings, database: Database, access: GitHubAccess) -> 
 
 
 def make_setup(settings: Settings, access: GitHubAccess, wake: Callable[[], None]) -> GitHubSetup:
-    """What makes the hub's App, and knows who logs in. GitHub's pages are where repositories are cloned from."""
+    """What makes the hub's App, and knows who logs in."""
     github = settings.github
     oauth = None
     if github.oauth_client_id and github.oauth_client_secret:
         oauth = github.oauth_client_id, github.oauth_client_secret
     terms = Terms(
         api_url=github.api_url,
-        web_url=github.clone_base,
+        web_url=_find_pages(settings),
         public_url=settings.public_url.rstrip("/"),
         oauth=oauth,
         repository=github.login_repository,
@@ -88,6 +88,14 @@ def make_setup(settings: Settings, access: GitHubAccess, wake: Callable[[], None
         is_fixed=access.identity.is_fixed,
     )
     return GitHubSetup(terms, access.credentials, access.client, wake)
+
+
+def _find_pages(settings: Settings) -> str:
+    """Where people see GitHub: repositories are cloned from there, but for those who clone in another way."""
+    base = settings.github.clone_base
+    if base.startswith(("https://", "http://")):
+        return base.rstrip("/")
+    return settings.github.api_url.removesuffix("/api/v3").replace("://api.github.com", "://github.com")
 
 
 class Identity:

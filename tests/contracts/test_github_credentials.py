@@ -1,0 +1,76 @@
+"""What the hub is known by at GitHub, kept sealed in either database, and known to every process."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+from hubwright.domain.jobs import JobSettings
+from hubwright.domain.repos import Repository
+from hubwright.hub.github_credentials import APP, STALE_AFTER, WEBHOOK, Credentials
+from hubwright.hub.sealing import Keys, make_key
+from hubwright.store.database import Database
+from hubwright.store.jobs import keep_job
+from hubwright.store.views_hooks import load_repositories
+
+OLD, NEW = make_key(), make_key()
+ABOUT = {"id": 7, "slug": "ours"}
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1_790_000_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_what_one_process_keeps_others_know_soon(database: Database) -> None:
+    """Within the time that is promised, without a restart; and so when it is forgotten."""
+    clock = Clock()
+    one, other = (Credentials(database, lambda: Keys([OLD]), clock) for _ in range(2))
+    assert other.find(APP) is None
+    clock.now += 1
+    one.keep(APP, ABOUT, {"pem": "key", "webhook_secret": "w"}, "admin")
+    assert other.find(APP) is None
+    clock.now += STALE_AFTER
+    found = other.find(APP)
+    assert found is not None
+    assert (found.about, found.secret["pem"], other.webhook_secrets) == (ABOUT, "key", ("w",))
+    assert "key" not in repr(found)
+    clock.now += 1
+    assert one.remove(APP)
+    clock.now += STALE_AFTER
+    assert (other.find(APP), other.webhook_secrets) == (None, ())
+
+
+def test_of_processes_that_make_the_webhooks_secret_at_once_one_makes_it(database: Database) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        made = [
+            pool.submit(Credentials(database, lambda: Keys([OLD]), Clock()).make_webhook_secret, "admin")
+            for _ in range(8)
+        ]
+        assert len({one.result() for one in made}) == 1
+
+
+def test_a_rotation_takes_them_along(database: Database) -> None:
+    """The old key may be thrown away afterwards; before it, a missing key leaves the credential alone."""
+    clock = Clock()
+    Credentials(database, lambda: Keys([OLD]), clock).keep(WEBHOOK, {}, {"webhook_secret": "w"}, "admin")
+    assert Credentials(database, lambda: Keys([NEW]), clock).find(WEBHOOK) is None
+    assert len(Credentials(database, lambda: Keys([NEW]), clock).reseal()[1]) == 1
+    assert Credentials(database, lambda: Keys([NEW, OLD]), clock).reseal() == (1, ())
+    assert Credentials(database, lambda: Keys([NEW]), clock).make_webhook_secret("x") == "w"
+
+
+def test_repositories_are_listed_page_by_page(database: Database) -> None:
+    """Those that only a job names too, each once."""
+    for name in ("octo/b", "octo/A", "octo/c"):
+        owner, _, short = name.partition("/")
+        repository = Repository(id=None, owner=owner, name=short, default_branch="main")
+        database.write(lambda connection, one=repository: keep_job(connection, one, JobSettings(), 1.0))
+    with database.reading() as connection:
+        first = load_repositories(connection, limit=2, app_id=7)
+        rest = load_repositories(connection, limit=2, cursor=str(first.next), app_id=7)
+    assert [one.name for one in (*first.items, *rest.items)] == ["octo/A", "octo/b", "octo/c"]
+    assert rest.next is None
+    assert all(one.is_built and one.looked_at is None for one in first.items)
