@@ -16,7 +16,7 @@ from hub_parts import Desk, open_desk, rows
 from hubwright.domain.bisection import most_builds
 from hubwright.domain.facts import Fact, FactKind, sentence
 from hubwright.hub.bisection_ends import cancel_search
-from hubwright.hub.bisection_wishes import Question, ask_search
+from hubwright.hub.bisection_wishes import Asked, Question, ask_search
 from hubwright.hub.bisections import Bounds
 from hubwright.store import schema
 from hubwright.store.database import Database
@@ -279,7 +279,7 @@ def ask(hunt: Hunt, good: str, bad: str, **more: str) -> str:
     """A search that somebody asks for; its reason."""
     question = Question(good=good, bad=bad, **more)
     path, now = hunt.repository.full_name, hunt.desk.clock()
-    number = hunt.desk.database.write(lambda connection: ask_search(connection, path, question, "ada", now))
+    number = hunt.desk.database.write(lambda connection: ask_search(connection, path, question, Asked("ada", now)))
     hunt.work()
     (search,) = [one for one in hunt.searches() if one.id == number]
     return str(search.reason)

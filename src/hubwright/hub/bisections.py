@@ -23,7 +23,7 @@ from hubwright.git.history import Described, describe_commits, is_ancestor, list
 from hubwright.git.mirrors import Mirrors, Origin
 from hubwright.hub.bisection_ends import end_search, own_prefix, own_trigger, stop_search, tell_start
 from hubwright.hub.bisection_wishes import find_ends
-from hubwright.hub.breaks import Share, note_break
+from hubwright.hub.breaks import MAX_OPEN, Share, note_break
 from hubwright.hub.plans import Ground, keep_plans
 from hubwright.hub.suspects import Spot, plan_suspect, want_suspect
 from hubwright.store import bisections, sights
@@ -33,8 +33,8 @@ from hubwright.store.facts import keep_facts
 from hubwright.store.jobs import load_job_by_id
 from hubwright.store.repos import load_default_branch
 
-LOOK_AGAIN = 0.5
-"""Seconds between looks while searches go on; else the dispatcher's own rounds find what has broken."""
+LOOK_AGAIN = 2.0
+"""Seconds between looks while searches go on and nobody tells of a build that has ended: it may have been cancelled."""
 
 PATIENCE = 10
 """Times that a repository is asked before a search ends; with the pauses between, about an hour."""
@@ -44,11 +44,15 @@ logger = structlog.get_logger()
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Bounds:
-    """How many builds one search may ask for, how many commits back it looks, for how many tests at most."""
+    """How many builds one search may ask for, how many commits back it looks, for how many tests at most.
+
+    `searches` of one job go on at a time.
+    """
 
     builds: int = 20
     commits: int = 2000
     targets: int = MAX_TARGETS
+    searches: int = MAX_OPEN
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -96,9 +100,9 @@ class Bisections:
         def keep(connection: Connection) -> int:
             if not bisections.move_cursor(connection, before, after):
                 return 0
-            return sum(
-                note_break(connection, build, Share(self._bounds.builds, self._bounds.targets), now) for build in failed
-            )
+            bounds = self._bounds
+            share = Share(builds=bounds.builds, targets=bounds.targets, searches=bounds.searches)
+            return sum(note_break(connection, build, share, now) for build in failed)
 
         self._database.write(keep)
         return before is not None
@@ -286,8 +290,8 @@ class Bisections:
 
     def _write(self, keep: Callable[[Connection], None]) -> None:
         self._database.write(keep)
-        self._wake("runs")
-        self._wake("facts")
+        for queue in ("runs", "facts", "bisections"):  # the search itself goes on at once
+            self._wake(queue)
 
 
 def _point(row: Row[Any]) -> sights.Point:

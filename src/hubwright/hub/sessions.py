@@ -67,7 +67,7 @@ class Sessions:
         self._on_change = on_change
         self._heartbeat = settings.heartbeat
         self._settings = settings
-        self._hearing = Hearing(database, logs, clock, on_change)
+        self._hearing = Hearing(database, logs, clock, on_change, settings.on_search)
         self._sessions: dict[str, Session] = {}
         self.last_heard: dict[str, float] = {}  # by the steady clock: those that left this hub, for `Silence`
         self._arriving: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()

@@ -128,6 +128,7 @@ class Hub:
                 uploads=settings.public_url,
                 vault=vault,
                 token_of=self.parts.tokens,
+                on_search=lambda: self.wake("bisections"),
             ),
         )
         works = Works(
@@ -281,6 +282,7 @@ def _make_site(settings: Settings, parts: Parts, bell: Bell, wake: Callable[[str
         webhook_secrets=settings.github.webhook_secrets,
         unsigned_webhooks=on_loopback and not settings.github.webhook_secrets,
         max_body=settings.hooks.max_body,
+        searches=settings.builds.bisect_searches,
     )
 
 

@@ -118,7 +118,12 @@ def open_parts(
 
 def _make_grounds(settings: Settings, mirrors: Mirrors, understanding: Understanding, rules: Rules) -> Grounds:
     builds = settings.builds
-    bounds = Bounds(builds=builds.bisect_builds, commits=builds.bisect_commits, targets=builds.bisect_targets)
+    bounds = Bounds(
+        builds=builds.bisect_builds,
+        commits=builds.bisect_commits,
+        targets=builds.bisect_targets,
+        searches=builds.bisect_searches,
+    )
     return Grounds(mirrors=mirrors, origin_of=understanding.origin_of, ground=rules.ground, bounds=bounds)
 
 

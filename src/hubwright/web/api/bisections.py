@@ -13,7 +13,7 @@ from starlette.responses import Response
 from hubwright.domain.refs import check_ref
 from hubwright.errors import UnprocessableError
 from hubwright.hub.bisection_ends import cancel_search
-from hubwright.hub.bisection_wishes import MAX_NAME, Question, ask_search
+from hubwright.hub.bisection_wishes import MAX_NAME, Asked, Question, ask_search
 from hubwright.store.views_bisections import (
     BisectionView,
     CulpritView,
@@ -95,9 +95,9 @@ class Bisections:
             if text is not None and not 1 <= len(text) <= (100 if name == "platform" else _MAX_TARGET):
                 raise UnprocessableError(f"{name}: a name of at most {_MAX_TARGET} characters is expected.")
         question = Question(**msgspec.structs.asdict(wanted))
-        now = self._site.clock()
+        asked = Asked(asker.name, self._site.clock(), self._site.searches)
         number: Any = await self._site.database.write_soon(
-            lambda connection: ask_search(connection, path, question, asker.name, now)
+            lambda connection: ask_search(connection, path, question, asked)
         )
         self._site.wake("bisections")
         view = await self._site.database.read(lambda connection: load_bisection(connection, number))
