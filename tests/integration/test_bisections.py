@@ -298,6 +298,21 @@ def test_somebody_asks_between_commits_that_were_never_built(desk: Desk) -> None
     assert "is none of the 3 commits before" in ask(hunt, hunt.names[9], hunt.names[3])
 
 
+def test_a_command_of_ones_own_is_run_at_each_commit(desk: Desk) -> None:
+    """As `git bisect run`: by exit code, 125 goes round a commit; what other builds say of these commits is nothing."""
+    hunt = Hunt(desk, own={place: 125 if place in {4, 8} else 1 for place in (4, *range(6, 13))})
+    hunt.begin()
+    hunt.says = lambda place, _: {"test_a": place < 3}
+    hunt.push(12)
+    assert hunt.culprits() == {3: ["suite: test_a"]}
+    number = len(hunt.searches()) + 1
+    assert ask(hunt, hunt.names[0], "main", run="./try.sh") == "None"
+    assert hunt.culprits()[6] == [f"stage bisect-{number}"]
+    (run, *_) = [one for one in hunt.desk.runs() if one.assignment["stages"][0]["name"] == f"bisect-{number}"]
+    (stage,) = run.assignment["stages"]
+    assert stage["run"] == "./try.sh"
+
+
 def test_commits_of_forks_are_not_built_as_ours(hunt: Hunt) -> None:
     """GitHub gives them under the repository's own address: S-cases of pull requests, by way of a search."""
     hunt.push(2)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection
 
-from hubwright.domain.sights import Target
+from hubwright.domain.sights import Target, name_own_stage
 from hubwright.errors import ConflictError, NotFoundError, UnprocessableError, VanishedCommitError
 from hubwright.git.history import find_commit, is_ancestor, is_on_branch
 from hubwright.git.mirrors import Mirrors, Origin
@@ -22,13 +22,17 @@ MAX_NAME = 64
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Question:
-    """Which commit between `good` and `bad` broke the job: on a platform, in a test or stage; None: whatever fails."""
+    """Which commit between `good` and `bad` broke the job: on a platform, in a test or stage; None: whatever fails.
+
+    `run` is a command that tells by its exit code, instead of the stages.
+    """
 
     good: str
     bad: str
     platform: str | None = None
     test: str | None = None
     stage: str | None = None
+    run: str | None = None
 
 
 class Asked(NamedTuple):
@@ -66,6 +70,7 @@ def ask_search(connection: Connection, path: str, question: Question, asked: Ask
         "ref": "HEAD",
         "branch": place.branch if place is not None else None,
         "asked_by": asked.by,
+        "command": question.run,
         "before": question.good,
         "bad": question.bad,
         "targets": [Target(stage=question.stage, test=question.test).to_json()] if named else [],
@@ -74,7 +79,11 @@ def ask_search(connection: Connection, path: str, question: Question, asked: Ask
         "next_try_at": asked.at,
         "created_at": asked.at,
     }
-    return bisections.keep_bisection(connection, values)
+    number = bisections.keep_bisection(connection, values)
+    if question.run is not None:
+        own = Target(stage=name_own_stage(number))
+        bisections.change_bisection(connection, number, targets=[own.to_json()])
+    return number
 
 
 def find_ends(mirrors: Mirrors, origin: Origin, good: str, bad: str) -> Ends:

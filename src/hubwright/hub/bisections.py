@@ -242,7 +242,7 @@ class Bisections:
         told = describe_commits(self._mirrors, origin, [commit]).get(commit)
         wanted = want_suspect(commit, row.ref, own_trigger(row.id, row.builds + 1), told)
         stages = {target.stage for target in read_targets(row.targets) if target.stage is not None}
-        spot = Spot(platform=row.platform, matrix=row.matrix, branch=row.branch, stages=stages)
+        spot = Spot(platform=row.platform, matrix=row.matrix, branch=row.branch, stages=stages, command=row.command)
         plan = plan_suspect(self._mirrors, origin, job, wanted, ground, spot)
         now = self._clock()
 
@@ -295,7 +295,9 @@ class Bisections:
 
 
 def _point(row: Row[Any]) -> sights.Point:
-    return sights.Point(job_id=row.job_id, platform=row.platform, matrix=row.matrix, own=own_prefix(row.id))
+    return sights.Point(
+        job_id=row.job_id, platform=row.platform, matrix=row.matrix, own=own_prefix(row.id), alone=bool(row.command)
+    )
 
 
 def _find_good(

@@ -50,7 +50,11 @@ class StepView:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BisectionView:
-    """A search. `good` and `bad` are as they were named until it begins; `suspects` are those still possible."""
+    """A search. `good` and `bad` are as they were named until it begins; `suspects` are those still possible.
+
+    `command` is what is run instead of the stages; `again` is when it is tried again (Unix seconds), where
+    `reason` says why.
+    """
 
     id: int
     job: str
@@ -60,10 +64,12 @@ class BisectionView:
     branch: str | None
     build: int | None
     asked_by: str | None
+    command: str | None
     good: str | None
     bad: str
     state: str
     reason: str | None
+    again: float | None
     builds: int
     max_builds: int
     commits: int
@@ -203,10 +209,12 @@ def _view(row: Row[Any], culprits: Sequence[Row[Any]]) -> BisectionView:
         branch=row.branch,
         build=row.build_id,
         asked_by=row.asked_by,
+        command=row.command,
         good=row.commits[0] if row.commits else row.before,
         bad=row.bad,
         state=row.state,
         reason=row.reason,
+        again=row.next_try_at if row.tries and row.state in OPEN else None,
         builds=row.builds,
         max_builds=row.max_builds,
         commits=max(len(row.commits) - 1, 0),
