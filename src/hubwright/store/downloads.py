@@ -17,6 +17,7 @@ from hubwright.domain.scheduling import fits
 from hubwright.errors import NotFoundError
 from hubwright.store.schema import artifact, build, gh_repository, job, run
 from hubwright.store.views import bounded, load_rows
+from hubwright.store.views_lists import ARTIFACT_COLUMNS
 from hubwright.store.views_values import ArtifactView
 
 MAX_PLATFORMS = 200
@@ -56,7 +57,7 @@ def load_artifact(connection: Connection, sha: str, platform: str, path: str) ->
     """
     wanted = (artifact.c.sha == sha) & (artifact.c.platform == platform) & (artifact.c.path == path)
     ranked = (
-        select(*artifact.c)
+        select(*ARTIFACT_COLUMNS)
         .join(run, run.c.id == artifact.c.run_id)
         .join(build, build.c.id == run.c.build_id)
         .where(wanted)
@@ -74,7 +75,7 @@ def load_artifact(connection: Connection, sha: str, platform: str, path: str) ->
 
 def load_artifact_of_run(connection: Connection, run_id: int, path: str) -> ArtifactView:
     """The run's file of this path. Raises NotFoundError."""
-    found = load_rows(connection, select(*artifact.c).where(artifact.c.run_id == run_id, artifact.c.path == path))
+    found = load_rows(connection, select(*ARTIFACT_COLUMNS).where(artifact.c.run_id == run_id, artifact.c.path == path))
     if not found:
         raise NotFoundError("There is no such artifact; it may have expired.")
     return ArtifactView(**found[0])
@@ -147,7 +148,7 @@ def _of_branch(
 def _load_files(connection: Connection, runs: list[int], glob: str | None) -> dict[int, tuple[ArtifactView, ...]]:
     files: dict[int, list[ArtifactView]] = {}
     for number in runs:
-        query = select(*artifact.c).where(artifact.c.run_id == number).order_by(artifact.c.path).limit(MAX_LISTED)
+        query = select(*ARTIFACT_COLUMNS).where(artifact.c.run_id == number).order_by(artifact.c.path).limit(MAX_LISTED)
         found = [ArtifactView(**row) for row in load_rows(connection, query)]
         files[number] = [one for one in found if matches(one.path, glob)][: bounded(MAX_LISTED)]
     return {number: tuple(found) for number, found in files.items()}

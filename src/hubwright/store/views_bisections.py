@@ -127,7 +127,7 @@ def load_steps(connection: Connection, number: int) -> list[StepView]:
     return [
         StepView(places[one.sha], one.sha, one.id, one.number, one.state, one.result, one.trigger.startswith(own))
         for one in connection.execute(query)
-        if one.sha in places and (one.trigger.startswith(own) or one.event != BUILT_FOR_IT)
+        if one.sha in places and (one.trigger.startswith(own) or not (row.command or one.event == BUILT_FOR_IT))
     ]
 
 
@@ -137,7 +137,8 @@ def load_suspects(connection: Connection, number: int) -> int | None:
     targets = read_targets(row.targets)
     if row.state not in OPEN or len(row.commits) < 2 or not targets:
         return None
-    point = Point(job_id=row.job_id, platform=row.platform, matrix=row.matrix, own=f"bisect:{number}:")
+    own = f"bisect:{number}:"
+    point = Point(job_id=row.job_id, platform=row.platform, matrix=row.matrix, own=own, alone=bool(row.command))
     seen = load_sights(connection, point, row.commits, targets)
     search = Search(commits=tuple(row.commits), targets=tuple(target.key for target in targets), sights=seen)
     left = {sha for finding in give_up(search) for sha in _possible(finding)}

@@ -22,12 +22,15 @@ MAX_BODY = 64 * 1024 * 1024
 _DELIVERY_COLUMNS = [
     column for column in delivery.c if column.name not in {"body", "lease_owner", "lease_until", "next_try_at"}
 ]
+ARTIFACT_COLUMNS = [artifact.c[name] for name in ArtifactView.__dataclass_fields__]
+"""What is read of a file that a run kept."""
+
 _COMMIT_COLUMNS = [gh_commit.c[name] for name in CommitView.__dataclass_fields__]
 
 
 def load_artifacts(connection: Connection, runs: list[int], limit: int = 200) -> tuple[ArtifactView, ...]:
     """The files that the runs kept, by path."""
-    query = select(*artifact.c).where(artifact.c.run_id.in_(runs)).order_by(artifact.c.path, artifact.c.id)
+    query = select(*ARTIFACT_COLUMNS).where(artifact.c.run_id.in_(runs)).order_by(artifact.c.path, artifact.c.id)
     return tuple(ArtifactView(**row) for row in load_rows(connection, query.limit(bounded(limit))))
 
 
