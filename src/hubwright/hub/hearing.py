@@ -157,6 +157,8 @@ class Hearing:
             self._soon(session.channel.close("messages are missing; connect again and resend them"))
         else:
             self._advance(session, message, ended=applied.ended)
+        if isinstance(message, Problems) and applied.held:
+            self._logs.ring(message.run)
         if applied.searched:
             self._on_search()
         self._on_change()
