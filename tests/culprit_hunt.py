@@ -16,7 +16,8 @@ from sqlalchemy import Row, select, update
 from build_lives import Lives
 from hub_parts import Desk, rows
 from hubwright.hub import moves
-from hubwright.hub.bisections import Bisections, Bounds, Grounds
+from hubwright.hub.bisection_grounds import Bounds, Grounds
+from hubwright.hub.bisections import Bisections
 from hubwright.store import schema
 from hubwright.wire import Case
 from hubwright.wire import Job as StageMessage

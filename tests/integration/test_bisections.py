@@ -16,8 +16,8 @@ from hub_parts import Desk, open_desk, rows
 from hubwright.domain.bisection import most_builds
 from hubwright.domain.facts import Fact, FactKind, sentence
 from hubwright.hub.bisection_ends import cancel_search
+from hubwright.hub.bisection_grounds import Bounds
 from hubwright.hub.bisection_wishes import Asked, Question, ask_search
-from hubwright.hub.bisections import Bounds
 from hubwright.store import schema
 from hubwright.store.database import Database
 from hubwright.store.views_jobs import load_job

@@ -7,7 +7,7 @@ process or a build that somebody made meanwhile change nothing but the time it t
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import structlog
@@ -17,14 +17,14 @@ from hubwright.domain.backoff import backoff
 from hubwright.domain.bisection import TRIES, Finding, Search, Sight, Verdict, findings, give_up, next_commit
 from hubwright.domain.jobs import Job
 from hubwright.domain.results import Result, State
-from hubwright.domain.sights import MAX_TARGETS, Target, choose_targets, read_targets
+from hubwright.domain.sights import Target, choose_targets, read_targets
 from hubwright.errors import HubwrightError, VanishedCommitError
 from hubwright.git.history import Described, describe_commits, is_ancestor, list_first_parents
-from hubwright.git.mirrors import Mirrors, Origin
 from hubwright.hub.bisection_ends import end_search, own_prefix, own_trigger, stop_search, tell_start
+from hubwright.hub.bisection_grounds import Grounds
 from hubwright.hub.bisection_wishes import find_ends
-from hubwright.hub.breaks import MAX_OPEN, Share, note_break
-from hubwright.hub.plans import Ground, keep_plans
+from hubwright.hub.breaks import Share, note_break
+from hubwright.hub.plans import keep_plans
 from hubwright.hub.suspects import Spot, plan_suspect, want_suspect
 from hubwright.store import bisections, sights
 from hubwright.store.builders import load_kinds
@@ -40,29 +40,6 @@ PATIENCE = 10
 """Times that a repository is asked before a search ends; with the pauses between, about an hour."""
 
 logger = structlog.get_logger()
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Bounds:
-    """How many builds one search may ask for, how many commits back it looks, for how many tests at most.
-
-    `searches` of one job go on at a time.
-    """
-
-    builds: int = 20
-    commits: int = 2000
-    targets: int = MAX_TARGETS
-    searches: int = MAX_OPEN
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Grounds:
-    """What searches stand on: the mirrors, where a job's commits are fetched from, what plans are told."""
-
-    mirrors: Mirrors
-    origin_of: Callable[[Job], Origin]
-    ground: Ground
-    bounds: Bounds = Bounds()
 
 
 class Bisections:

@@ -15,7 +15,8 @@ from hubwright.domain.scheduling import ANY_PLATFORM
 from hubwright.git.commands import Git
 from hubwright.git.mirrors import Mirrors
 from hubwright.github.client import GitHubClient, TokenOf
-from hubwright.hub.bisections import Bisections, Bounds, Grounds
+from hubwright.hub.bisection_grounds import Bounds, Grounds
+from hubwright.hub.bisections import Bisections
 from hubwright.hub.differences import Differences
 from hubwright.hub.doubts import Doubts
 from hubwright.hub.intake import Intake
