@@ -23,8 +23,6 @@ _DELIVERY_COLUMNS = [
     column for column in delivery.c if column.name not in {"body", "lease_owner", "lease_until", "next_try_at"}
 ]
 ARTIFACT_COLUMNS = [artifact.c[name] for name in ArtifactView.__dataclass_fields__]
-"""What is read of a file that a run kept."""
-
 _COMMIT_COLUMNS = [gh_commit.c[name] for name in CommitView.__dataclass_fields__]
 
 
