@@ -16,7 +16,7 @@ from hubwright.domain.results import Result, verdict
 from hubwright.domain.scheduling import split_labels
 from hubwright.errors import WireError
 from hubwright.hub import comparing, inquest
-from hubwright.store import builds, results, runs
+from hubwright.store import builds, results, runs, stages
 from hubwright.store.approvals import doubt, hold_waiting
 from hubwright.store.bisections import concerns_searches
 from hubwright.store.facts import keep_facts
@@ -96,10 +96,10 @@ def _apply(connection: Connection, standing: _Standing | None, told: Told, facts
 def _move(connection: Connection, standing: _Standing, told: Told, facts: list[Fact]) -> Applied:
     match told.message:
         case Job() as message:
-            stage = runs.start_stage(connection, message)
+            stage = stages.start_stage(connection, message)
             facts.append(_fact(FactKind.STAGE_STARTED, standing.row, message.at, stage=stage))
         case ResultMessage(stage=int()) as message:
-            stage = runs.finish_stage(connection, message)
+            stage = stages.finish_stage(connection, message)
             facts.append(
                 _fact(
                     FactKind.STAGE_FINISHED,
@@ -204,12 +204,12 @@ def attempt_again(connection: Connection, rows: Sequence[Row[Any]], now: float) 
     new = []
     for row in rows:
         runs.replace_run(connection, row.id)
-        stages = tuple(PlannedStage(stage=stage_from_json(stage)) for stage in row.assignment["stages"])
+        planned = tuple(PlannedStage(stage=stage_from_json(stage)) for stage in row.assignment["stages"])
         new.append(
             builds.NewRun(
                 build_id=row.build_id,
                 planned=PlannedRun(
-                    platform=row.platform, labels=split_labels(row.labels), matrix=row.matrix, stages=stages
+                    platform=row.platform, labels=split_labels(row.labels), matrix=row.matrix, stages=planned
                 ),
                 assignment=row.assignment,
                 priority=row.priority,
