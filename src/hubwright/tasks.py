@@ -18,6 +18,7 @@ from typing import Any
 
 import structlog
 from celery import Celery, signals
+from celery.apps.beat import Beat
 from celery.exceptions import SecurityWarning
 from kombu import Connection, Consumer, Exchange, Producer, Queue
 
@@ -104,7 +105,22 @@ def run_worker(broker_url: str, drains: Mapping[str, Drain], *, name: str | None
 def run_beat(broker_url: str, queues: Iterable[str], every: float = RECONCILE) -> None:
     """Wake each queue every so many seconds until SIGTERM, in the main thread. Any number of beats may run."""
     app = make_celery(broker_url, queues, lambda _queue: None, every)
-    app.Beat(scheduler="celery.beat:Scheduler", quiet=True, loglevel="WARNING").run()
+    _Beat(app=app, scheduler="celery.beat:Scheduler", quiet=True, loglevel="WARNING").run()
+
+
+class _Beat(Beat):  # type: ignore[misc]  # Celery has no types
+    """Celery's beat, which a SIGTERM ends at any moment.
+
+    Celery's own handler only raises, and Python drops what is raised in a destructor or a callback; the flag stays.
+    """
+
+    def install_sync_handler(self, service: Any) -> None:
+        def leave(*_signal: object) -> None:
+            service.stop()
+            raise SystemExit(0)
+
+        signal.signal(signal.SIGTERM, leave)
+        signal.signal(signal.SIGINT, leave)
 
 
 class CeleryDispatcher:

@@ -64,12 +64,12 @@ def test_a_file_of_passwords_that_is_wrong_is_named(tmp_path: Path) -> None:
     [
         ("ghcr.io/o/n:1", "sha256:two"),
         ("debian:12", "sha256:three"),
-        ("localhost:5000/other", "sha256:one"),
+        ("localhost:5000/other", ""),
         (f"ghcr.io/o/n@{DIGEST}", DIGEST),
     ],
 )
 def test_an_image_in_several_repositories_has_the_digest_of_the_one_named(name: str, digest: str) -> None:
-    """The first where none is; the recipe's own where it names one."""
+    """None where it lies only elsewhere; the recipe's own where it names one."""
     known = ["quay.io/a/b@sha256:one", "ghcr.io/o/n@sha256:two", "docker.io/library/debian@sha256:three"]
     assert _find_digest(name, known) == digest
     assert _find_digest("debian", ()) == ""

@@ -57,13 +57,12 @@ def split_name(name: str) -> tuple[str, str]:
 
 
 def _find_digest(name: str, digests: Sequence[str]) -> str:
-    """That of the repository which the name means; the same image may lie in others too."""
+    """That of the repository which the name means, empty where none is known: the same image may lie in others too."""
     bare, named = split_name(name)
     if named.startswith("sha256:"):
         return named
-    known = dict(reversed([digest.split("@", 1) for digest in digests if "@" in digest]))
-    first = next(iter(reversed(known.values())), "")
-    return next((value for place, value in known.items() if place in _long_names(bare)), first)
+    known = dict(digest.split("@", 1) for digest in reversed(digests) if "@" in digest)
+    return next((known[place] for place in _long_names(bare) if place in known), "")
 
 
 def _long_names(bare: str) -> tuple[str, ...]:
