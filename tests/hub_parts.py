@@ -91,7 +91,7 @@ class Desk:
     def understand(self, event: str, payload: dict[str, Any], *, patient: bool = True) -> str | None:
         """Understand one event and write it; why it waits."""
         read: Event = read_event(event, payload)
-        understood = self.understanding.understand(read, patient=patient)
+        understood = self.understanding.understand(read, delay=1.0 if patient else None)
         told = read_delivery(event, payload, self.clock())
         self.database.write(lambda connection: understood.keep(connection, self.clock()))
         self.database.write(lambda connection: keep_told(connection, [told], follow_nothing, self.clock()))

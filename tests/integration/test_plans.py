@@ -249,6 +249,7 @@ def test_an_unreachable_repository_is_waited_for_by_every_commit(desk: Desk) -> 
     assert [(row.state, row.runs_left, "can't be fetched" in row.problem) for row in desk.builds()] == [
         ("queued", 0, True)
     ] * 3
+    assert {row.retry_at for row in desk.builds()} == {desk.clock() + 1.0}, "it tells when it is tried again"
     away.rename(repository.path)
     assert desk.understand("push", payload) is None
     assert [(row.state, row.runs_left, row.problem) for row in desk.builds()] == [("queued", 1, None)] * 3

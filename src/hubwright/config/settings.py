@@ -108,6 +108,7 @@ class Builds(Section, frozen=True, kw_only=True):
     bisect_builds: Count = 20
     bisect_commits: Count = 2000
     bisect_targets: Count = 5
+    bisect_searches: Count = 8
     timeout: WholeSeconds = 3600
     log_limit: Bytes = 256 * 1024 * 1024
     report_files: Count = 500

@@ -65,7 +65,8 @@ class Wanted:
 class BuildPlan:
     """A build to be. Without `runs` it ends at once: as an error or failure when `problem` says why, else as a skip.
 
-    `waits` means that the repository could not be reached yet: the build is kept as queued and planned later.
+    `waits` means that the repository could not be reached yet: the build is kept as queued, and planned in so many
+    seconds.
     """
 
     wanted: Wanted
@@ -79,7 +80,7 @@ class BuildPlan:
     warnings: tuple[str, ...] = ()
     caches: tuple[Cache, ...] = ()
     services: tuple[Service, ...] = ()
-    waits: bool = False
+    waits: float | None = None
 
 
 def commits_to_build(push: Push, settings: JobSettings) -> list[Wanted]:

@@ -163,7 +163,7 @@ class Intake:
 
     def _understand(self, row: Row[Any], event: Event) -> Work:
         try:
-            understood = self._understanding.understand(event, patient=row.attempts < TRIES)
+            understood = self._understanding.understand(event, delay=_delay(row) if row.attempts < TRIES else None)
         except Exception as error:
             if is_outage(error):
                 raise
@@ -225,8 +225,7 @@ class Intake:
             return []
 
     def _try_again(self, row: Row[Any], why: str, connection: Connection, now: float) -> None:
-        at = now + backoff(row.attempts, base=2.0, cap=600.0, jitter=(row.id % 100) / 100)
-        queues.retry_at(connection, delivery, row.id, self._owner, at, why)
+        queues.retry_at(connection, delivery, row.id, self._owner, now + _delay(row), why)
 
     def _give_up(self, row: Row[Any], why: str, waiting: list[int], connection: Connection, now: float) -> None:
         queues.give_up(connection, delivery, row.id, self._owner, now, why)
@@ -251,6 +250,11 @@ def _split(things: list[Taken]) -> list[list[Taken]]:
             told.add(taken.event.number)
         parts[-1].append(taken)
     return parts
+
+
+def _delay(row: Row[Any]) -> float:
+    """Seconds until a delivery that can't be understood yet is tried again."""
+    return backoff(row.attempts, base=2.0, cap=600.0, jitter=(row.id % 100) / 100)
 
 
 def _read(row: Row[Any]) -> dict[str, Any]:

@@ -75,17 +75,20 @@ class Understanding:
         self._mirrors = mirrors
         self._rules = rules
 
-    def understand(self, event: Event, *, patient: bool) -> Understood:
-        """What the event leads to. A repository that does not answer is waited for while `patient`."""
+    def understand(self, event: Event, *, delay: float | None) -> Understood:
+        """What the event leads to. A repository that does not answer is asked again in `delay` seconds.
+
+        None: it has been asked often enough, and its builds end.
+        """
         match event:
             case Push() | PullRequestEvent() | Manual():
-                return self._understand_commits(event, patient=patient)
+                return self._understand_commits(event, delay=delay)
             case ApprovalComment():
-                return self._understand_comment(event, patient=patient)
+                return self._understand_comment(event, delay=delay)
             case CheckRequest():
-                return self._understand_request(event, patient=patient)
+                return self._understand_request(event, delay=delay)
             case Backfill():
-                return self._understand_backfill(event, patient=patient)
+                return self._understand_backfill(event, delay=delay)
             case _:
                 return _just_keep(event, "kept")
 
@@ -100,36 +103,36 @@ class Understanding:
                 found += [row.id for row in load_triggers(connection, job.id, triggers).values()]
         return found
 
-    def _understand_comment(self, event: ApprovalComment, *, patient: bool) -> Understood:
+    def _understand_comment(self, event: ApprovalComment, *, delay: float | None) -> Understood:
         if event.sha is None:
             return _just_keep(
                 event, "not approved: the first line must be `/hubwright approve` and the whole commit id"
             )
         return self._for_writers(
-            event, lambda connection, now: approve_head(connection, event, now), "not approved", patient
+            event, lambda connection, now: approve_head(connection, event, now), "not approved", delay
         )
 
-    def _understand_request(self, event: CheckRequest, *, patient: bool) -> Understood:
-        return self._for_writers(event, lambda connection, now: fulfil(connection, event, now), "nothing done", patient)
+    def _understand_request(self, event: CheckRequest, *, delay: float | None) -> Understood:
+        return self._for_writers(event, lambda connection, now: fulfil(connection, event, now), "nothing done", delay)
 
     def _for_writers(
         self,
         event: ApprovalComment | CheckRequest,
         keep: Callable[[Connection, float], str],
         otherwise: str,
-        patient: bool,  # noqa: FBT001  as its callers have it
+        delay: float | None,
     ) -> Understood:
         """Ask GitHub, outside any transaction, whether who asks may write; a refusal is the outcome."""
         try:
             refusal = self._rules.refusal_of(event.repository, event.login, event.user_id)
         except HubwrightError as error:
             why = f"{otherwise}: {error}"
-            return Understood(lambda _connection, _now: why, why if patient else None)
+            return Understood(lambda _connection, _now: why, None if delay is None else why)
         if refusal is not None:
             return _just_keep(event, f"{otherwise}: {refusal}")
         return Understood(keep)
 
-    def _understand_backfill(self, event: Backfill, *, patient: bool) -> Understood:
+    def _understand_backfill(self, event: Backfill, *, delay: float | None) -> Understood:
         """Plan the newest commit anew; runs for platforms that it has not been built on join its build."""
         with self._database.reading() as connection:
             ground = self._ground(connection, event.repository)
@@ -140,11 +143,11 @@ class Understanding:
             plan = self._plan(gap.job, gap.wanted, ground)
         except HubwrightError as error:
             why = str(error)
-            return Understood(lambda _connection, _now: why, why if patient else None)
+            return Understood(lambda _connection, _now: why, None if delay is None else why)
         fill = partial(fill_gap, gap=gap, origin=self.origin_of(gap.job), plan=plan, ground=ground)
         return Understood(lambda connection, now: f"{fill(connection, now=now)} runs added")
 
-    def _understand_commits(self, event: Building, *, patient: bool) -> Understood:
+    def _understand_commits(self, event: Building, *, delay: float | None) -> Understood:
         """A push, a pull request or a wish: find out what is wanted, have it, plan it."""
         repository = event.repository
         with self._database.reading() as connection:
@@ -158,7 +161,7 @@ class Understanding:
             return _just_keep(event, "every job of the repository is disabled")
         chosen = known or [new_job(repository, self._rules.defaults)]
         wishes = [(job, _wanted(event, job.settings)) for job in chosen]
-        plans, waits = self._plan_all(wishes, ground, patient=patient)
+        plans, waits = self._plan_all(wishes, ground, delay=delay)
 
         def keep(connection: Connection, now: float) -> str:
             keep_event(connection, event, now)
@@ -173,22 +176,22 @@ class Understanding:
         return Understood(keep, waits)
 
     def _plan_all(
-        self, wishes: list[tuple[Job, list[Wanted]]], ground: Ground, *, patient: bool
+        self, wishes: list[tuple[Job, list[Wanted]]], ground: Ground, *, delay: float | None
     ) -> tuple[list[tuple[Job, list[BuildPlan]]], str | None]:
         """The plans of each job, and why they wait when the repository does not answer."""
-        plans = [(job, self._plan_job(job, wanted, ground, patient=patient)) for job, wanted in wishes]
-        return plans, next((plan.problem for _, of_job in plans for plan in of_job if plan.waits), None)
+        plans = [(job, self._plan_job(job, wanted, ground, delay=delay)) for job, wanted in wishes]
+        return plans, next((plan.problem for _, of_job in plans for plan in of_job if plan.waits is not None), None)
 
-    def _plan_job(self, job: Job, wanted: list[Wanted], ground: Ground, *, patient: bool) -> list[BuildPlan]:
+    def _plan_job(self, job: Job, wanted: list[Wanted], ground: Ground, *, delay: float | None) -> list[BuildPlan]:
         """All plans of a job. When its repository does not answer, it is not asked again for the next commit."""
         plans: list[BuildPlan] = []
         for wish in wanted:
             try:
                 plans.append(self._plan(job, wish, ground))
             except HubwrightError as error:
-                fault = None if patient else "error"
+                fault = "error" if delay is None else None
                 rest = wanted[len(plans) :]
-                return plans + [BuildPlan(wanted=one, problem=str(error), waits=patient, fault=fault) for one in rest]
+                return plans + [BuildPlan(wanted=one, problem=str(error), waits=delay, fault=fault) for one in rest]
         return plans
 
     def _plan(self, job: Job, wanted: Wanted, ground: Ground) -> BuildPlan:

@@ -225,7 +225,7 @@ def load_doubts(connection: Connection, now: float, limit: int) -> list[Row[Any]
 def load_doubts_of(connection: Connection, build_ids: Sequence[int]) -> list[Row[Any]]:
     """The `approver` whose right to write is asked about, and why there is no answer yet, by build."""
     approver = func.coalesce(approval.c.approved_by_login, approval.c.token_name, "?").label("approver")
-    query = select(approval.c.build_id, approver, approval.c.doubt)
+    query = select(approval.c.build_id, approver, approval.c.doubt, approval.c.ask_at)
     return list(
         connection.execute(query.where(approval.c.build_id.in_(build_ids), _STANDS, approval.c.ask_at.is_not(None)))
     )

@@ -142,9 +142,15 @@ def set_runs_left(connection: Connection, build_id: int, count: int, recipe: str
     connection.execute(update(build).where(build.c.id == build_id).values(runs_left=count, recipe=recipe, problem=None))
 
 
-def note_problem(connection: Connection, build_id: int, problem: str | None) -> None:
-    """Say on a queued build why it has no run yet."""
-    connection.execute(update(build).where(build.c.id == build_id).values(problem=problem))
+def note_problem(connection: Connection, build_id: int, problem: str | None, again: float | None = None) -> None:
+    """Say on a queued build why it has no run yet, and when that is tried again (Unix seconds)."""
+    connection.execute(update(build).where(build.c.id == build_id).values(problem=problem, retry_at=again))
+
+
+def load_retry(connection: Connection, build_id: int) -> float | None:
+    """When it is tried again to plan the build; None when nobody knows."""
+    at: float | None = connection.execute(select(build.c.retry_at).where(build.c.id == build_id)).scalar()
+    return at
 
 
 def finish_build(

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from hubwright.domain.artifacts import ArtifactRules
 from hubwright.hub.bell import Bell
+from hubwright.hub.breaks import MAX_OPEN
 from hubwright.hub.differences import Difference
 from hubwright.hub.flights import Flight
 from hubwright.hub.github_credentials import Credentials
@@ -44,6 +45,7 @@ class Site:
     credentials: Credentials | None = None  # more secrets for webhooks, known while the hub runs
     max_body: int = 25 * 1024 * 1024
     clone_base: str = "https://github.com"  # where repositories, and so the pages of their files, are
+    searches: int = MAX_OPEN  # for culprits, of a job at a time
     artifacts: ArtifactRules = field(default_factory=ArtifactRules)
     signing_key: Path | None = None  # where the key is that provenance is signed with
     flight_of: Callable[[int], Flight | None] = _find_nothing  # the last minute of a run held here

@@ -19,7 +19,8 @@ from hubwright.domain.scheduling import ANY_PLATFORM
 from hubwright.git.commands import Git
 from hubwright.git.mirrors import Mirrors
 from hubwright.github.credentials import TokenOf
-from hubwright.hub.bisections import Bisections, Bounds, Grounds
+from hubwright.hub.bisection_grounds import Bounds, Grounds
+from hubwright.hub.bisections import Bisections
 from hubwright.hub.differences import Differences
 from hubwright.hub.doubts import Doubts
 from hubwright.hub.healing import HEALING, Healing
@@ -126,7 +127,12 @@ def open_parts(
 
 def _make_grounds(settings: Settings, mirrors: Mirrors, understanding: Understanding, rules: Rules) -> Grounds:
     builds = settings.builds
-    bounds = Bounds(builds=builds.bisect_builds, commits=builds.bisect_commits, targets=builds.bisect_targets)
+    bounds = Bounds(
+        builds=builds.bisect_builds,
+        commits=builds.bisect_commits,
+        targets=builds.bisect_targets,
+        searches=builds.bisect_searches,
+    )
     return Grounds(mirrors=mirrors, origin_of=understanding.origin_of, ground=rules.ground, bounds=bounds)
 
 
