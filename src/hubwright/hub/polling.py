@@ -105,7 +105,8 @@ class HeadLooks:
         suspects = _note_suspects(row.told.get("suspects", {}), unbuilt if hooked else [], began)
         wait = [head for head in unbuilt if hooked and (awaited or began - suspects[head.ref][1] < SETTLE)]
         lost = [head for head in unbuilt if head not in wait][:FOUND_AT_ONCE]
-        found = [one for head in lost if (one := self._form(place, head, known.get(head.ref), hooked)) is not None]
+        formed = (self._form(place, head, known.get(head.ref), hooked=hooked) for head in lost)
+        found = [one for one in formed if one is not None]
         later = {head.ref for head in unbuilt} - {head.ref for head in lost}
         kept = moved if row.looked_at is not None else heads
         seen = {head.ref: head.sha for head in kept if head.ref not in later}
@@ -167,7 +168,7 @@ class HeadLooks:
             return told
         return healing.has_deliveries(connection, place.repository.full_name, self._clock() - KEPT_FOR)
 
-    def _form(self, place: _Place, head: Head, before: str | None, hooked: bool) -> _Found | None:  # noqa: FBT001
+    def _form(self, place: _Place, head: Head, before: str | None, *, hooked: bool) -> _Found | None:
         """The head's event; None when its commit asks for no build, and a delivery may have told so."""
         commits, status = self._fetch_commits(place, head, before) if head.branch is not None else ([], "")
         event = form_event(head, place.json, before, commits, status)
