@@ -142,7 +142,7 @@ def test_children_are_loaded_to_the_last_level(yard: Yard) -> None:
     assert len(yard.rows("gh_issue_comment")) == 3
     assert [row.sha for row in yard.rows("gh_branch")] == [yard.repository.head("main")]
     assert len(yard.rows("gh_commit")) == 1
-    assert [reason.partition(":")[0] for reason in progress.payload["left_out"]] == ["collaborators", "hooks"]
+    assert [reason.partition(":")[0] for reason in progress.payload["left_out"]] == ["collaborators"]
     assert progress.done == progress.total
 
 
