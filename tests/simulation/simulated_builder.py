@@ -246,7 +246,13 @@ class _NoRecorder:
     def watch(self, key: Any) -> Any:  # noqa: ARG002
         return self
 
-    def begin(self, pid: int) -> None:
+    def begin(self, first: Callable[[], int]) -> None:
+        pass
+
+    def end(self) -> None:
+        pass
+
+    def add_services(self, pids: Any) -> None:
         pass
 
     def forget(self, key: Any) -> None:
