@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -62,7 +63,7 @@ def test_pages_show_queues_and_reasons(hub: Served) -> None:
     with serve(app) as url, httpx2.Client(base_url=url) as browser:
         queue, build, home = (browser.get(path).text for path in ("/queue", "/builds/1", "/"))
     for page in (queue, build, home):
-        assert "Builder oak is away, for 1 min 30 s." in page
+        assert "Builder oak is away, for 1 min 30 s." in re.sub("</?(a|bdi)( [^>]*)?>", "", page)  # its name is a link
         assert "No builder has ever matched" in page
         assert "<b>x" not in page
     assert "None has ever matched" in queue
