@@ -8,6 +8,7 @@ HubwrightError
 │   ├── ForbiddenError           403
 │   ├── MalformedError           400
 │   ├── UnprocessableError       422
+│   │   └── DefinitionError          422; carries pointers to all that is wrong
 │   ├── NotFoundError            404
 │   ├── ConflictError            409
 │   ├── TooLargeError            413
@@ -29,6 +30,9 @@ HubwrightError
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
 
 
 class HubwrightError(Exception):
@@ -79,6 +83,37 @@ class UnprocessableError(RefusedError):
 
     status = 422
     title = "Unprocessable request"
+
+
+class Wrong(NamedTuple):
+    """One thing that is wrong in a document: a JSON pointer to it (RFC 6901), a sentence, line and column if any."""
+
+    pointer: str
+    message: str
+    line: int | None = None
+    column: int | None = None
+
+
+class DefinitionError(UnprocessableError):
+    """A job's definition or a build's parameters are wrong; `problems` are all of it, in the order of the document."""
+
+    title = "Wrong definition"
+
+    def __init__(self, problems: Sequence[Wrong]) -> None:
+        self.problems = tuple(problems)
+        first, more = self.problems[0], len(self.problems) - 1
+        where = f"line {first.line}: " if first.line is not None else ""
+        rest = f" ({more} more {'is' if more == 1 else 'are'} wrong.)" if more else ""
+        super().__init__(f"{where}{first.message[:1].upper()}{first.message[1:]}.{rest}")
+
+    @property
+    def errors(self) -> list[dict[str, str | int]]:
+        """The problems as `application/problem+json` lists them, at most 50."""
+        return [
+            {"pointer": f"#{one.pointer}", "detail": one.message}
+            | ({"line": one.line, "column": one.column or 1} if one.line is not None else {})
+            for one in self.problems[:50]
+        ]
 
 
 class NotFoundError(RefusedError):
