@@ -14,7 +14,6 @@ from hubwright.domain.job_inheritance import (
     Layer,
     Origin,
     Source,
-    folders_of,
     lay,
     lay_all,
     lay_copy,
@@ -159,11 +158,6 @@ def test_what_holds_is_a_document_again(layers: list[Layer]) -> None:
 
     assert lay(whole).document() == effective.document()
     assert lay(whole).said.keys() == effective.said.keys()
-
-
-def test_folders_from_the_root_down() -> None:
-    assert folders_of("team/sub/app") == ["", "team", "team/sub"]
-    assert folders_of("app") == [""]
 
 
 @given(st.lists(st.text(max_size=5), max_size=4))

@@ -124,12 +124,6 @@ def lay_copy(parent: Effective, copy: Layer) -> Effective:
     return parent.without(_NOT_FOR_COPIES).under(lay(copy))
 
 
-def folders_of(path: str) -> list[str]:
-    """The folders that a path stands in, from the root ("") down."""
-    parts = path.split("/")[:-1]
-    return ["/".join(parts[:count]) for count in range(len(parts) + 1)]
-
-
 def _places(document: Mapping[str, Any]) -> Iterator[tuple[Place, Any]]:
     for key, value in document.items():
         if key in MERGED and isinstance(value, Mapping):
