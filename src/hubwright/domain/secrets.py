@@ -24,6 +24,10 @@ _WORD = re.compile(r"(?:[a-z]+|[A-Z]+|[A-Z][a-z]+)\Z")
 _LONGEST_WORD = 15
 _FEW = 3  # different characters
 _RESERVED = ("CI_", "GITHUB_", "RUNNER_", "HUBWRIGHT", "LD_", "DYLD_")
+_KNOWN = re.compile(
+    r"\bgh[pousr]_[A-Za-z0-9]{30}|\bgithub_pat_[A-Za-z0-9_]{30}|\bglpat-[A-Za-z0-9_-]{20}|\bxox[abprs]-[A-Za-z0-9-]{10}"
+    r"|\bAKIA[0-9A-Z]{16}\b|\bpypi-[A-Za-z0-9_-]{40}|\bnpm_[A-Za-z0-9]{36}|-----BEGIN [A-Z ]{0,20}PRIVATE KEY-----"
+)
 _OWN = frozenset({"CI", "PATH", "HOME", "TMPDIR", "SHELL", "IFS", "ENV", "BASH_ENV", "TERM", "LANG"})
 
 
@@ -31,9 +35,19 @@ def check_name(name: str) -> str:
     """The name, which becomes a variable's. Raises UnprocessableError."""
     if not _NAME.match(name):
         raise UnprocessableError("A secret's name is letters, digits and `_`, at most 100, and begins with no digit.")
-    if name in _OWN or (name.startswith(_RESERVED) and name != "GITHUB_TOKEN"):
+    if is_reserved(name) and name != "GITHUB_TOKEN":
         raise UnprocessableError(f"{name} is a variable that builds have already: choose another name.")
     return name
+
+
+def is_reserved(name: str) -> bool:
+    """Whether it is a variable that builds have already, or that changes what every program does."""
+    return name in _OWN or name.startswith(_RESERVED)
+
+
+def looks_secret(text: str) -> bool:
+    """Whether the text has a key or token in it that is known by its form; it belongs among the secrets."""
+    return _KNOWN.search(text) is not None
 
 
 def check_scope(path: str) -> str:
