@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from hubwright.domain.scheduling import (
     ANY_PLATFORM,
     FreeBuilder,
+    PlatformRoom,
     WaitingRun,
     Want,
     fits,
@@ -89,3 +90,39 @@ def test_slots_platforms_and_labels_are_kept_to_and_nothing_that_could_run_is_le
     for number, run in runs.items():
         if number not in chosen:
             assert not any(left[one.name] > 0 and suits(run.want, one) for one in builders.values())
+
+
+def test_a_paused_platform_gets_nothing_and_a_limited_one_no_more() -> None:
+    free = [FreeBuilder(name=name, platform=f"{name}-1", slots=3) for name in ("mac", "bsd", "linux")]
+    waiting = [wait(number, "any") for number in range(9)]
+    room = PlatformRoom({"mac-*": 2}, {"mac-1": 1, "linux-1": 7}, paused=["bsd-1"])
+
+    assert sorted(builder for _, builder in pair(waiting, free, room)) == ["linux", "linux", "linux", "mac"]
+    assert (room.full("mac-1"), room.full("bsd-1"), room.full("linux-1")) == ("mac-*", "bsd-1", None)
+
+
+@given(
+    st.lists(WANTED, max_size=12),
+    st.lists(st.tuples(NAMES, st.integers(0, 3)), max_size=4),
+    st.dictionaries(WANTED, st.integers(0, 3), max_size=3),
+    st.dictionaries(NAMES, st.integers(0, 2), max_size=3),
+)
+def test_limits_of_platforms_hold_and_waste_nothing(
+    wanted: list[str], builders: list[tuple[str, int]], limits: dict[str, int], running: dict[str, int]
+) -> None:
+    """Whoever is left waiting finds no builder that is free and has room."""
+    free = [FreeBuilder(name=str(at), platform=name, slots=slots) for at, (name, slots) in enumerate(builders)]
+    waiting = [wait(number, platform) for number, platform in enumerate(wanted)]
+    room = PlatformRoom(limits, running)
+
+    pairs = dict(pair(waiting, free, room))
+
+    given_to = [free[int(name)].platform for name in pairs.values()]
+    for glob, limit in limits.items():
+        before = sum(count for name, count in running.items() if fits(glob, name))
+        assert before + sum(fits(glob, name) for name in given_to) <= max(limit, before)
+    for run in waiting:
+        for builder in free:
+            used = sum(name == builder.name for name in pairs.values())
+            able = used < builder.slots and suits(run.want, builder) and room.full(builder.platform) is None
+            assert run.id in pairs or not able

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Protocol
@@ -83,8 +83,35 @@ def platforms_with(kinds: Iterable[BuilderKind], labels: Iterable[str]) -> list[
     return list(dict.fromkeys(kind.platform for kind in kinds if wanted <= set(kind.labels)))
 
 
-def pair(waiting: Iterable[WaitingRun], free: Sequence[FreeBuilder]) -> list[tuple[int, str]]:
-    """(run, builder) for as many runs as there are slots, in the order of `waiting`; the idlest builder goes first."""
+class PlatformRoom:
+    """How many more runs may start on platforms: limits and pauses of the whole hub, by name or glob of a platform.
+
+    `running` counts the runs that go on by the platforms of their builders.
+    """
+
+    def __init__(self, limits: Mapping[str, int], running: Mapping[str, int], paused: Iterable[str] = ()) -> None:
+        taken = {glob: sum(count for name, count in running.items() if fits(glob, name)) for glob in limits}
+        self._left = {glob: limit - taken[glob] for glob, limit in limits.items()} | dict.fromkeys(paused, 0)
+
+    def full(self, platform: str) -> str | None:
+        """The name or glob whose limit is reached on this platform; None when one more run may start there."""
+        return next((glob for glob, left in self._left.items() if left <= 0 and fits(glob, platform)), None)
+
+    def take(self, platform: str) -> None:
+        """One more run starts there."""
+        for glob in self._left:
+            if fits(glob, platform):
+                self._left[glob] -= 1
+
+
+def pair(
+    waiting: Iterable[WaitingRun], free: Sequence[FreeBuilder], room: PlatformRoom | None = None
+) -> list[tuple[int, str]]:
+    """(run, builder) for as many runs as there are slots, in the order of `waiting`; the idlest builder goes first.
+
+    With `room`, only on platforms that have some; it is used up.
+    """
+    platforms = {builder.name: builder.platform for builder in free}
     slots = {builder.name: builder.slots for builder in free}
     suited: dict[Want, list[str]] = {}
     pairs: list[tuple[int, str]] = []
@@ -95,9 +122,13 @@ def pair(waiting: Iterable[WaitingRun], free: Sequence[FreeBuilder]) -> list[tup
         if run.want not in suited:
             suited[run.want] = [builder.name for builder in free if suits(run.want, builder)]
         able = [name for name in suited[run.want] if slots[name] > 0]
+        if room is not None:
+            able = [name for name in able if room.full(platforms[name]) is None]
         if able:
             chosen = max(able, key=lambda name: slots[name])
             slots[chosen] -= 1
             left -= 1
             pairs.append((run.id, chosen))
+            if room is not None:
+                room.take(platforms[chosen])
     return pairs
