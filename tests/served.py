@@ -31,8 +31,10 @@ from hubwright.web.api import make_api
 from hubwright.web.api.reference import make_reference
 from hubwright.web.assets import Assets
 from hubwright.web.attempts import Attempts
+from hubwright.web.feed import Feed
 from hubwright.web.gate import Gate
 from hubwright.web.health import make_health
+from hubwright.web.live import Live
 from hubwright.web.logins import make_logins
 from hubwright.web.pages.frame import Frame
 from hubwright.web.problems import PROBLEM_HANDLERS
@@ -102,7 +104,9 @@ def make_app(site: Site, gate: Gate, wishes: Wishes) -> FastAPI:
     app.router.routes.extend(
         [*make_health(site, gate), *make_logins(gate, Attempts(), Frame(site, gate, Assets())), *make_reference()]
     )
-    app.include_router(make_api(site, gate, wishes, VAULT))
+    feed = Feed(site)
+    app.include_router(make_api(site, gate, wishes, VAULT, feed))
+    app.router.routes.append(Live(site, gate, feed).route())
     return app
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import httpx2
 import pytest
 
+from hubwright.web import feed
 from hubwright.web.api import events
 from hubwright.web.site import FACTS
 from served import Served, served_site
@@ -80,7 +81,7 @@ def test_many_facts_at_once_all_come_in_order(hub: Served) -> None:
 def test_a_quiet_stream_shows_that_it_lives(hub: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     """Proxies cut connections that are silent for a minute; the comment is no event."""
     monkeypatch.setattr(events, "HEARTBEAT", 0.05)
-    monkeypatch.setattr(events, "LOOK", 0.05)
+    monkeypatch.setattr(feed, "LOOK", 0.05)
     with follow(hub) as answer:
         lines = answer.iter_lines()
         assert [next(lines) for _ in range(8)][3:] == ["", ": ping", "", ": ping", ""]

@@ -17,7 +17,7 @@ import httpx2
 import pytest
 
 from hubwright.hub.logs import topic
-from hubwright.web import streams
+from hubwright.web import following, streams
 from hubwright.web.streams import MAX_EVENT
 from served import Served, served_site
 from waiting import until
@@ -160,7 +160,7 @@ def test_a_reader_that_leaves_is_forgotten(hub: Served) -> None:
 def test_a_quiet_stream_shows_that_it_lives(hub: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     """Proxies cut connections that are silent for a minute; the comment is no event."""
     monkeypatch.setattr(streams, "HEARTBEAT", 0.05)
-    monkeypatch.setattr(streams, "LOOK", 0.05)
+    monkeypatch.setattr(following, "LOOK", 0.05)
     with follow(hub) as answer:
         lines = answer.iter_lines()
         assert [next(lines) for _ in range(6)] == ["retry: 2000", "", ": ping", "", ": ping", ""]

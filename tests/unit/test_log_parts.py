@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from hubwright.domain.ansi import strip_escapes
 from hubwright.web.api.windows import Window, read_range, split_escapes
-from hubwright.web.streams import CHUNK, MAX_EVENT, cut_chunk, write_chunk
+from hubwright.web.following import CHUNK, cut_chunk
+from hubwright.web.streams import MAX_EVENT, write_chunk
 
 
 @pytest.mark.parametrize(

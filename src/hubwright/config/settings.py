@@ -142,6 +142,12 @@ class Hooks(Section, frozen=True, kw_only=True):
     max_body: Bytes = 25 * 1024 * 1024
 
 
+class Live(Section, frozen=True, kw_only=True):
+    """Those who watch over `/api/v1/live`."""
+
+    watchers: Count = 2000
+
+
 class Artifacts(Section, frozen=True, kw_only=True):
     """The files that builds keep: their bounds, and the ways to and from the store."""
 
@@ -254,6 +260,7 @@ class Settings(Section, frozen=True, kw_only=True):
     builders: Builders = Builders()
     secrets: SecretKeys = SecretKeys()
     hooks: Hooks = Hooks()
+    live: Live = Live()
     retention: Retention = Retention()
     sql: Sql = Sql()
     artifacts: Artifacts = Artifacts()

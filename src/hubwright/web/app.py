@@ -24,11 +24,13 @@ from hubwright.web.api.github_hooks import HookDoors
 from hubwright.web.api.reference import make_reference
 from hubwright.web.attempts import Attempts
 from hubwright.web.builders import make_builder_routes
+from hubwright.web.feed import Feed
 from hubwright.web.gate import Gate
 from hubwright.web.healing import HealingDoors
 from hubwright.web.health import make_health
 from hubwright.web.hooks import Hooks
 from hubwright.web.joining import make_join_route
+from hubwright.web.live import Live
 from hubwright.web.load import LoadDoors
 from hubwright.web.logins import make_logins
 from hubwright.web.pages import assemble_pages
@@ -94,7 +96,9 @@ def make_app(site: Site, gate: Gate, works: Works, lifespan: Lifespan) -> ASGIAp
     app.router.routes.append(make_join_route(site, gate, attempts))
     app.router.routes.extend(make_builder_routes(site, gate, works.sessions))
     app.router.routes.extend(make_register_routes(site, gate, works.wishes, works.rules))
-    app.include_router(make_api(site, gate, works.wishes, works.vault))
+    feed = Feed(site)
+    app.include_router(make_api(site, gate, works.wishes, works.vault, feed))
+    app.router.routes.append(Live(site, gate, feed).route())
     app.include_router(LoadDoors(site, gate, works.replica, works.github).make_router())
     app.include_router(HookDoors(site, gate, works.github_hooks).make_router())
     sql = SqlDoors(gate, pages.frame, works.questions)

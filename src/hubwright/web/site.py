@@ -44,6 +44,7 @@ class Site:
     unsigned_webhooks: bool = False  # no secret is set and the hub listens on loopback only
     credentials: Credentials | None = None  # more secrets for webhooks, known while the hub runs
     max_body: int = 25 * 1024 * 1024
+    max_watchers: int = 2000  # at `/api/v1/live`, at once
     clone_base: str = "https://github.com"  # where repositories, and so the pages of their files, are
     searches: int = MAX_OPEN  # for culprits, of a job at a time
     artifacts: ArtifactRules = field(default_factory=ArtifactRules)

@@ -243,6 +243,7 @@ def _make_site(settings: Settings, parts: Parts, bell: Bell, wake: Callable[[str
         unsigned_webhooks=on_loopback and not settings.github.webhook_secrets,
         credentials=parts.github.credentials,
         max_body=settings.hooks.max_body,
+        max_watchers=settings.live.watchers,
         searches=settings.builds.bisect_searches,
     )
 

@@ -21,18 +21,19 @@ from hubwright.web.api.replica import ReplicaReads
 from hubwright.web.api.runs import Runs
 from hubwright.web.api.secrets import Secrets
 from hubwright.web.api.tokens import Tokens
+from hubwright.web.feed import Feed
 from hubwright.web.gate import Gate
 from hubwright.web.site import Site
 
 
-def make_api(site: Site, gate: Gate, wishes: Wishes, vault: Vault) -> APIRouter:
+def make_api(site: Site, gate: Gate, wishes: Wishes, vault: Vault, feed: Feed) -> APIRouter:
     """Everything below `/api/v1` but the builders' door, and `/artifacts` and `/download`; all need the role `read`."""
 
     async def require_reader(request: HTTPConnection) -> None:
         await gate.require(request, "read")
 
     api = APIRouter(prefix="/api/v1")
-    for resource in (Builds(site, gate), Runs(site), Jobs(site, gate, wishes), Lists(site, gate), Events(site)):
+    for resource in (Builds(site, gate), Runs(site), Jobs(site, gate, wishes), Lists(site, gate), Events(feed)):
         api.include_router(resource.make_router())
     api.include_router(Approvals(site, gate).make_router())
     api.include_router(Builders(site, gate).make_router())

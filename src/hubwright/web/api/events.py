@@ -6,7 +6,6 @@ An event's kind is `fact`, its `id` the fact's (`Last-Event-ID` resumes there), 
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import AsyncIterator
 from typing import Annotated
 
@@ -16,27 +15,19 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from hubwright.store.views import MAX_PAGE
-from hubwright.store.views_lists import load_facts, load_last_fact
-from hubwright.store.views_values import FactView
 from hubwright.web.api.answers import MAX_NUMBER
 from hubwright.web.api.documents import write_fact
-from hubwright.web.site import FACTS, Site
-from hubwright.web.streams import HEARTBEAT, LOOK, PAUSE, PING, RETRY, STREAMED, EventStream, write_event
-
-KEPT = 1000
-"""Facts that are kept in memory, so that many readers cost one query."""
+from hubwright.web.feed import Feed
+from hubwright.web.following import PAUSE
+from hubwright.web.streams import HEARTBEAT, PING, RETRY, STREAMED, EventStream, write_event
+from hubwright.web.topics import MAX_TOPICS, Topic, read_topics
 
 
 class Events:
-    """The newest facts, read once for all readers, and the route that streams them."""
+    """The route that streams facts."""
 
-    def __init__(self, site: Site) -> None:
-        self._site = site
-        self._facts: deque[FactView] = deque(maxlen=KEPT)
-        self._newest: int | None = None
-        self._looked = -1.0
-        self._seen = -1
-        self._lock = asyncio.Lock()
+    def __init__(self, feed: Feed) -> None:
+        self._feed = feed
 
     def make_router(self) -> APIRouter:
         """The route, for the API."""
@@ -48,57 +39,39 @@ class Events:
         self,
         request: Request,
         build: Annotated[int | None, Query(ge=0, le=MAX_NUMBER, description="Facts of this build only.")] = None,
+        topic: Annotated[
+            list[str],
+            Query(
+                max_length=MAX_TOPICS, description="`builds`, `job:PATH`, `build:ID`, `run:ID`, `builders`; else all."
+            ),
+        ] = [],  # noqa: B006  FastAPI takes the default of a list so
         after: Annotated[
             int | None, Query(ge=0, le=MAX_NUMBER, description="The last fact known; now if left out.")
         ] = None,
     ) -> Response:
         """Facts as server-sent events, from now on or after the one given."""
+        topics = read_topics([*topic, *([] if build is None else [f"build:{build}"])])
         resumed = request.headers.get("last-event-id", "")
         if resumed.isdecimal() and len(resumed) < 16:
             after = int(resumed)
-        return EventStream(self._follow(after, build))
+        return EventStream(self._follow(after, topics))
 
-    async def _follow(self, after: int | None, build: int | None) -> AsyncIterator[bytes]:
-        sent = await self._site.database.read(load_last_fact) if after is None else after
+    async def _follow(self, after: int | None, topics: list[Topic]) -> AsyncIterator[bytes]:
+        sent = await self._feed.find_newest() if after is None else after
         yield RETRY + b"id: %d\n\n" % sent
         loop = asyncio.get_running_loop()
         quiet_since = loop.time()
         while True:
-            mark = self._site.bell.count(FACTS)
-            facts = await self._load_after(sent, mark)
+            mark = self._feed.mark()
+            facts = await self._feed.load_after(sent, mark)
             if facts:
                 sent = facts[-1].id
-                shown = [fact for fact in facts if build is None or fact.build_id == build]
+                shown = [fact for fact in facts if not topics or any(topic.has(fact) for topic in topics)]
                 if shown:
                     yield b"".join(write_event("fact", orjson.dumps(write_fact(fact)), fact.id) for fact in shown)
                     quiet_since = loop.time()
                 await asyncio.sleep(0 if len(facts) >= MAX_PAGE else PAUSE)
                 continue
-            if not await self._site.bell.wait(FACTS, mark, LOOK) and loop.time() - quiet_since >= HEARTBEAT:
+            if not await self._feed.wait(mark) and loop.time() - quiet_since >= HEARTBEAT:
                 yield PING
                 quiet_since = loop.time()
-
-    async def _load_after(self, sent: int, mark: int) -> list[FactView]:
-        """The facts behind `sent`, from memory where it reaches back that far."""
-        async with self._lock:
-            await self._refresh(mark)
-        if self._newest is not None and sent >= self._newest:
-            return []
-        if self._facts and self._facts[0].id <= sent + 1:
-            return [fact for fact in self._facts if fact.id > sent]
-        return list(await self._load(sent))
-
-    async def _refresh(self, mark: int) -> None:
-        """Read what is new since the bell rang last, and every `LOOK` seconds even if it did not."""
-        now = asyncio.get_running_loop().time()
-        if mark <= self._seen and now - self._looked < LOOK * 0.9:
-            return
-        self._seen, self._looked = mark, now
-        if self._newest is None:
-            self._newest = await self._site.database.read(load_last_fact)
-        while fresh := await self._load(self._newest):
-            self._facts.extend(fresh)
-            self._newest = fresh[-1].id
-
-    async def _load(self, after: int) -> tuple[FactView, ...]:
-        return await self._site.database.read(lambda connection: load_facts(connection, after))
