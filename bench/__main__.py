@@ -20,6 +20,7 @@ from bench.figures import (
     large_log,
     pushes_accepted,
     storm,
+    watchers,
 )
 from bench.load import SOURCE, compile_program
 from bench.machine import describe, load_average, probe_disk
@@ -32,7 +33,17 @@ from bench.systems import NotHereError, System
 
 FIGURES = [
     module.FIGURE
-    for module in (pushes_accepted, first_stage, builds_per_minute, large_log, large_artifact, killed, idle, storm)
+    for module in (
+        pushes_accepted,
+        first_stage,
+        builds_per_minute,
+        large_log,
+        large_artifact,
+        killed,
+        idle,
+        storm,
+        watchers,
+    )
 ]
 PEERS: dict[str, Callable[[Path], System]] = {"Buildbot": Buildbot, "Laminar": Laminar}
 

@@ -100,7 +100,7 @@ class Hubwright:
 
     def find_first_command(self, sha: str) -> float | None:
         """Read from the log, which a sandboxed build can write too."""
-        run = self._find_run(sha)
+        run = self.find_run(sha)
         if run is None or run["state"] != "finished":
             return None
         found = _TIME.search(self.ask("GET", f"/api/v1/runs/{run['id']}/log"))
@@ -108,17 +108,18 @@ class Hubwright:
 
     def find_stream(self, sha: str) -> str | None:
         """Server-sent events."""
-        run = self._find_run(sha)
+        run = self.find_run(sha)
         return f"http://127.0.0.1:{self.port}/api/v1/runs/{run['id']}/log/stream" if run else None
 
     def log_addresses(self, sha: str) -> list[str]:
         """With and without escapes."""
-        run = self._find_run(sha)
+        run = self.find_run(sha)
         assert run is not None
         address = f"http://127.0.0.1:{self.port}/api/v1/runs/{run['id']}/log"
         return [f"{address}?ansi=1", address]
 
-    def _find_run(self, sha: str) -> dict[str, Any] | None:
+    def find_run(self, sha: str) -> dict[str, Any] | None:
+        """The first run of a commit, once there is one."""
         builds = orjson.loads(self.ask("GET", f"/api/v1/builds?sha={sha}"))["items"]
         return builds[0]["runs"][0] if builds and builds[0]["runs"] else None
 
