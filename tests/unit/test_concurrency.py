@@ -123,6 +123,7 @@ def test_a_group_without_a_limit_limits_nothing() -> None:
     assert admit([build(1, group="g"), build(2, group="g")], []).starts == (1, 2)
 
 
+@settings(deadline=None)
 @given(contenders())
 def test_no_limit_is_ever_exceeded(made: tuple[list[Contender], list[Contender]]) -> None:
     waiting, running = made
@@ -135,6 +136,7 @@ def test_no_limit_is_ever_exceeded(made: tuple[list[Contender], list[Contender]]
     assert all(count <= max(JOB_LIMITS[job] or count, before[1][job]) for job, count in jobs.items())
 
 
+@settings(deadline=None)
 @given(contenders())
 def test_nothing_is_dropped(made: tuple[list[Contender], list[Contender]]) -> None:
     """Each waiting build starts, waits with a reason, or has been superseded by a newer one; exactly one of these."""
@@ -148,6 +150,7 @@ def test_nothing_is_dropped(made: tuple[list[Contender], list[Contender]]) -> No
     assert set(admission.superseded.values()).isdisjoint(admission.superseded)
 
 
+@settings(deadline=None)
 @given(contenders())
 def test_every_reason_is_true(made: tuple[list[Contender], list[Contender]]) -> None:
     """Work is conserved: where there is room in the end, nobody waits for it."""
@@ -168,6 +171,7 @@ def test_every_reason_is_true(made: tuple[list[Contender], list[Contender]]) -> 
                 assert sum(other.group == one.group for other in after) >= LIMITS[one.group or ""]
 
 
+@settings(deadline=None)
 @given(contenders())
 def test_in_a_group_nobody_overtakes(made: tuple[list[Contender], list[Contender]]) -> None:
     """Unless the older one waits for its own job."""
@@ -181,7 +185,7 @@ def test_in_a_group_nobody_overtakes(made: tuple[list[Contender], list[Contender
             assert admission.waits[one.id].kind != "group_full" or all(number < one.id for number in started)
 
 
-@settings(max_examples=25)
+@settings(max_examples=25, deadline=None)
 @given(contenders(), st.data())
 def test_everybody_starts_in_the_end(made: tuple[list[Contender], list[Contender]], data: st.DataObject) -> None:
     """While builds end and others of the same priority keep coming, none that nothing holds back waits for ever."""
@@ -216,6 +220,7 @@ def test_runs_of_a_job_are_limited_on_a_platform() -> None:
 PLACED = st.lists(st.tuples(st.integers(1, 2), st.sampled_from(["linux", "macos-a", "macos-b"])), max_size=10)
 
 
+@settings(deadline=None)
 @given(PLACED, PLACED)
 def test_limits_on_platforms_hold_and_waste_nothing(now: list[tuple[int, str]], then: list[tuple[int, str]]) -> None:
     limits = {1: {"macos-*": 2, "macos-a": 1}}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hubwright.domain.fair_turns import take_turns
@@ -88,6 +88,7 @@ def test_what_was_built_while_nobody_waited_is_not_held_against_a_job() -> None:
     assert queue.served[-3:].count("a") == 1
 
 
+@settings(deadline=None)
 @given(EVENTS)
 def test_nobody_waits_for_more_than_a_share(events: list[tuple[str, int] | None]) -> None:
     """A run waits at most for the runs of its own job before it, and as many of each other job and one more."""
@@ -108,6 +109,7 @@ def test_nobody_waits_for_more_than_a_share(events: list[tuple[str, int] | None]
     assert queue.waiting == []
 
 
+@settings(deadline=None)
 @given(EVENTS)
 def test_a_job_keeps_its_order(events: list[tuple[str, int] | None]) -> None:
     queue = Queue()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from hubwright.domain.job_copies import (
@@ -93,6 +93,7 @@ def test_case_of_a_repository_is_no_difference() -> None:
     assert str(branch("x", "Own/App")) == str(branch("x", "own/app"))
 
 
+@settings(deadline=None)
 @given(PARENTS, KEYS)
 def test_every_name_is_a_safe_path(parent: str, key: CopyKey) -> None:
     for path in copy_paths(parent, key):
@@ -101,6 +102,7 @@ def test_every_name_is_a_safe_path(parent: str, key: CopyKey) -> None:
         assert path.rpartition("/")[0] == parent.rpartition("/")[0]
 
 
+@settings(deadline=None)
 @given(PARENTS, KEYS, PARENTS, KEYS)
 def test_no_two_copies_have_one_name(parent: str, key: CopyKey, other_parent: str, other: CopyKey) -> None:
     assume((parent, str(key)) != (other_parent, str(other)))
@@ -108,6 +110,7 @@ def test_no_two_copies_have_one_name(parent: str, key: CopyKey, other_parent: st
     assert not set(copy_paths(parent, key)) & set(copy_paths(other_parent, other))
 
 
+@settings(deadline=None)
 @given(BRANCHES, BRANCHES)
 def test_no_two_branches_of_a_job_have_one_name(one: str, other: str) -> None:
     assume(one != other)
@@ -115,6 +118,7 @@ def test_no_two_branches_of_a_job_have_one_name(one: str, other: str) -> None:
     assert copy_paths("app", branch(one))[0] != copy_paths("app", branch(other))[0]
 
 
+@settings(deadline=None)
 @given(KEYS)
 def test_keys_are_read_as_they_were_written(key: CopyKey) -> None:
     assert read_copy_key(str(key)) == key

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hubwright.domain.job_inheritance import (
@@ -122,6 +122,7 @@ def test_a_copy_has_all_of_its_parent_but_what_must_happen_once() -> None:
     assert str(copy.origins()["/priority"]) == "copy app_pr25"
 
 
+@settings(deadline=None)
 @given(some_layers(), st.data())
 def test_layers_may_be_put_together_in_any_grouping(layers: list[Layer], data: st.DataObject) -> None:
     """The parent's settings are folded once, and each copy only adds its own layer."""
@@ -132,6 +133,7 @@ def test_layers_may_be_put_together_in_any_grouping(layers: list[Layer], data: s
     assert split.document() == lay_all(layers).document()
 
 
+@settings(deadline=None)
 @given(some_layers())
 def test_each_origin_is_the_last_layer_that_says_something(layers: list[Layer]) -> None:
     effective = lay_all(layers)
@@ -150,6 +152,7 @@ def test_each_origin_is_the_last_layer_that_says_something(layers: list[Layer]) 
         )
 
 
+@settings(deadline=None)
 @given(some_layers())
 def test_what_holds_is_a_document_again(layers: list[Layer]) -> None:
     """Effective settings, read as a layer of their own, are the same settings: nothing is lost or made up."""
@@ -160,6 +163,7 @@ def test_what_holds_is_a_document_again(layers: list[Layer]) -> None:
     assert lay(whole).said.keys() == effective.said.keys()
 
 
+@settings(deadline=None)
 @given(st.lists(st.text(max_size=5), max_size=4))
 def test_pointers_lead_back(parts: list[str]) -> None:
     assert read_pointer(write_pointer(parts)) == tuple(parts)

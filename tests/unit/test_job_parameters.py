@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hubwright.domain.job_parameters import (
@@ -114,6 +114,7 @@ def test_usual_definitions_are_good() -> None:
     )
 
 
+@settings(deadline=None)
 @given(TYPED)
 def test_whatever_is_typed_the_variables_hold_to_the_definition(typed: dict[str, Any]) -> None:
     try:

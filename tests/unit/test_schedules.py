@@ -7,7 +7,7 @@ from itertools import islice, pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hubwright.domain.schedules import MAX_CRON, Schedule, next_time, read_schedule, times_after
@@ -96,6 +96,7 @@ def test_what_goes_by_the_minute_goes_by_real_time() -> None:
     ]
 
 
+@settings(deadline=None)
 @given(CRONS, st.sampled_from(ZONES), MOMENTS)
 def test_times_rise_and_do_not_depend_on_where_one_begins(cron: str, zone: str, after: float) -> None:
     """A hub remembers only the last time: what comes next must be the same as without the pause."""
@@ -142,6 +143,7 @@ def test_names_stand_for_expressions() -> None:
     assert read_schedule("  0   3 * * mon-fri ") == Schedule("0 3 * * mon-fri", "UTC")
 
 
+@settings(deadline=None)
 @given(st.text(alphabet="0123456789*/,-#LW? @", max_size=30))
 def test_any_text_is_a_schedule_or_refused(text: str) -> None:
     try:

@@ -100,7 +100,7 @@ class _Composer:
         if isinstance(event, yaml.ScalarEvent):
             if _UNUSABLE.search(event.value):
                 raise self._problem(event, "this text has a character that no variable or command can hold")
-            return yaml.ScalarNode("", event.value, *marks)
+            return yaml.ScalarNode("", event.value, *marks, style=event.style)
         if isinstance(event, yaml.SequenceStartEvent):
             items = [self._node(inner, depth + 1) for inner in self._until(yaml.SequenceEndEvent)]
             return yaml.SequenceNode("", items, *marks)

@@ -29,12 +29,14 @@ def place(node: yaml.Node) -> tuple[int, int]:
 class Reader:
     """Reads nodes by shapes; gathers what is wrong in `problems`, what is well formed but not acted on in `notices`.
 
+    `blamed` has the node of each problem.
     The values that `read` returns can be trusted only while there are no problems.
     """
 
     def __init__(self) -> None:
         self.problems: list[Problem] = []
         self.notices: list[Problem] = []
+        self.blamed: list[yaml.Node] = []
 
     def read(self, shape: Shape, node: yaml.Node, where: str) -> Any:
         """The node as a `str`, `list` or `dict`; `where` is the key that problems name."""
@@ -50,6 +52,7 @@ class Reader:
 
     def _refuse(self, node: yaml.Node, message: str) -> Any:
         self.problems.append((*place(node), message))
+        self.blamed.append(node)
         return _MISSING
 
     def _either(self, shape: Either, node: yaml.Node, where: str) -> Any:
