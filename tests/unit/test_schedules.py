@@ -140,6 +140,7 @@ def test_what_is_no_zone_is_told(zone: str) -> None:
 
 def test_names_stand_for_expressions() -> None:
     assert read_schedule("@Daily", ZURICH) == Schedule("0 0 * * *", ZURICH)
+    assert next_time(Schedule("@daily", ZURICH), 0.0) == next_time(read_schedule("@daily", ZURICH), 0.0)
     assert read_schedule("  0   3 * * mon-fri ") == Schedule("0 3 * * mon-fri", "UTC")
 
 

@@ -34,7 +34,7 @@ _ANY_TIME = datetime(2000, 1, 1)  # noqa: DTZ001  only to have an expression rea
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """A cron expression of five fields, and the zone whose clocks it is read on."""
+    """A cron expression of five fields or a name such as @daily, and the zone whose clocks it is read on."""
 
     cron: str
     zone: str = "UTC"
@@ -42,8 +42,7 @@ class Schedule:
 
 def read_schedule(cron: str, zone: str = "UTC") -> Schedule:
     """A schedule that comes at some time. Raises UnprocessableError that says what is wrong."""
-    fields = " ".join(cron.split())
-    fields = _ALIASES.get(fields.lower(), fields)
+    fields = _fields(cron)
     if len(cron) > MAX_CRON or len(fields.split(" ")) != 5 or not fields.isascii():
         raise UnprocessableError(
             f"{_shown(cron)} is no cron expression: minute, hour, day of month, month and day of week are expected, as "
@@ -63,7 +62,7 @@ def times_after(schedule: Schedule, after: float) -> Iterator[float]:
     """The times after a moment, rising, in Unix seconds; without an end, or to that of the next fifty years."""
     start = datetime.fromtimestamp(after, _load_zone(schedule.zone))
     last = after
-    for time in CronSim(schedule.cron, start):
+    for time in CronSim(_fields(schedule.cron), start):
         moment = time.timestamp()
         if moment > last:  # where clocks go back, a time of day may be given that has been
             yield moment
@@ -73,6 +72,12 @@ def times_after(schedule: Schedule, after: float) -> Iterator[float]:
 def next_time(schedule: Schedule, after: float) -> float | None:
     """The first time after a moment; None when there is none in the next fifty years."""
     return next(times_after(schedule, after), None)
+
+
+def _fields(cron: str) -> str:
+    """The five fields, of a name such as @daily too."""
+    fields = " ".join(cron.split())
+    return _ALIASES.get(fields.lower(), fields)
 
 
 def _load_zone(name: str) -> ZoneInfo:
