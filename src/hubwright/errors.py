@@ -104,7 +104,8 @@ class DefinitionError(UnprocessableError):
         first, more = self.problems[0], len(self.problems) - 1
         where = f"line {first.line}: " if first.line is not None else ""
         rest = f" ({more} more {'is' if more == 1 else 'are'} wrong.)" if more else ""
-        super().__init__(f"{where}{first.message[:1].upper()}{first.message[1:]}.{rest}")
+        stop = "" if first.message.endswith(("?", ".")) else "."
+        super().__init__(f"{where}{first.message[:1].upper()}{first.message[1:]}{stop}{rest}")
 
     @property
     def errors(self) -> list[dict[str, str | int]]:

@@ -281,7 +281,7 @@ def test_a_yaml_problem_has_its_line_too() -> None:
             "column": 3,
         }
     ]
-    assert str(caught.value) == "line 5: Unknown key 'psuh' in `triggers`, did you mean 'push'?."
+    assert str(caught.value) == "line 5: Unknown key 'psuh' in `triggers`, did you mean 'push'?"
 
 
 @pytest.mark.parametrize(

@@ -13,20 +13,21 @@ def recipe_schema() -> dict[str, Any]:
     return {
         "$schema": "http://json-schema.org/draft-07/schema#",
         "title": "Hubwright build file (.hubwright.yml)",
-        **_schema(FORMAT),
+        **shape_schema(FORMAT),
     }
 
 
-def _schema(shape: Shape) -> dict[str, Any]:
+def shape_schema(shape: Shape) -> dict[str, Any]:
+    """The schema of any format that is described in shapes."""
     match shape:
         case Text():
             return _text(shape)
         case Items():
-            return {"type": "array", "items": _schema(shape.item), "minItems": shape.least, "maxItems": shape.most}
+            return {"type": "array", "items": shape_schema(shape.item), "minItems": shape.least, "maxItems": shape.most}
         case Table():
             return _table(shape)
         case Either():
-            return {"anyOf": [_schema(way) for way in (shape.text, shape.items, shape.table) if way is not None]}
+            return {"anyOf": [shape_schema(way) for way in (shape.text, shape.items, shape.table) if way is not None]}
 
 
 def _text(shape: Text) -> dict[str, Any]:
@@ -55,10 +56,10 @@ def _table(shape: Table) -> dict[str, Any]:
     if shape.names is None or shape.values is None:
         return schema | {"additionalProperties": False}
     names = {"anyOf": [{"enum": list(shape.fields)}, _text(shape.names)]} if shape.fields else _text(shape.names)
-    return schema | {"propertyNames": names, "additionalProperties": _schema(shape.values)}
+    return schema | {"propertyNames": names, "additionalProperties": shape_schema(shape.values)}
 
 
 def _field(known: Field) -> dict[str, Any]:
     later = f"Not carried out yet: {known.later}." if known.later else ""
     about = " ".join(filter(None, (known.about, later)))
-    return _schema(known.shape) | ({"description": about} if about else {})
+    return shape_schema(known.shape) | ({"description": about} if about else {})
