@@ -294,6 +294,7 @@ def test_a_yaml_problem_has_its_line_too() -> None:
         ({"parameters": [{"name": "A"}, {"name": "A"}]}, "/parameters/0", "2 parameters A"),
         ({"parameters": {"A": {"type": "choice"}}}, "/parameters/A/type", "allowed"),
         ({"parameters": [{"required": True}]}, "/parameters/0", "needs a `name`"),
+        ({"parameters": [{"title": "9 lives"}]}, "/parameters/0", "needs a `name`"),
         ({"parameters": [{"name": "KEY"}], "secrets": ["KEY"]}, "/parameters/0", "not typed"),
         ({"parameters": [{"name": "A", "default": "ghp_" + "x1" * 18}]}, "/parameters/0/default", "as a secret"),
         ({"environment": {"TOKEN": "ghp_" + "x1" * 18}}, "/environment/TOKEN", "as a secret"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import jsonschema
@@ -9,9 +10,12 @@ import pytest
 import yaml
 
 from hubwright.domain.job_definitions import read_definition
+from hubwright.domain.job_format import ALIASES
 from hubwright.domain.job_schema import job_schema
 from hubwright.domain.job_settings import DEFAULTS
 from hubwright.errors import DefinitionError
+
+TRIGGERS = job_schema()["properties"]["triggers"]["properties"]
 
 GOOD = """
 title: App
@@ -59,6 +63,14 @@ def test_what_the_reader_refuses_the_schema_does_too(document: dict[str, Any]) -
         read_definition(document)
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(document, job_schema())
+
+
+def test_every_key_is_told_in_the_documentation() -> None:
+    """docs/jobs.md is what people read before they write one."""
+    text = (Path(__file__).parents[2] / "docs" / "jobs.md").read_text()
+
+    inner = [*TRIGGERS, *ALIASES, *job_schema()["properties"]]
+    assert [key for key in inner if f"`{key}`" not in text] == []
 
 
 def test_folders_are_no_jobs() -> None:

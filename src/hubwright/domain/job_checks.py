@@ -63,7 +63,7 @@ def _check_parameters(document: Mapping[str, Any]) -> Found:
     parameters = read_parameters(document.get("parameters", ()))
     counts = Counter(parameter.name for parameter in parameters)
     for at, parameter in enumerate(parameters):
-        if not parameter.name:
+        if not (parameter.name.isidentifier() and parameter.name.isascii()):
             yield ("parameters", at), "a parameter needs a `name`, the variable that it becomes"
         elif counts[parameter.name] > 1:
             yield ("parameters", at), f"there are {counts[parameter.name]} parameters {parameter.name}"
