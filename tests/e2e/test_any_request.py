@@ -1,0 +1,88 @@
+"""Whatever is asked of the API, as its own description allows it or not, no answer is a fault of the hub."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any
+
+import httpx2
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis.errors import Unsatisfiable
+from schemathesis.generation import GenerationMode
+
+from builder_process import open_folder
+from fake_github import FakeGitHub
+from hub_process import ADMIN, GREEN, HubProcess
+
+CHUNKS = 6
+"""Tests that share the operations, so that they run side by side."""
+
+EXAMPLES = 4
+"""Requests of each operation that its description allows, and as many that it does not."""
+
+OTHERS = frozenset({502, 503})
+"""What says that GitHub, a repository or the database did not do its part."""
+
+TIMEOUT = 30.0
+"""Seconds for an answer."""
+
+
+@pytest.fixture(scope="module")
+def hub(github: FakeGitHub) -> Iterator[HubProcess]:
+    """A hub that has built something, so that low numbers lead somewhere."""
+    repository = github.create_repository("octo/any-request", GREEN)
+    with open_folder() as folder, HubProcess(folder, github=github) as hub:
+        hub.deliver("push", repository.push(GREEN))
+        hub.finished(repository)
+        yield hub
+
+
+def read_operations(hub: HubProcess) -> list[Any]:
+    """All of the description, but those that stream for ever: they have tests of their own."""
+    schema = schemathesis.openapi.from_url(f"{hub.url}/openapi.json")
+    found = (result.ok() for result in schema.get_all_operations())
+    return [one for one in found if "text/event-stream" not in str(one.definition.raw.get("responses", {}))]
+
+
+@pytest.mark.parametrize("chunk", range(CHUNKS))
+def test_no_request_of_the_description_is_answered_with_a_fault(hub: HubProcess, chunk: int) -> None:
+    """R21: what a stranger can think of leads to a 4xx that explains itself, never to a 5xx."""
+    headers = {"Authorization": f"Bearer {ADMIN}"}
+    faults: list[str] = []
+    for operation in read_operations(hub)[chunk::CHUNKS]:
+        for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE):
+            for case in make_cases(operation, mode):
+                answer = case.call(base_url=hub.url, headers=headers, timeout=TIMEOUT)
+                if answer.status_code >= 500 and answer.status_code not in OTHERS:
+                    faults.append(f"{answer.status_code} {case.as_curl_command()}")
+    assert not faults, "\n".join(faults)
+    assert "Traceback" not in hub.said
+
+
+def make_cases(operation: Any, mode: GenerationMode) -> list[Any]:
+    """The same requests in every run."""
+    cases: list[Any] = []
+
+    @settings(
+        max_examples=EXAMPLES, derandomize=True, database=None, deadline=None, phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )  # fmt: skip
+    @given(case=operation.as_strategy(mode))
+    def collect(case: Any) -> None:
+        cases.append(case)
+
+    with suppress(Unsatisfiable):  # an operation that takes nothing can't be asked wrongly
+        collect()
+    return cases
+
+
+def test_the_description_is_whole(hub: HubProcess) -> None:
+    """All that the contract names below /api/v1 is described, and described as OpenAPI 3.1."""
+    document = httpx2.get(f"{hub.url}/openapi.json").json()
+    assert document["openapi"].startswith("3.1")
+    paths = set(document["paths"])
+    for wanted in ("builds", "jobs", "builders", "queue", "commits", "deliveries", "facts", "ping", "info", "events"):
+        assert f"/api/v1/{wanted}" in paths
