@@ -20,6 +20,9 @@ from hubwright.store.upgrade import MIGRATIONS, alembic_settings
 REMADE = {"0003": ("gh_branch", "gh_commit", "gh_pull_request", "gh_repository")}
 """Tables of the copy of GitHub whose keys became GitHub's ids: they are made anew, and filled again by loading."""
 
+MOVED = {"0004": "jobs_in_folders"}
+"""Modules of `store/migrations/` whose `move(connection)` brings the rows along once the tables are there."""
+
 
 def write_migration(revision: str, message: str) -> Path:
     """The new file, formatted."""
@@ -37,10 +40,19 @@ def write_migration(revision: str, message: str) -> Path:
     if remade := REMADE.get(revision):
         doc = '    """New tables; those of the copy of GitHub are made anew, and loaded again."""\n'
         lines[start - 1 : start] = [doc, *(f'    op.drop_table("{table}")\n' for table in remade)]
+    if moved := MOVED.get(revision):
+        lines = [*lines[: _end_of_upgrade(lines)], f"    {moved}.move(op.get_bind())\n"]
+        at = next(number for number, line in enumerate(lines) if line.startswith("from hubwright"))
+        lines.insert(at, f"from hubwright.store.migrations import {moved}\n")
     file.write_text("".join(lines))
     for action in (["format"], ["check", "--fix"]):
         subprocess.run([sys.executable, "-m", "ruff", *action, "--quiet", str(file)], check=True)
     return file
+
+
+def _end_of_upgrade(lines: list[str]) -> int:
+    """Behind the last line of the function that upgrades, which is the last in the file."""
+    return max(number for number, line in enumerate(lines) if line.strip()) + 1
 
 
 if __name__ == "__main__":

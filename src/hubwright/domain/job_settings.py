@@ -10,7 +10,7 @@ from hubwright.domain.concurrency import Policy
 from hubwright.domain.job_copies import EVERYTHING, is_wanted
 from hubwright.domain.job_inheritance import Layer, Origin, Source
 from hubwright.domain.job_parameters import Parameter, read_parameters
-from hubwright.domain.jobs import Approval, Commits, JobSettings, RecipeSide
+from hubwright.domain.jobs import Approval, Commits, Job, JobSettings, RecipeSide
 from hubwright.domain.schedules import Schedule
 
 
@@ -93,6 +93,22 @@ class EffectiveSettings(JobSettings):
     on_start: tuple[str, ...] = ()
     on_success: tuple[str, ...] = ()
     on_failure: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DefinedJob(Job):
+    """A job or copy with all that holds for it. `version` is that of its own definition.
+
+    A copy has the number of its parent in `copy_of`, the parent's path in `parent`, and what it is of in `copy_key`, as
+    `job_copies.read_copy_key` reads it.
+    """
+
+    settings: EffectiveSettings
+    version: int = 0
+    copy_of: int | None = None
+    copy_key: str | None = None
+    parent: str | None = None
+    paused: bool = False
 
 
 DEFAULTS = Layer(

@@ -268,7 +268,7 @@ def _jobs(connection: Connection, event: Building, repository: Repository) -> li
     if isinstance(event, Manual):
         job = jobs.load_job(connection, event.job_path)
         return [job] if job is not None else []
-    return jobs.load_jobs(connection, repository)
+    return list(jobs.load_jobs(connection, repository))
 
 
 def _wanted(event: Building, settings: JobSettings) -> list[Wanted]:

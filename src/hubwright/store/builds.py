@@ -14,7 +14,7 @@ from hubwright.domain.repos import Trust
 from hubwright.domain.results import Result, State
 from hubwright.domain.scheduling import join_labels
 from hubwright.store.moments import Moment
-from hubwright.store.schema import build, run, stage
+from hubwright.store.schema import build, job, run, stage
 
 _KEY: BindParameter[Any] = bindparam("build_key")
 _BY_TRIGGERS = select(build).where(
@@ -28,8 +28,16 @@ _BUILT = select(build.c.sha).where(
     build.c.event != "bisect",  # those looked at one place only
 )
 _TRUSTS = select(build.c.trust).where(build.c.repository == bindparam("repository"), build.c.sha == bindparam("sha"))
-_ADD_BUILD = insert(build).returning(build.c.id)
-_ADD_RUN = insert(run).returning(run.c.id)
+_ADD_BUILD = (
+    insert(build)
+    .values(family=select(func.coalesce(job.c.copy_of, job.c.id)).where(job.c.id == bindparam("of")).scalar_subquery())
+    .returning(build.c.id)
+)
+_ADD_RUN = (
+    insert(run)
+    .values(job_id=select(build.c.job_id).where(build.c.id == bindparam("of")).scalar_subquery())
+    .returning(run.c.id)
+)
 _ADD_STAGES = insert(stage)
 _SET_RUNS_LEFT = (
     update(build)
@@ -91,6 +99,7 @@ def was_pushed(connection: Connection, repository: str, sha: str) -> bool:
 def keep_build(connection: Connection, job_id: int, number: int, repository: str, wanted: Wanted, now: float) -> int:
     """Add a queued build without runs; its id."""
     values = {
+        "of": job_id,
         "job_id": job_id,
         "number": number,
         "trigger": wanted.trigger,
@@ -163,6 +172,7 @@ def finish_build(
 
 def _run_values(new: NewRun, now: float) -> dict[str, Any]:
     return {
+        "of": new.build_id,
         "build_id": new.build_id,
         "platform": new.planned.platform,
         "labels": join_labels(new.planned.labels),

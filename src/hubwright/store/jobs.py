@@ -1,30 +1,41 @@
-"""Jobs: what to build of which repository."""
+"""Jobs and copies with all that holds for them: what to build of which repository, and how.
+
+A job is read with the job that it is a copy of and the folders above: two statements by key, however many jobs.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, fields
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import BigInteger, Connection, Row, bindparam, func, insert, select, update
+from sqlalchemy import BigInteger, Connection, Row, Select, bindparam, func, insert, select, union_all, update
 
-from hubwright.domain.jobs import Approval, Commits, Job, JobSettings, RecipeSide
+from hubwright.domain.job_inheritance import Effective, Layer, Origin, Source, lay_all, lay_copy
+from hubwright.domain.job_paths import folders_of, split_path
+from hubwright.domain.job_settings import DEFAULTS, DefinedJob, read_effective, write_document
+from hubwright.domain.jobs import Job, JobSettings
 from hubwright.domain.repos import Repository
+from hubwright.store.folders import keep_folders, load_folders
 from hubwright.store.schema import job
+from hubwright.store.versions import Change, Kind, keep_version
 
+_PARENT = job.alias("parent")
+_WITH_PARENT: Select[Any] = select(
+    job,
+    _PARENT.c.path.label("parent_path"),
+    _PARENT.c.settings.label("parent_settings"),
+    _PARENT.c.enabled.label("parent_enabled"),
+).outerjoin(_PARENT, _PARENT.c.id == job.c.copy_of)
+_IS_JOB = job.c.copy_of.is_(None)  # in the words of the indexes, without which SQLite would not use them
+_BY_NAME = select(job).where(func.lower(job.c.repository) == bindparam("name"), _IS_JOB)
 # A job that was registered by name has no number until the first webhook; a number is the identity for ever after.
-_OF_REPOSITORY = (
-    select(job)
-    .where(
-        (job.c.repository_id == bindparam("number", type_=BigInteger()))
-        | (
-            (func.lower(job.c.repository) == bindparam("name"))
-            & (job.c.repository_id.is_(None) | bindparam("number", type_=BigInteger()).is_(None))
-        ),
-    )
-    .order_by(job.c.id)
+_BY_NUMBER = union_all(
+    select(job).where(job.c.repository_id == bindparam("number", type_=BigInteger()), _IS_JOB),
+    _BY_NAME.where(job.c.repository_id.is_(None)),
 )
-_BY_PATH = select(job).where(job.c.path == bindparam("at"))
+_BY_PATHS = _WITH_PARENT.where(job.c.path.in_(bindparam("paths", expanding=True)))
+_BY_ID = _WITH_PARENT.where(job.c.id == bindparam("job_key"))
+_BY_IDS = _WITH_PARENT.where(job.c.id.in_(bindparam("job_keys", expanding=True)))
 _SET_IDENTITY = (
     update(job)
     .where(job.c.id == bindparam("job_key"))
@@ -38,27 +49,51 @@ _TAKE_NUMBERS = (
 )
 
 
-def load_jobs(connection: Connection, repository: Repository) -> list[Job]:
-    """The jobs of a repository, disabled ones too, by GitHub's number or, where there is none, by name in any case."""
-    rows = connection.execute(_OF_REPOSITORY, {"number": repository.id, "name": repository.full_name.lower()})
-    return [_job(row) for row in rows]
+def load_jobs(connection: Connection, repository: Repository) -> list[DefinedJob]:
+    """The jobs of a repository, disabled ones too, by GitHub's number or, where there is none, by name in any case.
+
+    Copies are not among them: what they build goes by links.
+    """
+    query = _BY_NAME if repository.id is None else _BY_NUMBER
+    named = {"name": repository.full_name.lower()}
+    rows = connection.execute(query, named if repository.id is None else {**named, "number": repository.id}).all()
+    return _define(connection, sorted(rows, key=lambda row: row.id))
 
 
-def load_job(connection: Connection, path: str) -> Job | None:
-    """The job at a path of the folder tree."""
-    row = connection.execute(_BY_PATH, {"at": path}).one_or_none()
-    return _job(row) if row is not None else None
+def load_job(connection: Connection, path: str) -> DefinedJob | None:
+    """The job or copy at a path of the folder tree."""
+    return load_jobs_at(connection, [path]).get(path)
 
 
-def load_job_by_id(connection: Connection, number: int) -> Job | None:
-    """The job with our number."""
-    row = connection.execute(select(job).where(job.c.id == number)).one_or_none()
-    return _job(row) if row is not None else None
+def load_jobs_at(connection: Connection, paths: Sequence[str]) -> dict[str, DefinedJob]:
+    """The jobs and copies at these paths, by path."""
+    rows = connection.execute(_BY_PATHS, {"paths": list(paths)}).all()
+    return {one.path: one for one in _define(connection, rows)}
+
+
+def load_job_by_id(connection: Connection, number: int) -> DefinedJob | None:
+    """The job or copy with our number."""
+    found = _define(connection, connection.execute(_BY_ID, {"job_key": number}).all())
+    return found[0] if found else None
+
+
+def load_jobs_by_ids(connection: Connection, numbers: Sequence[int]) -> dict[int, DefinedJob]:
+    """The jobs and copies with these numbers of ours."""
+    rows = connection.execute(_BY_IDS, {"job_keys": list(numbers)}).all()
+    return {one.id: one for one in _define(connection, rows)}
+
+
+def load_effective(connection: Connection, path: str, hub: Layer | None = None) -> Effective | None:
+    """What holds for the job or copy at a path, and where each value comes from; `hub` lies below the folders."""
+    row = connection.execute(_BY_PATHS, {"paths": [path]}).one_or_none()
+    if row is None:
+        return None
+    return _lay(row, load_folders(connection, _folders_above(row)), hub)
 
 
 def keep_job(
     connection: Connection, repository: Repository, settings: JobSettings, now: float, clone_url: str | None = None
-) -> Job:
+) -> DefinedJob:
     """The job for a repository that has none yet; its path is the repository's name. An existing one is returned.
 
     A name may have been another repository's before it was renamed: then the number keeps the two apart.
@@ -70,23 +105,33 @@ def keep_job(
         known = load_job(connection, path)
     if known is not None:
         return known
-    values = {
-        "path": path,
-        "repository_id": repository.id,
-        "repository": repository.full_name,
-        "clone_url": clone_url,
-        "settings": write_settings(settings),
-        "created_at": now,
-    }
-    number = connection.execute(insert(job).values(values).returning(job.c.id)).scalar_one()
-    return Job(
-        id=number,
-        path=path,
-        repository_id=repository.id,
-        repository=repository.full_name,
-        clone_url=clone_url,
-        settings=settings,
-    )
+    values = {"repository": repository.full_name, "repository_id": repository.id, "clone_url": clone_url}
+    change = Change(None, now, "The repository was built for the first time.")
+    number = add_job(connection, path, {**values, "settings": write_document(settings)}, change)
+    (made,) = _define(connection, connection.execute(_BY_ID, {"job_key": number}).all())
+    return made
+
+
+def add_job(connection: Connection, path: str, values: Mapping[str, Any], change: Change) -> int:
+    """Add a job with these columns, its folders and its first version; its number of ours."""
+    keep_folders(connection, folders_of(path), change.at)
+    row = {**values, "path": path, "folder": split_path(path)[0], "created_at": change.at}
+    number: int = connection.execute(insert(job).values(row).returning(job.c.id)).scalar_one()
+    keep_version(connection, Kind.JOB, number, path, whole_document(values), change)
+    return number
+
+
+def whole_document(values: Mapping[str, Any]) -> dict[str, Any]:
+    """A definition from columns: the settings, and what has a column of its own; a copy says no repository."""
+    document = canonical(values["settings"])
+    own = values.get("copy_of") is None
+    if own:
+        document["repository"] = values["repository"]
+    if own and values.get("clone_url") is not None:
+        document["clone_url"] = values["clone_url"]
+    if not values.get("enabled", True):
+        document["enabled"] = False
+    return document
 
 
 def keep_identity(connection: Connection, known: Job, repository: Repository) -> None:
@@ -104,34 +149,57 @@ def take_numbers(connection: Connection, job_id: int, count: int) -> int:
     return last - count + 1
 
 
-def read_settings(data: Mapping[str, Any]) -> JobSettings:
-    """Settings from their stored form; keys of a newer version are passed over."""
-    known = {field.name for field in fields(JobSettings)}
-    values = {key: value for key, value in data.items() if key in known}
-    if "commits" in values:
-        values["commits"] = Commits(values["commits"])
-    if values.get("approval") is not None:
-        values["approval"] = Approval(values["approval"])
-    if values.get("untrusted_recipe") is not None:
-        values["untrusted_recipe"] = RecipeSide(values["untrusted_recipe"])
-    if "platforms" in values:
-        values["platforms"] = tuple(values["platforms"])
-    return JobSettings(**values)
+def canonical(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings as they are stored; those that a hub of the release before has just written are put in today's form."""
+    document = {key: value for key, value in settings.items() if key not in {"env", "recipe_path"}}
+    if "env" in settings:
+        document["environment"] = settings["env"]
+    if isinstance(recipe := settings.get("recipe"), str):
+        document["recipe"] = {"text": recipe}
+    elif "recipe_path" in settings:
+        document["recipe"] = {"path": settings["recipe_path"]}
+    return document
 
 
-def write_settings(settings: JobSettings) -> dict[str, Any]:
-    """Settings in their stored form: only what differs from the default."""
-    default = JobSettings()
-    return {key: value for key, value in asdict(settings).items() if value != getattr(default, key)}
+def _define(connection: Connection, rows: Sequence[Row[Any]]) -> list[DefinedJob]:
+    if not rows:
+        return []
+    folders = load_folders(connection, [path for row in rows for path in _folders_above(row)])
+    return [_job(row, folders) for row in rows]
 
 
-def _job(row: Row[Any]) -> Job:
-    return Job(
+def _job(row: Row[Any], folders: Mapping[str, dict[str, Any]]) -> DefinedJob:
+    return DefinedJob(
         id=row.id,
         path=row.path,
         repository_id=row.repository_id,
         repository=row.repository,
         clone_url=row.clone_url,
-        settings=read_settings(row.settings),
-        enabled=row.enabled,
+        settings=read_effective(_lay(row, folders).document()),
+        enabled=row.enabled and _of_parent(row, "enabled", True),
+        version=row.version,
+        copy_of=row.copy_of,
+        copy_key=row.copy_key,
+        parent=_of_parent(row, "path", None),
+        paused=row.paused_at is not None,
     )
+
+
+def _lay(row: Row[Any], folders: Mapping[str, dict[str, Any]], hub: Layer | None = None) -> Effective:
+    own = canonical(row.settings)
+    path, settings = (row.path, own)
+    if row.copy_of is not None:
+        path, settings = row.parent_path, canonical(row.parent_settings)
+    above = [Layer(Origin(Source.FOLDER, one), folders[one]) for one in folders_of(path) if one in folders]
+    layers = [DEFAULTS, *([hub] if hub is not None else []), *above, Layer(Origin(Source.JOB, path), settings)]
+    holding = lay_all(layers)
+    return holding if row.copy_of is None else lay_copy(holding, Layer(Origin(Source.COPY, row.path), own))
+
+
+def _folders_above(row: Row[Any]) -> list[str]:
+    return folders_of(_of_parent(row, "path", None) or row.path)
+
+
+def _of_parent(row: Row[Any], name: str, otherwise: Any) -> Any:
+    """Of the job that this is a copy of."""
+    return getattr(row, f"parent_{name}") if row.copy_of is not None else otherwise

@@ -18,7 +18,7 @@ MAX_JOBS = 5_000
 _KNOWN = select(builder_kind.c.key)
 _JOBS = (
     select(job.c.id, job.c.path, job.c.repository, job.c.repository_id)
-    .where(job.c.enabled, job.c.builds > 0)
+    .where(job.c.enabled, job.c.builds > 0, job.c.copy_of.is_(None))  # copies are built when something is pushed
     .order_by(job.c.id.desc())
     .limit(MAX_JOBS)
 )

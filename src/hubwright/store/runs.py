@@ -39,7 +39,7 @@ _RUN: BindParameter[Any] = bindparam("run_key")
 
 _RUNS = (
     select(
-        run,
+        *(column for column in run.c if column is not run.c.job_id),  # that of runs is for an index only
         build.c.job_id,
         build.c.number,
         build.c.repository,
@@ -74,7 +74,7 @@ _COUNT_WAITING = (
 _WAITING = (
     select(run.c.id, run.c.platform, run.c.labels)
     .where(_IS_QUEUED, tuple_(run.c.platform, run.c.labels).in_(bindparam("able", expanding=True)))
-    .order_by(run.c.priority.desc(), run.c.id)
+    .order_by(run.c.priority.desc(), run.c.turn, run.c.id)
     .limit(bindparam("most"))
     .with_for_update(skip_locked=True)
 )

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, case, func, select
 
 from hubwright.domain.jobs import JobSettings
 from hubwright.domain.repos import Repository
-from hubwright.store.jobs import load_jobs, read_settings
+from hubwright.store.jobs import load_jobs, load_jobs_at
 from hubwright.store.schema import build, gh_pull_request, gh_repository, job, problem
 from hubwright.store.views import load_build, load_rows
 from hubwright.store.views_results import ProblemView
@@ -60,7 +60,9 @@ def load_builds_of(connection: Connection, repository: Repository, sha: str) -> 
 
 def load_open_pulls(connection: Connection, repository: str, branch: str) -> list[Pull]:
     """The open pull requests whose head is a branch of that name, in the repository or a fork, newest first."""
-    known = select(job.c.repository_id).where(job.c.repository == repository, job.c.clone_url.is_(None))
+    known = select(job.c.repository_id).where(
+        func.lower(job.c.repository) == repository.lower(), job.c.copy_of.is_(None), job.c.clone_url.is_(None)
+    )
     query = (
         select(gh_pull_request.c.number, gh_pull_request.c.head_sha)
         .where(gh_pull_request.c.repository_id.in_(known), gh_pull_request.c.head_ref == branch)
@@ -74,8 +76,7 @@ def load_open_pulls(connection: Connection, repository: str, branch: str) -> lis
 
 def load_settings_of(connection: Connection, paths: Sequence[str]) -> dict[str, JobSettings]:
     """The settings of jobs, by path; none of jobs that have an address of their own."""
-    query = select(job.c.path, job.c.settings).where(job.c.path.in_(paths), job.c.clone_url.is_(None))
-    return {row.path: read_settings(row.settings) for row in connection.execute(query)}
+    return {path: one.settings for path, one in load_jobs_at(connection, paths).items() if one.clone_url is None}
 
 
 def load_verdict(connection: Connection, path: str) -> BuildView | None:

@@ -51,7 +51,7 @@ def load_repositories(
         key.label("key"), gh_repository.c.full_name.label("name"), gh_repository.c.id, gh_repository.c.private
     )
     known = exists().where(key == func.lower(job.c.repository), gh_repository.c.deleted_at.is_(None))
-    wanted = job.c.clone_url.is_(None) & ~known
+    wanted = job.c.clone_url.is_(None) & job.c.copy_of.is_(None) & ~known
     named = select(func.lower(job.c.repository).label("key"), func.max(job.c.repository).label("name"), null(), null())
     both = union_all(
         told.where(alive, true() if private else or_(gh_repository.c.private.is_(None), ~gh_repository.c.private)),
@@ -77,7 +77,8 @@ def _fill(connection: Connection, rows: Sequence[Any], app_id: int | None) -> li
     keys, ids = [row.key for row in rows], [row.id for row in rows if row.id is not None]
     of_scan = select(scan.c.scope, scan.c.finished_at).where(scan.c.listing == HOOKS, scan.c.scope.in_(keys))
     looked = {row.scope: row.finished_at for row in connection.execute(of_scan)}
-    of_job = select(func.lower(job.c.repository)).where(func.lower(job.c.repository).in_(keys), job.c.enabled)
+    of_job = select(func.lower(job.c.repository)).where(func.lower(job.c.repository).in_(keys))
+    of_job = of_job.where(job.c.enabled, job.c.copy_of.is_(None))
     built = set(connection.execute(of_job).scalars())
     columns = [gh_hook.c[name] for name in ("id", "repository_id", "active", "events", "config", "last_response")]
     hooks = list(connection.execute(select(*columns).where(gh_hook.c.repository_id.in_(ids), _lives(gh_hook))))

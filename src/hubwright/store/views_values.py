@@ -162,7 +162,11 @@ class ArtifactView:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class JobView:
-    """A job as stored; `settings` are JSON, `builds` is the number of its newest build, `newest` that build."""
+    """A job or copy; `builds` is the number of its newest build, `newest` that build.
+
+    `settings` is what its own definition says, as values that the API always had. `closed_at`: what it is a copy of is
+    gone since then.
+    """
 
     id: int
     path: str
@@ -174,6 +178,11 @@ class JobView:
     builds: int
     created_at: float
     newest: BuildView | None = None
+    version: int = 0
+    copy_of: int | None = None
+    copy_key: str | None = None
+    closed_at: float | None = None
+    archived_at: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -31,7 +31,7 @@ MAX_KINDS = 200
 MAX_BUILDERS = 1_000
 
 _RECENT_BUILDS, _RECENT_RUNS = 40, 20
-_ORDER = (run.c.priority.desc(), run.c.id)
+_ORDER = (run.c.priority.desc(), run.c.turn, run.c.id)
 
 _LINE: Select[Any] = (
     select(run.c.id, run.c.platform, run.c.labels, build.c.job_id)

@@ -49,6 +49,7 @@ from hubwright.store.schema.github_talk import (
     gh_review_comment,
 )
 from hubwright.store.schema.healing import missed_delivery, watch, watched_head
+from hubwright.store.schema.jobs import definition, dependency, folder, link, schedule
 from hubwright.store.schema.recorder import recording
 from hubwright.store.schema.results import artifact, flaky_test, problem, test_case
 from hubwright.store.schema.scans import scan, scan_page
@@ -66,9 +67,12 @@ __all__ = [
     "builder_kind",
     "cache",
     "culprit",
+    "definition",
     "delivery",
+    "dependency",
     "fact",
     "flaky_test",
+    "folder",
     "gh_branch",
     "gh_check_run",
     "gh_check_suite",
@@ -103,6 +107,7 @@ __all__ = [
     "github_credential",
     "github_token",
     "job",
+    "link",
     "metadata",
     "missed_delivery",
     "problem",
@@ -112,6 +117,7 @@ __all__ = [
     "run",
     "scan",
     "scan_page",
+    "schedule",
     "secret",
     "stage",
     "task",

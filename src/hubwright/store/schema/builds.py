@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Float,
     ForeignKey,
     Index,
     Integer,
@@ -13,24 +16,51 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    func,
     text,
 )
 
 from hubwright.store.moments import Moment
 from hubwright.store.schema.columns import Document, Identity, identity, metadata
 
+
+def _where(condition: str, *indexes: tuple[Any, ...], unique: bool = False, table: str = "job") -> list[Index]:
+    """Indexes of the rows that meet a condition: the name of each, and what it is of."""
+    rows = text(condition)
+    return [
+        Index(f"ix_{table}_{name}", *columns, unique=unique, sqlite_where=rows, postgresql_where=rows)
+        for name, *columns in indexes
+    ]
+
+
 job = Table(
     "job",
     metadata,
     identity(),
     Column("path", String(400), nullable=False, unique=True),
-    Column("repository_id", BigInteger, index=True),
-    Column("repository", String(201), nullable=False, index=True),
+    Column("repository_id", BigInteger),
+    Column("repository", String(201), nullable=False),
     Column("clone_url", Text),
-    Column("settings", Document, nullable=False),
+    Column("settings", Document, nullable=False),  # the canonical document without what has a column
     Column("enabled", Boolean, nullable=False, server_default=text("true")),
     Column("builds", Integer, nullable=False, server_default="0"),  # the number of the newest build
     Column("created_at", Moment, nullable=False),
+    Column("folder", String(400), nullable=False, server_default=""),  # the path up to its last name
+    Column("version", Integer, nullable=False, server_default="0"),  # of its definition
+    Column("copy_of", Identity),  # the job that this is a copy of
+    Column("copy_key", String(800)),  # what the copy is of, see domain.job_copies.CopyKey
+    Column("closed_at", Moment),  # its branch or pull request is gone
+    Column("archived_at", Moment),  # and it is in no list any more
+    Column("paused_at", Moment),
+    Column("paused_by", Text),
+    Column("turn", Float, nullable=False, server_default="0"),  # the last that its runs were given
+    *_where("copy_of IS NULL", ("folder", "folder", "path"), ("path", "path"), ("of_repository", "repository_id")),
+    *_where("copy_of IS NULL", ("of_name", func.lower(text("repository")))),
+    *_where("copy_of IS NOT NULL", ("copy_key", "copy_of", "copy_key"), unique=True),
+    *_where("copy_of IS NOT NULL", ("copies", "copy_of", "id")),
+    *_where("copy_of IS NOT NULL AND archived_at IS NULL", ("open_copies", "copy_of", "id")),
+    *_where("closed_at IS NOT NULL AND archived_at IS NULL", ("closed", "closed_at", "id")),
+    Index("ix_job_turn", "turn"),
 )
 
 build = Table(
@@ -62,6 +92,11 @@ build = Table(
     Column("queued_at", Moment, nullable=False),
     Column("started_at", Moment),
     Column("finished_at", Moment),
+    Column("family", Identity),  # the job, or that which it is a copy of
+    Column("group", String(200)),  # what it shares a limit with, see domain.concurrency
+    Column("line", Text),
+    Column("blocked", String(10)),  # waits: it is not admitted yet
+    Column("parameters", Document),
     UniqueConstraint("job_id", "number"),
     UniqueConstraint("job_id", "trigger"),
     Index("ix_build_repository_sha", "repository", "sha"),
@@ -74,6 +109,12 @@ build = Table(
     Index("ix_build_job_branch", "job_id", "branch", "id"),
     Index("ix_build_sha", "sha"),
     Index("ix_build_repository", "repository", "id"),
+    Index("ix_build_family", "family", "id"),
+    Index("ix_build_result", "result", "id"),
+    *_where("result <> 'success'", ("family_result", "family", "result", "id"), table="build"),
+    *_where("result <> 'success'", ("repository_result", "repository", "result", "id"), table="build"),
+    *_where("state <> 'finished' AND \"group\" IS NOT NULL", ("group", "group", "id"), table="build"),
+    *_where("blocked IS NOT NULL", ("blocked", "id"), table="build"),
     sqlite_autoincrement=True,  # a number is never given twice, whatever retention deletes
 )
 
@@ -108,12 +149,16 @@ run = Table(
     Column("queued_at", Moment, nullable=False),
     Column("started_at", Moment),
     Column("finished_at", Moment),
+    Column("job_id", Identity),  # its build's
+    Column("turn", Float, nullable=False, server_default="0"),  # see domain.fair_turns
     Index(
         "ix_run_queued",
         text("priority DESC"),
+        "turn",
         "id",
         "platform",  # for reading only: who looks for waiting runs finds all in the index; SQLite wants `state` too
         "labels",
+        "job_id",
         "state",
         sqlite_where=text("state = 'queued'"),
         postgresql_where=text("state = 'queued'"),

@@ -1,0 +1,115 @@
+"""Links: that the pull requests or branches of a repository have copies of a job.
+
+A link that was kept by name has no number until GitHub tells it; a number is the identity for ever after.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import BigInteger, Connection, bindparam, delete, func, insert, select, union_all, update
+
+from hubwright.domain.job_copies import CopyKind, Link
+from hubwright.domain.repos import Repository
+from hubwright.store.schema import job, link
+
+_MOST = 1_000
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class KeptLink:
+    """A link as it is kept: of a repository, to the job of this number and path."""
+
+    id: int
+    repository_id: int | None
+    repository: str
+    kind: CopyKind
+    job_id: int
+    job: str
+    globs: tuple[str, ...]
+
+    def of_job(self, own: str) -> Link:
+        """As the job sees it whose repository is `own`."""
+        other = None if self.repository.lower() == own.lower() else self.repository
+        return Link(self.kind, self.globs, other)
+
+
+_LINKS = select(*(column for column in link.c if column.name != "created_at"), job.c.path).join(
+    job, job.c.id == link.c.job_id
+)
+_BY_NAME = _LINKS.where(func.lower(link.c.repository) == bindparam("name"), link.c.repository_id.is_(None))
+_BY_NUMBER = union_all(
+    _LINKS.where(link.c.repository_id == bindparam("number", type_=BigInteger()), link.c.repository_id.is_not(None)),
+    _BY_NAME,
+)
+
+
+def load_links(connection: Connection, repository: Repository) -> list[KeptLink]:
+    """The links of a repository, at most one of each kind."""
+    named = {"name": repository.full_name.lower()}
+    query, values = (_BY_NAME, named) if repository.id is None else (_BY_NUMBER, {**named, "number": repository.id})
+    found: dict[CopyKind, KeptLink] = {}
+    for row in connection.execute(query, values):  # that of the number first
+        found.setdefault(CopyKind(row.kind), _read(row))
+    return sorted(found.values(), key=lambda one: one.id)
+
+
+def load_link(connection: Connection, repository: Repository, kind: CopyKind) -> KeptLink | None:
+    """The link of a repository's pull requests or branches."""
+    return next((one for one in load_links(connection, repository) if one.kind is kind), None)
+
+
+def load_links_to(connection: Connection, job_id: int) -> list[KeptLink]:
+    """The links to a job, the oldest first, at most a thousand."""
+    rows = connection.execute(_LINKS.where(link.c.job_id == job_id).order_by(link.c.id).limit(_MOST))
+    return [_read(row) for row in rows]
+
+
+def keep_link(
+    connection: Connection, repository: Repository, kind: CopyKind, job_id: int, globs: Sequence[str], now: float
+) -> bool:
+    """Link a repository's pull requests or branches to a job, instead of any job before; whether it is new."""
+    values = {
+        "repository_id": repository.id,
+        "repository": repository.full_name,
+        "job_id": job_id,
+        "globs": list(globs),
+    }
+    known = load_link(connection, repository, kind)
+    if known is None:
+        connection.execute(insert(link).values(**values, kind=kind.value, created_at=now))
+        return True
+    connection.execute(update(link).where(link.c.id == known.id).values(**values))
+    return False
+
+
+def drop_link(connection: Connection, repository: Repository, kind: CopyKind) -> bool:
+    """Drop a link, its copies stay; whether there was one."""
+    known = load_link(connection, repository, kind)
+    if known is None:
+        return False
+    return connection.execute(delete(link).where(link.c.id == known.id)).rowcount > 0
+
+
+def keep_link_identity(connection: Connection, repository: Repository) -> None:
+    """Give the links of a repository its number and present name."""
+    if repository.id is None:
+        return
+    for one in load_links(connection, repository):
+        if (one.repository_id, one.repository) != (repository.id, repository.full_name):
+            values = {"repository_id": repository.id, "repository": repository.full_name}
+            connection.execute(update(link).where(link.c.id == one.id).values(**values))
+
+
+def _read(row: Any) -> KeptLink:
+    return KeptLink(
+        id=row.id,
+        repository_id=row.repository_id,
+        repository=row.repository,
+        kind=CopyKind(row.kind),
+        job_id=row.job_id,
+        job=row.path,
+        globs=tuple(row.globs),
+    )

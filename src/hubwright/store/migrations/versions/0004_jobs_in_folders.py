@@ -1,0 +1,226 @@
+# ruff: noqa: PLR0915  a migration is one list
+"""Jobs in folders."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+from sqlalchemy.dialects import postgresql
+
+from hubwright.store.migrations import jobs_in_folders
+from hubwright.store.moments import Moment
+
+revision = "0004"
+down_revision = "0003"
+branch_labels = None
+depends_on = None
+
+Document = sa.JSON().with_variant(postgresql.JSONB(), "postgresql")
+Identity = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
+
+def upgrade() -> None:
+    """Only add: a hub of the release before may still be running on this database."""
+    op.create_table(
+        "definition",
+        sa.Column("id", Identity, nullable=False),
+        sa.Column("kind", sa.String(length=10), nullable=False),
+        sa.Column("subject_id", Identity, nullable=False),
+        sa.Column("path", sa.String(length=400), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("document", Document, nullable=False),
+        sa.Column("author", sa.Text(), nullable=True),
+        sa.Column("reason", sa.Text(), server_default="", nullable=False),
+        sa.Column("at", Moment(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_definition")),
+        sa.UniqueConstraint("kind", "subject_id", "number", name=op.f("uq_definition_kind_subject_id_number")),
+    )
+    op.create_table(
+        "folder",
+        sa.Column("id", Identity, nullable=False),
+        sa.Column("path", sa.String(length=400), nullable=False),
+        sa.Column("parent", sa.String(length=400), nullable=True),
+        sa.Column("settings", Document, nullable=False),
+        sa.Column("version", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("created_at", Moment(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_folder")),
+        sa.UniqueConstraint("path", name=op.f("uq_folder_path")),
+    )
+    with op.batch_alter_table("folder", schema=None) as batch_op:
+        batch_op.create_index("ix_folder_parent", ["parent", "path"], unique=False)
+
+    op.create_table(
+        "dependency",
+        sa.Column("job_id", Identity, nullable=False),
+        sa.Column("after", sa.String(length=400), nullable=False),
+        sa.Column("result", sa.String(length=10), nullable=False),
+        sa.ForeignKeyConstraint(["job_id"], ["job.id"], name=op.f("fk_dependency_job_id")),
+        sa.PrimaryKeyConstraint("job_id", "after", name=op.f("pk_dependency")),
+    )
+    with op.batch_alter_table("dependency", schema=None) as batch_op:
+        batch_op.create_index("ix_dependency_after", ["after"], unique=False)
+
+    op.create_table(
+        "link",
+        sa.Column("id", Identity, nullable=False),
+        sa.Column("repository_id", sa.BigInteger(), nullable=True),
+        sa.Column("repository", sa.String(length=201), nullable=False),
+        sa.Column("kind", sa.String(length=12), nullable=False),
+        sa.Column("job_id", Identity, nullable=False),
+        sa.Column("globs", Document, nullable=False),
+        sa.Column("created_at", Moment(), nullable=False),
+        sa.ForeignKeyConstraint(["job_id"], ["job.id"], name=op.f("fk_link_job_id")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_link")),
+    )
+    with op.batch_alter_table("link", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_link_job_id"), ["job_id"], unique=False)
+        batch_op.create_index(
+            "ix_link_name",
+            [sa.literal_column("lower(repository)"), "kind"],
+            unique=True,
+            sqlite_where=sa.text("repository_id IS NULL"),
+            postgresql_where=sa.text("repository_id IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_link_number",
+            ["repository_id", "kind"],
+            unique=True,
+            sqlite_where=sa.text("repository_id IS NOT NULL"),
+            postgresql_where=sa.text("repository_id IS NOT NULL"),
+        )
+
+    op.create_table(
+        "schedule",
+        sa.Column("job_id", Identity, nullable=False),
+        sa.Column("position", sa.Integer(), nullable=False),
+        sa.Column("cron", sa.String(length=100), nullable=False),
+        sa.Column("zone", sa.String(length=64), nullable=False),
+        sa.Column("branch", sa.Text(), nullable=True),
+        sa.Column("parameters", Document, nullable=False),
+        sa.Column("last_at", Moment(), nullable=True),
+        sa.Column("next_at", Moment(), nullable=True),
+        sa.ForeignKeyConstraint(["job_id"], ["job.id"], name=op.f("fk_schedule_job_id")),
+        sa.PrimaryKeyConstraint("job_id", "position", name=op.f("pk_schedule")),
+    )
+    with op.batch_alter_table("schedule", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_schedule_next_at"), ["next_at"], unique=False)
+
+    with op.batch_alter_table("build", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("family", Identity, nullable=True))
+        batch_op.add_column(sa.Column("group", sa.String(length=200), nullable=True))
+        batch_op.add_column(sa.Column("line", sa.Text(), nullable=True))
+        batch_op.add_column(sa.Column("blocked", sa.String(length=10), nullable=True))
+        batch_op.add_column(sa.Column("parameters", Document, nullable=True))
+        batch_op.create_index(
+            "ix_build_blocked",
+            ["id"],
+            unique=False,
+            sqlite_where=sa.text("blocked IS NOT NULL"),
+            postgresql_where=sa.text("blocked IS NOT NULL"),
+        )
+        batch_op.create_index("ix_build_family", ["family", "id"], unique=False)
+        batch_op.create_index(
+            "ix_build_family_result",
+            ["family", "result", "id"],
+            unique=False,
+            sqlite_where=sa.text("result <> 'success'"),
+            postgresql_where=sa.text("result <> 'success'"),
+        )
+        batch_op.create_index(
+            "ix_build_group",
+            ["group", "id"],
+            unique=False,
+            sqlite_where=sa.text("state <> 'finished' AND \"group\" IS NOT NULL"),
+            postgresql_where=sa.text("state <> 'finished' AND \"group\" IS NOT NULL"),
+        )
+        batch_op.create_index(
+            "ix_build_repository_result",
+            ["repository", "result", "id"],
+            unique=False,
+            sqlite_where=sa.text("result <> 'success'"),
+            postgresql_where=sa.text("result <> 'success'"),
+        )
+        batch_op.create_index("ix_build_result", ["result", "id"], unique=False)
+
+    with op.batch_alter_table("job", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("folder", sa.String(length=400), server_default="", nullable=False))
+        batch_op.add_column(sa.Column("version", sa.Integer(), server_default="0", nullable=False))
+        batch_op.add_column(sa.Column("copy_of", Identity, nullable=True))
+        batch_op.add_column(sa.Column("copy_key", sa.String(length=800), nullable=True))
+        batch_op.add_column(sa.Column("closed_at", Moment(), nullable=True))
+        batch_op.add_column(sa.Column("archived_at", Moment(), nullable=True))
+        batch_op.add_column(sa.Column("paused_at", Moment(), nullable=True))
+        batch_op.add_column(sa.Column("paused_by", sa.Text(), nullable=True))
+        batch_op.add_column(sa.Column("turn", sa.Float(), server_default="0", nullable=False))
+        batch_op.drop_index(batch_op.f("ix_job_repository"))
+        batch_op.drop_index(batch_op.f("ix_job_repository_id"))
+        batch_op.create_index(
+            "ix_job_closed",
+            ["closed_at", "id"],
+            unique=False,
+            sqlite_where=sa.text("closed_at IS NOT NULL AND archived_at IS NULL"),
+            postgresql_where=sa.text("closed_at IS NOT NULL AND archived_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_job_copies",
+            ["copy_of", "id"],
+            unique=False,
+            sqlite_where=sa.text("copy_of IS NOT NULL"),
+            postgresql_where=sa.text("copy_of IS NOT NULL"),
+        )
+        batch_op.create_index(
+            "ix_job_copy_key",
+            ["copy_of", "copy_key"],
+            unique=True,
+            sqlite_where=sa.text("copy_of IS NOT NULL"),
+            postgresql_where=sa.text("copy_of IS NOT NULL"),
+        )
+        batch_op.create_index(
+            "ix_job_folder",
+            ["folder", "path"],
+            unique=False,
+            sqlite_where=sa.text("copy_of IS NULL"),
+            postgresql_where=sa.text("copy_of IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_job_of_name",
+            [sa.literal_column("lower(repository)")],
+            unique=False,
+            sqlite_where=sa.text("copy_of IS NULL"),
+            postgresql_where=sa.text("copy_of IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_job_of_repository",
+            ["repository_id"],
+            unique=False,
+            sqlite_where=sa.text("copy_of IS NULL"),
+            postgresql_where=sa.text("copy_of IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_job_open_copies",
+            ["copy_of", "id"],
+            unique=False,
+            sqlite_where=sa.text("copy_of IS NOT NULL AND archived_at IS NULL"),
+            postgresql_where=sa.text("copy_of IS NOT NULL AND archived_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_job_path",
+            ["path"],
+            unique=False,
+            sqlite_where=sa.text("copy_of IS NULL"),
+            postgresql_where=sa.text("copy_of IS NULL"),
+        )
+        batch_op.create_index("ix_job_turn", ["turn"], unique=False)
+
+    with op.batch_alter_table("run", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("job_id", Identity, nullable=True))
+        batch_op.add_column(sa.Column("turn", sa.Float(), server_default="0", nullable=False))
+        batch_op.drop_index(batch_op.f("ix_run_queued"), postgresql_where="((state)::text = 'queued'::text)")
+        batch_op.create_index(
+            "ix_run_queued",
+            [sa.literal_column("priority DESC"), "turn", "id", "platform", "labels", "job_id", "state"],
+            unique=False,
+            sqlite_where=sa.text("state = 'queued'"),
+            postgresql_where=sa.text("state = 'queued'"),
+        )
+    jobs_in_folders.move(op.get_bind())
