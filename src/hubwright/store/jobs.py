@@ -79,7 +79,7 @@ def load_job_by_id(connection: Connection, number: int) -> DefinedJob | None:
 
 def load_jobs_by_ids(connection: Connection, numbers: Sequence[int]) -> dict[int, DefinedJob]:
     """The jobs and copies with these numbers of ours."""
-    rows = connection.execute(_BY_IDS, {"job_keys": list(numbers)}).all()
+    rows = connection.execute(_BY_IDS, {"job_keys": list(numbers)}).all() if numbers else []
     return {one.id: one for one in _define(connection, rows)}
 
 
