@@ -77,25 +77,25 @@ class Jobs:
 
     async def put_job(self, request: Request, path: str) -> Response:
         """Define the job at a path: `{"repo", "clone_url", "enabled", "settings"}`; 201 when it is new."""
-        await self._gate.require(request, "write")
+        asker = await self._gate.require(request, "write")
         if not _PATH.match(path):
             raise UnprocessableError(
                 "A job's path is names of letters, digits, `_`, `-` and `.`, with `/` between them."
             )
         wanted = read_definition(await read_object(request))
-        new = await self._site.database.write_soon(lambda connection: self._keep(connection, path, wanted))
+        new = await self._site.database.write_soon(lambda connection: self._keep(connection, path, wanted, asker.name))
         return await self._show_kept(path, 201 if new else 200)
 
     async def patch_job(self, request: Request, path: str) -> Response:
         """Change what is named of the job; a setting that is null gets its default again (RFC 7396)."""
-        await self._gate.require(request, "write")
+        asker = await self._gate.require(request, "write")
         changes = await read_object(request)
 
         def keep(connection: Connection) -> None:
             known = load_job(connection, path)
             fields = {"repo": known.repository, "clone_url": known.clone_url, "enabled": known.enabled}
             merged = merge_patch({**fields, "settings": known.settings}, changes)
-            self._keep(connection, path, read_definition(merged))
+            self._keep(connection, path, read_definition(merged), asker.name)
 
         await self._site.database.write_soon(keep)
         return await self._show_kept(path, 200)
@@ -114,10 +114,10 @@ class Jobs:
         headers = {"Location": f"/api/v1/builds/{asked.build_id}"}
         return answer(self._documents.build(build), 202, headers)
 
-    def _keep(self, connection: Connection, path: str, wanted: Definition) -> bool:
+    def _keep(self, connection: Connection, path: str, wanted: Definition, author: str) -> bool:
         source = _find_source(connection, path, wanted)
         now = self._site.clock()
-        new = keep_definition(connection, path, wanted.settings, source, enabled=wanted.enabled, now=now)
+        new = keep_definition(connection, path, wanted.settings, source, enabled=wanted.enabled, now=now, author=author)
         if not new:
             ask_backfill(connection, path, now)
         return new
