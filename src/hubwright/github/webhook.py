@@ -23,6 +23,20 @@ MAX_BODY = 25 * 1024 * 1024
 LEGACY_PUSH = "legacy_push"
 """The event's name for the push document of 2008, which came without a header to name it (`POST /build`)."""
 
+KEPT_HEADERS = {
+    name.lower(): name
+    for name in (
+        "X-GitHub-Event", "X-GitHub-Delivery", "X-GitHub-Hook-ID", "X-GitHub-Hook-Installation-Target-Type",
+        "X-GitHub-Hook-Installation-Target-ID", "User-Agent", "Content-Type",
+    )
+}  # fmt: skip
+"""What tells of a delivery and where it came from. Signatures are not among them: they would help to guess a secret.
+
+https://docs.github.com/en/webhooks/webhook-events-and-payloads#delivery-headers
+"""
+
+MAX_HEADER = 300
+
 _EVENT = re.compile(r"[a-z0-9_]{1,100}\Z")
 _GUID = re.compile(r"[\x21-\x7e]{1,200}\Z")
 _HOOK_ID = re.compile(r"[0-9]{1,18}\Z")
@@ -36,7 +50,7 @@ class Delivery:
 
     `guid` is GitHub's delivery id, shared by all hooks of one event and unchanged when it is sent again, or made from
     the body when none came. `body` are JSON bytes also where a form came in; `payload` is the same, read. `signed`
-    says whether a secret vouched for it.
+    says whether a secret vouched for it. `headers` are those of `KEPT_HEADERS` that came.
     """
 
     guid: str
@@ -45,6 +59,7 @@ class Delivery:
     payload: dict[str, Any] = field(repr=False)
     hook_id: int | None = None
     signed: bool = False
+    headers: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def action(self) -> str | None:
@@ -71,7 +86,14 @@ def read_delivery(
         payload=_read_object(document),
         hook_id=_read_hook_id(headers.get("x-github-hook-id")),
         signed=bool(secrets),
+        headers=read_headers(headers),
     )
+
+
+def read_headers(headers: Mapping[str, str]) -> dict[str, str]:
+    """What is kept of a request's headers, by the names that GitHub writes; `headers` has lower-case names."""
+    found = {name: headers[key] for key, name in KEPT_HEADERS.items() if key in headers}
+    return {name: text[:MAX_HEADER] if text.isprintable() else ascii(text)[:MAX_HEADER] for name, text in found.items()}
 
 
 def verify_signature(secrets: Sequence[str], body: bytes, signature: str | None) -> None:
