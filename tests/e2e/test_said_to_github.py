@@ -70,7 +70,7 @@ def press(hub: HubProcess, repository: FakeRepository, check: dict[str, Any], ac
     """What GitHub sends when grace presses a button."""
     payload = {
         "action": action,
-        "check_run": {key: check[key] for key in ("id", "name", "head_sha", "external_id", "status", "conclusion")},
+        "check_run": {key: check[key] for key in ("id", "name", "head_sha", "external_id", "status", "conclusion", "app")},
         "repository": repository.describe(),
         "sender": user("grace") | {"id": 7},
         **({"requested_action": {"identifier": button}} if button else {}),

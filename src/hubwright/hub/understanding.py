@@ -55,6 +55,7 @@ class Rules:
     ground: Ground
     token_of: Callable[[str], str | None] = _no_token  # the token for an owner's repositories
     refusal_of: Callable[[Repository, str, int], str | None] = refuse  # why a GitHub user may not approve
+    app_id_of: Callable[[], str | None] = lambda: None  # the number or client's id of this hub's App
     owners: tuple[str, ...] = ()
     defaults: JobSettings = field(default_factory=JobSettings)
 
@@ -113,6 +114,9 @@ class Understanding:
         )
 
     def _understand_request(self, event: CheckRequest, *, delay: float | None) -> Understood:
+        """Others' check runs may have any name and id: what is asked for there is theirs to do."""
+        if self._rules.app_id_of() not in event.app:
+            return _just_keep(event, "nothing done: it was asked for at the check runs of another App")
         return self._for_writers(event, lambda connection, now: fulfil(connection, event, now), "nothing done", delay)
 
     def _for_writers(
@@ -155,7 +159,7 @@ class Understanding:
             ground = self._ground(connection, repository)
         if not known and isinstance(event, Manual):
             return _just_keep(event, "the job is gone")
-        if not known and not self._may_build(repository):
+        if not known and not self.may_build(repository):
             return _just_keep(event, "the owner is not one of GITHUB__OWNERS")
         if known and not (known := [job for job in known if job.enabled or isinstance(event, Manual)]):
             return _just_keep(event, "every job of the repository is disabled")
@@ -232,7 +236,8 @@ class Understanding:
         told = describe_commits(self._mirrors, origin, [wanted.sha]).get(wanted.sha)
         return wanted if told is None else replace(wanted, message=told.subject, author_name=told.author)
 
-    def _may_build(self, repository: Repository) -> bool:
+    def may_build(self, repository: Repository) -> bool:
+        """Whether a repository that nobody has made a job for is built all the same."""
         owners = self._rules.owners
         return not owners or repository.owner.lower() in {owner.lower() for owner in owners}
 
