@@ -58,8 +58,22 @@ def test_a_rotation_takes_them_along(database: Database) -> None:
     Credentials(database, lambda: Keys([OLD]), clock).keep(WEBHOOK, {}, {"webhook_secret": "w"}, "admin")
     assert Credentials(database, lambda: Keys([NEW]), clock).find(WEBHOOK) is None
     assert len(Credentials(database, lambda: Keys([NEW]), clock).reseal()[1]) == 1
-    assert Credentials(database, lambda: Keys([NEW, OLD]), clock).reseal() == (1, ())
+    both = Credentials(database, lambda: Keys([NEW, OLD]), clock)
+    assert both.count_keys() == {Keys([OLD]).ids[0]: 1}
+    assert both.reseal() == (1, ())
+    assert both.count_keys() == {Keys([NEW]).ids[0]: 1}
     assert Credentials(database, lambda: Keys([NEW]), clock).make_webhook_secret("x") == "w"
+
+
+def test_a_key_that_comes_later_opens_what_was_closed(database: Database) -> None:
+    """The operator puts the line back into the key file; nobody has to start the hub again."""
+    clock, keys = Clock(), [NEW]
+    Credentials(database, lambda: Keys([OLD]), clock).keep(APP, ABOUT, {"pem": "key"}, "admin")
+    running = Credentials(database, lambda: Keys(keys), clock)
+    assert running.find(APP) is None
+    keys.append(OLD)
+    clock.now += STALE_AFTER
+    assert running.find(APP) is not None
 
 
 def test_repositories_are_listed_page_by_page(database: Database) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 from urllib.parse import quote
 
@@ -100,7 +101,9 @@ def rotate(*, new_key: bool, config: Path | None, data_dir: str | None) -> int:
     database = Database(settings.database_url, readers=1)
     try:
         done = vault.rotate(database)
-        resealed, problems = Credentials(database, keys_of(settings), time.time).reseal()
+        own = Credentials(database, keys_of(settings), time.time)
+        resealed, problems = own.reseal()
+        in_use = Counter(done.in_use) + Counter(own.count_keys())
     finally:
         database.close()
     for problem in (*done.problems, *problems):
@@ -108,7 +111,7 @@ def rotate(*, new_key: bool, config: Path | None, data_dir: str | None) -> int:
     tell(f"{done.resealed} secrets are sealed with the newest key.")
     if resealed:
         tell(f"So are {resealed} of the hub's own for GitHub.")
-    for key, count in done.in_use.items():
+    for key, count in in_use.items():
         tell(f"Key {key} seals {count} secrets.")
     return Exit.ERROR if done.problems or problems else Exit.OK
 
