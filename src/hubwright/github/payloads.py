@@ -164,6 +164,25 @@ def _read_commit(data: dict[str, Any]) -> Commit:
     )
 
 
+def read_merge_group(payload: dict[str, Any]) -> Event:
+    """Read event `merge_group`: the push of a queue's branch, of which GitHub may tell with `push` as well.
+
+    https://docs.github.com/en/webhooks/webhook-events-and-payloads#merge_group
+    """
+    if _text(payload, "action") != "checks_requested":
+        return _read_other("merge_group", payload)
+    group = _object(payload, "merge_group")
+    head = _object(group, "head_commit")
+    return Push(
+        repository=read_repository(_object(payload, "repository")),
+        ref=check_ref(_needed(group, "head_ref", "merge group")),
+        before=check_sha(_needed(group, "base_sha", "merge group")),
+        after=check_sha(_needed(group, "head_sha", "merge group")),
+        created=True,
+        head_commit=_read_commit(head) if head else None,
+    )
+
+
 def _read_ref_event(event: str, payload: dict[str, Any]) -> Event:
     """Read `create` and `delete`; GitHub once sent `create` for repositories too, without a ref."""
     ref_type = _text(payload, "ref_type")
@@ -255,6 +274,7 @@ def _read_other(event: str, payload: dict[str, Any]) -> Other:
 
 _READERS: dict[str, Callable[[dict[str, Any]], Event]] = {
     "push": read_push,
+    "merge_group": read_merge_group,
     "pull_request": read_pull_request_event,
     "issue_comment": read_comment,
     "check_run": lambda payload: read_check_request("check_run", payload),

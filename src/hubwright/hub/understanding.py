@@ -8,7 +8,14 @@ from functools import partial
 
 from sqlalchemy import Connection
 
-from hubwright.domain.builds import BuildPlan, Wanted, commits_to_build, manual_to_build, pull_request_to_build
+from hubwright.domain.builds import (
+    MERGE_GROUP,
+    BuildPlan,
+    Wanted,
+    commits_to_build,
+    manual_to_build,
+    pull_request_to_build,
+)
 from hubwright.domain.jobs import Job, JobSettings, new_job
 from hubwright.domain.repos import (
     ApprovalComment,
@@ -284,4 +291,4 @@ def _wanted(event: Building, settings: JobSettings) -> list[Wanted]:
             wanted = pull_request_to_build(event)
         case Manual():
             return manual_to_build(event)
-    return [wish for wish in wanted if not is_skipped(wish.message)]
+    return [wish for wish in wanted if wish.event == MERGE_GROUP or not is_skipped(wish.message)]  # its queue waits

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, delete, func, insert, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
+from hubwright.domain.builds import MERGE_GROUP
 from hubwright.domain.sent_deliveries import Sent
 from hubwright.store import queues
 from hubwright.store.schema import build, delivery, gh_organization, job, missed_delivery, watch, watched_head
@@ -16,6 +17,7 @@ from hubwright.store.schema import build, delivery, gh_organization, job, missed
 GITHUB, COMPARED = "github", "compared"
 """Sources of deliveries: as GitHub sent them, and as this hub made them of heads that no delivery told of."""
 
+_OF_HEADS = ("push", "pull_request", MERGE_GROUP)
 _PORTION = 500
 
 
@@ -29,15 +31,14 @@ class Hole:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class HealFigures:
-    """What came since some moment. `looked_at` is of the watch that waits longest; None: not all were looked at."""
+class Ended:
+    """How a look ended: what is remembered, when it began, when all was seen (None: it was not), when the next is."""
 
-    delivered: int
-    recovered: int
-    missing: int
-    watches: int
-    unlooked: int
+    told: Mapping[str, Any]
+    tried_at: float
     looked_at: float | None
+    due: float
+    note: str | None
 
 
 def load_built_repositories(connection: Connection) -> list[str]:
@@ -90,25 +91,21 @@ def ask_for_look(connection: Connection, now: float) -> int:
     return connection.execute(update(watch).where(watch.c.state == "waiting").values(next_try_at=now)).rowcount
 
 
-def note_look(
-    connection: Connection,
-    row: Row[Any],
-    told: Mapping[str, Any],
-    looked_at: float | None,
-    due: float,
-    note: str | None,
-) -> bool:
+def note_look(connection: Connection, row: Row[Any], ended: Ended) -> bool:
     """The look of a held watch has ended; False when it is no longer held. A wish that came meanwhile is due now."""
-    mine = (watch.c.id == row.id, watch.c.lease_owner == row.lease_owner, watch.c.state == "leased")
-    values: dict[str, Any] = {"told": dict(told)}
-    if looked_at is not None:
-        values["looked_at"] = looked_at
-    asked_at = connection.execute(
-        update(watch).where(*mine).values(values).returning(watch.c.asked_at)
-    ).scalar_one_or_none()
+    values: dict[str, Any] = {"told": dict(ended.told), "tried_at": ended.tried_at}
+    if ended.looked_at is not None:
+        values["looked_at"] = ended.looked_at
+    noted = connection.execute(update(watch).where(*_is_held(row)).values(values).returning(watch.c.asked_at))
+    asked_at, due = noted.scalar_one_or_none(), ended.due
     if asked_at is not None and asked_at != row.asked_at:
         due = asked_at
-    return queues.retry_at(connection, watch, row.id, row.lease_owner, due, note)
+    return queues.retry_at(connection, watch, row.id, row.lease_owner, due, ended.note)
+
+
+def note_progress(connection: Connection, row: Row[Any], told: Mapping[str, Any]) -> bool:
+    """Remember how far a look is; False when the watch is no longer held."""
+    return connection.execute(update(watch).where(*_is_held(row)).values(told=dict(told))).rowcount == 1
 
 
 def load_told(connection: Connection, what: str, place: str) -> Mapping[str, Any]:
@@ -137,7 +134,7 @@ def has_deliveries(connection: Connection, repository: str, since: float) -> boo
 
 
 def keep_holes(connection: Connection, holes: Sequence[Hole], now: float) -> int:
-    """Keep what did not arrive; how much of it is new."""
+    """Keep what did not arrive; how much of it is new. What a watch that is no more had found is taken over."""
     if not holes:
         return 0
     rows = [
@@ -148,7 +145,10 @@ def keep_holes(connection: Connection, holes: Sequence[Hole], now: float) -> int
         }
         for hole in holes
     ]  # fmt: skip
-    adding = _dialect(connection).insert(missed_delivery).on_conflict_do_nothing(index_elements=["guid"])
+    adding = _dialect(connection).insert(missed_delivery)
+    taken = {name: adding.excluded[name] for name in ("watch_id", "endpoint", "delivery_id", "next_try_at")}
+    forsaken = missed_delivery.c.watch_id.not_in(select(watch.c.id)) & missed_delivery.c.recovered_at.is_(None)
+    adding = adding.on_conflict_do_update(index_elements=["guid"], set_=taken, where=forsaken)
     return sum(connection.execute(adding.values(row)).rowcount for row in rows)
 
 
@@ -233,7 +233,7 @@ def keep_heads(
 
 def load_built_heads(connection: Connection, job_ids: Sequence[int]) -> dict[str, str]:
     """A commit that was built of each `refs/heads/…` and `refs/pull/N` that the jobs have built, a late one."""
-    last = select(func.max(build.c.id)).where(build.c.job_id.in_(job_ids), build.c.event.in_(("push", "pull_request")))
+    last = select(func.max(build.c.id)).where(build.c.job_id.in_(job_ids), build.c.event.in_(_OF_HEADS))
     last = last.group_by(build.c.branch, build.c.pull_request)
     heads = {}
     columns = (build.c.branch, build.c.pull_request, build.c.sha)
@@ -243,39 +243,14 @@ def load_built_heads(connection: Connection, job_ids: Sequence[int]) -> dict[str
     return heads
 
 
-def load_figures(connection: Connection, since: float) -> HealFigures:
-    """How many deliveries came since then, how many had to be recovered, how many are missing still."""
-    came = select(func.count()).select_from(delivery).where(delivery.c.received_at >= since)
-    recovered = select(func.count()).select_from(missed_delivery).where(missed_delivery.c.recovered_at >= since)
-    missing = select(func.count()).select_from(missed_delivery)
-    missing = missing.where(missed_delivery.c.recovered_at.is_(None), missed_delivery.c.delivered_at >= since)
-    looked = select(func.count(), func.count(watch.c.looked_at), func.min(watch.c.looked_at))
-    watches, seen, oldest = connection.execute(looked).one()
-    return HealFigures(
-        delivered=connection.execute(came.where(delivery.c.source == GITHUB)).scalar_one(),
-        recovered=connection.execute(recovered).scalar_one(),
-        missing=connection.execute(missing).scalar_one(),
-        watches=watches,
-        unlooked=watches - seen,
-        looked_at=oldest if watches and watches == seen else None,
-    )
-
-
-def list_watches(connection: Connection, limit: int) -> list[Row[Any]]:
-    """Every watch, by place."""
-    return list(connection.execute(select(watch).order_by(watch.c.place, watch.c.what).limit(limit)))
-
-
-def list_missing(connection: Connection, limit: int) -> list[Row[Any]]:
-    """What did not arrive, the newest first; what is missing still before the rest."""
-    order = (missed_delivery.c.recovered_at.isnot(None), missed_delivery.c.delivered_at.desc())
-    return list(connection.execute(select(missed_delivery).order_by(*order).limit(limit)))
-
-
 def drop_old_holes(connection: Connection, before: float) -> int:
     """Forget what was delivered before that moment."""
     old = or_(missed_delivery.c.delivered_at < before, missed_delivery.c.found_at < before)
     return connection.execute(delete(missed_delivery).where(old)).rowcount
+
+
+def _is_held(row: Row[Any]) -> Sequence[Any]:
+    return (watch.c.id == row.id, watch.c.lease_owner == row.lease_owner, watch.c.state == "leased")
 
 
 def _is_open(watch_id: int) -> Any:
