@@ -40,6 +40,7 @@ class FakeHook:
     secret: str
     sent: list[dict[str, Any]] = field(default_factory=list)
     reaches: bool = True
+    active: bool = True
     page: int = 100
     asked: list[int] = field(default_factory=list)
 
@@ -74,7 +75,8 @@ class FakeHook:
     def describe(self) -> dict[str, Any]:
         """The hook as a list of hooks has it."""
         config = {"url": self.url, "content_type": "json", "insecure_ssl": "0", "secret": "********"}
-        return {"id": self.number, "type": "Repository", "name": "web", "active": True, "events": ["*"],
+        kind = "Organization" if self.place.startswith("/orgs/") else "Repository"
+        return {"id": self.number, "type": kind, "name": "web", "active": self.active, "events": ["*"],
                 "config": config, "created_at": "2026-01-01T00:00:00Z", "updated_at": "2026-01-01T00:00:00Z",
                 "last_response": {"code": None, "status": "unused", "message": None}}  # fmt: skip
 
@@ -132,7 +134,8 @@ async def get_delivery(state: State, request: Request) -> Response:
     """GET …/deliveries/{id}, with the body that was sent"""
     one = _find_hook(state, request).find(request.path_params["delivery"])
     shown = {name: value for name, value in one.items() if name != "payload"}
-    headers = {"X-GitHub-Event": one["event"], "X-GitHub-Delivery": one["guid"]}
+    headers = {"X-GitHub-Event": one["event"], "X-GitHub-Delivery": one["guid"], "X-Hub-Signature-256": "sha256=00",
+               "X-GitHub-Hook-ID": str(_find_hook(state, request).number)}  # fmt: skip
     return reply({**shown, "url": "", "request": {"headers": headers, "payload": one["payload"]},
                   "response": {"headers": {}, "payload": None}})  # fmt: skip
 
@@ -150,6 +153,9 @@ async def post_attempt(state: State, request: Request) -> Response:
 async def list_organization_hooks(state: State, request: Request) -> Response:
     """GET /orgs/{org}/hooks"""
     place = f"/orgs/{request.path_params['org']}"
+    token = request.headers.get("authorization", "").split(" ")[-1]
+    if token in state.weak_tokens or state.weak_hooks:
+        raise RefusalError(404, "Not Found")
     return reply([hook.describe() for hook in state.delivering if hook.place == place])
 
 

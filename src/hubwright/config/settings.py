@@ -88,6 +88,7 @@ class GitHub(Section, frozen=True, kw_only=True):
     points_per_minute: Count = 900
     write_interval: Seconds = 1
     cache_size: Bytes = 256 * 1024 * 1024
+    heal: Switch = True
     heal_interval: Seconds = 600
     poll_interval: Seconds = 60
 

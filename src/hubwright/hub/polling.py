@@ -90,7 +90,7 @@ class HeadLooks:
         self._clock = clock
         self._wake = wake
 
-    def look(self, row: Row[Any]) -> Looked:
+    def look(self, row: Row[Any], told: dict[str, Any]) -> Looked:
         """Compare heads with those seen last; what moved and is not built becomes deliveries. Raises GitHubError."""
         began = self._clock()
         place = self._fetch_place(row)
@@ -102,7 +102,7 @@ class HeadLooks:
             fresh = [head for head in moved if row.looked_at is not None or head.ref in known]
             unbuilt = [head for head in fresh if _is_unbuilt(connection, place, head, known.get(head.ref))]
             awaited = hooked and healing.has_awaited(connection, _hooks_of(place, row.place), began - AWAITED_FOR)
-        suspects = _note_suspects(row.told.get("suspects", {}), unbuilt if hooked else [], began)
+        suspects = _note_suspects(told.get("suspects", {}), unbuilt if hooked else [], began)
         wait = [head for head in unbuilt if hooked and (awaited or began - suspects[head.ref][1] < SETTLE)]
         lost = [head for head in unbuilt if head not in wait][:FOUND_AT_ONCE]
         formed = (self._form(place, head, known.get(head.ref), hooked=hooked) for head in lost)
@@ -120,9 +120,9 @@ class HeadLooks:
 
         if found:
             logger.warning("heads_without_delivery", place=row.place, count=len(found))
-        told = {"suspects": {head.ref: suspects[head.ref] for head in wait}, "hook": hooked, "heads": len(heads)}
+        seen_now = {"suspects": {head.ref: suspects[head.ref] for head in wait}, "hook": hooked, "heads": len(heads)}
         pause = SETTLE if later else self._rhythm.heal if hooked else self._rhythm.poll
-        return Looked(told=told, looked_at=began, due=self._clock() + pause, keep=self._and_wake(keep))
+        return Looked(told=seen_now, looked_at=began, due=self._clock() + pause, keep=self._and_wake(keep))
 
     def _and_wake(self, keep: Callable[[Connection, float], None]) -> Callable[[Connection, float], None]:
         def keep_and_wake(connection: Connection, now: float) -> None:
