@@ -139,7 +139,7 @@ def test_children_reach_every_list(hub: HubProcess, github: FakeGitHub, make: Ma
     loaded = run(hub, "replica", "load", repository.full_name, "--children", "--wait")
 
     assert loaded.returncode == 0, loaded
-    assert "Left out: hooks" in loaded.stderr
+    assert "Left out: collaborators" in loaded.stderr
     assert kept(hub, repository) == ids
 
 
