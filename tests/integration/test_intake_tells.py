@@ -11,6 +11,7 @@ import pytest
 from hub_parts import RECIPE, Desk, open_desk, rows, wait_for_lanes
 from hubwright.domain.replica import FollowUp
 from hubwright.hub.intake import Intake
+from hubwright.hub.loads import FOLLOW_UPS
 from hubwright.hub.pressure import Pressure
 from hubwright.store import schema
 from hubwright.store.database import Database
@@ -69,7 +70,8 @@ def test_late_news_of_a_pull_request_in_the_same_batch_are_late(desk: Desk) -> N
     assert pull.head_sha == new["pull_request"]["head"]["sha"] != old_head
 
 
-def test_what_an_event_leaves_open_is_loaded_in_the_same_transaction(desk: Desk) -> None:
+def test_what_an_event_leaves_open_is_asked_for_in_the_same_transaction(desk: Desk) -> None:
+    """And its queue is woken at once; one that leaves nothing open wakes nobody."""
     told: list[FollowUp] = []
 
     def follow(_connection: Any, wishes: Any, _now: float) -> int:
@@ -77,10 +79,15 @@ def test_what_an_event_leaves_open_is_loaded_in_the_same_transaction(desk: Desk)
         return len(told)
 
     intake = Intake(desk.database, desk.understanding, "other", desk.clock, desk.woken.append, Pressure(), follow)
+    desk.deliver("star", payload_of("star", "created"))
+    intake.drain()
+    wait_for_lanes(intake)
+    assert FOLLOW_UPS not in desk.woken
     desk.deliver("label", payload_of("label", "edited"))
     desk.deliver("membership", payload_of("membership", "removed"))
     intake.drain()
     wait_for_lanes(intake)
     intake.close()
     assert {wish.listing for wish in told} >= {"label"}
+    assert FOLLOW_UPS in desk.woken
     assert len(rows(desk.database, schema.gh_label)) == 1
