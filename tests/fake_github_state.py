@@ -90,6 +90,7 @@ class State:
     made_apps: dict[str, dict[str, Any]] = field(default_factory=dict)  # by the code that they are had with, once
     logins: dict[str, dict[str, Any]] = field(default_factory=dict)  # codes: user, challenge, client
     people: dict[str, dict[str, Any]] = field(default_factory=dict)  # users by their tokens
+    token_headers: dict[str, dict[str, str]] = field(default_factory=dict)  # what is told of tokens, by them
     weak_tokens: set[str] = field(default_factory=set)  # they may read, not administer
     weak_hooks: bool = False  # no token may see hooks
     may_write_checks: bool = True  # the App's right
