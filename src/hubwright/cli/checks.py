@@ -23,11 +23,12 @@ from sqlalchemy.exc import DBAPIError
 from hubwright.builder.executors import Furnishing
 from hubwright.builder.executors.choice import choose_executor
 from hubwright.config import LOOPBACK, Settings, local_address
-from hubwright.domain.wording import word_size
+from hubwright.domain.wording import word_count, word_size
 from hubwright.errors import GitHubError, GitHubRefusedError, HubwrightError, SettingsError
 from hubwright.github.apps import AppTokens
 from hubwright.github.client import GitHubClient
 from hubwright.store.database import Database
+from hubwright.store.report_troubles import count_given_up
 from hubwright.wiring.secret_keys import find_missing_keys
 
 OLDEST_GIT = (2, 31)  # the first that reads GIT_CONFIG_COUNT
@@ -58,7 +59,7 @@ def run_checks(settings: Settings) -> Iterator[Finding]:
     """Every check, one after the other; those of GitHub only with credentials. Takes a few seconds at most."""
     for check in (
         check_git, check_compiler, check_folder, check_disk, check_database, check_port, check_sandbox, check_secrets,
-        check_keys,
+        check_keys, check_reports,
     ):  # fmt: skip
         yield check(settings)
     for name, url in (("broker", settings.broker_url), ("redis", settings.redis_url)):
@@ -188,6 +189,28 @@ def check_keys(settings: Settings) -> Finding:
         return Finding(name="secrets", verdict=Verdict.OK, seen="each can be opened")
     fix = "add them to SECRETS__KEYS, or set those secrets anew"
     return Finding(name="secrets", verdict=Verdict.FAIL, seen=f"keys are missing: {missing}", fix=fix)
+
+
+def check_reports(settings: Settings) -> Finding:
+    """Was everything told that is to be told at GitHub?"""
+    file = settings.database_url.removeprefix("sqlite:///")
+    if file != settings.database_url and not Path(file).exists():
+        return Finding(name="reports", verdict=Verdict.OK, seen="there are none yet")
+    try:
+        database = Database(settings.database_url, readers=1)
+        try:
+            with database.reading() as connection:
+                count, reason = count_given_up(connection)
+        finally:
+            database.close()
+    except (DBAPIError, HubwrightError, ValueError):
+        return Finding(name="reports", verdict=Verdict.OK, seen="not known: the database has none, or does not answer")
+    if not count:
+        return Finding(name="reports", verdict=Verdict.OK, seen="none was given up")
+    seen = f"{word_count(count, 'report')} given up, the newest: {reason}"
+    return Finding(
+        name="reports", verdict=Verdict.WARN, seen=seen, fix="mend that, then *Tell again* at the build's page"
+    )
 
 
 def check_server(name: str, url: str) -> Finding:
