@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from hubwright.github.record_fields import text
-from hubwright.github.record_readers import Doc, Reader, read_id
+from hubwright.github.record_readers import CREATED, Doc, Reader, read_id
 
 CREATING = ("created", "opened", "submitted")
 DELETING = ("deleted",)
@@ -29,7 +29,7 @@ _NO_VERSION = {"label": ("label", "name", "name"), "release": ("release", "id", 
 def follow_record(reader: Reader, kind: str, payload: Doc, parent: Doc) -> None:
     """Load the record anew where nothing but its arrival orders what was told of it."""
     known = _NO_VERSION.get(kind)
-    if known is None or reader.origin.rank == 0:
+    if known is None or reader.origin.rank == CREATED:
         return
     listing, field, parameter = known
     named = name_text(get_object(payload, kind), field) or read_id(get_object(payload, kind), field)

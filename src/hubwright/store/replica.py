@@ -74,7 +74,7 @@ def _keep_kind(connection: Connection, kind: str, told: _Records, via: Way, now:
     """The rows of one kind, merged and written."""
     way = f"last_replicated_via_{via}_at"
     known = load_known(connection, kind, list(told))
-    rows = {key: known[key][0] if key in known else Row(kind, changed=True) for key in told}
+    rows = {key: known[key].row if key in known else Row(kind, changed=True) for key in told}
     for key, row in rows.items():
         for record in told[key]:
             merge(row, record)
@@ -84,9 +84,9 @@ def _keep_kind(connection: Connection, kind: str, told: _Records, via: Way, now:
     changed = [(key, rows[key]) for key in known if rows[key].changed]
     renew_rows(connection, kind, changed, way, now)
     same = [
-        (key, rows[key])
-        for key, (row, kept) in known.items()
-        if not row.changed and (row.renewed or _is_due(kept[way], told[key], via, now))
+        (key, row)
+        for key, row in rows.items()
+        if not row.changed and (row.renewed or _is_due(known[key].told_at[way], told[key], via, now))
     ]
     touch_rows(connection, kind, same, way, now)
     return rows
