@@ -12,6 +12,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
@@ -87,6 +88,8 @@ def merge(row: Row, record: Record) -> None:
 
 
 def _witness(row: Row, version: Version, values: Mapping[str, Any]) -> None:
+    if not row.steps and _witness_whole(row, version, values):
+        return
     versions, shown = row.versions, row.values
     for name, value in values.items():
         known = versions.get(name)
@@ -106,6 +109,25 @@ def _witness(row: Row, version: Version, values: Mapping[str, Any]) -> None:
             row.changed = True
 
 
+def _witness_whole(row: Row, version: Version, values: Mapping[str, Any]) -> bool:
+    """The same for all fields at once, where they have one version: most documents of a kind have the same fields."""
+    known = list(map(row.versions.get, values))
+    last = known[0] if known else version
+    if known.count(last) < len(known) or (last is None and not row.values.keys().isdisjoint(values)):
+        return False
+    if last is not None and version < last:
+        return True
+    same = last is not None and list(map(row.values.get, values)) == list(values.values())
+    if version == last:
+        return same
+    if not same:
+        row.values.update(values)
+        row.changed = True
+    row.versions.update(dict.fromkeys(values, version))
+    row.renewed = True
+    return True
+
+
 def _outdoes(kind: str, name: str, value: Any, held: Any) -> bool:
     """Which of two values of one version stays: always the same one, whatever came first."""
     return (name == LIVE and kind in DERIVED) or canonical(value) > canonical(held)
@@ -115,6 +137,10 @@ def _step(row: Row, version: Version, values: Mapping[str, Any], past: Mapping[s
     for name, value in values.items():
         replaced = name in past and past[name] != value
         step = Step(version, (past[name],) if replaced else (), value)
+        if name not in row.steps and name not in row.versions and name not in row.values:  # the first that is told
+            row.steps[name], row.values[name] = (step,), value
+            row.changed = row.renewed = True
+            continue
         if name not in row.steps and name in row.versions:
             row.witnessed[name] = row.values[name]
         row.steps[name] = (*row.steps.get(name, ()), step)
@@ -235,10 +261,7 @@ def canonical(value: Any) -> str:
 
 def write_versions(row: Row) -> dict[str, Any]:
     """What merging needs of the row beside its columns, as JSON."""
-    groups: dict[Version, list[str]] = {}
-    for name, version in row.versions.items():
-        groups.setdefault(version, []).append(name)
-    document: dict[str, Any] = {"fields": [[*version, " ".join(sorted(groups[version]))] for version in sorted(groups)]}
+    document: dict[str, Any] = {"fields": _write_fields(row.versions)}
     if row.steps:
         document["steps"] = {name: _write_steps(steps) for name, steps in row.steps.items()}
         document["witnessed"] = {name: row.witnessed[name] for name in row.steps if name in row.witnessed}
@@ -248,6 +271,22 @@ def write_versions(row: Row) -> dict[str, Any]:
         document["raw"] = [*row.raw_version, row.raw_mark]
     ends = {"gone": row.gone_at, "missing": row.missing_at, ORPHANED: row.orphaned}
     return document | {name: at for name, at in ends.items() if at is not None}
+
+
+def _write_fields(versions: Mapping[str, Version]) -> list[list[Any]]:
+    """The fields of each version, mostly of one."""
+    known = list(versions.values())
+    if known and known.count(known[0]) == len(known):
+        return [[*known[0], _join(tuple(versions))]]
+    groups: dict[Version, list[str]] = {}
+    for name, version in versions.items():
+        groups.setdefault(version, []).append(name)
+    return [[*version, _join(tuple(groups[version]))] for version in sorted(groups)]
+
+
+@lru_cache(maxsize=1024)
+def _join(names: tuple[str, ...]) -> str:
+    return " ".join(sorted(names))
 
 
 def read_row(kind: str, values: Mapping[str, Any], deleted_at: float | None, document: Mapping[str, Any] | None) -> Row:
