@@ -149,7 +149,8 @@ def keep_holes(connection: Connection, holes: Sequence[Hole], now: float) -> int
     taken = {name: adding.excluded[name] for name in ("watch_id", "endpoint", "delivery_id", "next_try_at")}
     forsaken = missed_delivery.c.watch_id.not_in(select(watch.c.id)) & missed_delivery.c.recovered_at.is_(None)
     adding = adding.on_conflict_do_update(index_elements=["guid"], set_=taken, where=forsaken)
-    return sum(connection.execute(adding.values(row)).rowcount for row in rows)
+    adding = adding.returning(missed_delivery.c.guid)
+    return sum(len(connection.execute(adding.values(row)).all()) for row in rows)
 
 
 def keep_compared(connection: Connection, watch_id: int, guid: str, event: str, now: float) -> None:

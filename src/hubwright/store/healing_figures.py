@@ -48,19 +48,20 @@ class HealFigures:
 
 def load_figures(connection: Connection, since: float) -> HealFigures:
     """How many deliveries came since then, how many had to be recovered, how many are missing still."""
-    came = select(func.count()).select_from(delivery).where(delivery.c.received_at >= since)
-    recovered = select(func.count()).select_from(missed_delivery).where(missed_delivery.c.recovered_at >= since)
-    missing = select(func.count()).select_from(missed_delivery)
-    missing = missing.where(missed_delivery.c.recovered_at.is_(None), missed_delivery.c.delivered_at >= since)
+    # The watches first, and in one question what was missed: a look that ends meanwhile takes nothing out of both.
     never = and_(watch.c.looked_at.is_(None), watch.c.error.is_(None))
     behind = and_(watch.c.asked_at.is_not(None), or_(watch.c.tried_at.is_(None), watch.c.tried_at < watch.c.asked_at))
     counts = [func.count().filter(each) for each in (watch.c.looked_at.is_(None), never, behind, watch.c.error != "")]
     told = connection.execute(select(func.count(), func.min(watch.c.looked_at), *counts)).one()
     watches, oldest, unknown, unlooked, waiting, failed = told
+    open_since = missed_delivery.c.recovered_at.is_(None) & (missed_delivery.c.delivered_at >= since)
+    missed = [func.count().filter(each) for each in (missed_delivery.c.recovered_at >= since, open_since)]
+    recovered, missing = connection.execute(select(*missed).select_from(missed_delivery)).one()
+    came = select(func.count()).select_from(delivery).where(delivery.c.received_at >= since)
     return HealFigures(
         delivered=connection.execute(came.where(delivery.c.source == GITHUB)).scalar_one(),
-        recovered=connection.execute(recovered).scalar_one(),
-        missing=connection.execute(missing).scalar_one(),
+        recovered=recovered,
+        missing=missing,
         watches=watches,
         unlooked=unlooked,
         behind=waiting,
