@@ -52,7 +52,7 @@ def load_figures(connection: Connection, since: float) -> HealFigures:
     never = and_(watch.c.looked_at.is_(None), watch.c.error.is_(None))
     behind = and_(watch.c.asked_at.is_not(None), or_(watch.c.tried_at.is_(None), watch.c.tried_at < watch.c.asked_at))
     counts = [func.count().filter(each) for each in (watch.c.looked_at.is_(None), never, behind, watch.c.error != "")]
-    told = connection.execute(select(func.count(), func.min(watch.c.looked_at), *counts)).one()
+    told: Any = connection.execute(select(func.count(), func.min(watch.c.looked_at), *counts)).one()
     watches, oldest, unknown, unlooked, waiting, failed = told
     open_since = missed_delivery.c.recovered_at.is_(None) & (missed_delivery.c.delivered_at >= since)
     missed = [func.count().filter(each) for each in (missed_delivery.c.recovered_at >= since, open_since)]
