@@ -56,7 +56,8 @@ def load_figures(connection: Connection, since: float) -> HealFigures:
     watches, oldest, unknown, unlooked, waiting, failed = told
     open_since = missed_delivery.c.recovered_at.is_(None) & (missed_delivery.c.delivered_at >= since)
     missed = [func.count().filter(each) for each in (missed_delivery.c.recovered_at >= since, open_since)]
-    recovered, missing = connection.execute(select(*missed).select_from(missed_delivery)).one()
+    lost: Any = connection.execute(select(*missed).select_from(missed_delivery)).one()
+    recovered, missing = lost
     came = select(func.count()).select_from(delivery).where(delivery.c.received_at >= since)
     return HealFigures(
         delivered=connection.execute(came.where(delivery.c.source == GITHUB)).scalar_one(),
