@@ -17,6 +17,9 @@ Way = Literal["webhook", "api"]
 
 MINUTE = 60.0
 
+SHARED = frozenset({"organization", "repository", "user"})
+"""Kinds of rows that nearly all news touch: they are locked last, for the shortest time."""
+
 _Records = dict[Key, list[Record]]
 
 
@@ -64,6 +67,11 @@ def _find_places(told: Mapping[str, _Records]) -> set[int]:
         else:
             found |= {record.values.get(PLACE) for records in told[kind].values() for record in records}
     return found - {None}
+
+
+def _order(kind: str) -> tuple[bool, str]:
+    """One order for all, so that no two processes wait for each other."""
+    return kind in SHARED, kind
 
 
 def _count(rows: Mapping[Key, Row]) -> int:
