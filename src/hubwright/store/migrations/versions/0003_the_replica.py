@@ -1120,7 +1120,7 @@ def upgrade() -> None:
         sa.Column("began_at", Moment(), nullable=False),
         sa.Column("finished_at", Moment(), nullable=False),
         sa.Column("whole_at", Moment(), nullable=True),
-        sa.Column("changed_until", sa.String(length=30), nullable=True),
+        sa.Column("changed_until", sa.String(length=64), nullable=True),
         sa.Column("pages", sa.Integer(), nullable=False),
         sa.Column("items", sa.Integer(), nullable=False),
         sa.Column("vanished", sa.Integer(), nullable=False),
