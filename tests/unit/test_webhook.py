@@ -100,7 +100,7 @@ def test_a_form_without_a_payload_is_refused(body: bytes) -> None:
 @pytest.mark.parametrize(
     "body",
     [b"", b" ", b"{", BODY[:-1], BODY[:10], b"[]", b"null", b"1", b'"x"', b'{"a":NaN}', b'{"a":1e999}', b'{"a":"\xff"}',
-     b'{"a":"\\ud800"}', b"\xef\xbb\xbf{}", b"[" * 10_000 + b"]" * 10_000, b'{"a":' * 10_000 + b"1" + b"}" * 10_000],
+     b"\xef\xbb\xbf{}", b"[" * 10_000 + b"]" * 10_000, b'{"a":' * 10_000 + b"1" + b"}" * 10_000],
 )  # fmt: skip
 def test_what_is_not_a_json_object_is_refused(body: bytes) -> None:
     """Truncated, 10,000 deep, not UTF-8: one sentence, no crash."""
