@@ -147,14 +147,19 @@ class Database:
         self._put(_Write(_alone, work, future, None, first))
         return future.result()  # type: ignore[no-any-return]
 
-    def write_apart(self, work: Callable[[Connection], T]) -> T:
+    def write_apart(self, work: Callable[[Connection], T], tries: int = TRIES) -> T:
         """As `write`, for rows that many processes lock: on PostgreSQL the lock is held for this work only, and no
         group of writes can meet another one crosswise.
         """
         if self.dialect == "sqlite":
             return self.write(work)
-        with self.engine.begin() as connection:
-            return work(connection)
+        try:
+            with self.engine.begin() as connection:
+                return work(connection)
+        except DBAPIError as error:
+            if tries <= 1 or not is_conflict(error):
+                raise
+        return self.write_apart(work, tries - 1)
 
     def write_soon(self, work: Callable[[Connection], T]) -> asyncio.Future[T]:
         """As `write`, from the event loop: await the answer, or go on meanwhile. Writes keep their order."""
