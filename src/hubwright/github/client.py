@@ -12,7 +12,7 @@ from typing import Any, Self
 import httpx2
 import orjson
 
-from hubwright.domain.github_budget import Ask, Figures, Priority, is_paused
+from hubwright.domain.github_budget import LATE, Ask, Figures, Priority, Turn, is_paused
 from hubwright.errors import GitHubRefusedError, GitHubUnavailableError, RateLimitedError
 from hubwright.github.answers import (
     Answer,
@@ -33,6 +33,7 @@ MAX_ANSWER = 32 * 1024 * 1024
 """No answer of GitHub's REST API comes near, in bytes; more is refused instead of held in memory."""
 
 _MAX_REDIRECTS = 3
+_TURNS = 3
 _TIMES_TIMEOUT = 6
 _CONNECTIONS = 10
 
@@ -178,7 +179,17 @@ class GitHubClient:
         return max(paused, known.figures.reset_at - now if used_up and known.figures else 0.0, 0.0)
 
     def _wait_for_turn(self, budget: str, ask: Ask) -> int:
-        """Wait for a short time; how many limits were met in a row. Raises RateLimitedError for a longer one."""
+        """Wait for a short time; how many limits were met in a row. Raises RateLimitedError for a longer one.
+
+        A process that is slow, so that its write would come late, waits for another turn.
+        """
+        for _ in range(_TURNS):
+            turn = self._take_turn(budget, ask)
+            if not ask.writes or self._clock() - turn.at <= LATE:
+                break
+        return turn.limits_before
+
+    def _take_turn(self, budget: str, ask: Ask) -> Turn:
         turn = self._gate.enter(budget, ask)
         if not turn.granted:
             raise RateLimitedError(f"{turn.reason}; it is asked again in {turn.wait:.0f} s.", 429, turn.wait)
@@ -190,7 +201,7 @@ class GitHubClient:
             if is_paused(known, self._clock()):
                 left = known.paused_until - self._clock()
                 raise RateLimitedError(f"GitHub asked to wait; it is asked again in {left:.0f} s.", 429, left)
-        return turn.limits_before
+        return turn
 
     def _follow(self, request: Request, credential: Credential, limits_before: int) -> Answer:
         """Send the request, again where a renamed repository has gone to, and read the answer."""
@@ -211,7 +222,7 @@ class GitHubClient:
                     self._etags.keep(key, Kept(answer.etag, sent.headers.get("link", ""), sent.body))
                 return answer
             url = target
-            self._wait_for_turn(credential.budget, Ask(priority=request.priority))
+            self._wait_for_turn(credential.budget, request.ask)
         raise GitHubRefusedError("GitHub redirects in a circle.", sent.status)
 
     def _locate(self, path: str) -> str:
