@@ -113,6 +113,23 @@ def test_a_load_survives_the_death_of_a_worker(
                 worker.end()
 
 
+@pytest.mark.timeout(240)
+def test_the_second_load_after_a_restart_costs_nothing(
+    github: FakeGitHub, make: Make, folder: Path, database_url: str
+) -> None:
+    """GitHub confirms every page (304) to another process than the one that read it, and no row is changed."""
+    repository = make()
+    ids = list_issues(github, repository, 250)
+    with HubProcess(folder, ("hub",), github=github, settings={"DATABASE_URL": database_url}) as hub:
+        first = ended(hub, ask(hub, f"/repos/{repository.full_name}/issues"))
+        hub.restart()
+        second = ended(hub, ask(hub, f"/repos/{repository.full_name}/issues"))
+
+        assert first["told"]["changed"] >= 250
+        assert (second["told"]["pages"], second["told"]["not_modified"], second["told"]["changed"]) == (3, 3, 0)
+        assert kept(hub, repository) == ids
+
+
 def test_the_command_loads_and_tells(hub: HubProcess, github: FakeGitHub, make: Make) -> None:
     """Data on stdout, progress on stderr, an exit code for scripts."""
     repository = make()
