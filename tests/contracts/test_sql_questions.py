@@ -312,6 +312,22 @@ def test_one_step_of_sqlite_that_takes_minutes_is_stopped(sqlite_url: str, text:
         database.close()
 
 
+def test_one_step_of_postgresql_that_takes_long_ends_for_the_asker(postgres_url: str) -> None:
+    """The server can't be stopped in it; its place stays taken until it is done, so nobody can take more than three."""
+    database = Database(postgres_url)
+    try:
+        database.write(schema.metadata.create_all)
+        asked = Questions(postgres_url, Bounds(seconds=0.5))
+        began = time.monotonic()
+        with pytest.raises(UnprocessableError, match=r"longer than 0\.5 s"):
+            asked.ask("SELECT btrim(repeat('a', 40000), repeat('b', 40000) || 'a')")
+        assert time.monotonic() - began < 12
+        until(lambda: sum(thread.name == "sql" for thread in threading.enumerate()) == 0, 60, "the end of the step")
+        assert asked.ask("SELECT 1").rows == [(1,)]
+    finally:
+        database.close()
+
+
 def test_sqlite_may_not_fill_the_memory(sqlite_url: str) -> None:
     """Each value is within its bound; all of a row are not."""
     database = Database(sqlite_url)
