@@ -173,6 +173,22 @@ async def get_comparison(state: State, request: Request) -> Response:
                   "total_commits": len(commits), "commits": listed, "files": []})  # fmt: skip
 
 
+async def list_tags(state: State, request: Request) -> Response:
+    """GET …/tags: names and the commits that they stand for, also those of annotated tags"""
+    repository = state.repository(request.path_params["owner"], request.path_params["name"])
+    form = "%(refname:strip=2) %(objectname) %(*objectname)"
+    told = await asyncio.to_thread(repository.git, "for-each-ref", f"--format={form}", "refs/tags")
+    lines = told.decode().splitlines()
+    parts = [line.split(" ") for line in reversed(lines)]
+    items = [{"name": name, "commit": {"sha": peeled or sha, "url": ""}, "zipball_url": "", "tarball_url": "",
+              "node_id": ""} for name, sha, peeled in parts]  # fmt: skip
+    size, number = int(request.query_params.get("per_page", 30)), int(request.query_params.get("page", 1))
+    link = {}
+    if number * size < len(items):
+        link = {"link": f'<{request.url.include_query_params(page=number + 1)}>; rel="next"'}
+    return reply(items[(number - 1) * size : number * size], headers=link)
+
+
 def _find_hook(state: State, request: Request) -> FakeHook:
     path = request.url.path.removeprefix("/api/v3")
     for hook in state.delivering:
@@ -193,6 +209,7 @@ _ANSWERS: list[tuple[str, str, Callable[[State, Request], Any]]] = [
 DELIVERY_ROUTES: list[tuple[str, str, Callable[[State, Request], Any]]] = [
     *((method, f"/hooks/{{hook:int}}{path}", answer) for method, path, answer in _ANSWERS),
     ("GET", "/compare/{basehead}", get_comparison),
+    ("GET", "/tags", list_tags),
 ]
 """Below a repository."""
 

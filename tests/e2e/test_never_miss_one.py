@@ -150,7 +150,7 @@ def test_a_repository_without_a_hook_is_polled_and_each_push_is_built_once(tmp_p
             lambda: all(build["state"] == "finished" for build in hub.builds(repository) if build["sha"] != theirs_sha)
         )
         since = len(github.requests)
-        polled = until(lambda: (asked := _find_polls(github, since))[11:] and asked, what="four quiet looks")
+        polled = until(lambda: (asked := _find_polls(github, since))[15:] and asked, what="four quiet looks")
         assert all("if-none-match" in one.headers for one in polled), "asking while nothing moves costs nothing"
         hub.deliver("push", first)
         hub.deliver("push", repository.push_payload("topic"))
@@ -161,7 +161,7 @@ def test_a_repository_without_a_hook_is_polled_and_each_push_is_built_once(tmp_p
 
 def _find_polls(github: FakeGitHub, since: int) -> list[Recorded]:
     """The requests of looks at heads."""
-    places = ("/repos/octo/polled", "/repos/octo/polled/branches", "/repos/octo/polled/pulls")
+    places = {f"/repos/octo/polled{part}" for part in ("", "/branches", "/tags", "/pulls")}
     return [one for one in github.requests[since:] if one.path.removeprefix("/api/v3") in places]
 
 

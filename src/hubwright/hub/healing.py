@@ -42,6 +42,9 @@ LANES = 4
 PLACES_EVERY = 10.0
 """Seconds between two looks for repositories that are new to the hub."""
 
+MAX_REPLICATED = 500
+"""Repositories that are watched for the copy of GitHub only: more would use up what GitHub allows."""
+
 DAY = 86_400.0
 
 logger = structlog.get_logger()
@@ -163,7 +166,7 @@ class Healing:
         return count
 
     def _place(self) -> None:
-        """Watch what is built here, and nothing else."""
+        """Watch what is built or copied here, and nothing else."""
         with self._database.reading() as connection:
             wanted = self._find_places(connection)
             same = healing.have_watches(connection, wanted)
@@ -174,8 +177,9 @@ class Healing:
     def _find_places(self, connection: Connection) -> list[tuple[str, str]]:
         if not self._github.is_known:
             return []
-        names = healing.load_built_repositories(connection)
-        owners = {name.partition("/")[0].lower() for name in names}
+        built = {name.lower() for name in healing.load_built_repositories(connection)}
+        names = sorted(built.union(healing.load_replicated_repositories(connection, MAX_REPLICATED)))
+        owners = {name.partition("/")[0] for name in names}
         repositories = [form_path("repos", *name.split("/", 1)).lower() for name in names]
         organizations = [form_path("orgs", login) for login in healing.load_organizations(connection, owners)]
         app = ["/app"] if self._github.app is not None else []

@@ -6,18 +6,30 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, insert, or_, select, update
+from sqlalchemy import Connection, Row, delete, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from hubwright.domain.builds import MERGE_GROUP
 from hubwright.domain.sent_deliveries import Sent
 from hubwright.store import queues
-from hubwright.store.schema import build, delivery, gh_organization, job, missed_delivery, watch, watched_head
+from hubwright.store.schema import (
+    delivery,
+    gh_organization,
+    gh_repository,
+    job,
+    missed_delivery,
+    scan,
+    watch,
+    watched_head,
+)
 
 GITHUB, COMPARED = "github", "compared"
 """Sources of deliveries: as GitHub sent them, and as this hub made them of heads that no delivery told of."""
 
 _OF_HEADS = ("push", "pull_request", MERGE_GROUP)
+LOADED = ("branches", "hooks", "issues", "pulls")
+"""Lists that are loaded of repositories which are to be kept as GitHub has them."""
+
 _PORTION = 500
 
 
@@ -45,6 +57,19 @@ def load_built_repositories(connection: Connection) -> list[str]:
     """`owner/name` of every repository at GitHub that a job builds."""
     query = select(job.c.repository).where(job.c.enabled, job.c.clone_url.is_(None)).distinct()
     return sorted({str(name).lower(): str(name) for name in connection.execute(query).scalars()}.values())
+
+
+def load_replicated_repositories(connection: Connection, limit: int) -> list[str]:
+    """`owner/name`, in small letters, of repositories whose lists were loaded and that are there; the latest first."""
+    name = func.lower(gh_repository.c.full_name)
+    alive, gone = (select(name).where(each) for each in (
+        gh_repository.c.deleted_at.is_(None), gh_repository.c.deleted_at.is_not(None) & name.is_not(None)
+    ))  # fmt: skip
+    query = select(scan.c.scope).where(
+        scan.c.listing.in_(LOADED), or_(scan.c.scope.in_(alive), scan.c.scope.not_in(gone))
+    )
+    query = query.group_by(scan.c.scope).order_by(func.max(scan.c.finished_at).desc())
+    return list(connection.execute(query.limit(limit)).scalars())
 
 
 def load_organizations(connection: Connection, owners: Iterable[str]) -> list[str]:
@@ -211,37 +236,6 @@ def note_try(connection: Connection, guid: str, next_try_at: float | None, error
 def note_fetched(connection: Connection, guid: str) -> None:
     """It was had from GitHub itself, and is in the ledger."""
     connection.execute(update(missed_delivery).where(missed_delivery.c.guid == guid).values(way="fetched"))
-
-
-def load_heads(connection: Connection, watch_id: int) -> dict[str, str]:
-    """The heads that were seen last, by ref."""
-    query = select(watched_head.c.ref, watched_head.c.sha).where(watched_head.c.watch_id == watch_id)
-    return {row.ref: row.sha for row in connection.execute(query)}
-
-
-def keep_heads(
-    connection: Connection, watch_id: int, heads: Mapping[str, str], gone: Sequence[str], now: float
-) -> None:
-    """Remember heads, and forget those that are gone."""
-    refs = [*gone, *heads]
-    for start in range(0, len(refs), _PORTION):
-        of_watch = (watched_head.c.watch_id == watch_id, watched_head.c.ref.in_(refs[start : start + _PORTION]))
-        connection.execute(delete(watched_head).where(*of_watch))
-    if heads:
-        rows = [{"watch_id": watch_id, "ref": ref, "sha": sha, "seen_at": now} for ref, sha in heads.items()]
-        connection.execute(insert(watched_head), rows)
-
-
-def load_built_heads(connection: Connection, job_ids: Sequence[int]) -> dict[str, str]:
-    """A commit that was built of each `refs/heads/…` and `refs/pull/N` that the jobs have built, a late one."""
-    last = select(func.max(build.c.id)).where(build.c.job_id.in_(job_ids), build.c.event.in_(_OF_HEADS))
-    last = last.group_by(build.c.branch, build.c.pull_request)
-    heads = {}
-    columns = (build.c.branch, build.c.pull_request, build.c.sha)
-    for row in connection.execute(select(*columns).where(build.c.id.in_(last))):
-        ref = f"refs/heads/{row.branch}" if row.pull_request is None else f"refs/pull/{row.pull_request}"
-        heads[ref] = row.sha
-    return heads
 
 
 def drop_old_holes(connection: Connection, before: float) -> int:
