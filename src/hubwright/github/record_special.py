@@ -85,6 +85,8 @@ def _read_repository(reader: Reader, doc: Doc, values: dict[str, Any], parent: D
     if isinstance(owner, Mapping) and "type" in owner:
         of = owner if owner["type"] == "Organization" else {}
         values |= {"organization_id": read_id(of), "organization_login": name_text(of, "login")}
+    elif isinstance(doc.get("organization"), Mapping):  # very old owners do not say what they are
+        values |= reader.read_person("organization", doc["organization"])
     viewer, rights = parent.get("viewer_id"), doc.get("permissions")
     if isinstance(viewer, int) and isinstance(rights, Mapping):
         told = {
