@@ -12,9 +12,9 @@ from sqlalchemy import create_engine, func, select
 from command_line import run
 from fake_github import FakeGitHub
 from fake_repository import FakeRepository
-from github_items import issue
+from github_items import issue, pull_file
 from hub_process import HubProcess, Make, Program
-from hubwright.store.schema import gh_issue
+from hubwright.store.schema import gh_issue, gh_pull_request_file
 from waiting import until
 
 _numbers = itertools.count(1)
@@ -176,3 +176,26 @@ def test_two_askers_share_one_load(hub: HubProcess, github: FakeGitHub, make: Ma
 
     assert first == second
     assert count == 30
+
+
+def test_what_a_delivery_leaves_open_comes_at_once(hub: HubProcess, github: FakeGitHub, make: Make) -> None:
+    """A pull request's files are in no payload: their queue is woken by the delivery, not found by a round."""
+    repository = make()
+    repository.push({"README": "more"}, branch="topic")
+    payload = repository.pull_request_payload(next(_numbers) + 1000, "topic")
+    pull_request = payload["pull_request"]
+    github.list_at(f"/repos/{repository.full_name}/pulls/{pull_request['number']}/files", [pull_file(1), pull_file(2)])
+    github.put_at(f"/repos/{repository.full_name}/pulls/{pull_request['number']}", pull_request)
+    of = select(func.count()).select_from(gh_pull_request_file)
+    of = of.where(gh_pull_request_file.c.pull_request_id == pull_request["id"])
+    engine = create_engine(hub.database_url)
+
+    def count() -> int:
+        with engine.connect() as connection:
+            return int(connection.execute(of).scalar_one())
+
+    try:
+        hub.deliver("pull_request", payload)
+        until(lambda: count() == 2, 15, "the files of a pull request")
+    finally:
+        engine.dispose()

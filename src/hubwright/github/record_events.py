@@ -52,11 +52,24 @@ def _read_push(reader: Reader, payload: Doc, parent: Doc) -> None:
         past = {"sha": None if before == NO_COMMIT else before} if isinstance(before, str) else {}
         to = None if after == NO_COMMIT or payload.get("deleted") is True else after
         read_moved_branch(reader, ref.removeprefix("refs/heads/"), repository_id, _pushed_at(reader, payload), past, to)
-    if len(commits) >= MAX_COMMITS:
-        if isinstance(before, str) and before != NO_COMMIT:
-            reader.follow("compared", {**name_place(parent), "before": before, "after": after})
+    if _is_cut(payload, commits):
+        base = before if before != NO_COMMIT else get_object(payload, "repository").get("default_branch")
+        if isinstance(base, str) and isinstance(after, str) and ref != f"refs/heads/{base}":
+            reader.follow("compared", {**name_place(parent), "before": base, "after": after})
         else:
             reader.follow("commits", name_place(parent))
+
+
+def _is_cut(payload: Doc, commits: list[Any]) -> bool:
+    """Whether the push has more commits than are listed: GitHub lists 2,048, other forms of the event fewer.
+
+    They tell the `size`; else the commit that the branch is at is missing from its list.
+    """
+    size = payload.get("size")
+    if len(commits) >= MAX_COMMITS or (type(size) is int and size > len(commits)):
+        return True
+    listed = {str(commit.get("id")) for commit in commits if isinstance(commit, Mapping)}
+    return bool(listed) and str(payload["ref"]).startswith("refs/heads/") and payload.get("after") not in listed
 
 
 def _pushed_at(reader: Reader, payload: Doc) -> float:
