@@ -15,7 +15,7 @@ from payload_corpus import all_payloads
 
 LONG = "é" * 1200
 NEEDED = {
-    "full_name", "ref", "sha", "before", "after", "head_sha", "head_branch", "default_branch", "state", "action",
+    "full_name", "ref", "head_ref", "base_ref", "sha", "before", "after", "head_sha", "head_branch", "default_branch", "state", "action",
     "ref_type", "type", "status", "conclusion", "tree_id", "filename", "identifier", "external_id", "due_on",
 }  # fmt: skip
 """What a repository, a branch, a commit or a state is told by; a text of another form means something else."""
