@@ -47,7 +47,7 @@ def lengthen(value: Any, name: str = "", above: str = "") -> Any:
 
 
 def test_no_delivery_fails_for_a_long_text(desk: Desk) -> None:
-    """All published payloads but those that are built: people, labels, titles, addresses of more than two thousand bytes."""
+    """All published payloads but those that are built: people, labels, titles, addresses of over two thousand bytes."""
     told = [(event, payload) for event, payload in all_payloads() if event not in BUILT]
     numbers = [desk.deliver(event, lengthen(payload)) for event, payload in told]
 
