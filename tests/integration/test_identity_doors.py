@@ -19,10 +19,14 @@ from sqlalchemy import select
 
 import command_line
 from fake_github import FakeGitHub
+from hubwright.cli.checks import check_github, check_secrets
 from hubwright.config import load_settings
+from hubwright.domain.facts import Fact, FactKind
 from hubwright.domain.github_hooks import ORGANIZATION_EVENTS
 from hubwright.domain.github_tokens import MAX_TOKEN, find_lacks
 from hubwright.hub.github_credentials import APP
+from hubwright.reports import Reporter
+from hubwright.reports.statuses import StatusReporter
 from hubwright.store.schema import gh_installation, github_credential
 from hubwright.store.tokens import keep_token
 from hubwright.web.api.identity import IdentityDoors
@@ -34,6 +38,7 @@ from hubwright.web.pages.github import GitHubPages
 from hubwright.web.problems import PROBLEM_HANDLERS
 from hubwright.web.site import Site
 from hubwright.wiring.github import GitHubAccess, make_app_hook, make_setup, open_github
+from hubwright.wiring.reporters import Changing
 from hubwright.wiring.secret_keys import open_vault
 from served import NOW, Rows, make_site, serve
 
@@ -48,6 +53,7 @@ class Door:
     github: FakeGitHub
     access: GitHubAccess
     client: httpx2.Client
+    folder: Path
 
     def identity(self, method: str = "GET", status: int = 200, more: str = "", **sent: Any) -> Any:
         body = {"json": sent} if sent else {}
@@ -83,7 +89,7 @@ def opened(folder: Path, **flags: str) -> Iterator[Door]:
         frame = Frame(site, gate, Assets())
         app.router.routes.extend(GitHubPages(frame, gate, setup, Attempts(), hook).routes())
         client = stack.enter_context(httpx2.Client(base_url=url, timeout=30, headers=ADMIN))
-        yield Door(site, github, access, client)
+        yield Door(site, github, access, client, folder)
 
 
 @pytest.fixture
@@ -164,6 +170,25 @@ def test_a_token_may_have_any_length(door: Door, length: int) -> None:
     assert "Commit statuses: write" in lack
     assert door.access.client.get("/repos/octo/hello", owner="octo").status == 200
     assert door.access.token_of("octo") == token
+
+
+def test_another_token_is_another_author(door: Door) -> None:
+    """Comments are found again by who wrote them, so what was looked up for the older token must not last."""
+    made: list[str | None] = []
+
+    def make(app_id: str | None) -> Reporter:
+        made.append(app_id)
+        return StatusReporter(door.site.database, door.access.client, "http://hub.example")
+
+    changing = Changing(make, lambda: door.access.identity.who)
+    for token in (TOKEN, "ghp_another"):
+        door.know(token, ALL)
+        door.identity("PUT", 200, "/token", token=token)
+        for _ in range(2):
+            changing.read_reports(Fact(kind=FactKind.BUILDER_LOST, at=NOW, data={}))
+    be_app(door)
+    changing.read_reports(Fact(kind=FactKind.BUILDER_LOST, at=NOW, data={}))
+    assert made == [None, None, None, "4711"]
 
 
 def test_while_github_is_away_nothing_is_kept(door: Door) -> None:
@@ -293,6 +318,20 @@ def test_the_command_reads_the_token_from_stdin(door: Door, monkeypatch: pytest.
     assert "owner of a token" in command_line.run(None, "github", "show", more=more).stdout
     assert "anonymously" in command_line.run(None, "github", "rm-token", more=more).stdout
     assert command_line.run(None, "github", "set-token", TOKEN, more=more).returncode == 2
+
+
+def test_the_doctor_knows_what_was_made_or_entered_here(door: Door) -> None:
+    """Else it would say that there are no credentials, and that every webhook is refused."""
+    settings = load_settings({"data_dir": str(door.folder), "github.api_url": door.github.api_url}, None, {})
+    assert "no credentials" in check_github(settings).seen
+    door.github.put_at("/rate_limit", {"resources": {"core": {"limit": 5000, "remaining": 4711}}})
+    door.know(TOKEN, ALL)
+    door.identity("PUT", 200, "/token", token=TOKEN)
+    assert check_github(settings).seen.endswith("takes our token; 4711 of 5000 requests are left")
+    be_app(door)
+    assert check_github(settings).seen.endswith("takes the key of App 4711; installed for octo")
+    outside = load_settings({"data_dir": str(door.folder), "host": "0.0.0.0"}, None, {})
+    assert check_secrets(outside).seen == "signatures are checked"
 
 
 def test_the_command_compares_the_apps_hook(door: Door) -> None:

@@ -149,6 +149,18 @@ class Credentials:
         return Kept(about=row.about, secret=secret)
 
 
+def load_open(connection: Connection, keys: Keys) -> dict[str, Kept]:
+    """All that these keys open, by name: for who has no hub at hand."""
+    found = {}
+    for row in rows.load_credentials(connection):
+        try:
+            secret = orjson.loads(keys.open(Sealed(row.key_id, row.sealed), _place(row.name)))
+        except (SealError, ValueError):
+            continue
+        found[row.name] = Kept(about=row.about, secret=secret)
+    return found
+
+
 def find_closed(connection: Connection, keys: Keys) -> list[tuple[str, str]]:
     """What these keys do not open: the key that sealed it, and what people call it, with the reason when it is another.
 

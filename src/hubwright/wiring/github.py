@@ -155,6 +155,11 @@ class Identity:
         return self._app_id
 
     @property
+    def who(self) -> tuple[str | None, str]:
+        """The App's number, and a name for whose token is asked with otherwise: other news, other reporters."""
+        return self.app_id, (self._find_token() or self._anonymous).budget
+
+    @property
     def is_fixed(self) -> bool:
         """Whether the settings say it, so that nothing made on a page counts."""
         return self._fixed

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import structlog
@@ -13,7 +13,7 @@ from sqlalchemy.pool import NullPool
 from hubwright.config import Settings
 from hubwright.domain.secrets import check_name, check_value
 from hubwright.errors import SettingsError, UnprocessableError
-from hubwright.hub.github_credentials import find_closed
+from hubwright.hub.github_credentials import Kept, find_closed, load_open
 from hubwright.hub.sealing import Keys, make_key
 from hubwright.hub.secrets import Vault
 
@@ -83,6 +83,13 @@ def find_missing_keys(settings: Settings) -> str:
     for key, what in closed:
         needs.setdefault(key, []).append(what)
     return "; ".join(f"{key} ({', '.join(things)})" for key, things in needs.items())
+
+
+def load_kept(settings: Settings) -> Mapping[str, Kept]:
+    """What was made or entered at the hub for GitHub, and can be opened. Raises SettingsError, DBAPIError."""
+    keys = keys_of(settings)()
+    with create_engine(settings.database_url, poolclass=NullPool).connect() as connection:
+        return load_open(connection, keys) if inspect(connection).has_table("github_credential") else {}
 
 
 def read_pairs(name: str, pairs: tuple[str, ...]) -> dict[str, str]:
