@@ -8,8 +8,7 @@ into the copy in the same transaction, before all else: so all processes lock ro
 
 from __future__ import annotations
 
-import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -21,10 +20,8 @@ from sqlalchemy import Connection, Row
 from hubwright.domain.backoff import backoff
 from hubwright.domain.facts import Fact, FactKind
 from hubwright.domain.replica import Reading
-from hubwright.domain.repos import ApprovalComment, Event, Other, PullRequestEvent
+from hubwright.domain.repos import Event, Other
 from hubwright.errors import MalformedError
-from hubwright.github.payloads import read_event
-from hubwright.hub.backfill import BACKFILL, read_backfill
 from hubwright.hub.builds import give_up_waiting
 from hubwright.hub.copying import Follow, follow_nothing, keep_told, read_told
 from hubwright.hub.glances import Seen, glance
@@ -33,11 +30,12 @@ from hubwright.hub.leases import LeaseKeeper
 from hubwright.hub.loads import FOLLOW_UPS
 from hubwright.hub.news import keep_events
 from hubwright.hub.pressure import Pressure
+from hubwright.hub.taken import Taken, form_portions, part_pulls, read_document, read_kept_event
 from hubwright.hub.understanding import Understanding, Understood
-from hubwright.hub.wishes import MANUAL, read_build_of_wish, read_manual
+from hubwright.hub.wishes import MANUAL, read_build_of_wish
 from hubwright.store import queues
 from hubwright.store.database import Database, is_outage
-from hubwright.store.deliveries import Ended, end_deliveries, keep_outcome, read_body
+from hubwright.store.deliveries import Ended, end_deliveries, keep_outcome
 from hubwright.store.facts import keep_facts
 from hubwright.store.schema import delivery
 
@@ -49,9 +47,6 @@ TRIES = 10
 
 BATCH = 128
 """Deliveries that are taken at a time."""
-
-PORTION = 1_000_000
-"""Bytes of kept bodies, which are packed, that are read and written at a time."""
 
 LANES = 16
 """Repositories that are asked side by side; most of their time they wait for an answer."""
@@ -66,15 +61,6 @@ logger = structlog.get_logger()
 
 Work = Callable[[Connection, float], Ended | None]
 """Writes what a delivery leads to; that it is done with, or None when it is tried again or given up."""
-
-
-@dataclass(frozen=True, slots=True)
-class Taken:
-    """A delivery, what it asks for (None: that can't be read), and what it tells of GitHub."""
-
-    row: Row[Any]
-    event: Event | None
-    told: Reading
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +118,7 @@ class Intake:
             limit=BATCH,
         )
         rows = self._database.write(claim)
-        for some in _portion(rows):
+        for some in form_portions(rows):
             self._take_in(some)
         return len(rows) == BATCH and not self._lanes.closing
 
@@ -142,7 +128,7 @@ class Intake:
         read = [taken for row in rows if (taken := self._read(row, steps)) is not None]
         aside: dict[str, list[Taken]] = {}
         for taken, seen in zip(read, self._glance(read), strict=True):
-            lane = _lane_of(taken.event)
+            lane = taken.repository or ""
             ordered = not isinstance(taken.event, Other)
             if seen is None or (ordered and (lane in aside or self._lanes.moves(lane))):
                 aside.setdefault(lane, []).append(taken)
@@ -158,9 +144,9 @@ class Intake:
         """What a delivery holds. One that can't be read adds to `steps` how it ends."""
         told = Reading()
         try:
-            document = _read(row)
+            document = read_document(row)
             told = read_told(row, document)
-            return Taken(row, _read_event(row, document), told)
+            return Taken(row, read_kept_event(row, document), told)
         except Exception as error:  # noqa: BLE001  a row that can't be read must not stop those behind it
             known = isinstance(error, MalformedError | orjson.JSONDecodeError)
             work = partial(self._give_up, row, str(error), []) if known else self._failed(row, error, None)
@@ -179,7 +165,7 @@ class Intake:
 
     def _handle(self, things: list[Taken]) -> None:
         """Understand some deliveries of one repository."""
-        for some in _split(things):
+        for some in part_pulls(things):
             if self._keep(lambda some=some: [Step(taken, self._understand(taken)) for taken in some]):  # type: ignore[misc]
                 self._wake("runs")
 
@@ -217,7 +203,7 @@ class Intake:
             if is_outage(error):
                 raise
             return self._failed(row, error, event)
-        return partial(self._finish, row, _name_of(event), understood)
+        return partial(self._finish, row, taken.repository, understood)
 
     def _write(self, steps: list[Step]) -> list[list[Step]]:
         """All in one transaction. When that fails nothing is written, and it is to be tried in these portions.
@@ -289,66 +275,9 @@ class Intake:
 
 
 def _end_seen(taken: Taken, seen: Seen, _connection: Connection, _now: float) -> Ended:
-    return Ended(taken.row.id, _name_of(taken.event), seen.outcome)
-
-
-def _name_of(event: Event | None) -> str | None:
-    return event.repository.full_name if event is not None and event.repository is not None else None
-
-
-def _lane_of(event: Event | None) -> str:
-    return _name_of(event) or ""
-
-
-def _portion(rows: Sequence[Row[Any]]) -> Iterator[list[Row[Any]]]:
-    """In their order, as many at a time as may be held and written together."""
-    some: list[Row[Any]] = []
-    size = 0
-    for row in rows:
-        size += len(row.body)
-        if some and size > PORTION:
-            yield some
-            some, size = [], len(row.body)
-        some.append(row)
-    if some:
-        yield some
-
-
-def _split(things: list[Taken]) -> list[list[Taken]]:
-    """Who asks how a pull request stands comes after what was told of it has been kept."""
-    parts: list[list[Taken]] = [[]]
-    told: set[int] = set()
-    for taken in things:
-        if isinstance(taken.event, PullRequestEvent | ApprovalComment):
-            if taken.event.number in told:
-                parts.append([])
-                told = set()
-            told.add(taken.event.number)
-        parts[-1].append(taken)
-    return parts
+    return Ended(taken.row.id, taken.repository, seen.outcome)
 
 
 def _delay(row: Row[Any]) -> float:
     """Seconds until a delivery that can't be understood yet is tried again."""
     return backoff(row.attempts, base=2.0, cap=600.0, jitter=(row.id % 100) / 100)
-
-
-def _read(row: Row[Any]) -> dict[str, Any]:
-    """The delivery's document. Raises MalformedError."""
-    try:
-        document = orjson.loads(read_body(row.body))
-    except (zlib.error, ValueError) as error:  # a row that was damaged must not stop its queue
-        raise MalformedError(f"The kept delivery can't be read: {error}.") from error
-    if not isinstance(document, dict):
-        raise MalformedError("The kept delivery is not an object.")
-    return document
-
-
-def _read_event(row: Row[Any], document: dict[str, Any]) -> Event:
-    """The event; what this hub asks of itself has a source that no webhook can claim. Raises MalformedError."""
-    try:
-        if row.source == MANUAL:
-            return read_backfill(document) if row.event == BACKFILL else read_manual(document)
-        return read_event(row.event, document)
-    except (ValueError, KeyError, TypeError) as error:
-        raise MalformedError(f"The kept delivery can't be read: {error}.") from error
