@@ -168,7 +168,7 @@ def test_pull_requests_among_the_issues_are_no_issues(yard: Yard) -> None:
 
 
 def test_only_new_commits_are_loaded_since_the_last(yard: Yard) -> None:
-    """Exactly those that the branch has got: one with an old date too, which `since` would leave out."""
+    """Exactly those that the branch has got, whatever times they bear: `since` would leave out old ones."""
     yard.load("commits")
     old = yard.repository.head("main")
     shas = yard.repository.commit_each([({"f": str(number)}, f"Commit {number}") for number in range(130)])
