@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from fake_repository import FakeRepository
 from healing_parts import GREEN, Ward, open_ward
@@ -200,3 +200,21 @@ def test_branches_that_come_while_the_hub_is_down_are_each_built_once(ward: Ward
     assert {key: count for key, count in ward.builds().items() if "/b" in key} == {
         f"refs/heads/b{number} {head}": 1 for number, head in enumerate(heads)
     }
+
+
+def test_what_loading_does_not_mend_is_loaded_once_in_an_interval(ward: Ward) -> None:
+    """GitHub's lists may contradict each other for long: that must not become a load with every look."""
+    repository = ward.repository()
+    wrong = {"sha": "0" * 40, "deleted_at": None}
+    ward.database.write(
+        lambda connection: connection.execute(
+            update(gh_branch).where(gh_branch.c.repository_id == repository.id).values(wrong)
+        )
+    )
+    loads = []
+    for _ in range(14):
+        ward.drain()
+        loads.append(len(rows(ward.database, task, queue=LOADS)))
+        ward.database.write(lambda connection: connection.execute(task.delete()))  # and the copy stays wrong
+        ward.clock.ahead += 61
+    assert sum(loads) == 2, loads

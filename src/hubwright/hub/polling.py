@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any
 
 import orjson
@@ -60,7 +61,7 @@ class _Sight:
     known: Mapping[str, str]
     unbuilt: Sequence[Head]
     awaited: bool
-    stale: frozenset[str]
+    stale: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +107,10 @@ class HeadLooks:
         lost = [head for head in sight.unbuilt if head.ref not in waits][:FOUND_AT_ONCE]
         found = [one for head in lost if (one := self._form(place, head, sight)) is not None]
         later = {head.ref for head in sight.unbuilt} - {head.ref for head in lost}
-        stale = {kind: told.get("stale", {}).get(kind, began) for kind in sight.stale}
-        due = [kind for kind, since in stale.items() if not sight.hooked or began - since >= SETTLE]
+        stale = _note_stale(told.get("stale", {}), sight.stale, began)
+        ripe = [kind for kind, one in stale.items() if not sight.hooked or began - one["since"] >= SETTLE]
+        due = [kind for kind in ripe if began - stale[kind]["asked"] >= self._rhythm.heal]
+        stale |= {kind: stale[kind] | {"asked": began} for kind in due}
 
         def keep(connection: Connection, now: float) -> None:
             _keep_found(connection, row.id, found, now)
@@ -122,7 +125,7 @@ class HeadLooks:
             "suspects": {ref: suspects[ref] for ref in waits}, "hook": sight.hooked, "heads": len(heads.every),
             "stale": stale, "lists": sorted(compared | {BRANCHES, TAGS, PULLS}),
         }  # fmt: skip
-        waiting = later or len(due) < len(stale)
+        waiting = later or len(ripe) < len(stale)
         pause = SETTLE if waiting else self._rhythm.poll if sight.built and not sight.hooked else self._rhythm.heal
         return Looked(told=noted, looked_at=began, due=self._clock() + pause, keep=keep)
 
@@ -201,17 +204,31 @@ def _keep_seen(
     healing_heads.keep_heads(connection, watch_id, news, gone, now)
 
 
-def _find_stale(connection: Connection, place: Place, heads: Heads) -> frozenset[str]:
-    """The lists of which the copy of GitHub has something else; what it never had is no fault unless it was loaded."""
+def _note_stale(known: Mapping[str, Any], stale: Mapping[str, str], now: float) -> dict[str, dict[str, Any]]:
+    """Since when each list is stale in this way, and when it was asked for on that account."""
+    return {
+        kind: known[kind] if known.get(kind, {}).get("of") == of else {"of": of, "since": now, "asked": 0.0}
+        for kind, of in stale.items()
+    }
+
+
+def _find_stale(connection: Connection, place: Place, heads: Heads) -> Mapping[str, str]:
+    """The lists of which the copy of GitHub has something else, each with what stands for all that is wrong there.
+
+    What the copy never had is no fault unless the list was loaded.
+    """
     listed = {head.ref: head.sha for head in heads.every}
     if place.repository.id is None:
-        return frozenset()
+        return {}
     copied = healing_heads.load_copied_heads(connection, place.repository.id, listed)
     loaded = healing_heads.load_loaded(connection, place.repository.full_name.lower(), (BRANCHES, PULLS))
     wrong = {ref for ref, sha in copied.items() if ref in listed and listed[ref] != sha}
     wrong |= {ref for ref, sha in copied.items() if sha and ref not in listed and kind_of(ref) in heads.whole}
     wrong |= {ref for ref in listed if ref not in copied and kind_of(ref) in loaded}
-    return frozenset(kind_of(ref) for ref in wrong)
+    found: dict[str, list[str]] = {}
+    for ref in sorted(wrong):
+        found.setdefault(kind_of(ref), []).append(f"{ref} {listed.get(ref)} {copied.get(ref)}")
+    return {kind: sha256("\n".join(lines).encode()).hexdigest() for kind, lines in found.items()}
 
 
 def _is_unbuilt(connection: Connection, place: Place, jobs: Sequence[Job], head: Head, before: str | None) -> bool:
