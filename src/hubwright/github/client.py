@@ -148,17 +148,29 @@ class GitHubClient:
 
     def send(self, request: Request) -> Answer:
         """Send any request when its turn has come. Raises GitHubError."""
-        credential = self._credential_of(request.owner)
+        answer = self.send_newest(request, lambda: request)
+        assert answer is not None  # noqa: S101  there was a request
+        return answer
+
+    def send_newest(self, like: Request, form: Callable[[], Request | None]) -> Answer | None:
+        """Wait for a turn to send a request as `like` is, and send what `form` then gives: nothing that is old by then.
+
+        None, and nothing was sent, when `form` has nothing more to send. Raises GitHubError.
+        """
+        credential = self._credential_of(like.owner)
         try:
-            return self._send_with(credential, request)
+            return self._send_with(credential, like, form)
         except GitHubRefusedError as error:
             if error.status != 401 or credential.forget is None:
                 raise
         credential.forget()
-        return self._send_with(self._credential_of(request.owner), request)
+        return self._send_with(self._credential_of(like.owner), like, form)
 
-    def _send_with(self, credential: Credential, request: Request) -> Answer:
-        limits_before = self._wait_for_turn(credential.budget, request.ask)
+    def _send_with(self, credential: Credential, like: Request, form: Callable[[], Request | None]) -> Answer | None:
+        limits_before = self._wait_for_turn(credential.budget, like.ask)
+        request = form()
+        if request is None:
+            return None
         try:
             answer = self._follow(request, credential, limits_before)
         except RateLimitedError as error:
