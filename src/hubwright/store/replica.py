@@ -40,14 +40,16 @@ def keep_records(connection: Connection, records: Iterable[Record], *, via: Way,
         changed += _count(rows)
         for record in _read_labels(issues, rows):
             kinds["issue_label"].setdefault(record.key, []).append(record)
-    for kind in sorted({*kinds, "repository"}):  # one order for all, so that no two wait for each other
+    for kind in sorted({*kinds, "repository"}, key=_order):
         rows = _keep_kind(connection, kind, kinds[kind], via, now) if kind in kinds else {}
         changed += _count(rows)
         if kind == "repository":
             deleted = _find_gone(rows, changed=True)
             gone = _find_gone(rows, changed=False)
+            places = _find_places(told) - deleted.keys() if gone or via == "api" else set()
             if via == "api":  # a webhook brings its repository
-                gone |= load_gone(connection, _find_places(told) - deleted.keys())
+                gone |= load_gone(connection, places)
+            gone = {number: gone[number] for number in places & gone.keys()}  # a fork's origin is only mentioned
     changed += bury_orphans(connection, deleted, list_kinds())
     return changed + bury_orphans(connection, gone, list_kinds() & {*told, *kinds})
 
