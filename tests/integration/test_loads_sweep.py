@@ -6,10 +6,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 from fake_repository import user
 from github_items import issue, moment, pull
 from hubwright.store.database import Database
+from hubwright.store.schema import gh_issue
 from load_parts import HELLO, Yard, open_yard
 
 HERE = "/repos/octo/hello"
@@ -101,6 +103,21 @@ def test_members_of_a_team_come_and_go(yard: Yard, count: int) -> None:
     assert gone["login"] not in logins
     assert (skipped["login"] in logins) is (count > 100)
     assert len(logins) == count - (1 if count > 100 else 2)
+
+
+def test_what_can_not_be_asked_for_is_not_taken_for_gone(yard: Yard) -> None:
+    """A row that only a part was told of may lack its number; no address is made up from nothing."""
+    listing = yard.list_issues(130)
+    yard.load("issues")
+    unknown = listing.items.pop(50)["id"]
+    forget = update(gh_issue).where(gh_issue.c.id == unknown).values(number=None)
+    yard.database.write(lambda connection: connection.execute(forget))
+
+    progress = yard.load("issues")
+
+    assert progress.payload["told"]["vanished"] == 0
+    assert len(yard.alive()) == 130
+    assert not [address for address in yard.asked() if "None" in address]
 
 
 # --- what is said about a commit
