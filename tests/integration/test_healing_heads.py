@@ -187,6 +187,20 @@ def test_deliveries_of_what_is_only_copied_are_recovered(ward: Ward, replica: Re
     assert (found.recovered, found.missing) == (1, 0)
 
 
+def test_strangers_repositories_that_are_only_copied_have_no_hooks_to_see(ward: Ward, replica: Replica) -> None:
+    """Whoever loads a public project may not see its hooks, and none sends here: that leaves no doubt."""
+    repository = ward.github.create_repository("octo/hello", {"README": "hi\n"})
+    load(ward, replica, "repository", "branches")
+    ward.github.state.weak_hooks = True
+    found = ward.look()
+    assert (found.unseen_count, found.unlooked) == (0, 0)
+    assert ward.text.endswith("0 missing")
+    ward.desk.deliver("label", {"action": "created", "label": {"id": 5, "name": "bug", "color": "f00"},
+                                "repository": repository.describe()})  # fmt: skip
+    ward.desk.work()
+    assert ward.look().unseen_count == 1, "something sends from there, so there may be more that was lost"
+
+
 def test_branches_that_come_while_the_hub_is_down_are_each_built_once(ward: Ward) -> None:
     """A second process, the same rows: what moved meanwhile is found at its first look."""
     repository = ward.repository()

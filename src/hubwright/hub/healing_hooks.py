@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import Any
+from urllib.parse import unquote
 
 import structlog
 from sqlalchemy import Row
@@ -165,6 +166,8 @@ class HookLooks:
                 raise
             if covered:
                 return {"hook": True}
+            if self._is_foreign(row.place):
+                return {"hook": False}
             return {"hook": None, "why": f"GitHub does not show the hooks: {error}", "refused": True}
         paths = [f"{row.place}/hooks/{hook['id']}/deliveries" for hook in hooks]
         sends = any(hook.get("active") is not False for hook in hooks)
@@ -188,6 +191,12 @@ class HookLooks:
         """Whether the App's own hook tells of the owner's repositories."""
         app = self._github.app
         return app is not None and owner is not None and owner.lower() in app.fetch_installations()
+
+    def _is_foreign(self, place: str) -> bool:
+        """Whether nothing of the place is built here and nothing came from it: then no hook of it sends here."""
+        name = "/".join(unquote(part) for part in place.split("/")[2:])
+        with self._database.reading() as connection:
+            return not healing.is_concerned(connection, name, self._clock() - KEPT_FOR)
 
     def _client_of(self, place: str) -> tuple[GitHubClient, str | None]:
         app = self._github.app

@@ -158,6 +158,20 @@ def has_deliveries(connection: Connection, repository: str, since: float) -> boo
     return connection.execute(query.limit(1)).scalar() is not None
 
 
+def is_concerned(connection: Connection, name: str, since: float) -> bool:
+    """Whether anything of `owner/name`, or of an `owner`, is built here or was delivered since then."""
+
+    def is_of(column: Any) -> Any:
+        lowered, wanted = func.lower(column), name.lower()
+        return lowered == wanted if "/" in name else lowered.startswith(f"{wanted}/", autoescape=True)
+
+    built = select(job.c.id).where(job.c.enabled, job.c.clone_url.is_(None), is_of(job.c.repository))
+    came = select(delivery.c.id).where(
+        delivery.c.received_at >= since, delivery.c.source == GITHUB, is_of(delivery.c.repository)
+    )
+    return any(connection.execute(query.limit(1)).first() is not None for query in (built, came))
+
+
 def keep_holes(connection: Connection, holes: Sequence[Hole], now: float) -> int:
     """Keep what did not arrive; how much of it is new. What a watch that is no more had found is taken over."""
     if not holes:
