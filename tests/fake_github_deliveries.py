@@ -25,6 +25,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from fake_github_state import RefusalError, State, reply
+from fake_repository import CREATED_AT
 
 
 @dataclass
@@ -74,11 +75,16 @@ class FakeHook:
 
     def describe(self) -> dict[str, Any]:
         """The hook as a list of hooks has it."""
-        config = {"url": self.url, "content_type": "json", "insecure_ssl": "0", "secret": "********"}
         kind = "Organization" if self.place.startswith("/orgs/") else "Repository"
-        return {"id": self.number, "type": kind, "name": "web", "active": self.active, "events": ["*"],
-                "config": config, "created_at": "2026-01-01T00:00:00Z", "updated_at": "2026-01-01T00:00:00Z",
-                "last_response": {"code": None, "status": "unused", "message": None}}  # fmt: skip
+        config = {"url": self.url, "content_type": "json", "insecure_ssl": "0", "secret": "********"}
+        base = f"https://api.github.com{self.place}/hooks/{self.number}"
+        addresses = {"url": base, "ping_url": f"{base}/pings", "deliveries_url": f"{base}/deliveries"}
+        shown = {"id": self.number, "type": kind, "name": "web", "active": self.active, "events": ["*"],
+                 "config": config, "created_at": CREATED_AT, "updated_at": CREATED_AT}  # fmt: skip
+        if kind == "Repository":
+            unused = {"code": None, "status": "unused", "message": None}
+            shown |= {"test_url": f"{base}/test", "last_response": unused}
+        return shown | addresses
 
     def _try(self, event: str, payload: dict[str, Any], guid: str, *, at: float | None, again: bool) -> int:
         body = orjson.dumps(payload)
@@ -180,8 +186,12 @@ async def list_tags(state: State, request: Request) -> Response:
     told = await asyncio.to_thread(repository.git, "for-each-ref", f"--format={form}", "refs/tags")
     lines = told.decode().splitlines()
     parts = [line.split(" ") for line in reversed(lines)]
-    items = [{"name": name, "commit": {"sha": peeled or sha, "url": ""}, "zipball_url": "", "tarball_url": "",
-              "node_id": ""} for name, sha, peeled in parts]  # fmt: skip
+    base = f"https://api.github.com/repos/{repository.full_name}"
+    items = [
+        {"name": name, "commit": {"sha": peeled or sha, "url": f"{base}/commits/{peeled or sha}"}, "node_id": "REF_1",
+         "zipball_url": f"{base}/zipball/{name}", "tarball_url": f"{base}/tarball/{name}"}
+        for name, sha, peeled in parts
+    ]  # fmt: skip
     size, number = int(request.query_params.get("per_page", 30)), int(request.query_params.get("page", 1))
     link = {}
     if number * size < len(items):

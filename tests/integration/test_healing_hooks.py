@@ -11,6 +11,7 @@ from sqlalchemy import update
 
 from fake_github_state import Fault
 from fake_repository import FakeRepository
+from github_description import find_answer_problems
 from github_items import issue
 from healing_parts import Ward, open_ward
 from hubwright.hub.healing import HEADS, HOOKS, word_place
@@ -335,6 +336,23 @@ def test_what_a_watch_had_found_that_is_no_more_is_taken_over(ward: Ward) -> Non
     ward.clock.ahead += 11
     found = ward.heal(1)
     assert found.missing == 0
+
+
+def test_what_github_is_asked_and_answers_here_is_as_github_describes_it(ward: Ward) -> None:
+    """Requests are checked at the end of every test; here the answers that these tests stand on are, too."""
+    repository = ward.repository()
+    repository.git("tag", "v1", "main")
+    repository_hook, organization_hook = ward.hook(PLACE), ward.hook("/orgs/octo")
+    asked = [f"{PLACE}/hooks", f"{PLACE}/tags", "/orgs/octo/hooks"]
+    for hook in (repository_hook, organization_hook):
+        hook.send("star", {"action": "created", "repository": repository.describe()})
+        asked += [hook.path, f"{hook.path}/{hook.sent[0]['id']}"]
+    problems = {}
+    for path in asked:
+        answer = ward.side.client.get(path, owner="octo")
+        assert answer.json
+        problems[path] = find_answer_problems("GET", path, answer.status, answer.json)
+    assert not any(problems.values()), problems
 
 
 def test_places_are_named_as_people_know_them() -> None:
