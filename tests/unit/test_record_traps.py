@@ -172,3 +172,27 @@ def test_what_an_event_is_about_tells_more_than_what_another_mentions() -> None:
     for order in ([mentioned, about], [about, mentioned]):
         assert join(*order).values["archived"] is True
         assert join(*order).values["name"] == "hello"
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "field", "first", "then"),
+    [
+        ("issues", "issue", "state", ("labeled", "open"), ("closed", "closed")),
+        ("issues", "issue", "state", ("closed", "closed"), ("reopened", "open")),
+        ("issues", "issue", "locked", ("locked", True), ("unlocked", False)),
+        ("pull_request", "pull_request", "draft", ("converted_to_draft", True), ("ready_for_review", False)),
+        ("pull_request", "pull_request", "draft", ("opened", False), ("converted_to_draft", True)),
+        ("repository", "repository", "archived", ("archived", True), ("unarchived", False)),
+        ("check_suite", "check_suite", "status", ("requested", "queued"), ("completed", "completed")),
+    ],
+)
+def test_of_one_second_the_event_that_comes_after_such_others_tells(
+    name: str, kind: str, field: str, first: tuple[str, Any], then: tuple[str, Any]
+) -> None:
+    """Bots label an issue and close it within a second: both documents bear the same time."""
+    told = []
+    for action, value in (first, then):
+        doc = {"id": 7, "number": 1, "updated_at": "2024-01-01T00:00:00Z", field: value, "full_name": "octo/hello"}
+        told.append(records(event(name, action, **{kind: doc}), kind)[-1])
+    for order in itertools.permutations(told):
+        assert join(*order).values[field] == then[1]

@@ -31,7 +31,8 @@ class Version(NamedTuple):
 
     `at`: the version that the document itself bears, such as its `updated_at`. `seen`: when GitHub wrote the document,
     at the earliest: the greatest time in a webhook, the `Date` of an answer. `rank`: that something was created tells
-    less than what is mentioned of it in passing, that less than a change of it, and that less than its end.
+    less than what is mentioned of it in passing, that less than a change of it, and that less than that it was closed,
+    opened again, or deleted.
     """
 
     at: float

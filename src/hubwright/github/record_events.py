@@ -69,7 +69,7 @@ def _is_cut(payload: Doc, commits: list[Any]) -> bool:
     if len(commits) >= MAX_COMMITS or (type(size) is int and size > len(commits)):
         return True
     listed = {str(commit.get("id")) for commit in commits if isinstance(commit, Mapping)}
-    return bool(listed) and str(payload["ref"]).startswith("refs/heads/") and payload.get("after") not in listed
+    return bool(listed) and str(payload["ref"]).startswith("refs/heads/") and str(payload.get("after")) not in listed
 
 
 def _pushed_at(reader: Reader, payload: Doc) -> float:

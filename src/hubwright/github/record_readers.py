@@ -26,8 +26,11 @@ from hubwright.github.record_fields import (
 Doc = Mapping[str, Any]
 Key = tuple[int | str, ...]
 
-CREATED, MENTIONED, CHANGED, DELETED, API_RANK = range(5)
-"""What tells more of a thing where GitHub's times are the same; `domain.replica.Version`."""
+CREATED, MENTIONED, CHANGED, ENDED, REVIVED, DELETED, API_RANK = range(7)
+"""What tells more of a thing where GitHub's times are the same; `domain.replica.Version`.
+
+Bots label and close an issue within a second; the documents of both events then bear the same time.
+"""
 
 _TOKEN = "temp_clone_token"  # noqa: S105 - a key's name
 _ORIGINS = ("parent", "source", "template_repository")

@@ -6,14 +6,11 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from hubwright.domain.replica import FollowUp, Reading
-from hubwright.github.record_changes import CREATING, DELETING, name_text
+from hubwright.github.record_changes import name_text, rank_action
 from hubwright.github.record_events import read_main
 from hubwright.github.record_fields import time
 from hubwright.github.record_readers import (
     API_RANK,
-    CHANGED,
-    CREATED,
-    DELETED,
     REPEATED,
     Origin,
     Reader,
@@ -38,8 +35,7 @@ _REPOSITORIES = {"team_repository": "team_id", "installation_repository": "insta
 
 def read_delivery(event: str, payload: Mapping[str, Any], received_at: float) -> Reading:
     """Everything that a webhook tells; what it does not know it leaves alone. Never raises for what is in `payload`."""
-    action = payload.get("action")
-    rank = CREATED if action in CREATING else DELETED if action in DELETING else CHANGED
+    rank = rank_action(payload.get("action"))
     reader = Reader(Origin(seen=_when_written(payload, received_at), rank=rank, came=received_at), SPECIAL)
     parent = _read_around(event, reader, payload)
     read_main(event, reader, payload, parent)
