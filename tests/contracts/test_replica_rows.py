@@ -16,7 +16,8 @@ from hubwright.github.records import read_delivery, read_listed
 from hubwright.store.database import Database
 from hubwright.store.replica import keep_records
 from hubwright.store.schema import metadata
-from payload_corpus import all_payloads
+from odd_payloads import odd_deliveries
+from payload_corpus import all_payloads, other_payloads
 
 RECEIVED = 1_800_000_000.0
 TABLES = [table for table in metadata.sorted_tables if table.name.startswith("gh_")]
@@ -58,6 +59,24 @@ def test_every_published_payload_goes_in_twice_and_backwards(database: Database)
     empty(database)
     keep(database, Reading(tuple(record for reading in readings for record in reading.records)))
     assert contents(database) == forward
+
+
+def test_other_payloads_end_in_the_same_tables_in_any_order_and_batches(database: Database) -> None:
+    """781 of other releases and of GitHub Enterprise Server, and those that nobody has published; some twice."""
+    odd = [(one.event, one.payload) for one in odd_deliveries()]
+    told = [*other_payloads(), *odd]
+    readings = [read_delivery(event, payload, RECEIVED + number) for number, (event, payload) in enumerate(told)]
+    chance = random.Random(5)
+    ends = []
+    for size in (60, 25):
+        empty(database)
+        for start in range(0, len(readings), size):
+            batch = readings[start : start + size]
+            keep(database, Reading(tuple(record for reading in batch for record in reading.records)))
+        ends.append(contents(database))
+        readings += chance.sample(readings, 100)
+        chance.shuffle(readings)
+    assert ends[0] == ends[1]
 
 
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
