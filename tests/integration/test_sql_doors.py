@@ -24,7 +24,7 @@ from hubwright.web.pages.frame import Frame
 from hubwright.web.problems import PROBLEM_HANDLERS
 from hubwright.web.site import Site
 from hubwright.web.sql import SqlDoors
-from served import NOW, Rows, make_site, serve
+from served import NOW, Rows, make_site, serve, served_site
 
 ADMIN = {"Authorization": "Bearer admin-secret"}
 Hub = tuple[str, Site]
@@ -76,6 +76,18 @@ def test_a_token_for_sql_is_for_nothing_else(role: str) -> None:
     assert asker.may("sql")
     assert not asker.may(role)
     assert Asker(role, "x", "token", 1).may("sql") == (role == "admin")
+
+
+def test_a_token_for_sql_logs_nobody_in(tmp_path: Path) -> None:
+    """A session of it would be one for all pages."""
+    with served_site(tmp_path) as site:
+        text = site.site.database.write(
+            lambda connection: keep_token(connection, "s" * 43, name="board", role="sql", now=NOW)
+        )
+        own = {"Origin": str(site.client.base_url).rstrip("/")}
+        answer = site.client.post("/login", data={"token": text}, headers=own)
+        assert (answer.status_code, "role sql" in answer.text) == (403, True)
+        assert site.client.get("/api/v1/builds", headers={"Authorization": f"Bearer {text}"}).status_code == 403
 
 
 def test_another_sites_page_cannot_ask_with_our_cookie(hub: Hub, client: httpx2.Client) -> None:

@@ -62,7 +62,7 @@ class GitHubPages:
 
     async def _show(self, request: Request, hook: HookState | None = None) -> Response:
         standing = await asyncio.to_thread(self._setup.describe)
-        number = standing.app["id"] if standing.app and standing.using == "app" else None
+        number = standing.app["id"] if standing.app and not self._setup.terms.named else None
         installed = []
         if isinstance(number, int):
             installed = await self._frame.site.database.read(lambda connection: load_installations(connection, number))
