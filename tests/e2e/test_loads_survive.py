@@ -114,13 +114,11 @@ def test_a_load_survives_the_death_of_a_worker(
 
 
 @pytest.mark.timeout(240)
-def test_the_second_load_after_a_restart_costs_nothing(
-    github: FakeGitHub, make: Make, folder: Path, database_url: str
-) -> None:
+def test_the_second_load_after_a_restart_costs_nothing(github: FakeGitHub, make: Make, folder: Path) -> None:
     """GitHub confirms every page (304) to another process than the one that read it, and no row is changed."""
     repository = make()
     ids = list_issues(github, repository, 250)
-    with HubProcess(folder, ("hub",), github=github, settings={"DATABASE_URL": database_url}) as hub:
+    with HubProcess(folder, ("hub",), github=github) as hub:
         first = ended(hub, ask(hub, f"/repos/{repository.full_name}/issues"))
         hub.restart()
         second = ended(hub, ask(hub, f"/repos/{repository.full_name}/issues"))
