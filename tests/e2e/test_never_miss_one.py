@@ -194,6 +194,8 @@ def test_a_stored_delivery_is_understood_again_and_builds_nothing_twice(hub: Hub
     page = hub.client.get(f"/deliveries/{one['id']}")
     assert page.status_code == 200
     assert "octo/replayed" in page.text
+    assert "GitHub-Hookshot/" in page.text
+    assert one["headers"]["X-GitHub-Event"] == "push"
     assert hub.client.post(f"/deliveries/{one['id']}/replay").status_code == 303
     hub.post("deliveries/999999/replay", status=404)
     with httpx2.Client(base_url=hub.url, trust_env=False) as anybody:

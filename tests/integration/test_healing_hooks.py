@@ -90,6 +90,9 @@ def test_an_organizations_hook_is_read_too(ward: Ward) -> None:
     assert set(ward.watches(HOOKS)) == {"/orgs/octo", PLACE}
     assert len(ward.asked(f"/orgs/octo/hooks/{hook.number}/deliveries/", "POST")) == 7
     assert {row.way for row in ward.missed()} == {"redelivered"}
+    ward.look()
+    assert ward.watches(HOOKS)[PLACE].told["hook"] is False
+    assert ward.watches(HEADS)[PLACE].told["hook"] is True, "what the organization's hook tells of needs no polling"
 
 
 def test_an_apps_deliveries_are_read_as_the_app(app_ward: Ward) -> None:

@@ -148,10 +148,13 @@ class HeadLooks:
         )
 
     def _has_hook(self, connection: Connection, name: str, place: Place) -> bool:
-        """Whether deliveries come; where GitHub does not say, whether one came in the last days."""
-        told = healing.load_told(connection, HOOKS, name).get("hook")
-        if isinstance(told, bool):
-            return told
+        """Whether deliveries come, by whatever hook; where GitHub does not say, whether one came in the last days."""
+        organization = form_path("orgs", place.repository.owner.lower())
+        told = [healing.load_told(connection, HOOKS, path) for path in (name, organization)]
+        if any(one.get("hook") for one in told):
+            return True
+        if told[0].get("hook") is False and told[1].get("hook", False) is False:
+            return False
         return healing.has_deliveries(connection, place.repository.full_name, self._clock() - KEPT_FOR)
 
     def _form(self, place: Place, head: Head, sight: _Sight) -> _Found | None:
