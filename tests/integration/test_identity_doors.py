@@ -134,7 +134,7 @@ def test_the_first_page_takes_a_token_too(door: Door) -> None:
     assert evil.status_code in {401, 403}
     assert door.client.post("/github/token", data={"token": TOKEN}, headers=own).status_code == 303
     page = door.client.get("/github").text
-    assert "private repositories can&#39;t be built or copied" in page
+    assert "Private repositories can&#39;t be built or copied" in page
     assert door.client.post("/github/token/forget", headers=own).status_code == 303
     assert not door.access.is_known
 
