@@ -10,7 +10,6 @@ from types import TracebackType
 from typing import Any, Self
 
 import httpx2
-import orjson
 
 from hubwright.domain.github_budget import LATE, Ask, Figures, Priority, Turn, is_paused
 from hubwright.errors import GitHubRefusedError, GitHubUnavailableError, RateLimitedError
@@ -27,7 +26,7 @@ from hubwright.github.answers import (
 from hubwright.github.budget import BudgetGate, MemoryGate
 from hubwright.github.credentials import Credential, CredentialOf, make_credential
 from hubwright.github.etags import MAX_KEPT, EtagCache, Kept, Key, MemoryEtags
-from hubwright.github.requests import JSON, CommitStatus, Request, StatusState, form_headers, form_status
+from hubwright.github.requests import JSON, CommitStatus, Request, StatusState, form_headers, form_status, write_json
 
 MAX_ANSWER = 32 * 1024 * 1024
 """No answer of GitHub's REST API comes near, in bytes; more is refused instead of held in memory."""
@@ -245,7 +244,7 @@ class GitHubClient:
         return path
 
     def _transmit(self, request: Request, credential: Credential, url: str, kept: Kept | None) -> _Sent:
-        content = None if request.json is None else orjson.dumps(request.json)
+        content = None if request.json is None else write_json(request.json)
         headers = form_headers(credential.token, request.accept)
         if content is not None:
             headers["content-type"] = "application/json"
