@@ -17,8 +17,8 @@ SYSTEM_4 = {
     "gh_user": "id login site_admin name company blog location email hireable bio public_repos public_gists followers"
     " following created_at updated_at",
     "gh_repository": "id name owner_id owner_login organization_id organization_login private description fork"
-    " created_at updated_at pushed_at homepage size stargazers_count watchers_count language has_issues has_downloads has_wiki"
-    " has_pages forks_count open_issues_count default_branch full_name",
+    " created_at updated_at pushed_at homepage size stargazers_count watchers_count language has_issues"
+    " has_downloads has_wiki has_pages forks_count open_issues_count default_branch full_name",
     "gh_user_repository": "user_id repository_id pull push admin",
     "gh_hook": "id repository_id name url config events active last_response created_at updated_at",
     "gh_milestone": "id repository_id number state title description creator_id creator_login open_issues closed_issues"
