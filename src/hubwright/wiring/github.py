@@ -206,4 +206,9 @@ class Identity:
 
 def make_limits(settings: Settings) -> Limits:
     """The pace that the settings allow."""
-    return Limits(points_per_minute=settings.github.points_per_minute, write_interval=settings.github.write_interval)
+    own = settings.github
+    return Limits(
+        points_per_minute=own.points_per_minute,
+        write_interval=own.write_interval,
+        writes_per_minute=own.writes_per_minute,
+    )
