@@ -16,7 +16,8 @@ from sqlalchemy import Row, select, update
 from build_lives import Lives
 from hub_parts import Desk, rows
 from hubwright.hub import moves
-from hubwright.hub.bisections import Bisections, Bounds, Grounds
+from hubwright.hub.bisection_grounds import Bounds, Grounds
+from hubwright.hub.bisections import Bisections
 from hubwright.store import schema
 from hubwright.wire import Case
 from hubwright.wire import Job as StageMessage
@@ -44,6 +45,7 @@ class Hunt:
     says: Callable[[int, int], Told] = lambda _place, _times: {"test_a": True}
     only: str | None = None  # the platform where `says` counts; elsewhere all is well
     recipe: str = RECIPE
+    own: dict[int, int] = field(default_factory=dict)  # the exit code of a search's own command, by place
     names: list[str] = field(default_factory=list)
     built: list[int] = field(default_factory=list)
 
@@ -115,6 +117,14 @@ class Hunt:
             said.append(kind(run=run.id, lease=run.lease, seq=len(said) + 1, **more))
 
         good = True
+        if stages[0].startswith("bisect-"):
+            (build,) = self.desk.builds(id=run.build_id)
+            code = self.own.get(self.names.index(build.sha), 0)
+            good = code == 0
+            result = "success" if good else "failure"
+            say(StageMessage, at=self.desk.clock(), stage=0)
+            say(ResultMessage, at=self.desk.clock(), stage=0, result=result, exit_code=code)
+            stages = []
         for position, name in enumerate(stages):
             if not good:
                 break

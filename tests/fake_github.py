@@ -18,6 +18,7 @@ import tempfile
 import threading
 import time
 import uuid
+from collections import deque
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Self, TypeVar
@@ -28,9 +29,13 @@ import orjson
 import uvicorn
 
 from fake_github_api import make_app
+from fake_github_deliveries import FakeHook, add_hook
+from fake_github_hooks import send
+from fake_github_listings import FakeListing, Listings
 from fake_github_state import App, Fault, Recorded, State
 from fake_repository import FakeRepository
 from git_repositories import Files
+from github_description import check_requests
 
 T = TypeVar("T")
 TOKEN = "ghp_fake"
@@ -47,7 +52,7 @@ class FakeGitHub:
         self._own_root = root is None
         self.root = root or Path(tempfile.mkdtemp(prefix="fake-github-"))
         self.token = TOKEN
-        self.state = State(root=self.root, tokens={TOKEN})
+        self.state = State(root=self.root, tokens={TOKEN}, listings=Listings())
         self._numbers = itertools.count(2**40)
         self._client = httpx2.Client(timeout=30, trust_env=False)
         self._server: uvicorn.Server | None = None
@@ -63,6 +68,7 @@ class FakeGitHub:
         self._client.close()
         if self._own_root:
             shutil.rmtree(self.root, ignore_errors=True)
+        check_requests(self.requests)
 
     @property
     def clone_base(self) -> str:
@@ -137,10 +143,33 @@ class FakeGitHub:
         installations = {owner: 2**33 + number for number, owner in enumerate(owners)}
         self.state.app = App(app_id=app_id, public_key=public_key, installations=installations)
 
+    def list_at(self, path: str, items: list[dict[str, Any]], **options: Any) -> FakeListing:
+        """List items at an address below the API's; see `FakeListing`."""
+        listing = self.state.listings.at[path] = FakeListing(items, **options)
+        return listing
+
+    def put_at(self, path: str, item: dict[str, Any]) -> None:
+        """Have a single record at an address below the API's."""
+        self.state.listings.single[path] = item
+
+    def break_at(self, part: str, count: int = 1, *, status: int = 502, headers: dict[str, str] | None = None) -> None:
+        """Let the next `count` requests of listings fail whose address has this part."""
+        fault = Fault(status=status, body={"message": "Server Error"}, headers=headers or {})
+        self.state.listings.broken.setdefault(part, deque()).extend([fault] * count)
+
     def statuses(self, sha: str, context: str | None = None) -> list[dict[str, Any]]:
         """Return the statuses of a commit in the order of arrival, of one context if given."""
         found = [status for status in list(self.state.statuses) if status["sha"] == sha]
         return [status for status in found if context is None or status["context"].lower() == context.lower()]
+
+    def checks(self, sha: str, name: str | None = None) -> list[dict[str, Any]]:
+        """Return the check runs of a commit in the order in which they were made, of one name if given."""
+        found = [check for check in list(self.state.check_runs) if check["head_sha"] == sha]
+        return [check for check in found if name is None or check["name"] == name]
+
+    def add_hook(self, place: str, url: str, secret: str) -> FakeHook:
+        """Have a hook whose deliveries GitHub keeps; see `fake_github_deliveries`."""
+        return add_hook(self.state, place, url, secret)
 
     def set_quota(self, left: int) -> None:
         """Let `left` more requests pass until the hour's primary limit is used up."""
@@ -183,6 +212,11 @@ class FakeGitHub:
         response = self._client.post(url, content=body, headers=headers)
         json = "json" in response.headers.get("content-type", "")
         return response.status_code, response.json() if json else response.text
+
+    def send(self, repository: FakeRepository, event: str, payload: dict[str, Any]) -> list[int]:
+        """Deliver through the hooks that the repository has by now, as they are set up; what each one answered."""
+        of = [hook for hook in self.state.hooks if hook["repository"] == repository.full_name and hook["active"]]
+        return [send(hook, event, payload) for hook in of if {event, "*"} & set(hook["events"])]
 
     def wait_for(self, question: Callable[[], T], timeout: float = 15) -> T:
         """Ask until the answer is true, again whenever something arrives; fail the test after `timeout` seconds."""

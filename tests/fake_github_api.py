@@ -14,9 +14,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from fake_github_apps import check_app, list_installations, post_access_token
+from fake_github_accounts import make_token_endpoint, post_conversion
+from fake_github_apps import APP_ROUTES, check_app
+from fake_github_checks import CHECK_ROUTES
+from fake_github_deliveries import DELIVERY_ROUTES, OTHER_ROUTES
 from fake_github_git import make_git_endpoint
+from fake_github_hooks import HOOK_ROUTES, ORGANIZATION_ROUTES
+from fake_github_listings import get_listed, is_listed
 from fake_github_state import DOCS, RefusalError, State, meet_fault, record_request, reply
+from fake_github_talk import TALK_ROUTES, get_user
 from fake_repository import CREATED_AT, FakeRepository, user
 
 STATES = {"error", "failure", "pending", "success"}
@@ -27,6 +33,10 @@ def make_app(state: State) -> Starlette:
     """Return the ASGI app: REST below /api/v3 as on an enterprise server, git at /OWNER/NAME.git."""
     rest: list[tuple[str, str, Callable[[State, Request], Awaitable[Response]]]] = [
         ("GET", "", get_repository),
+        *CHECK_ROUTES,
+        *TALK_ROUTES,
+        *HOOK_ROUTES,
+        *DELIVERY_ROUTES,
         ("GET", "/branches", list_branches),
         ("GET", "/commits", list_commits),
         ("GET", "/commits/{ref:path}/statuses", list_statuses),
@@ -35,14 +45,18 @@ def make_app(state: State) -> Starlette:
         ("GET", "/contents/{path:path}", get_contents),
         ("POST", "/statuses/{sha}", post_status),
         ("GET", "/collaborators/{login}/permission", get_permission),
+        ("GET", "/pulls", list_pulls),
     ]
     places = ("/api/v3/repos/{owner}/{name}", "/api/v3/repositories/{id:int}")
     routes = [
         Route(place + path, _rest(state, answer), methods=[method]) for method, path, answer in rest for place in places
     ]
-    routes.append(Route("/api/v3/app/installations", _rest(state, list_installations)))
-    token_path = "/api/v3/app/installations/{number:int}/access_tokens"
-    routes.append(Route(token_path, _rest(state, post_access_token), methods=["POST"]))
+    routes.append(Route("/api/v3/user", _rest(state, get_user)))
+    others = [*APP_ROUTES, *ORGANIZATION_ROUTES, *OTHER_ROUTES]
+    routes += [Route(f"/api/v3{path}", _rest(state, answer), methods=[method]) for method, path, answer in others]
+    made = "/api/v3/app-manifests/{code}/conversions"
+    routes.append(Route(made, _rest(state, post_conversion), methods=["POST"]))
+    routes.append(Route("/login/oauth/access_token", make_token_endpoint(state), methods=["POST"]))
     routes.append(
         Route("/api/v3/{path:path}", _rest(state, get_nothing), methods=["GET", "POST", "PATCH", "PUT", "DELETE"])
     )
@@ -62,7 +76,8 @@ def _rest(
             if response is None:
                 _check_token(state, request)
                 _spend(state)
-                response = _redirect(state, request) or await answer(state, request)
+                told = get_listed if is_listed(state, request) else answer
+                response = _redirect(state, request) or await told(state, request)
         except RefusalError as refusal:
             response = reply(refusal.body, refusal.status)
         response = _revalidate(state, request, response)
@@ -75,7 +90,9 @@ def _rest(
 def _check_token(state: State, request: Request) -> None:
     """GitHub answers 401 to a wrong token; without one, writing and private repositories look absent."""
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    if request.url.path.startswith("/api/v3/app"):
+    if request.url.path.startswith("/api/v3/app-manifests/"):
+        return
+    if f"{request.url.path}/".startswith("/api/v3/app/"):
         check_app(state, token)
         return
     if scheme and (scheme.lower() not in {"bearer", "token"} or token not in state.tokens):
@@ -157,6 +174,11 @@ async def list_branches(state: State, request: Request) -> Response:
     branches = (await asyncio.to_thread(_asked_repository(state, request).branches)).items()
     items = [{"name": name, "commit": {"sha": sha}, "protected": False} for name, sha in branches]
     return _page(state, request, items)
+
+
+async def list_pulls(state: State, request: Request) -> Response:
+    """GET …/pulls: what `State.pulls` has"""
+    return _page(state, request, list(state.pulls.get(_asked_repository(state, request).full_name, [])))
 
 
 async def list_commits(state: State, request: Request) -> Response:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from git_repositories import FIRST_SECOND, NO_COMMIT, Author, Files, GitRepository, LoggedCommit
 
 CREATED_AT = "2026-01-01T00:00:00Z"
+PUSHED_AT = datetime.fromtimestamp(FIRST_SECOND, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def user(login: str, number: int = 0) -> dict[str, Any]:
@@ -27,6 +29,7 @@ class FakeRepository(GitRepository):
         self.private = private
         self._base_url = base_url
         self._authors: dict[str, str | None] = {}
+        self._seconds = 0
 
     @property
     def owner(self) -> str:
@@ -71,7 +74,7 @@ class FakeRepository(GitRepository):
             "clone_url": self.clone_url,
             "created_at": FIRST_SECOND if webhook else CREATED_AT,
             "updated_at": CREATED_AT,
-            "pushed_at": FIRST_SECOND if webhook else CREATED_AT,
+            "pushed_at": FIRST_SECOND if webhook else PUSHED_AT,
             "default_branch": "main",
             "visibility": "private" if self.private else "public",
         }
@@ -122,11 +125,18 @@ class FakeRepository(GitRepository):
                      "user": user(self.owner), "repo": self.describe()},
         }  # fmt: skip
         pull_request = {
-            "id": 2**32 + number, "number": number, "state": "open", "title": f"Pull request {number}", "body": None,
+            "id": 2**32 + number, "number": number, "state": "closed" if action == "closed" else "open",
+            "title": f"Pull request {number}", "body": None,
             "user": user(source.owner), "draft": False, "merged": False, "labels": [], **sides,
+            "created_at": CREATED_AT, "updated_at": self._next_moment(),
         }  # fmt: skip
         return {"action": action, "number": number, "pull_request": pull_request, "repository": self.describe(),
                 "sender": user(source.owner)}  # fmt: skip
+
+    def _next_moment(self) -> str:
+        """A second after the last: GitHub's times tell what is newer."""
+        self._seconds += 1
+        return (datetime.fromisoformat(CREATED_AT) + timedelta(seconds=self._seconds)).strftime("%Y-%m-%dT%H:%M:%SZ")
 
     def describe_for_api(self, commit: LoggedCommit) -> dict[str, Any]:
         """Return a commit as the REST API sends it."""

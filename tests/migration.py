@@ -17,6 +17,9 @@ from sqlalchemy import create_engine
 import servers
 from hubwright.store.upgrade import MIGRATIONS, alembic_settings
 
+REMADE = {"0003": ("gh_branch", "gh_commit", "gh_pull_request", "gh_repository")}
+"""Tables of the copy of GitHub whose keys became GitHub's ids: they are made anew, and filled again by loading."""
+
 
 def write_migration(revision: str, message: str) -> Path:
     """The new file, formatted."""
@@ -25,10 +28,16 @@ def write_migration(revision: str, message: str) -> Path:
         settings.set_main_option("file_template", "%%(rev)s_%%(slug)s")
         if list((MIGRATIONS / "versions").glob("[0-9]*.py")):
             command.upgrade(settings, "head")
+        for table in REMADE.get(revision, ()):  # autogenerate then makes them, as tables that are not there
+            connection.exec_driver_sql(f"DROP TABLE {table}")
         command.revision(settings, message, autogenerate=True, rev_id=revision)
     (file,) = (MIGRATIONS / "versions").glob(f"{revision}_*.py")
-    lines = file.read_text().splitlines(keepends=True)
-    file.write_text("".join(line for line in lines if "###" not in line))
+    lines = [line for line in file.read_text().splitlines(keepends=True) if "###" not in line]
+    start = next(number for number, line in enumerate(lines) if line.startswith("def upgrade")) + 2
+    if remade := REMADE.get(revision):
+        doc = '    """New tables; those of the copy of GitHub are made anew, and loaded again."""\n'
+        lines[start - 1 : start] = [doc, *(f'    op.drop_table("{table}")\n' for table in remade)]
+    file.write_text("".join(lines))
     for action in (["format"], ["check", "--fix"]):
         subprocess.run([sys.executable, "-m", "ruff", *action, "--quiet", str(file)], check=True)
     return file

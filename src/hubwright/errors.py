@@ -20,6 +20,7 @@ HubwrightError
 │   ├── RateLimitedError          wait `retry_after` seconds
 │   ├── GitHubUnavailableError    5xx or no connection; try again
 │   └── GitHubRefusedError        4xx; trying again won't help
+│       └── PageRefusedError          422; pages of this listing are had by cursor only
 ├── WireError                a builder or hub sent what the protocol does not know
 ├── StaleLeaseError          a builder reports a run that it no longer holds
 ├── StorageError             the place for artifacts is away, full or refuses its keys; try again later
@@ -158,6 +159,10 @@ class GitHubUnavailableError(GitHubError):
 
 class GitHubRefusedError(GitHubError):
     """GitHub refused (4xx); asking again won't help until a person changes something."""
+
+
+class PageRefusedError(GitHubRefusedError):
+    """GitHub refuses `page=` for this listing: follow its `next` links from the first page, one after the other."""
 
 
 class WireError(HubwrightError):

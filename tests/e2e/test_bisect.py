@@ -136,3 +136,5 @@ def test_hubwright_bisect_on_the_command_line(hub: HubProcess, make: Make) -> No
     named = run(hub, "bisect", shas[0], shas[9], *job, "--test", "test_a", "--json")
     assert named.returncode == 0, named
     assert json.loads(named.stdout)["culprits"][0]["sha"] == shas[5]
+    own = run(hub, "bisect", shas[1], shas[9], *job, "--run", "test $(cat n) -lt 7")
+    assert (own.returncode, f"{shas[7][:7]} broke stage bisect-" in own.stdout) == (0, True), own

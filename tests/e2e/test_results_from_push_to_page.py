@@ -130,3 +130,36 @@ def test_a_rerun_that_passes_shows_a_flaky_test(hub: HubProcess, make: Make, fol
     ]  # fmt: skip
     assert 'aria-label="Its last 2 runs: 1 failed"' in hub.client.get(f"/builds/{later['id']}").text
     assert hub.client.get(f"/api/v1/runs/{run_id}/tests/999999/history").status_code == 404
+
+
+def test_problems_show_while_their_stage_runs_and_go_when_it_is_tried_again(
+    hub: HubProcess, make: Make, folder: Path
+) -> None:
+    """API, text and page tell them before the stage ends; a second try takes away what the first one told."""
+    script = "".join(
+        f"[ -e {name}.tried ] || {{ touch {name}.tried; echo 'src/ring.c:{line}:1: error: {name} try';"
+        f" while [ ! -e {folder}/{name}.go ]; do sleep 0.05; done; exit 1; }}\n"
+        for line, name in ((1, "first"), (2, "second"))
+    )
+    recipe = "stages:\n- build: {run: sh build.sh, retry: 1}\n"
+    repository = make({**FILES, ".hubwright.yml": recipe, "build.sh": script})
+    hub.deliver("push", repository.push_payload())
+
+    def told(state: str) -> list[str]:
+        builds = hub.builds(repository)
+        if not builds or builds[0]["state"] != state:
+            return []
+        problems = hub.get(f"builds/{builds[0]['id']}/problems")["problems"]
+        return [f"{one['file']}:{one['line']} {one['message']}" for one in problems]
+
+    until(lambda: told("running") == ["src/ring.c:1 first try"], 40, "the problem of the first try")
+    number = hub.builds(repository)[0]["id"]
+    page = hub.client.get(f"/builds/{number}").text
+    assert "1 error so far" in page
+    assert "first try" in page
+    (folder / "first.go").touch()
+    until(lambda: told("running") == ["src/ring.c:2 second try"], 40, "the problem of the second try only")
+    (folder / "second.go").touch()
+    assert newest(hub, repository, 1)["result"] == "failure"
+    assert told("finished") == ["src/ring.c:2 second try"]
+    assert "so far" not in hub.client.get(f"/builds/{number}").text

@@ -95,6 +95,28 @@ def test_a_broker_that_dies_delays_and_loses_nothing(
         valkey.end()
 
 
+@pytest.mark.timeout(300)
+def test_a_worker_finds_the_commit_that_broke_it(
+    github: FakeGitHub, make: Make, folder: Path, postgres_url: str, broker_url: str
+) -> None:
+    """`commits: bisect` by way of a broker: the hub hears of the break, a worker searches, the hub's builder builds."""
+    recipe = "stages:\n- build: test ! -e broken\n"
+    repository = make({".hubwright.yml": recipe})
+    with parts(folder, github, postgres_url, broker_url) as hub, running(hub, "worker"):
+        hub.deliver("push", repository.push_payload())
+        hub.finished(repository, 1)
+        settings = {"settings": {"commits": "bisect"}}
+        assert hub.client.patch(f"/api/v1/jobs/{repository.full_name}", json=settings).status_code == 200
+        before = repository.head()
+        changes = [({"n": str(n), **({"broken": ""} if n == 4 else {})}, f"Commit {n}") for n in range(1, 8)]
+        shas = repository.commit_each(changes)
+        hub.deliver("push", repository.push_payload(before=before))
+        query = {"job": repository.full_name}
+        until(lambda: [one["state"] for one in hub.get("bisections", **query)["items"]] == ["found"], 120)
+        (search,) = hub.get("bisections", **query)["items"]
+        assert [(shas.index(one["sha"]) + 1, one["broke"]) for one in search["culprits"]] == [(4, ["stage build"])]
+
+
 @pytest.mark.parametrize("command", ["worker", "beat"])
 def test_without_a_broker_there_is_nothing_to_do(folder: Path, command: str) -> None:
     """One line that says what to set, exit code 1."""

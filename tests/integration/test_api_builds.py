@@ -13,6 +13,7 @@ import pytest
 from git_repositories import GitRepository
 from hubwright.domain.artifacts import artifact_key
 from hubwright.store import schema
+from hubwright.web.api.answers import moment
 from served import NOW, Served, served_site
 
 ADMIN = {"Authorization": "Bearer admin-secret"}
@@ -154,8 +155,10 @@ def test_problems_show_at_most_150_lines_as_a_terminal_would(hub: Served) -> Non
 
 def test_why_a_build_waits(hub: Served) -> None:
     """Also before it has any run."""
-    hub.rows.keep_build(1, problem="github.com does not answer; next try in 10 s.")
-    assert hub.get("/api/v1/builds/1/why")["reasons"][0]["kind"] == "retry_later"
+    hub.rows.keep_build(1, problem="github.com does not answer.", retry_at=NOW + 3600)
+    reason = hub.get("/api/v1/builds/1/why")["reasons"][0]
+    assert (reason["kind"], reason["again"]) == ("retry_later", moment(NOW + 3600))
+    assert ": github.com does not answer." in reason["sentence"]
     hub.rows.keep_run(1, 1)
     why = hub.get("/api/v1/builds/1/why")
     assert why["waiting"]

@@ -11,6 +11,7 @@ import pytest
 from hubwright.hub.retention import DAY
 from hubwright.store import schema
 from hubwright.store.retention import delete_bisections, load_old_bisections
+from hubwright.web.api.answers import moment
 from hubwright.web.gate import Gate
 from hubwright.web.pages import make_pages
 from served import NOW, Rows, make_app, make_site, make_wishes, serve
@@ -86,6 +87,8 @@ def test_who_may_ask_and_for_what(door: tuple[httpx2.Client, Rows]) -> None:
         ({"good": A, "bad": "--upload-pack=x"}, 400),
         ({"good": A, "bad": "x" * 65}, 422),
         ({"good": A, "bad": C, "tests": "t"}, 422),
+        ({"good": A, "bad": C, "run": "make", "test": "t"}, 422),
+        ({"good": A, "bad": C, "run": ""}, 422),
         ({"good": A, "bad": C}, 422),  # never built: on which platform?
     ):
         answer = client.post(ask, json=body, headers=ADMIN)
@@ -99,6 +102,14 @@ def test_who_may_ask_and_for_what(door: tuple[httpx2.Client, Rows]) -> None:
     assert (kept["state"], kept["targets"], kept["bad"], kept["steps"]) == ("waiting", ["test_b"], "main", [])
     assert kept["platform"]
     assert client.get(f"/bisections/{kept['id']}").status_code == 200
+
+
+def test_a_search_tells_when_its_repository_is_asked_again(door: tuple[httpx2.Client, Rows]) -> None:
+    client, rows = door
+    keep_search(rows, "searching", reason="It does not answer.", tries=2, next_try_at=NOW + 60, command=HOSTILE)
+    said = client.get("/api/v1/bisections/1").json()
+    assert (said["reason"], said["again"], said["run"]) == ("It does not answer.", moment(NOW + 60), HOSTILE)
+    assert HOSTILE not in client.get("/bisections/1").text
 
 
 def test_old_searches_go_with_what_they_found(door: tuple[httpx2.Client, Rows]) -> None:

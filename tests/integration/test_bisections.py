@@ -16,8 +16,8 @@ from hub_parts import Desk, open_desk, rows
 from hubwright.domain.bisection import most_builds
 from hubwright.domain.facts import Fact, FactKind, sentence
 from hubwright.hub.bisection_ends import cancel_search
-from hubwright.hub.bisection_wishes import Question, ask_search
-from hubwright.hub.bisections import Bounds
+from hubwright.hub.bisection_grounds import Bounds
+from hubwright.hub.bisection_wishes import Asked, Question, ask_search
 from hubwright.store import schema
 from hubwright.store.database import Database
 from hubwright.store.views_jobs import load_job
@@ -279,7 +279,7 @@ def ask(hunt: Hunt, good: str, bad: str, **more: str) -> str:
     """A search that somebody asks for; its reason."""
     question = Question(good=good, bad=bad, **more)
     path, now = hunt.repository.full_name, hunt.desk.clock()
-    number = hunt.desk.database.write(lambda connection: ask_search(connection, path, question, "ada", now))
+    number = hunt.desk.database.write(lambda connection: ask_search(connection, path, question, Asked("ada", now)))
     hunt.work()
     (search,) = [one for one in hunt.searches() if one.id == number]
     return str(search.reason)
@@ -296,6 +296,21 @@ def test_somebody_asks_between_commits_that_were_never_built(desk: Desk) -> None
     assert hunt.culprits() == {6: ["suite: test_a"]}
     assert ask(hunt, hunt.names[1], hunt.names[9], stage="build") == "Stage build does not fail at the bad end."
     assert "is none of the 3 commits before" in ask(hunt, hunt.names[9], hunt.names[3])
+
+
+def test_a_command_of_ones_own_is_run_at_each_commit(desk: Desk) -> None:
+    """As `git bisect run`: by exit code, 125 goes round a commit; what other builds say of these commits is nothing."""
+    hunt = Hunt(desk, own={place: 125 if place in {4, 8} else 1 for place in (4, *range(6, 13))})
+    hunt.begin()
+    hunt.says = lambda place, _: {"test_a": place < 3}
+    hunt.push(12)
+    assert hunt.culprits() == {3: ["suite: test_a"]}
+    number = len(hunt.searches()) + 1
+    assert ask(hunt, hunt.names[0], "main", run="./try.sh") == "None"
+    assert hunt.culprits()[6] == [f"stage bisect-{number}"]
+    (run, *_) = [one for one in hunt.desk.runs() if one.assignment["stages"][0]["name"] == f"bisect-{number}"]
+    (stage,) = run.assignment["stages"]
+    assert stage["run"] == "./try.sh"
 
 
 def test_commits_of_forks_are_not_built_as_ours(hunt: Hunt) -> None:

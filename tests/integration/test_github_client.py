@@ -12,8 +12,10 @@ import pytest
 
 from fake_github import FakeGitHub
 from fake_repository import FakeRepository
+from github_pace import unpaced
 from hubwright.errors import GitHubRefusedError, GitHubUnavailableError, RateLimitedError
 from hubwright.github.client import GitHubClient
+from hubwright.github.credentials import make_credential
 from hubwright.github.requests import form_path
 
 
@@ -45,7 +47,7 @@ def repository(github: FakeGitHub) -> FakeRepository:
 
 @pytest.fixture
 def client(github: FakeGitHub, clock: Clock) -> Iterator[GitHubClient]:
-    with GitHubClient(github.api_url, github.token, timeout=5, clock=clock) as client:
+    with GitHubClient(github.api_url, github.token, timeout=5, clock=clock, gate=unpaced(clock)) as client:
         yield client
 
 
@@ -75,7 +77,7 @@ def test_a_refusal_tells_why(client: GitHubClient, repository: FakeRepository) -
 def test_the_token_may_change_between_requests(github: FakeGitHub, repository: FakeRepository) -> None:
     """App tokens live an hour; a wrong one is a refusal that names the setting."""
     tokens = iter([github.token, "ghs_expired"])
-    with GitHubClient(github.api_url, lambda _owner: next(tokens)) as client:
+    with GitHubClient(github.api_url, lambda _owner: make_credential(next(tokens))) as client:
         assert client.get("/repos/octo/hello").json["full_name"] == "octo/hello"
         with pytest.raises(GitHubRefusedError, match="GITHUB__TOKEN"):
             client.get("/repos/octo/hello")
@@ -132,7 +134,7 @@ def test_github_may_be_away_and_come_back(github: FakeGitHub, client: GitHubClie
         client.get("/repos/octo/hello")
     assert failed.value.status == 0
     github.up()
-    assert client.get("/repos/octo/hello").status == 200
+    assert client.get("/repos/octo/hello").json["full_name"] == "octo/hello"
 
 
 def test_a_slow_github_is_given_up(github: FakeGitHub, repository: FakeRepository) -> None:

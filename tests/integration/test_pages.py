@@ -9,7 +9,7 @@ from pathlib import Path
 
 import httpx2
 import pytest
-from sqlalchemy import select
+from sqlalchemy import insert, select
 
 from hubwright.domain.scheduling import Want
 from hubwright.domain.waiting import Reason, Waiting
@@ -129,6 +129,11 @@ def test_the_stream_says_that_there_is_more(browser: httpx2.Client, week: Week) 
 
         tell(site, ids["red"])  # another build's news
         tell(site, build)
+        assert [next(lines), next(lines)] == ["event: facts", "data:"]
+
+        found = {"run_id": run, "position": 0, "severity": "error", "message": "no", "matcher": "gcc"}
+        site.database.write(lambda connection: connection.execute(insert(schema.problem).values(found)))
+        site.logs.ring(run)
         assert next(lines) == "event: facts"
 
 

@@ -377,3 +377,26 @@ async def test_a_builder_may_cover_parts_of_its_own_log_only(database: Database,
         assert channel.task is not None
         with pytest.raises(WireError, match="more is to be scrubbed"):
             await channel.task
+
+
+@scenario
+async def test_a_build_that_searches_look_at_wakes_them_when_it_ends(database: Database, tmp_path: Path) -> None:
+    """A break, and a build that a search has asked for: neither waits for the next round. Others wake nothing."""
+    woken: list[str] = []
+    async with open_floor(database, tmp_path, Clock(), on_search=lambda: woken.append("bisections")) as floor:
+        for event, result, expected in (
+            ("push", "success", 0),
+            ("manual", "failure", 0),
+            ("push", "error", 0),
+            ("push", "failure", 1),
+            ("bisect", "success", 2),
+            ("bisect", "error", 3),
+        ):
+            run = begin(floor)
+            build = floor.row(run).build_id
+            renamed = update(schema.build).where(schema.build.c.id == build).values(event=event)
+            database.write(lambda connection, renamed=renamed: connection.execute(renamed))
+            anvil = await floor.connect(runs=(held(run),))
+            anvil.say(ResultMessage(run=run, lease=1, seq=1, at=1.0, result=result))
+            await anvil.until(Ack, run=run, seq=1)
+            assert len(woken) == expected, (event, result)

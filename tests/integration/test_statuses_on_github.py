@@ -11,6 +11,7 @@ import pytest
 from build_lives import Clock, Lives
 from fake_github import FakeGitHub
 from fake_repository import FakeRepository
+from github_pace import unpaced
 from hubwright.github.client import GitHubClient
 from hubwright.reports.relay import Relay
 from hubwright.reports.statuses import StatusReporter
@@ -56,7 +57,9 @@ class Hub:
         self._begin()
 
     def _begin(self) -> None:
-        self._client = GitHubClient(self._github.api_url, self._github.token, timeout=5, clock=self._clock)
+        self._client = GitHubClient(
+            self._github.api_url, self._github.token, gate=unpaced(self._clock), timeout=5, clock=self._clock
+        )
         reporter = StatusReporter(self._database, self._client, "https://ci.example.org/")
         self._relay = Relay(self._database, [reporter], f"hub-{id(reporter)}", self._clock, [].append)
         self._relay.enroll()

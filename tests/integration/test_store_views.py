@@ -171,9 +171,9 @@ def test_waiting_has_a_reason(database: Database, rows: Rows) -> None:
 
 def test_commits_are_paged_by_time(database: Database, rows: Rows) -> None:
     """Those without a time come last; none is shown twice or left out."""
-    times = ["2026-01-02T00:00:00Z", "2026-01-02T00:00:00Z", "2026-01-01T00:00:00Z", None, None]
-    for number, at in enumerate(times):
-        commit = {"repository": "team/app", "sha": f"{number:040x}", "message": "m", "authored_at": at}
+    rows.keep(schema.gh_repository, {"id": 7, "full_name": "Team/App"})
+    for number, at in enumerate([NOW + 1, NOW + 1, NOW, None, None]):
+        commit = {"repository_id": 7, "sha": f"{number:040x}", "message": "m", "authored_at": at}
         rows.keep(schema.gh_commit, commit)
     found: list[str] = []
     cursor = None

@@ -243,6 +243,29 @@ def test_ten_thousand_cases_are_compared(lives: Lives) -> None:
     assert (difference["gone"], difference["new"] + difference["now_failing"]) == (100, 1_797)
 
 
+def test_problems_told_anew_take_the_place_of_their_stages(lives: Lives) -> None:
+    """A stage that is tried again: of this stage only."""
+    (run,) = lives.runs(lives.build("b" * 40))
+    lives.start(run)
+
+    def say(seq: int, stage: int, *messages: str, anew: bool = False) -> Told:
+        problems = tuple(Problem(severity="error", message=one) for one in messages)
+        return Told(
+            "anvil", Problems(run=run, lease=1, seq=seq, at=1.0, stage=stage, problems=problems, anew=anew), 1.0
+        )
+
+    def kept() -> list[tuple[int, str]]:
+        return [(row.position, row.message) for row in rows(lives.database, schema.problem, run_id=run)]
+
+    told = [say(1, 0, "a"), say(2, 1, "b", "c"), say(3, 1, "d")]
+    lives.database.write(lambda connection: moves.apply_messages(connection, told))
+    assert kept() == [(0, "a"), (1, "b"), (1, "c"), (1, "d")]
+    lives.database.write(lambda connection: moves.apply_messages(connection, [say(4, 1, "e", anew=True)]))
+    assert kept() == [(0, "a"), (1, "e")]
+    lives.database.write(lambda connection: moves.apply_messages(connection, [say(5, 1, anew=True)]))
+    assert kept() == [(0, "a")]
+
+
 def test_problems_are_kept_within_bounds(lives: Lives) -> None:
     """S26: what a builder says of a log is cut to size, and a run has only so many."""
     build = lives.build("a" * 40)

@@ -140,6 +140,30 @@ def test_it_is_the_same_in_any_pieces(name: str) -> None:
     assert watch(*(output[at : at + 1] for at in range(len(output)))) == whole
 
 
+@pytest.mark.parametrize("name", EXPECTED)
+def test_who_looks_meanwhile_is_told_the_same_once(name: str) -> None:
+    """A stage that goes on: first nothing, as what belongs to a line may still come; then all; the rest at the end."""
+    output = (CORPUS / name).read_bytes()
+    watching = ProblemWatch(ROOTS, 10**9)
+    watching.feed(output)
+    assert watching.look() == []
+    found = watching.look()
+    assert watching.look() == []
+    assert found + watching.finish()[0] == watch(output)
+    watching.feed(output)
+    assert len(watching.finish()[0]) == len(watch(output)), "the next stage begins anew"
+
+
+def test_a_line_is_told_when_others_have_had_their_time_to_follow() -> None:
+    watching = ProblemWatch(ROOTS, 10**9)
+    watching.feed(b"a.c:1:2: error: one\nfine\nb.c:1:2: error: tw")
+    assert watching.look() == []
+    watching.feed(b"o\nfine\n")
+    assert [one.file for one in watching.look()] == ["a.c"]
+    assert [(one.file, one.message) for one in watching.look()] == [("b.c", "two")]
+    assert watching.finish() == ([], 0)
+
+
 def test_offsets_lead_to_the_line() -> None:
     """The page jumps there; beyond the log's bound nobody knows where the line is."""
     filler = b"all is well here\n" * 60_000

@@ -10,19 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hubwright.domain.github_budget import LONGEST_PAUSE
 from hubwright.errors import GitHubError, GitHubRefusedError, GitHubUnavailableError, RateLimitedError
-from hubwright.github.requests import (
-    LONGEST_PAUSE,
-    CommitStatus,
-    StatusState,
-    cut_text,
-    form_headers,
-    form_path,
-    form_status,
-    read_answer,
-    read_next_link,
-    read_redirect,
-)
+from hubwright.github.answers import read_answer, read_links, read_redirect
+from hubwright.github.requests import CommitStatus, StatusState, cut_text, form_headers, form_path, form_status
 
 NOW = 1_800_000_000.0
 API = "https://api.github.com"
@@ -108,7 +99,7 @@ def test_an_answer_is_read_with_its_next_page() -> None:
 
 @pytest.mark.parametrize("link", ["", "x", f'<{API}>; rel="last"', '<>; rel="nextish"', "<" * 5000])
 def test_the_last_page_has_no_next(link: str) -> None:
-    assert read_next_link(link) is None
+    assert read_links(link).get("next") is None
 
 
 @pytest.mark.parametrize(

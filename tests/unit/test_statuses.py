@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from hubwright.domain.results import Result
 from hubwright.github.requests import CommitStatus, StatusState
-from hubwright.reports.statuses import ROLL_UP, fit_context, form_statuses
+from hubwright.reports.sayings import ROLL_UP, fit_context
+from hubwright.reports.statuses import form_statuses
 from hubwright.store.views_values import BuildView, RunView, StageView, Totals
 
 URL = "https://ci.example.org"

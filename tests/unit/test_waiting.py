@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hubwright.domain.causes import explain_build, explain_end
 from hubwright.domain.estimates import Station, Waiter, Work
 from hubwright.domain.scheduling import Want, suits
-from hubwright.domain.waiting import Line, Waiting, explain_unplanned, name_want
+from hubwright.domain.waiting import Line, Waiting, explain_doubted, explain_unplanned, name_want
 
 WORK = Work(run=9, build=8, job="octo/hello", number=7, left=20.0)
 NOW = 1000.0
@@ -88,8 +88,18 @@ def test_a_free_builder_is_being_given_it() -> None:
 
 
 def test_builds_without_runs_wait_for_their_repository() -> None:
-    assert explain_unplanned("github.com does not answer.", failed=True).kind == "retry_later"
-    assert explain_unplanned(None, failed=False).kind == "fetching"
+    later = explain_unplanned("github.com does not answer.", failed=True, again=112.0, now=100.0)
+    assert (later.kind, later.more) == ("retry_later", {"again": 112.0})
+    assert later.sentence == "It is tried again by itself in 12 s: github.com does not answer."
+    due = explain_unplanned("github.com does not answer.", failed=True, again=112.0, now=113.0)
+    assert due.sentence == "It is tried again by itself just now: github.com does not answer."
+    assert explain_unplanned(None, failed=False, again=None, now=100.0).kind == "fetching"
+
+
+def test_who_approved_is_asked_about_again_and_when() -> None:
+    reason = explain_doubted("ada", "GitHub does not answer.", 160.0, 100.0)
+    assert reason.sentence.endswith("That is tried again by itself in 1 min 00 s: GitHub does not answer.")
+    assert reason.more == {"approver": "ada", "again": 160.0}
 
 
 def test_wants_have_names() -> None:

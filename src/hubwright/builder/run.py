@@ -19,10 +19,11 @@ from hubwright.builder.executors import Executor, Furnishing
 from hubwright.builder.executors.terms import Terms
 from hubwright.builder.furnishing import furnish
 from hubwright.builder.keeping import KeptFiles
+from hubwright.builder.live_problems import LiveProblems
 from hubwright.builder.log import Find, Log
 from hubwright.builder.recorder import Recorder
 from hubwright.builder.spool import About, Spool
-from hubwright.builder.stage import GRACE, Outcome, RunEnded, Work, harvest, run_command, tell_problems
+from hubwright.builder.stage import GRACE, Outcome, RunEnded, Work, harvest, run_command
 from hubwright.builder.telling import Telling
 from hubwright.builder.upload import Uploads
 from hubwright.builder.workspace import Workspace
@@ -70,16 +71,17 @@ class Run:
         self._tools = tools
         self._ending: asyncio.Future[RunEnded] = loop.create_future()
         self._workspace = make_workspace(payload, spool, tools)
-        self._problems = ProblemWatch((str(self._workspace.tree),), payload.log_limit)
+        watch = ProblemWatch((str(self._workspace.tree),), payload.log_limit)
         self._log = Log(
             spool.append_log,
             payload.log_limit,
             _secrets_of(payload),
             self._disk_failed,
-            watch=self._problems.feed,
+            watch=watch.feed,
             scrub=self._scrub,
         )
         self._telling = Telling(spool, tools.clock, self._log.masking.hide)
+        self._problems = LiveProblems(watch, self._log, self._telling, self._workspace.tree)
         self._results: dict[int, Result] = {}
         self._limits = read_limits(payload.limits)
         shelf = HubShelf(payload.uploads, spool.key, tools.uploads) if payload.uploads and tools.uploads else None
@@ -230,9 +232,9 @@ class Run:
             outcome = await run_command(work, number, stage)
             tests = await harvest(work, number, outcome)
             await self._unless_ended(self._files.keep(self._workspace.tree, stage, outcome.result))
-            await tell_problems(work, number, stage)
+            await self._problems.finish(number, stage)
         except RunEnded as ended:
-            await tell_problems(work, number, stage)
+            await self._problems.finish(number, stage)
             self._end_stage(number, Outcome(result=ended.result, detail=ended.reason))
             raise
         except HubwrightError as error:

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
 
 from hubwright.builder.environment import build_environment
 from hubwright.builder.executors import Command, Executor, Running
+from hubwright.builder.live_problems import LiveProblems
 from hubwright.builder.log import Log
 from hubwright.builder.recorder import Watch
-from hubwright.builder.report_files import ReportFiles, hide_in_cases, place_problems
-from hubwright.builder.source_files import SourceFiles
+from hubwright.builder.report_files import ReportFiles, hide_in_cases
 from hubwright.builder.telling import Telling
 from hubwright.builder.workspace import Workspace
-from hubwright.domain.problem_watch import ProblemWatch
 from hubwright.domain.recipe_values import Stage
 from hubwright.domain.results import Result
 from hubwright.domain.verdicts import explains_failure
@@ -58,7 +58,7 @@ class Work:
     own_environment: Mapping[str, str]
     ending: asyncio.Future[RunEnded]
     watch: Watch | None = None
-    problems: ProblemWatch | None = None
+    problems: LiveProblems | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,10 +77,11 @@ async def run_command(work: Work, number: int, stage: Stage) -> Outcome:
     reports = ReportFiles(work.workspace.tree, stage.reports, stage.dir, limits) if stage.reports else None
     for attempt in range(1, stage.retry + 2):
         if attempt > 1:
-            await _forget_attempt(work, reports)
+            await _forget_attempt(work, number, reports)
         work.telling.stage_began(number, attempt)
         work.log.say(_header(stage, attempt))
-        outcome = await _try_command(work, stage)
+        async with work.problems.following(number, stage) if work.problems is not None else nullcontext():
+            outcome = await _try_command(work, stage)
         work.log.flush()
         if outcome.result is Result.SUCCESS:
             break
@@ -89,12 +90,12 @@ async def run_command(work: Work, number: int, stage: Stage) -> Outcome:
     return replace(outcome, reports=reports)
 
 
-async def _forget_attempt(work: Work, reports: ReportFiles | None) -> None:
+async def _forget_attempt(work: Work, number: int, reports: ReportFiles | None) -> None:
     """The attempt that failed is tried again: its tests are noted, what it printed no longer counts."""
     if reports is not None:
         await asyncio.to_thread(reports.look)
     if work.problems is not None:
-        work.problems.finish()
+        work.problems.forget(number)
 
 
 def _header(stage: Stage, attempt: int) -> str:
@@ -181,17 +182,3 @@ async def harvest(work: Work, number: int, outcome: Outcome) -> Totals | None:
     cases = await asyncio.to_thread(hide_in_cases, found.cases, work.log.masking.hide)
     work.telling.tested(number, cases)
     return found.totals
-
-
-async def tell_problems(work: Work, number: int, stage: Stage) -> None:
-    """Tell what the stage's output said is wrong, at files of the workspace."""
-    if work.problems is None:
-        return
-    work.log.flush()
-    problems, left_out = work.problems.finish()
-    if not problems:
-        return
-    sources = SourceFiles(work.workspace.tree, stage.dir)
-    work.telling.found(number, await asyncio.to_thread(place_problems, problems, sources))
-    if left_out:
-        work.log.say(f"{left_out} more problems in this output are not listed.")

@@ -104,12 +104,12 @@ class Telling:
                 )
             )
 
-    def found(self, stage: int, problems: Sequence[Problem]) -> None:
-        """What a stage's output says is wrong; they are few."""
+    def found(self, stage: int, problems: Sequence[Problem], *, anew: bool = False) -> None:
+        """What a stage's output says is wrong; they are few. `anew`: in place of what was told of the stage before."""
         at = self._clock()
         self._spool.add(
             lambda seq, _: Problems(
-                run=self._run, lease=self._lease, seq=seq, at=at, stage=stage, problems=tuple(problems)
+                run=self._run, lease=self._lease, seq=seq, at=at, stage=stage, problems=tuple(problems), anew=anew
             )
         )
 

@@ -35,12 +35,13 @@ _EXITS = {"found": Exit.OK, "ended": Exit.FAILED, "cancelled": Exit.CANCELLED}
 @click.option("--platform", help="Where to build (default: where it failed).")
 @click.option("--test", metavar="NAME", help="The test to look at (default: all that fail at BAD).")
 @click.option("--stage", metavar="NAME", help="The stage to look at instead.")
+@click.option("--run", "command", metavar="CMD", help="Run this at each commit instead of the stages; 125: can't tell.")
 @click.option("--watch", is_flag=True, help="Wait for the answer, and show the builds that lead to it.")
 @hub_option
 @json_option
 def bisect(  # noqa: PLR0913  one argument an option
     *, good: str, bad: str, path: str | None, platform: str | None, test: str | None, stage: str | None,
-    watch: bool, hub: str | None, as_json: bool,
+    command: str | None, watch: bool, hub: str | None, as_json: bool,
 ) -> int:  # fmt: skip
     """Find the commit between GOOD and BAD that broke a job: commits, branches or tags.
 
@@ -50,7 +51,7 @@ def bisect(  # noqa: PLR0913  one argument an option
     if job is None:
         raise click.UsageError("This folder is no clone of a repository; name a job with --job.")
     ends = [good, bad] if path else [_find_here(good), _find_here(bad)]
-    body = {"good": ends[0], "bad": ends[1], "platform": platform, "test": test, "stage": stage}
+    body = {"good": ends[0], "bad": ends[1], "platform": platform, "test": test, "stage": stage, "run": command}
     with connect(hub) as client, Interrupts() as interrupts:
         found: Search = client.post(f"/api/v1/jobs/{quote(job.strip('/'))}/bisections", body)
         tell(f"Bisection {found['id']} of {shown(found['job'])} on {shown(found['platform'])}: {found['url']}")

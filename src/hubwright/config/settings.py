@@ -20,6 +20,7 @@ Secret = Annotated[str, Meta(min_length=1, description="a secret", extra=_SECRET
 Secrets = Annotated[tuple[Secret, ...], Meta(description="a list of secrets (JSON or comma-separated)", extra=_SECRET)]
 Names = Annotated[tuple[Text, ...], Meta(description="a list of names (JSON or comma-separated)")]
 Switch = Annotated[bool, Meta(description="true or false")]
+Chosen = Annotated[Literal["off", "jobs", "all"], Meta(description="off, jobs or all")]
 Port = Annotated[int, Meta(ge=0, le=65535, description="a port number from 0 (any free one) to 65535")]
 Count = Annotated[int, Meta(ge=1, description="a whole number from 1")]
 Days = Annotated[int, Meta(ge=1, description="a number of days from 1")]
@@ -76,8 +77,21 @@ class GitHub(Section, frozen=True, kw_only=True):
     app_private_key: Secret | None = None
     clone_base: CloneBase = "https://github.com"
     owners: Names = ()
+    checks: Switch = True
+    comment: Chosen = "off"
+    issue: Chosen = "off"
     oauth_client_id: Text | None = None
     oauth_client_secret: Secret | None = None
+    login_repository: (
+        Annotated[str, Meta(pattern=r"^[^/\s]+/[^/\s]+$", description="a repository such as OWNER/NAME")] | None
+    ) = None
+    points_per_minute: Count = 900
+    write_interval: Seconds = 1.25
+    writes_per_minute: Count = 80
+    cache_size: Bytes = 256 * 1024 * 1024
+    heal: Switch = True
+    heal_interval: Seconds = 600
+    poll_interval: Seconds = 60
 
 
 class Git(Section, frozen=True, kw_only=True):
@@ -96,6 +110,7 @@ class Builds(Section, frozen=True, kw_only=True):
     bisect_builds: Count = 20
     bisect_commits: Count = 2000
     bisect_targets: Count = 5
+    bisect_searches: Count = 8
     timeout: WholeSeconds = 3600
     log_limit: Bytes = 256 * 1024 * 1024
     report_files: Count = 500
@@ -155,6 +170,15 @@ class Retention(Section, frozen=True, kw_only=True):
     logs: Days = 180
     artifacts: Days = 90
     builds: Days = 730
+
+
+class Sql(Section, frozen=True, kw_only=True):
+    """The bounds of what people ask with SQL, and the login of PostgreSQL that answers it."""
+
+    rows: Count = 1000
+    seconds: Seconds = 10
+    size: Bytes = 16 * 1024 * 1024
+    database_url: DatabaseUrl | None = None
 
 
 class Agent(Section, frozen=True, kw_only=True):
@@ -233,6 +257,7 @@ class Settings(Section, frozen=True, kw_only=True):
     secrets: SecretKeys = SecretKeys()
     hooks: Hooks = Hooks()
     retention: Retention = Retention()
+    sql: Sql = Sql()
     artifacts: Artifacts = Artifacts()
     cache: Cache = Cache()
     agent: Agent = Agent()

@@ -36,6 +36,7 @@ class FactKind(StrEnum):
     BISECTION_ENDED = "BisectionEnded"
     CULPRIT_FOUND = "CulpritFound"
     PUSH_RECEIVED = "PushReceived"
+    PULL_REQUEST_CHANGED = "PullRequestChanged"
     REF_CREATED = "RefCreated"
     REF_DELETED = "RefDeleted"
     DELIVERY_FAILED = "DeliveryFailed"
@@ -79,6 +80,7 @@ _SENTENCES = {
     FactKind.BISECTION_ENDED: "{job} on {platform}: the search for what broke {what} ended after {spent}: {outcome}.",
     FactKind.CULPRIT_FOUND: "{job} on {platform}: {sha7} by {author} broke {what}: {subject}.",
     FactKind.PUSH_RECEIVED: "{repository}: {count} commits pushed to {ref} by {pusher}.",
+    FactKind.PULL_REQUEST_CHANGED: "{repository}: pull request {number} {action}, head {sha7} of {branch}.",
     FactKind.REF_CREATED: "{repository}: {ref_type} {ref} created.",
     FactKind.REF_DELETED: "{repository}: {ref_type} {ref} deleted.",
     FactKind.DELIVERY_FAILED: "Delivery {delivery} could not be understood: {reason}.",

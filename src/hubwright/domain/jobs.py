@@ -37,7 +37,8 @@ class JobSettings:
     `recipe` is the text of an inline recipe (then nothing is read from the repository), else `recipe_path` is read
     at the commit, else the project is detected. `checkout: False` runs the stages in an empty folder. `backfill`: a
     platform that comes later builds the newest commit. `approval` says whether what a fork brings waits for approval,
-    `untrusted_recipe` whose recipe it is built with; None for both: as the hub's settings say when a build is planned.
+    `untrusted_recipe` whose recipe it is built with, `comment` and `issue` whether GitHub is told in these ways too;
+    None for each: as the hub's settings say.
     """
 
     commits: Commits = Commits.EACH
@@ -51,6 +52,8 @@ class JobSettings:
     backfill: bool = True
     approval: Approval | None = None
     untrusted_recipe: RecipeSide | None = None
+    comment: bool | None = None
+    issue: bool | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -44,31 +44,51 @@ class ProblemWatch:
         self._start = 0  # where it begins in the log
         self._seen = 0
         self._suspects = 0
+        self._settled = 0  # how far the log went when somebody looked last
 
     def feed(self, data: bytes) -> None:
         """The next bytes of the log."""
         self._pieces.append(data)
         self._size += len(data)
         if self._size >= _BATCH:
-            self._search(end=False)
+            text = self._join()
+            self._search(text, self._whole_lines(text))
+
+    def look(self) -> list[Problem]:
+        """The stage goes on: what is new among the lines that were there already when this was called last.
+
+        The lines behind them have come meanwhile, so that a matcher that looks ahead sees what it will see at the end.
+        """
+        settled, self._settled = self._settled, self._start + len(self._text) + self._size
+        text = self._join()
+        self._search(text, text.rfind(b"\n", self._done, max(settled - self._start, self._done)) + 1)
+        return self._found.take_new()
 
     def finish(self) -> tuple[list[Problem], int]:
-        """The stage has ended: its problems, and how many more there were."""
-        self._search(end=True)
+        """The stage has ended: its problems that `look` has not told, and how many more there were."""
+        text = self._join()
+        self._search(text, len(text))
         left_out = self._found.left_out
         problems = self._found.take()
         self._seen = self._suspects = 0
         return problems, left_out
 
-    def _search(self, *, end: bool) -> None:
-        text = b"".join([self._text, *self._pieces])
+    def _join(self) -> bytes:
+        self._text = b"".join([self._text, *self._pieces])
         self._seen += self._size
         self._pieces, self._size = [], 0
-        until = len(text)
-        if not end:
-            until = text.rfind(b"\n", self._done, max(len(text) - _AHEAD, self._done)) + 1
-            if until <= self._done:  # one line without an end
-                until = self._done if len(text) - self._done < 4 * _BATCH else len(text)
+        return self._text
+
+    def _whole_lines(self, text: bytes) -> int:
+        """Up to where lines have enough behind them."""
+        until = text.rfind(b"\n", self._done, max(len(text) - _AHEAD, self._done)) + 1
+        if until <= self._done:  # one line without an end
+            until = self._done if len(text) - self._done < 4 * _BATCH else len(text)
+        return until
+
+    def _search(self, text: bytes, until: int) -> None:
+        if until <= self._done:
+            return
         eager = self._seen <= _EAGER and self._suspects <= _MOST_LINES
         if not self._found.full and self._suspects <= 3 * _MOST_LINES:
             for begin in _suspects(text, self._done, until, _WORDS if eager else _WORDS_LATER):

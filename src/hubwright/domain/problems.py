@@ -43,6 +43,7 @@ class Found:
         self._problems: list[Problem] = []
         self._known: set[tuple[object, ...]] = set()
         self._counts: dict[tuple[str, str], int] = {}
+        self._taken = 0
         self.left_out = 0
 
     @property
@@ -67,8 +68,14 @@ class Found:
         """Whether a problem of this matcher in this file is known."""
         return any(problem.matcher == matcher and problem.file == file for problem in self._problems)
 
+    def take_new(self) -> list[Problem]:
+        """Those that were not taken yet, in the order found; they stay known."""
+        new = self._problems[self._taken :]
+        self._taken = len(self._problems)
+        return new
+
     def take(self) -> list[Problem]:
-        """All of them, in the order found; afterwards there are none."""
-        problems = self._problems
+        """Those that were not taken yet, in the order found; afterwards nothing is known."""
+        problems = self.take_new()
         self.__init__()  # type: ignore[misc]
         return problems

@@ -131,6 +131,31 @@ class ApprovalComment:
     login: str
 
 
+class CheckWish(StrEnum):
+    """What people ask for at our check runs."""
+
+    RERUN = "rerun"
+    RERUN_FAILED = "rerun_failed"
+    CANCEL = "cancel"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CheckRequest:
+    """A person asks for something at the check runs of commit `sha`: at all of them, or at that of one `run`.
+
+    `app` are the number and the client's id of the App whose check runs these are. `user_id` is GitHub's number of who
+    asks; `login` only finds them.
+    """
+
+    repository: Repository
+    sha: str
+    wish: CheckWish
+    app: tuple[str, ...]
+    run: int | None
+    user_id: int
+    login: str
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RefEvent:
     """A branch or tag was made or deleted (events `create` and `delete`); `ref` has no refs/ prefix."""
@@ -176,4 +201,4 @@ class Backfill:
     job_path: str
 
 
-Event = Push | PullRequestEvent | ApprovalComment | RefEvent | Manual | Backfill | Other
+Event = Push | PullRequestEvent | ApprovalComment | CheckRequest | RefEvent | Manual | Backfill | Other

@@ -13,6 +13,9 @@ from hubwright.domain.wording import word_count
 MAX_TARGETS = 5
 """Tests that one search looks for: they share its builds, and hundreds that fail at once have few causes."""
 
+UNTESTABLE = 125
+"""The exit code of an own command that says of a commit: it can't be told. As of `git bisect run`."""
+
 _NAMES = 3
 
 
@@ -42,6 +45,11 @@ class Target:
     def to_json(self) -> dict[str, Any]:
         """As it is stored."""
         return asdict(self)
+
+
+def name_own_stage(search: int) -> str:
+    """The stage in which a search runs a command of its own; no other build has one of that name."""
+    return f"bisect-{search}"
 
 
 def read_targets(stored: Iterable[Mapping[str, Any]]) -> tuple[Target, ...]:

@@ -23,7 +23,8 @@ _LISTED = 20
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Reason:
-    """One thing that a run waits for. `more` is told to programs beside the sentence, as JSON.
+    """One thing that a run waits for. `more` is told to programs beside the sentence, as JSON; `again` in it is when
+    it is tried again (Unix seconds), None when nobody knows.
 
     Kinds: `no_builder_ever`, `builders_away`, `builders_paused`, `builders_draining`,
     `builders_on_demand`, `all_busy`, `behind`, `starting`,
@@ -137,19 +138,26 @@ def explain_held(sha: str) -> Reason:
     return Reason(kind="held", sentence=sentence, more={"sha": sha})
 
 
-def explain_doubted(approver: str, problem: str | None) -> Reason:
-    """Of a run that somebody approved of whom GitHub is asked again whether they may still write."""
+def explain_doubted(approver: str, problem: str | None, again: float | None, now: float) -> Reason:
+    """Of a run that somebody approved of whom GitHub is asked again, at `again`, whether they may still write."""
     sentence = f"It is asked whether {approver}, who approved it, may still write to the repository."
     if problem is not None:
-        sentence += f" That is tried again by itself: {problem}"
-    return Reason(kind="approver", sentence=sentence, more={"approver": approver})
+        sentence += f" That is tried again {_when(again, now)}: {problem}"
+    return Reason(kind="approver", sentence=sentence, more={"approver": approver, "again": again})
 
 
-def explain_unplanned(problem: str | None, *, failed: bool) -> Reason:
-    """Of a build that has no runs yet; `failed`: its repository was asked, and did not answer."""
+def explain_unplanned(problem: str | None, *, failed: bool, again: float | None, now: float) -> Reason:
+    """Of a build that has no runs yet; `failed`: its repository did not answer, and is asked again at `again`."""
     if failed:
-        return Reason(kind="retry_later", sentence=f"It is tried again by itself: {problem}")
+        sentence = f"It is tried again {_when(again, now)}: {problem}"
+        return Reason(kind="retry_later", sentence=sentence, more={"again": again})
     return Reason(kind="fetching", sentence="Its repository is being fetched and its recipe read.")
+
+
+def _when(again: float | None, now: float) -> str:
+    if again is None:
+        return "by itself"
+    return f"by itself in {word_duration(again - now)}" if again > now else "by itself just now"
 
 
 def name_want(want: Want) -> str:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection
 
-from hubwright.domain.sights import Target
+from hubwright.domain.sights import Target, name_own_stage
 from hubwright.errors import ConflictError, NotFoundError, UnprocessableError, VanishedCommitError
 from hubwright.git.history import find_commit, is_ancestor, is_on_branch
 from hubwright.git.mirrors import Mirrors, Origin
@@ -22,13 +22,25 @@ MAX_NAME = 64
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Question:
-    """Which commit between `good` and `bad` broke the job: on a platform, in a test or stage; None: whatever fails."""
+    """Which commit between `good` and `bad` broke the job: on a platform, in a test or stage; None: whatever fails.
+
+    `run` is a command that tells by its exit code, instead of the stages.
+    """
 
     good: str
     bad: str
     platform: str | None = None
     test: str | None = None
     stage: str | None = None
+    run: str | None = None
+
+
+class Asked(NamedTuple):
+    """Who asks, when (Unix seconds), and how many searches of a job may go on at a time."""
+
+    by: str
+    at: float
+    searches: int = MAX_OPEN
 
 
 class Ends(NamedTuple):
@@ -39,13 +51,13 @@ class Ends(NamedTuple):
     ref: str
 
 
-def ask_search(connection: Connection, path: str, question: Question, asked_by: str, now: float) -> int:
+def ask_search(connection: Connection, path: str, question: Question, asked: Asked) -> int:
     """Keep the question; its id. Raises NotFoundError, UnprocessableError, ConflictError when too many are open."""
     job = load_job(connection, path)
     if job is None:
         raise NotFoundError(f"There is no job {path}.")
-    if sum(one.job_id == job.id for one in bisections.load_open(connection)) >= MAX_OPEN:
-        raise ConflictError(f"{MAX_OPEN} bisections of {path} go on already; one of them has to end first.")
+    if sum(one.job_id == job.id for one in bisections.load_open(connection)) >= asked.searches:
+        raise ConflictError(f"{asked.searches} bisections of {path} go on already; one of them has to end first.")
     places = bisections.load_places(connection, job.id, question.bad)
     place = next((one for one in places if question.platform in {None, one.platform}), None)
     if place is None and question.platform is None:
@@ -57,16 +69,21 @@ def ask_search(connection: Connection, path: str, question: Question, asked_by: 
         "matrix": place.matrix if place is not None else {},
         "ref": "HEAD",
         "branch": place.branch if place is not None else None,
-        "asked_by": asked_by,
+        "asked_by": asked.by,
+        "command": question.run,
         "before": question.good,
         "bad": question.bad,
         "targets": [Target(stage=question.stage, test=question.test).to_json()] if named else [],
         "state": bisections.WAITING,
         "max_builds": 1,  # until it begins
-        "next_try_at": now,
-        "created_at": now,
+        "next_try_at": asked.at,
+        "created_at": asked.at,
     }
-    return bisections.keep_bisection(connection, values)
+    number = bisections.keep_bisection(connection, values)
+    if question.run is not None:
+        own = Target(stage=name_own_stage(number))
+        bisections.change_bisection(connection, number, targets=[own.to_json()])
+    return number
 
 
 def find_ends(mirrors: Mirrors, origin: Origin, good: str, bad: str) -> Ends:

@@ -7,7 +7,7 @@ process or a build that somebody made meanwhile change nothing but the time it t
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import structlog
@@ -17,14 +17,14 @@ from hubwright.domain.backoff import backoff
 from hubwright.domain.bisection import TRIES, Finding, Search, Sight, Verdict, findings, give_up, next_commit
 from hubwright.domain.jobs import Job
 from hubwright.domain.results import Result, State
-from hubwright.domain.sights import MAX_TARGETS, Target, choose_targets, read_targets
+from hubwright.domain.sights import Target, choose_targets, read_targets
 from hubwright.errors import HubwrightError, VanishedCommitError
 from hubwright.git.history import Described, describe_commits, is_ancestor, list_first_parents
-from hubwright.git.mirrors import Mirrors, Origin
 from hubwright.hub.bisection_ends import end_search, own_prefix, own_trigger, stop_search, tell_start
+from hubwright.hub.bisection_grounds import Grounds
 from hubwright.hub.bisection_wishes import find_ends
 from hubwright.hub.breaks import Share, note_break
-from hubwright.hub.plans import Ground, keep_plans
+from hubwright.hub.plans import keep_plans
 from hubwright.hub.suspects import Spot, plan_suspect, want_suspect
 from hubwright.store import bisections, sights
 from hubwright.store.builders import load_kinds
@@ -33,32 +33,13 @@ from hubwright.store.facts import keep_facts
 from hubwright.store.jobs import load_job_by_id
 from hubwright.store.repos import load_default_branch
 
-LOOK_AGAIN = 0.5
-"""Seconds between looks while searches go on; else the dispatcher's own rounds find what has broken."""
+LOOK_AGAIN = 2.0
+"""Seconds between looks while searches go on and nobody tells of a build that has ended: it may have been cancelled."""
 
 PATIENCE = 10
 """Times that a repository is asked before a search ends; with the pauses between, about an hour."""
 
 logger = structlog.get_logger()
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Bounds:
-    """How many builds one search may ask for, how many commits back it looks, for how many tests at most."""
-
-    builds: int = 20
-    commits: int = 2000
-    targets: int = MAX_TARGETS
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Grounds:
-    """What searches stand on: the mirrors, where a job's commits are fetched from, what plans are told."""
-
-    mirrors: Mirrors
-    origin_of: Callable[[Job], Origin]
-    ground: Ground
-    bounds: Bounds = Bounds()
 
 
 class Bisections:
@@ -96,9 +77,9 @@ class Bisections:
         def keep(connection: Connection) -> int:
             if not bisections.move_cursor(connection, before, after):
                 return 0
-            return sum(
-                note_break(connection, build, Share(self._bounds.builds, self._bounds.targets), now) for build in failed
-            )
+            bounds = self._bounds
+            share = Share(builds=bounds.builds, targets=bounds.targets, searches=bounds.searches)
+            return sum(note_break(connection, build, share, now) for build in failed)
 
         self._database.write(keep)
         return before is not None
@@ -238,7 +219,7 @@ class Bisections:
         told = describe_commits(self._mirrors, origin, [commit]).get(commit)
         wanted = want_suspect(commit, row.ref, own_trigger(row.id, row.builds + 1), told)
         stages = {target.stage for target in read_targets(row.targets) if target.stage is not None}
-        spot = Spot(platform=row.platform, matrix=row.matrix, branch=row.branch, stages=stages)
+        spot = Spot(platform=row.platform, matrix=row.matrix, branch=row.branch, stages=stages, command=row.command)
         plan = plan_suspect(self._mirrors, origin, job, wanted, ground, spot)
         now = self._clock()
 
@@ -286,12 +267,14 @@ class Bisections:
 
     def _write(self, keep: Callable[[Connection], None]) -> None:
         self._database.write(keep)
-        self._wake("runs")
-        self._wake("facts")
+        for queue in ("runs", "facts", "bisections"):  # the search itself goes on at once
+            self._wake(queue)
 
 
 def _point(row: Row[Any]) -> sights.Point:
-    return sights.Point(job_id=row.job_id, platform=row.platform, matrix=row.matrix, own=own_prefix(row.id))
+    return sights.Point(
+        job_id=row.job_id, platform=row.platform, matrix=row.matrix, own=own_prefix(row.id), alone=bool(row.command)
+    )
 
 
 def _find_good(

@@ -15,16 +15,17 @@ from hubwright.store import bisections, builds, runs, sights
 from hubwright.store.jobs import load_job_by_id
 
 MAX_OPEN = 8
-"""Searches of one job that go on at a time; breaks beyond them are not searched for."""
+"""Searches of one job that go on at a time, where no setting says otherwise; breaks beyond are not searched for."""
 
 logger = structlog.get_logger()
 
 
 class Share(NamedTuple):
-    """What one search gets: builds, and tests to look for, at most."""
+    """What one search gets: builds, and tests to look for, at most; and how many `searches` a job has at a time."""
 
     builds: int
     targets: int
+    searches: int
 
 
 def note_break(connection: Connection, build_id: int, share: Share, now: float) -> int:
@@ -52,7 +53,7 @@ def _note_run(connection: Connection, build: Row[Any], run: Row[Any], share: Sha
     ]
     if not targets:
         return False
-    if count >= MAX_OPEN:
+    if count >= share.searches:
         logger.warning("break_not_searched_for", build=build.id, open_searches=count)
         return False
     before = run.assignment.get("env", {}).get("CI_PREV_COMMIT_SHA")

@@ -43,15 +43,23 @@ ACK_SOON = 0.05
 
 
 class Hearing:
-    """Hears all sessions of this process. `on_change` is called when a builder may have become free."""
+    """Hears all sessions of this process. `on_change` is called when a builder may have become free, `on_search` when
+    a build has ended that searches for culprits look at.
+    """
 
     def __init__(
-        self, database: Database, logs: Logs, clock: Callable[[], float], on_change: Callable[[], None]
+        self,
+        database: Database,
+        logs: Logs,
+        clock: Callable[[], float],
+        on_change: Callable[[], None],
+        on_search: Callable[[], None],
     ) -> None:
         self._database = database
         self._logs = logs
         self._clock = clock
         self._on_change = on_change
+        self._on_search = on_search
         self._tasks: set[asyncio.Task[Any]] = set()
 
     async def hear(self, session: Session, frame: str | bytes) -> None:
@@ -149,6 +157,10 @@ class Hearing:
             self._soon(session.channel.close("messages are missing; connect again and resend them"))
         else:
             self._advance(session, message, ended=applied.ended)
+        if isinstance(message, Problems) and applied.held:
+            self._logs.ring(message.run)
+        if applied.searched:
+            self._on_search()
         self._on_change()
 
     def _advance(self, session: Session, message: moves.Telling, *, ended: bool) -> None:

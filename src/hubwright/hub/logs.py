@@ -54,6 +54,10 @@ class Logs:
         self._bell.ring(topic(run))
         return size
 
+    def ring(self, run: int) -> None:
+        """Have those look again who follow the run: something was found in its log."""
+        self._bell.ring(topic(run))
+
     def scrub(self, run: int, spans: Iterable[tuple[int, int]]) -> None:
         """Overwrite what is there of these parts (offset, length) with as many asterisks; lines stay where they are.
 

@@ -16,8 +16,9 @@ from hubwright.domain.results import Result, verdict
 from hubwright.domain.scheduling import split_labels
 from hubwright.errors import WireError
 from hubwright.hub import comparing, inquest
-from hubwright.store import builds, results, runs
+from hubwright.store import builds, results, runs, stages
 from hubwright.store.approvals import doubt, hold_waiting
+from hubwright.store.bisections import concerns_searches
 from hubwright.store.facts import keep_facts
 from hubwright.wire import Event, Hello, Images, Job, Problems, Scrub, Tests
 from hubwright.wire import Result as ResultMessage
@@ -42,11 +43,15 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """What a message did. `held` false: the lease is gone; `gap`: messages before it are missing, resend them."""
+    """What a message did. `held` false: the lease is gone; `gap`: messages before it are missing, resend them.
+
+    `searched`: with the run a build has ended that searches for culprits look at.
+    """
 
     held: bool
     gap: bool = False
     ended: bool = False
+    searched: bool = False
 
 
 @dataclass(slots=True)
@@ -91,10 +96,10 @@ def _apply(connection: Connection, standing: _Standing | None, told: Told, facts
 def _move(connection: Connection, standing: _Standing, told: Told, facts: list[Fact]) -> Applied:
     match told.message:
         case Job() as message:
-            stage = runs.start_stage(connection, message)
+            stage = stages.start_stage(connection, message)
             facts.append(_fact(FactKind.STAGE_STARTED, standing.row, message.at, stage=stage))
         case ResultMessage(stage=int()) as message:
-            stage = runs.finish_stage(connection, message)
+            stage = stages.finish_stage(connection, message)
             facts.append(
                 _fact(
                     FactKind.STAGE_FINISHED,
@@ -110,11 +115,9 @@ def _move(connection: Connection, standing: _Standing, told: Told, facts: list[F
             standing.running = False
             if message.recording is not None:
                 inquest.keep_told(connection, standing.row, message.recording, told.at)
-            if message.lost:
-                facts += lose_run(connection, standing.row, told.at, message.detail)
-            else:
-                facts += end_run(connection, standing.row, read_result(message.result), told.at, message.detail)
-            return Applied(held=True, ended=True)
+            ends = _end(connection, standing.row, message, told.at)
+            facts += ends
+            return Applied(held=True, ended=True, searched=any(map(concerns_searches, ends)))
         case Tests() as message:
             results.keep_tests(connection, message)
         case Problems() as message:
@@ -124,6 +127,12 @@ def _move(connection: Connection, standing: _Standing, told: Told, facts: list[F
         case Event() | Scrub():
             pass  # it has moved the sequence on; what it says is in the log
     return Applied(held=True)
+
+
+def _end(connection: Connection, row: Row[Any], message: ResultMessage, now: float) -> list[Fact]:
+    if message.lost:
+        return lose_run(connection, row, now, message.detail)
+    return end_run(connection, row, read_result(message.result), now, message.detail)
 
 
 def read_result(word: str) -> Result:
@@ -195,12 +204,12 @@ def attempt_again(connection: Connection, rows: Sequence[Row[Any]], now: float) 
     new = []
     for row in rows:
         runs.replace_run(connection, row.id)
-        stages = tuple(PlannedStage(stage=stage_from_json(stage)) for stage in row.assignment["stages"])
+        planned = tuple(PlannedStage(stage=stage_from_json(stage)) for stage in row.assignment["stages"])
         new.append(
             builds.NewRun(
                 build_id=row.build_id,
                 planned=PlannedRun(
-                    platform=row.platform, labels=split_labels(row.labels), matrix=row.matrix, stages=stages
+                    platform=row.platform, labels=split_labels(row.labels), matrix=row.matrix, stages=planned
                 ),
                 assignment=row.assignment,
                 priority=row.priority,

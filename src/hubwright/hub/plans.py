@@ -163,8 +163,8 @@ def _fill(
 ) -> list[Fact]:
     """Give a build its runs, or end it when there are none."""
     build_id, number, now = place
-    if plan.waits:
-        builds.note_problem(connection, build_id, plan.problem)
+    if plan.waits is not None:
+        builds.note_problem(connection, build_id, plan.problem, now + plan.waits)
         return []
     if not plan.runs:
         result = Result(plan.fault) if plan.fault else Result.SKIP

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Table
 
 from hubwright.hub.logs import Logs
 from hubwright.hub.sweeping import Sweeping
-from hubwright.store import retention
+from hubwright.store import healing, retention
 from hubwright.store.database import Database
 from hubwright.store.schema import artifact, delivery, fact, report, task, token
 
@@ -54,6 +54,7 @@ class Retention:
         keep = self._keep
         facts = now - keep.facts * DAY
         self._drop(delivery, partial(retention.load_old_deliveries, before=now - keep.deliveries * DAY))
+        self._database.write(partial(healing.drop_old_holes, before=now - keep.deliveries * DAY))
         self._drop(report, partial(retention.load_old_reports, before=facts))
         self._drop(task, partial(retention.load_old_tasks, before=facts))
         self._drop(fact, partial(retention.load_old_facts, before=facts, reporters=keep.reporters))

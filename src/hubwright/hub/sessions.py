@@ -14,18 +14,17 @@ import msgspec
 import structlog
 from sqlalchemy import Connection, Row
 
-from hubwright.domain.repos import Trust
 from hubwright.domain.scheduling import FreeBuilder
-from hubwright.errors import HubwrightError, RefusedError, WireError
+from hubwright.errors import RefusedError, WireError
 from hubwright.hub import moves
 from hubwright.hub.arrivals import Arrival, greet
 from hubwright.hub.bounds import LOG_BEYOND
+from hubwright.hub.completing import Completing
 from hubwright.hub.flights import Flight
 from hubwright.hub.hearing import Hearing, quietly
 from hubwright.hub.inquest import keep_flights
 from hubwright.hub.logs import Logs
 from hubwright.hub.pulse import ENOUGH
-from hubwright.hub.secrets import NOTHING, Handed
 from hubwright.hub.session import Channel, Holding, Session, SessionSettings, check_hello
 from hubwright.store import builders, runs
 from hubwright.store.database import Database
@@ -36,13 +35,9 @@ from hubwright.wire import (
     Held,
     Hello,
     Known,
-    Payload,
     Vitals,
     Welcome,
 )
-
-TOKEN_WITHIN = 10.0
-"""Seconds that a run waits for GitHub to give its token."""
 
 REMEMBERED = 10_000
 """Builders that have left of which it is known when they were last heard."""
@@ -67,7 +62,8 @@ class Sessions:
         self._on_change = on_change
         self._heartbeat = settings.heartbeat
         self._settings = settings
-        self._hearing = Hearing(database, logs, clock, on_change)
+        self._completing = Completing(database, settings)
+        self._hearing = Hearing(database, logs, clock, on_change, settings.on_search)
         self._sessions: dict[str, Session] = {}
         self.last_heard: dict[str, float] = {}  # by the steady clock: those that left this hub, for `Silence`
         self._arriving: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
@@ -216,7 +212,7 @@ class Sessions:
             return
         session.holdings[row.id] = _hold(row)
         try:
-            order = Do(order="build", run=row.id, lease=row.lease, payload=await self._complete(row))
+            order = Do(order="build", run=row.id, lease=row.lease, payload=await self._completing.complete(row))
         except msgspec.ValidationError as error:
             del session.holdings[row.id]
             raise WireError(f"The run's assignment can't be read: {error}.") from error
@@ -224,37 +220,6 @@ class Sessions:
             await session.send(order)
         except ConnectionError:
             logger.info("assignment_not_sent", builder=row.builder, run=row.id)
-
-    async def _complete(self, row: Row[Any]) -> Payload:
-        """The stored assignment with what must not be stored: secrets and tokens."""
-        payload = msgspec.convert(row.assignment, Payload)
-        handed = await self._open_secrets(row.job, payload)
-        source = payload.source
-        if self._settings.token_of is not None and row.clone_url is None:
-            source = msgspec.structs.replace(source, token=await self._find_token(source.repository))
-        uploads = f"{self._settings.uploads}/api/v1/runs/{row.id}/artifacts"
-        warnings = (*payload.warnings, *handed.warnings)
-        secrets = dict(handed.values)
-        return msgspec.structs.replace(payload, source=source, secrets=secrets, uploads=uploads, warnings=warnings)
-
-    async def _open_secrets(self, job: str, payload: Payload) -> Handed:
-        """The values of the secrets that the run names, as they are now; none for what a fork brought (S17, S25)."""
-        vault = self._settings.vault
-        if vault is None or not payload.secrets or payload.trust != Trust.TRUSTED:
-            return NOTHING
-        names = tuple(payload.secrets)
-        return await self._database.read(lambda connection: vault.hand_out(connection, job, names))
-
-    async def _find_token(self, repository: str) -> str | None:
-        """The owner's token. When GitHub gives none in time the run goes without: it may well be fetched already."""
-        if self._settings.token_of is None:
-            return None
-        try:
-            async with asyncio.timeout(TOKEN_WITHIN):
-                return await asyncio.to_thread(self._settings.token_of, repository.partition("/")[0])
-        except (HubwrightError, TimeoutError) as error:
-            logger.warning("no_token_for_run", repository=repository, error=str(error) or "GitHub is slow")
-            return None
 
     async def cancel(self, row: Row[Any]) -> bool:
         """Tell the builder to cancel a run; whether it could be told."""

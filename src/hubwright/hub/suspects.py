@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from hubwright.domain.builds import BuildPlan, Wanted
 from hubwright.domain.jobs import Job
 from hubwright.domain.planning import PlannedRun, PlannedStage
+from hubwright.domain.recipe_values import Stage
 from hubwright.domain.results import Result
 from hubwright.domain.scheduling import fits
 from hubwright.git.history import Described
@@ -23,12 +24,16 @@ _MAKES = frozenset({"csources", "docs", "installer", "package"})
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Spot:
-    """Where a search builds, and the stages at which its targets show; none known yet: all that build and test."""
+    """Where a search builds, and the stages at which its targets show; none known yet: all that build and test.
+
+    With a `command` it is run as the one stage wanted, instead of those of the recipe.
+    """
 
     platform: str
     matrix: dict[str, str]
     branch: str | None
     stages: Collection[str]
+    command: str | None = None
 
 
 def want_suspect(sha: str, ref: str, trigger: str, told: Described | None) -> Wanted:
@@ -57,10 +62,18 @@ def plan_suspect(mirrors: Mirrors, origin: Origin, job: Job, wanted: Wanted, gro
     if run is None:
         why = f"The recipe of this commit has no run for {spot.platform} {spot.matrix or ''}".rstrip()
         return failed_plan(wanted, f"{why}.", Result.ERROR)
-    stages = cut_stages(run.stages, spot.stages)
+    stages = _own_stage(run.stages, spot) if spot.command is not None else cut_stages(run.stages, spot.stages)
     if not stages:
         return replace(plan, runs=(), problem="The recipe of this commit has none of the stages that are looked at.")
     return replace(plan, runs=(replace(run, platform=spot.platform, stages=stages),))
+
+
+def _own_stage(stages: tuple[PlannedStage, ...], spot: Spot) -> tuple[PlannedStage, ...]:
+    """The search's own command, with environment, image and network of the recipe's first stage."""
+    (name,) = spot.stages
+    first = stages[0].stage
+    own = Stage(name=name, run=spot.command or "", env=first.env, image=first.image, network=first.network)
+    return (PlannedStage(stage=own),)
 
 
 def cut_stages(stages: tuple[PlannedStage, ...], wanted: Collection[str]) -> tuple[PlannedStage, ...]:

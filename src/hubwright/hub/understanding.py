@@ -8,15 +8,33 @@ from functools import partial
 
 from sqlalchemy import Connection
 
-from hubwright.domain.builds import BuildPlan, Wanted, commits_to_build, manual_to_build, pull_request_to_build
+from hubwright.domain.builds import (
+    MERGE_GROUP,
+    BuildPlan,
+    Wanted,
+    commits_to_build,
+    manual_to_build,
+    pull_request_to_build,
+)
 from hubwright.domain.jobs import Job, JobSettings, new_job
-from hubwright.domain.repos import ApprovalComment, Backfill, Event, Manual, PullRequestEvent, Push, Repository, Trust
+from hubwright.domain.repos import (
+    ApprovalComment,
+    Backfill,
+    CheckRequest,
+    Event,
+    Manual,
+    PullRequestEvent,
+    Push,
+    Repository,
+    Trust,
+)
 from hubwright.errors import HubwrightError, VanishedCommitError
 from hubwright.git.history import describe_commits
 from hubwright.git.mirrors import Mirrors, Origin
 from hubwright.github.payloads import is_skipped
 from hubwright.hub.approvals import approve_head
 from hubwright.hub.backfill import fill_gap, find_gap
+from hubwright.hub.check_requests import fulfil
 from hubwright.hub.news import keep_event
 from hubwright.hub.plans import Base, Ground, keep_plans, plan_build, takes_base, vanished_plan
 from hubwright.store import jobs, repos
@@ -31,7 +49,8 @@ def _no_token(_owner: str) -> str | None:
     return None
 
 
-def _refuse(_repository: Repository, _login: str, _user_id: int) -> str:
+def refuse(_repository: Repository, _login: str, _user_id: int) -> str:
+    """Why nobody may approve through GitHub while there is no token to ask with."""
     return "this hub has no token to ask GitHub who may write: set GITHUB__TOKEN, or approve with a token of the hub"
 
 
@@ -42,7 +61,8 @@ class Rules:
     clone_base: str
     ground: Ground
     token_of: Callable[[str], str | None] = _no_token  # the token for an owner's repositories
-    refusal_of: Callable[[Repository, str, int], str | None] = _refuse  # why a GitHub user may not approve
+    refusal_of: Callable[[Repository, str, int], str | None] = refuse  # why a GitHub user may not approve
+    app_id_of: Callable[[], str | None] = lambda: None  # the number or client's id of this hub's App
     owners: tuple[str, ...] = ()
     defaults: JobSettings = field(default_factory=JobSettings)
 
@@ -63,15 +83,20 @@ class Understanding:
         self._mirrors = mirrors
         self._rules = rules
 
-    def understand(self, event: Event, *, patient: bool) -> Understood:
-        """What the event leads to. A repository that does not answer is waited for while `patient`."""
+    def understand(self, event: Event, *, delay: float | None) -> Understood:
+        """What the event leads to. A repository that does not answer is asked again in `delay` seconds.
+
+        None: it has been asked often enough, and its builds end.
+        """
         match event:
             case Push() | PullRequestEvent() | Manual():
-                return self._understand_commits(event, patient=patient)
+                return self._understand_commits(event, delay=delay)
             case ApprovalComment():
-                return self._understand_comment(event, patient=patient)
+                return self._understand_comment(event, delay=delay)
+            case CheckRequest():
+                return self._understand_request(event, delay=delay)
             case Backfill():
-                return self._understand_backfill(event, patient=patient)
+                return self._understand_backfill(event, delay=delay)
             case _:
                 return _just_keep(event, "kept")
 
@@ -86,22 +111,39 @@ class Understanding:
                 found += [row.id for row in load_triggers(connection, job.id, triggers).values()]
         return found
 
-    def _understand_comment(self, event: ApprovalComment, *, patient: bool) -> Understood:
-        """Ask GitHub, outside any transaction, whether who wrote it may write; a refusal is the outcome."""
+    def _understand_comment(self, event: ApprovalComment, *, delay: float | None) -> Understood:
         if event.sha is None:
             return _just_keep(
                 event, "not approved: the first line must be `/hubwright approve` and the whole commit id"
             )
+        return self._for_writers(
+            event, lambda connection, now: approve_head(connection, event, now), "not approved", delay
+        )
+
+    def _understand_request(self, event: CheckRequest, *, delay: float | None) -> Understood:
+        """Others' check runs may have any name and id: what is asked for there is theirs to do."""
+        if self._rules.app_id_of() not in event.app:
+            return _just_keep(event, "nothing done: it was asked for at the check runs of another App")
+        return self._for_writers(event, lambda connection, now: fulfil(connection, event, now), "nothing done", delay)
+
+    def _for_writers(
+        self,
+        event: ApprovalComment | CheckRequest,
+        keep: Callable[[Connection, float], str],
+        otherwise: str,
+        delay: float | None,
+    ) -> Understood:
+        """Ask GitHub, outside any transaction, whether who asks may write; a refusal is the outcome."""
         try:
             refusal = self._rules.refusal_of(event.repository, event.login, event.user_id)
         except HubwrightError as error:
-            why = f"not approved: {error}"
-            return Understood(lambda _connection, _now: why, why if patient else None)
+            why = f"{otherwise}: {error}"
+            return Understood(lambda _connection, _now: why, None if delay is None else why)
         if refusal is not None:
-            return _just_keep(event, f"not approved: {refusal}")
-        return Understood(lambda connection, now: approve_head(connection, event, now))
+            return _just_keep(event, f"{otherwise}: {refusal}")
+        return Understood(keep)
 
-    def _understand_backfill(self, event: Backfill, *, patient: bool) -> Understood:
+    def _understand_backfill(self, event: Backfill, *, delay: float | None) -> Understood:
         """Plan the newest commit anew; runs for platforms that it has not been built on join its build."""
         with self._database.reading() as connection:
             ground = self._ground(connection, event.repository)
@@ -112,11 +154,11 @@ class Understanding:
             plan = self._plan(gap.job, gap.wanted, ground)
         except HubwrightError as error:
             why = str(error)
-            return Understood(lambda _connection, _now: why, why if patient else None)
+            return Understood(lambda _connection, _now: why, None if delay is None else why)
         fill = partial(fill_gap, gap=gap, origin=self.origin_of(gap.job), plan=plan, ground=ground)
         return Understood(lambda connection, now: f"{fill(connection, now=now)} runs added")
 
-    def _understand_commits(self, event: Building, *, patient: bool) -> Understood:
+    def _understand_commits(self, event: Building, *, delay: float | None) -> Understood:
         """A push, a pull request or a wish: find out what is wanted, have it, plan it."""
         repository = event.repository
         with self._database.reading() as connection:
@@ -124,13 +166,13 @@ class Understanding:
             ground = self._ground(connection, repository)
         if not known and isinstance(event, Manual):
             return _just_keep(event, "the job is gone")
-        if not known and not self._may_build(repository):
+        if not known and not self.may_build(repository):
             return _just_keep(event, "the owner is not one of GITHUB__OWNERS")
         if known and not (known := [job for job in known if job.enabled or isinstance(event, Manual)]):
             return _just_keep(event, "every job of the repository is disabled")
         chosen = known or [new_job(repository, self._rules.defaults)]
         wishes = [(job, _wanted(event, job.settings)) for job in chosen]
-        plans, waits = self._plan_all(wishes, ground, patient=patient)
+        plans, waits = self._plan_all(wishes, ground, delay=delay)
 
         def keep(connection: Connection, now: float) -> str:
             keep_event(connection, event, now)
@@ -145,22 +187,22 @@ class Understanding:
         return Understood(keep, waits)
 
     def _plan_all(
-        self, wishes: list[tuple[Job, list[Wanted]]], ground: Ground, *, patient: bool
+        self, wishes: list[tuple[Job, list[Wanted]]], ground: Ground, *, delay: float | None
     ) -> tuple[list[tuple[Job, list[BuildPlan]]], str | None]:
         """The plans of each job, and why they wait when the repository does not answer."""
-        plans = [(job, self._plan_job(job, wanted, ground, patient=patient)) for job, wanted in wishes]
-        return plans, next((plan.problem for _, of_job in plans for plan in of_job if plan.waits), None)
+        plans = [(job, self._plan_job(job, wanted, ground, delay=delay)) for job, wanted in wishes]
+        return plans, next((plan.problem for _, of_job in plans for plan in of_job if plan.waits is not None), None)
 
-    def _plan_job(self, job: Job, wanted: list[Wanted], ground: Ground, *, patient: bool) -> list[BuildPlan]:
+    def _plan_job(self, job: Job, wanted: list[Wanted], ground: Ground, *, delay: float | None) -> list[BuildPlan]:
         """All plans of a job. When its repository does not answer, it is not asked again for the next commit."""
         plans: list[BuildPlan] = []
         for wish in wanted:
             try:
                 plans.append(self._plan(job, wish, ground))
             except HubwrightError as error:
-                fault = None if patient else "error"
+                fault = "error" if delay is None else None
                 rest = wanted[len(plans) :]
-                return plans + [BuildPlan(wanted=one, problem=str(error), waits=patient, fault=fault) for one in rest]
+                return plans + [BuildPlan(wanted=one, problem=str(error), waits=delay, fault=fault) for one in rest]
         return plans
 
     def _plan(self, job: Job, wanted: Wanted, ground: Ground) -> BuildPlan:
@@ -201,7 +243,8 @@ class Understanding:
         told = describe_commits(self._mirrors, origin, [wanted.sha]).get(wanted.sha)
         return wanted if told is None else replace(wanted, message=told.subject, author_name=told.author)
 
-    def _may_build(self, repository: Repository) -> bool:
+    def may_build(self, repository: Repository) -> bool:
+        """Whether a repository that nobody has made a job for is built all the same."""
         owners = self._rules.owners
         return not owners or repository.owner.lower() in {owner.lower() for owner in owners}
 
@@ -248,4 +291,4 @@ def _wanted(event: Building, settings: JobSettings) -> list[Wanted]:
             wanted = pull_request_to_build(event)
         case Manual():
             return manual_to_build(event)
-    return [wish for wish in wanted if not is_skipped(wish.message)]
+    return [wish for wish in wanted if wish.event == MERGE_GROUP or not is_skipped(wish.message)]  # its queue waits

@@ -124,7 +124,7 @@ class Wishes:
         """The build shows at once; its delivery makes sure that it is planned."""
         wish = replace(wish, trust=_trust(connection, wish))
         (wanted,) = manual_to_build(wish)
-        plan = BuildPlan(wanted=wanted, problem=FETCHING, waits=True)
+        plan = BuildPlan(wanted=wanted, problem=FETCHING, waits=0.0)
         fresh = keep_plans(connection, job, self._origin_of(job), [plan], self._ground, now)
         if fresh:
             keep_wish(connection, fresh[0], wish, now)

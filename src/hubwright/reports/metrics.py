@@ -16,10 +16,12 @@ from prometheus_client.metrics_core import Metric
 from sqlalchemy import Connection, func, select, text
 
 from hubwright.domain.facts import FactKind
+from hubwright.domain.github_budget import Budget
 from hubwright.domain.results import Result
 from hubwright.domain.scheduling import Want, join_labels
 from hubwright.reports.fleet_figures import load_figures, write_figures
 from hubwright.store.database import Database
+from hubwright.store.github_budget import load_budgets
 from hubwright.store.schema import build, builder, delivery, fact
 from hubwright.store.views import MAX_PAGE
 from hubwright.store.views_queue import count_runs
@@ -29,21 +31,16 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
 class Metrics:
-    """Reads the figures when asked. Finished builds are counted once from their table, then by the facts that follow.
-
-    `rate_remaining` gives the requests that GitHub still allows, None when it is not known.
-    """
+    """Reads the figures when asked. Finished builds are counted once from their table, then by facts that follow."""
 
     def __init__(
         self,
         database: Database,
         version: str,
-        rate_remaining: Callable[[], int | None] = lambda: None,
         clock: Callable[[], float] = time,
     ) -> None:
         self._database = database
         self._version = version
-        self._rate_remaining = rate_remaining
         self._clock = clock
         self._finished: Counter[str] = Counter()
         self._cursor: int | None = None
@@ -76,6 +73,7 @@ class Metrics:
             deliveries = connection.execute(select(func.count()).select_from(delivery).where(_OPEN)).scalar_one()
             queues = count_queues(connection)
             fleet = load_figures(connection)
+            budgets = load_budgets(connection)
         yield _gauge("hubwright_build_info", "The hub's version.", {"version": self._version}, 1)
         runs = GaugeMetricFamily("hubwright_runs", "Runs that are not finished.", labels=["state"])
         for state, count in figures.items():
@@ -91,8 +89,7 @@ class Metrics:
         yield from write_figures(*fleet)
         yield CounterMetricFamily("hubwright_builders_lost", "Builders that lost their runs.", value=self._lost)
         yield _gauge("hubwright_deliveries_waiting", "Webhooks not yet understood.", {}, deliveries)
-        if (remaining := self._rate_remaining()) is not None:
-            yield _gauge("hubwright_github_requests_remaining", "Requests that GitHub still allows.", {}, remaining)
+        yield from _budget_gauges(budgets, self._clock())
 
     def _count_finished(self, connection: Connection) -> None:
         if self._cursor is None:
@@ -133,6 +130,19 @@ def _held_gauge(held: Mapping[Want, int]) -> Metric:
 
 
 _OPEN = text("delivery.state IN ('waiting', 'leased')")  # as the partial index says it
+
+
+def _budget_gauges(budgets: Mapping[str, Budget], now: float) -> Iterator[Metric]:
+    """What GitHub still allows each credential: a token's fingerprint, or an installation."""
+    labels = ["credential"]
+    remaining = GaugeMetricFamily("hubwright_github_requests_remaining", "Requests left of the hour.", labels=labels)
+    pauses = GaugeMetricFamily("hubwright_github_pause_seconds", "Until GitHub may be asked again.", labels=labels)
+    for name, budget in budgets.items():
+        if budget.figures is not None and budget.figures.reset_at > now:
+            remaining.add_metric([name], budget.figures.remaining)
+        pauses.add_metric([name], max(0.0, budget.paused_until - now))
+    yield remaining
+    yield pauses
 
 
 def _gauge(name: str, text: str, labels: dict[str, str], value: float) -> GaugeMetricFamily:

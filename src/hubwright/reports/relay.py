@@ -51,7 +51,10 @@ LONGEST_PAUSE = 3900.0
 
 
 class Relay:
-    """The drains of the queues `facts` and `reports`. `owner` names this process in leases; `clock` tells Unix time."""
+    """The drains of the queues `facts` and `reports`. `owner` names this process in leases; `clock` tells Unix time.
+
+    `is_heard` says whether there is anybody to tell by now; it is asked often.
+    """
 
     def __init__(
         self,
@@ -60,11 +63,14 @@ class Relay:
         owner: str,
         clock: Callable[[], float],
         wake: Callable[[str], None],
+        *,
+        is_heard: Callable[[], bool] = lambda: True,
     ) -> None:
         self._database = database
-        self._reporters = tuple(reporters)
+        self._given = tuple(reporters)
         self._clock = clock
         self._wake = wake
+        self._is_heard = is_heard
         self._couriers = [_Courier(database, reporter, owner, clock) for reporter in reporters]
 
     def close(self) -> None:
@@ -74,8 +80,13 @@ class Relay:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The reporters' names."""
+        """The names of the reporters that are heard."""
         return tuple(reporter.name for reporter in self._reporters)
+
+    @property
+    def _reporters(self) -> tuple[Reporter, ...]:
+        """While nobody listens nothing is told, and what happens meanwhile is not told later."""
+        return self._given if self._is_heard() else ()
 
     def enroll(self, after: int | None = None) -> None:
         """Begin the cursors of new reporters after the fact `after`, None: after the newest one.
@@ -128,7 +139,7 @@ class Relay:
         """
         sending: set[Future[None]] = set()
         while True:
-            for courier in self._couriers:
+            for courier in self._couriers if self._is_heard() else ():
                 sending |= courier.begin()
             if not sending:
                 break
@@ -137,6 +148,8 @@ class Relay:
                 future.result()  # the database is away: the queue is drained again later
             for courier in self._couriers:
                 courier.renew()
+        if not self._is_heard():
+            return None
         return min((due for courier in self._couriers if (due := courier.next_due()) is not None), default=None)
 
 

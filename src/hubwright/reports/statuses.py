@@ -6,25 +6,24 @@ how they stand at that moment. So late, doubled and swapped facts all lead to th
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from hubwright.domain.facts import Fact, FactKind
-from hubwright.domain.results import Result, State, verdict
-from hubwright.domain.sights import word_targets
+from hubwright.domain.results import Result
 from hubwright.domain.wording import make_visible
 from hubwright.github.client import GitHubClient
-from hubwright.github.requests import MAX_CONTEXT, MAX_DESCRIPTION, CommitStatus, StatusState, cut_text
+from hubwright.github.requests import MAX_DESCRIPTION, CommitStatus, Request, StatusState, cut_text, form_status
 from hubwright.reports import Report
-from hubwright.reports.descriptions import describe_build, describe_builds, describe_run, name_place, read_result
+from hubwright.reports.sayings import Saying, find_guilt, find_sayings
 from hubwright.store.database import Database
 from hubwright.store.reports import load_commit_builds
 from hubwright.store.views_bisections import CulpritView, load_culprit_commits, load_culprits_by_run
 from hubwright.store.views_values import BuildView
 
-ROLL_UP = "hubwright"
-"""The context of the whole commit, made to be required by a branch protection: it stays when platforms change."""
+MOST = 500
+"""Writes for one commit in one go; a commit has no more platforms and jobs."""
 
 _KINDS = frozenset(
     {
@@ -71,116 +70,62 @@ class StatusReporter:
     def send(self, target: str, bodies: Sequence[dict[str, Any]], said: dict[str, Any]) -> None:  # noqa: ARG002
         """Post what has changed since `said`, context by context; the bodies are empty. Raises GitHubError."""
         repository, _, sha = target.rpartition("@")
-        with self._database.reading() as connection:
-            builds = load_commit_builds(connection, repository, sha)
-            broken_by = load_culprits_by_run(connection, repository, sha)
-            guilt = load_culprit_commits(connection, repository, sha)
-        guilty = form_guilt(repository, sha, guilt, self._public_url)
-        for status in [*guilty, *form_statuses(builds, self._public_url, broken_by)]:
-            words = [status.state.value, status.description, status.target_url]
-            if said.get(status.context) == words:
-                continue
-            self._client.post_status(
-                status.owner, status.repository, status.sha, status.state, status.context,
-                status.description, status.target_url,
-            )  # fmt: skip
-            said[status.context] = words
+        for _ in range(MOST):
+            if not self._post_next(partial(self._find_news, repository, sha, said), said):
+                return
+
+    def _post_next(self, find_news: Callable[[], CommitStatus | None], said: dict[str, Any]) -> bool:
+        """Post the first news as it stands when the turn has come, not as it stood before; False: there is none."""
+        status = find_news()
+        if status is None:
+            return False
+
+        def form() -> Request | None:
+            nonlocal status
+            status = find_news()
+            return None if status is None else form_status(status)
+
+        if self._client.send_newest(form_status(status), form) is not None:
+            said[status.context] = _words(status)
+        return True
+
+    def _find_news(self, repository: str, sha: str, said: Mapping[str, Any]) -> CommitStatus | None:
+        sayings = load_sayings(self._database, repository, sha)
+        statuses = (_status(one, repository, sha, self._public_url) for one in sayings)
+        return next((status for status in statuses if said.get(status.context) != _words(status)), None)
 
 
-def form_guilt(
-    repository: str, sha: str, guilt: Sequence[tuple[str, CulpritView]], public_url: str
-) -> list[CommitStatus]:
-    """What the commit broke, in a context of its own for each job: `breaks test_x since here`."""
-    owner, _, name = repository.partition("/")
-    by_job: dict[str, list[CulpritView]] = {}
-    for job, one in guilt:
-        by_job.setdefault(job, []).append(one)
-    return [
-        CommitStatus(
-            owner=owner,
-            repository=name,
-            sha=sha,
-            state=StatusState.FAILURE,
-            context=fit_context(f"{ROLL_UP} / {job} (bisect)"),
-            description=_fit(
-                f"breaks {word_targets(list(dict.fromkeys(each for one in found for each in one.targets)))} since here"
-            ),
-            target_url=f"{public_url}/bisections/{found[0].bisection}",
-        )
-        for job, found in by_job.items()
-    ]
+def load_sayings(database: Database, repository: str, sha: str) -> list[Saying]:
+    """All that is to say of a commit at this moment, in its order."""
+    with database.reading() as connection:
+        builds = load_commit_builds(connection, repository, sha)
+        broken_by = load_culprits_by_run(connection, repository, sha)
+        guilt = load_culprit_commits(connection, repository, sha)
+    return [*find_guilt(guilt), *find_sayings(builds, broken_by)]
 
 
 def form_statuses(
     builds: Sequence[BuildView], public_url: str, broken_by: Mapping[int, Sequence[CulpritView]] | None = None
 ) -> list[CommitStatus]:
-    """How a commit stands by its builds, newest first: of each run the newest build's, then the roll-up.
-
-    A roll-up that is pending goes out first, another one last, so that a commit never looks ready before it is. Of a
-    run in `broken_by` it is said who broke it.
-    """
+    """How a commit stands by its builds, newest first, in the order in which it is told; see `find_sayings`."""
     if not builds:
         return []
-    found: dict[str, CommitStatus] = {}
-    for build in reversed(builds):
-        for run in build.runs:
-            context = fit_context(f"{ROLL_UP} / {build.job} ({name_place(run)})")
-            state = _state(run.state, run.result)
-            culprits = (broken_by or {}).get(run.id, ())
-            blame = f"broken by {'; '.join(one.words for one in culprits)}; " if culprits else ""
-            found[context] = _status(build, state, context, blame + describe_run(run), public_url)
-    roll_up = _roll_up(builds, public_url)
-    pending = [status for status in found.values() if status.state is StatusState.PENDING]
-    ended = [status for status in found.values() if status.state is not StatusState.PENDING]
-    return [roll_up, *pending, *ended] if roll_up.state is StatusState.PENDING else [*ended, roll_up]
+    repository, sha = builds[0].repository, builds[0].sha
+    return [_status(saying, repository, sha, public_url) for saying in find_sayings(builds, broken_by)]
 
 
-def _roll_up(builds: Sequence[BuildView], public_url: str) -> CommitStatus:
-    """Pending while any build is open, then the verdict over the newest build of each job."""
-    unfinished = next((build for build in builds if build.state != State.FINISHED), None)
-    if unfinished is not None:
-        return _status(unfinished, StatusState.PENDING, ROLL_UP, describe_build(unfinished), public_url)
-    newest = _newest_of_each_job(builds)
-    result = verdict(read_result(build.result) for build in newest)
-    shown = next(build for build in newest if read_result(build.result) is result)
-    return _status(shown, _STATES[result], ROLL_UP, describe_builds(newest, result), public_url)
+def _words(status: CommitStatus) -> list[str | None]:
+    return [status.state.value, status.description, status.target_url]
 
 
-def _newest_of_each_job(builds: Sequence[BuildView]) -> list[BuildView]:
-    """A build that had nothing to do (a tag, say) does not hide what an earlier one has found."""
-    newest: dict[int, BuildView] = {}
-    for build in builds:
-        known = newest.get(build.job_id)
-        if known is None or (known.result == Result.SKIP and build.result != Result.SKIP):
-            newest[build.job_id] = build
-    return list(newest.values())
-
-
-def _state(state: str, result: str | None) -> StatusState:
-    return _STATES[read_result(result)] if state == State.FINISHED else StatusState.PENDING
-
-
-def _status(build: BuildView, state: StatusState, context: str, description: str, public_url: str) -> CommitStatus:
-    owner, _, name = build.repository.partition("/")
+def _status(saying: Saying, repository: str, sha: str, public_url: str) -> CommitStatus:
+    owner, _, name = repository.partition("/")
     return CommitStatus(
         owner=owner,
         repository=name,
-        sha=build.sha,
-        state=state,
-        context=context,
-        description=_fit(description),
-        target_url=f"{public_url}/builds/{build.id}",
+        sha=sha,
+        state=StatusState.PENDING if saying.result is None else _STATES[saying.result],
+        context=saying.name,
+        description=cut_text(make_visible(saying.words), MAX_DESCRIPTION),
+        target_url=f"{public_url}{saying.path}",
     )
-
-
-def _fit(description: str) -> str:
-    return cut_text(make_visible(description), MAX_DESCRIPTION)
-
-
-def fit_context(text: str) -> str:
-    """The context in GitHub's 255 characters; one that is cut stays different from others that begin alike."""
-    text = make_visible(text)
-    if len(text) <= MAX_CONTEXT:
-        return cut_text(text, MAX_CONTEXT)
-    digest = hashlib.sha256(text.encode()).hexdigest()[:8]
-    return f"{cut_text(text, MAX_CONTEXT - 9)} {digest}"

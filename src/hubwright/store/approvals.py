@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +25,7 @@ from sqlalchemy import (
 from hubwright.domain.repos import Repository
 from hubwright.domain.results import State
 from hubwright.store.moments import Moment
+from hubwright.store.repos import find_repository
 from hubwright.store.schema import approval, build, gh_pull_request, job, run, token
 from hubwright.store.tokens import SESSION
 
@@ -63,6 +64,11 @@ _IN_FORCE: Select[Any] = (
     .where(_STANDS)
     .order_by(approval.c.id)
     .with_for_update(of=approval)
+)
+_GUARDED = (
+    select(approval.c.repository_id, approval.c.repository, approval.c.pull_request)
+    .where(approval.c.pull_request.in_(bindparam("numbers", expanding=True)), _STANDS)
+    .distinct()
 )
 
 
@@ -146,6 +152,11 @@ def load_of_pull_request(connection: Connection, repository: Repository, number:
     return list(connection.execute(query))
 
 
+def find_guarded(connection: Connection, numbers: Collection[int]) -> list[Row[Any]]:
+    """Which pull requests of these numbers have rows in force: `repository_id`, `repository` and `pull_request`."""
+    return list(connection.execute(_GUARDED, {"numbers": sorted(numbers)}))
+
+
 def _lock(connection: Connection, builds: ColumnElement[bool]) -> None:
     """Have these builds to oneself. Who waited for an approval's row alone would miss the one that replaced it."""
     connection.execute(select(build.c.id).where(builds).order_by(build.c.id).with_for_update())
@@ -159,7 +170,9 @@ def _is_of(repository: Repository) -> Any:
 def load_head(connection: Connection, repository: str, number: int) -> Row[Any] | None:
     """The pull request as GitHub last told of it: `head_sha` and `state`."""
     query: Select[Any] = select(gh_pull_request.c.head_sha, gh_pull_request.c.state)
-    query = query.where(gh_pull_request.c.repository == repository, gh_pull_request.c.number == number)
+    query = query.where(
+        gh_pull_request.c.repository_id == find_repository(repository), gh_pull_request.c.number == number
+    ).order_by(gh_pull_request.c.last_replicated_at.desc())
     return next(iter(connection.execute(query)), None)
 
 
@@ -222,7 +235,7 @@ def load_doubts(connection: Connection, now: float, limit: int) -> list[Row[Any]
 def load_doubts_of(connection: Connection, build_ids: Sequence[int]) -> list[Row[Any]]:
     """The `approver` whose right to write is asked about, and why there is no answer yet, by build."""
     approver = func.coalesce(approval.c.approved_by_login, approval.c.token_name, "?").label("approver")
-    query = select(approval.c.build_id, approver, approval.c.doubt)
+    query = select(approval.c.build_id, approver, approval.c.doubt, approval.c.ask_at)
     return list(
         connection.execute(query.where(approval.c.build_id.in_(build_ids), _STANDS, approval.c.ask_at.is_not(None)))
     )

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, func, insert, select, update
 
-from hubwright.domain.facts import FactKind
+from hubwright.domain.facts import Fact, FactKind
 from hubwright.domain.results import Result, State
 from hubwright.store.reports import keep_cursor, load_cursors, load_newest_fact
 from hubwright.store.schema import bisection, build, culprit, fact, gh_branch, job, reporter, run
@@ -37,6 +37,12 @@ def load_news(connection: Connection) -> tuple[int | None, int, list[int]]:
     rows = connection.execute(ended).all()
     failed = [row.build_id for row in rows if _is_broken_push(row.data)]
     return cursor, newest if len(rows) < _FACTS else rows[-1].id, list(dict.fromkeys(failed))
+
+
+def concerns_searches(told: Fact) -> bool:
+    """Whether a build has ended that a search may begin because of, or that one has asked for."""
+    ended = told.kind is FactKind.BUILD_FINISHED
+    return ended and (told.data.get("event") == BUILT_FOR_IT or _is_broken_push(told.data))
 
 
 def _is_broken_push(data: Mapping[str, Any]) -> bool:
@@ -106,8 +112,8 @@ def load_own_build(connection: Connection, job_id: int, trigger: str) -> Row[Any
 
 def load_branch(connection: Connection, row: Row[Any]) -> tuple[bool, Row[Any] | None]:
     """Whether the search's branch was deleted, and the newest build of a push to it after the broken one."""
-    repository = select(job.c.repository).where(job.c.id == row.job_id).scalar_subquery()
-    gone = select(gh_branch.c.deleted_at).where(gh_branch.c.repository == repository, gh_branch.c.name == row.branch)
+    repository = select(job.c.repository_id).where(job.c.id == row.job_id).scalar_subquery()
+    gone = select(gh_branch.c.deleted_at).where(gh_branch.c.repository_id == repository, gh_branch.c.name == row.branch)
     newest = (
         select(build)
         .where(build.c.job_id == row.job_id, build.c.branch == row.branch, build.c.event == "push")

@@ -8,13 +8,16 @@ from typing import Any
 
 from sqlalchemy import BindParameter, Connection, Row, bindparam, func, insert, select, update
 
-from hubwright.domain.builds import Wanted
+from hubwright.domain.builds import MERGE_GROUP, Wanted
 from hubwright.domain.planning import PlannedRun
 from hubwright.domain.repos import Trust
 from hubwright.domain.results import Result, State
 from hubwright.domain.scheduling import join_labels
 from hubwright.store.moments import Moment
 from hubwright.store.schema import build, run, stage
+
+_TOLD = ("push", "tag", "pull_request", MERGE_GROUP)
+"""What GitHub tells of commits that are the repository's own, unless they are untrusted."""
 
 _KEY: BindParameter[Any] = bindparam("build_key")
 _BY_TRIGGERS = select(build).where(
@@ -84,7 +87,7 @@ def is_foreign(connection: Connection, repository: str, sha: str) -> bool:
 def was_pushed(connection: Connection, repository: str, sha: str) -> bool:
     """Whether a build of the commit began with GitHub telling that it was pushed to the repository itself."""
     query = select(build.c.id).where(build.c.repository == repository, build.c.sha == sha)
-    query = query.where(build.c.trust == Trust.TRUSTED.value, build.c.event.in_(("push", "tag", "pull_request")))
+    query = query.where(build.c.trust == Trust.TRUSTED.value, build.c.event.in_(_TOLD))
     return connection.execute(query.limit(1)).first() is not None
 
 
@@ -142,9 +145,15 @@ def set_runs_left(connection: Connection, build_id: int, count: int, recipe: str
     connection.execute(update(build).where(build.c.id == build_id).values(runs_left=count, recipe=recipe, problem=None))
 
 
-def note_problem(connection: Connection, build_id: int, problem: str | None) -> None:
-    """Say on a queued build why it has no run yet."""
-    connection.execute(update(build).where(build.c.id == build_id).values(problem=problem))
+def note_problem(connection: Connection, build_id: int, problem: str | None, again: float | None = None) -> None:
+    """Say on a queued build why it has no run yet, and when that is tried again (Unix seconds)."""
+    connection.execute(update(build).where(build.c.id == build_id).values(problem=problem, retry_at=again))
+
+
+def load_retry(connection: Connection, build_id: int) -> float | None:
+    """When it is tried again to plan the build; None when nobody knows."""
+    at: float | None = connection.execute(select(build.c.retry_at).where(build.c.id == build_id)).scalar()
+    return at
 
 
 def finish_build(

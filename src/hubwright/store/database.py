@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import queue
+import re
 import sqlite3
 import threading
 import time
@@ -21,6 +22,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, TypeVar
 
+import orjson
 import structlog
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
@@ -30,6 +32,7 @@ from hubwright.errors import HubwrightError
 
 T = TypeVar("T")
 Item = TypeVar("Item")
+First = Callable[[Connection, list[Any]], None]
 
 logger = structlog.get_logger()
 
@@ -59,6 +62,8 @@ https://www.postgresql.org/docs/current/libpq-connect.html
 """
 
 
+_NUL = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
+
 _TOO_MUCH = "54"
 """PostgreSQL's class of errors for a value that it will never take, such as one too long for an index.
 
@@ -76,12 +81,19 @@ class DatabaseBusyError(HubwrightError):
 
 @dataclass(slots=True, eq=False)
 class _Write:
-    """One queued write: `work(connection, items)` gives one answer per item; `item` is this one's."""
+    """One queued write: `work(connection, items)` gives one answer per item; `item` is this one's.
+
+    `first` is work and item of the beginning of the transaction.
+    """
 
     work: Callable[[Connection, list[Any]], list[Any]]
     item: Any
     future: Future[Any] | asyncio.Future[Any]
     loop: asyncio.AbstractEventLoop | None
+    first: tuple[First, Any] | None = None
+
+
+_Answers = list[tuple[_Write, Any, BaseException | None]]
 
 
 class Database:
@@ -125,11 +137,29 @@ class Database:
         """Run `work` on a reading connection in a thread."""
         return await asyncio.get_running_loop().run_in_executor(self._readers, self._read, work)
 
-    def write(self, work: Callable[[Connection], T]) -> T:
-        """Run `work` in a transaction and wait, from a thread, until it is durable."""
+    def write(self, work: Callable[[Connection], T], first: tuple[First, Any] | None = None) -> T:
+        """Run `work` in a transaction and wait, from a thread, until it is durable.
+
+        `first` is work of the beginning of the same transaction, and an item for it: those of a group of writes go
+        together, so that rows which many of them touch are locked once, in one order, and before all others.
+        """
         future: Future[Any] = Future()
-        self._put(_Write(_alone, work, future, None))
+        self._put(_Write(_alone, work, future, None, first))
         return future.result()  # type: ignore[no-any-return]
+
+    def write_apart(self, work: Callable[[Connection], T], tries: int = TRIES) -> T:
+        """As `write`, for rows that many processes lock: on PostgreSQL the lock is held for this work only, and no
+        group of writes can meet another one crosswise.
+        """
+        if self.dialect == "sqlite":
+            return self.write(work)
+        try:
+            with self.engine.begin() as connection:
+                return work(connection)
+        except DBAPIError as error:
+            if tries <= 1 or not is_conflict(error):
+                raise
+        return self.write_apart(work, tries - 1)
 
     def write_soon(self, work: Callable[[Connection], T]) -> asyncio.Future[T]:
         """As `write`, from the event loop: await the answer, or go on meanwhile. Writes keep their order."""
@@ -169,12 +199,13 @@ class Database:
                 break
         self._let_go()
 
-    def _commit(self, group: list[_Write], tries: int = TRIES) -> list[tuple[_Write, Any, BaseException | None]]:
+    def _commit(self, group: list[_Write], tries: int = TRIES) -> _Answers:
         begun = False
         try:
             connection = self._hold()
             with connection.begin():
                 begun = True
+                _perform_first(connection, group)
                 return [(write, answer, None) for write, answer in _perform(connection, group)]
         except Exception as error:  # noqa: BLE001  the thread must outlive every failure; each goes to its owner
             self._let_go()  # whatever state it is in, the next group gets a sound one
@@ -208,11 +239,20 @@ def _perform(connection: Connection, group: list[_Write]) -> Iterator[tuple[_Wri
         yield from zip(writes, work(connection, [write.item for write in writes]), strict=True)
 
 
+def _perform_first(connection: Connection, group: list[_Write]) -> None:
+    items: dict[First, list[Any]] = {}
+    for write in group:
+        if write.first is not None:
+            items.setdefault(write.first[0], []).append(write.first[1])
+    for work, some in items.items():
+        work(connection, some)
+
+
 def _alone(connection: Connection, works: list[Callable[[Connection], Any]]) -> list[Any]:
     return [work(connection) for work in works]
 
 
-def _answer(rows: list[tuple[_Write, Any, BaseException | None]]) -> None:
+def _answer(rows: _Answers) -> None:
     """Tell everyone; one call into each event loop for the whole group."""
     loops: dict[asyncio.AbstractEventLoop, list[tuple[Any, Any, BaseException | None]]] = {}
     for write, answer, error in rows:
@@ -237,8 +277,10 @@ def _settle(rows: list[tuple[Any, Any, BaseException | None]]) -> None:
 
 def _open(url: str, *, size: int, begin: str) -> Engine:
     if make_url(url).get_backend_name() != "sqlite":
-        return create_engine(url, pool_size=size, max_overflow=2, pool_pre_ping=True, connect_args=POSTGRESQL)
-    engine = create_engine(url, poolclass=QueuePool, pool_size=size, max_overflow=4, json_deserializer=read_document)
+        more = {"pool_pre_ping": True, "connect_args": POSTGRESQL, "json_serializer": write_document}
+        return create_engine(url, pool_size=size, max_overflow=2, **more)
+    more = {"json_serializer": write_document, "json_deserializer": read_document}
+    engine = create_engine(url, poolclass=QueuePool, pool_size=size, max_overflow=4, **more)
 
     @event.listens_for(engine, "connect")
     def prepare(connection: sqlite3.Connection, _record: object) -> None:
@@ -251,6 +293,15 @@ def _open(url: str, *, size: int, begin: str) -> Engine:
         connection.exec_driver_sql(begin)
 
     return engine
+
+
+def write_document(value: Any) -> str:
+    """JSON that every database takes: PostgreSQL has no NUL."""
+    try:
+        text = orjson.dumps(value).decode()
+    except TypeError:  # keys that are no texts, numbers beyond 64 bits
+        text = json.dumps(value)
+    return _NUL.sub(r"\1\\ufffd", text) if "\\u0000" in text else text
 
 
 def read_document(text: str) -> Any:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, insert, select, update
 
 from hubwright.domain.jobs import JobSettings
 from hubwright.store.jobs import write_settings
-from hubwright.store.schema import gh_repository, job
+from hubwright.store.repos import find_repository
+from hubwright.store.schema import job
 
 
 def keep_definition(
@@ -23,10 +24,9 @@ def keep_definition(
     `source` is `owner/name`, and the address to clone from where it is not GitHub's.
     """
     repository, clone_url = source
-    known = select(gh_repository.c.id).where(func.lower(gh_repository.c.full_name) == repository.lower()).limit(1)
     values = {
         "repository": repository,
-        "repository_id": connection.execute(known).scalar(),
+        "repository_id": connection.execute(select(find_repository(repository))).scalar(),
         "clone_url": clone_url,
         "settings": write_settings(settings),
         "enabled": enabled,

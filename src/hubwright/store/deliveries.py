@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, select, update
+import orjson
+from sqlalchemy import Connection, bindparam, null, select, update
 
-from hubwright.store.moments import write_moment
+from hubwright.errors import NotFoundError
+from hubwright.store.moments import Moment, write_moment
 from hubwright.store.schema import delivery
 
 _NOTE = (
@@ -17,18 +19,35 @@ _NOTE = (
     .where(delivery.c.id == bindparam("delivery_key"))
     .values(repository=bindparam("about"), outcome=bindparam("said"))
 )
-_COLUMNS = "guid, event, source, received_at, body, state, attempts, next_try_at"
+_END = (
+    update(delivery)
+    .where(
+        delivery.c.id == bindparam("delivery_key"),
+        delivery.c.lease_owner == bindparam("owner"),
+        delivery.c.state == "leased",
+    )
+    .values(
+        state="done",
+        finished_at=bindparam("now", type_=Moment()),
+        error=null(),
+        lease_until=null(),
+        repository=bindparam("about"),
+        outcome=bindparam("said"),
+    )
+)
+_COLUMNS = "guid, event, source, received_at, body, headers, state, attempts, next_try_at"
 
 
 @dataclass(frozen=True, slots=True)
 class Incoming:
-    """A delivery to keep; `body` is JSON, `received_at` Unix seconds."""
+    """A delivery to keep; `body` is JSON, `received_at` Unix seconds, `headers` those of its request that matter."""
 
     guid: str
     event: str
     source: str
     body: bytes
     received_at: float
+    headers: Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +77,7 @@ def _insert_new(connection: Connection, items: Sequence[Incoming]) -> dict[str, 
     """One statement for all, by the driver itself: this is the hottest write of the hub."""
     on_postgres = connection.dialect.name == "postgresql"
     mark = "%s" if on_postgres else "?"
-    row = f"({mark}, {mark}, {mark}, {mark}, {mark}, 'waiting', 0, {mark})"
+    row = f"({', '.join([mark] * 6)}, 'waiting', 0, {mark})"
     sql = (
         f"INSERT INTO delivery ({_COLUMNS}) VALUES {', '.join([row] * len(items))} "  # noqa: S608  only our own marks
         "ON CONFLICT (guid) DO NOTHING RETURNING guid, id"
@@ -66,7 +85,8 @@ def _insert_new(connection: Connection, items: Sequence[Incoming]) -> dict[str, 
     values: list[Any] = []
     for item in items:
         moment = write_moment(item.received_at)
-        values += (item.guid, item.event, item.source, moment, zlib.compress(item.body, 1), moment)
+        headers = orjson.dumps(item.headers).decode() if item.headers else None
+        values += (item.guid, item.event, item.source, moment, zlib.compress(item.body, 1), headers, moment)
     return {row.guid: row.id for row in connection.exec_driver_sql(sql, tuple(values))}
 
 
@@ -87,6 +107,49 @@ def keep_outcome(connection: Connection, number: int, repository: str | None, ou
     connection.execute(_NOTE, {"delivery_key": number, "about": repository, "said": outcome[:1000]})
 
 
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A delivery that was understood: its number, whose it is, and what the hub made of it."""
+
+    id: int
+    repository: str | None
+    outcome: str
+
+
+def end_deliveries(connection: Connection, ended: Sequence[Ended], owner: str, now: float) -> None:
+    """The work on them is done; what `owner` no longer holds stays as it is."""
+    if ended:
+        told = [
+            {"delivery_key": one.id, "about": one.repository, "said": one.outcome[:1000], "owner": owner, "now": now}
+            for one in ended
+        ]
+        connection.execute(_END, told)
+
+
 def read_body(kept: bytes) -> bytes:
     """The JSON of a kept body."""
     return zlib.decompress(kept)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What a kept delivery is, and how it stands."""
+
+    event: str
+    source: str
+    state: str
+
+
+def load_standing(connection: Connection, number: int) -> Standing:
+    """How a delivery stands. Raises NotFoundError."""
+    columns = (delivery.c.event, delivery.c.source, delivery.c.state)
+    row = connection.execute(select(*columns).where(delivery.c.id == number)).one_or_none()
+    if row is None:
+        raise NotFoundError(f"There is no delivery {number}.")
+    return Standing(*row)
+
+
+def put_back(connection: Connection, number: int, now: float) -> None:
+    """Have a delivery that has ended understood again."""
+    again = {"state": "waiting", "attempts": 0, "next_try_at": now, "finished_at": None, "error": None}
+    connection.execute(update(delivery).where(delivery.c.id == number).values(again))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import BindParameter, Connection, bindparam, func, insert, select, update
+from sqlalchemy import BindParameter, Connection, bindparam, delete, func, insert, select, update
 
 from hubwright.domain.problems import MAX_MESSAGE, MAX_PROBLEMS, Severity
 from hubwright.domain.test_difference import identify
@@ -21,6 +21,7 @@ _RUN: BindParameter[Any] = bindparam("run_key")
 _ADD_CASES = insert(test_case)
 _ADD_PROBLEMS = insert(problem)
 _COUNT_PROBLEMS = select(func.count()).where(problem.c.run_id == _RUN)
+_FORGET_PROBLEMS = delete(problem).where(problem.c.run_id == _RUN, problem.c.position == bindparam("place"))
 _COUNT_TESTS = (
     update(run)
     .where(run.c.id == _RUN)
@@ -69,7 +70,9 @@ def _case(message: Tests, case: Case) -> dict[str, Any]:
 
 
 def keep_problems(connection: Connection, message: Problems) -> None:
-    """Add problems of a log, as many as a run may have."""
+    """Add problems of a log, as many as a run may have; `anew` ones in place of those that the stage had."""
+    if message.anew:
+        connection.execute(_FORGET_PROBLEMS, {"run_key": message.run, "place": message.stage})
     room = MOST - connection.execute(_COUNT_PROBLEMS, {"run_key": message.run}).scalar_one()
     rows = [_problem(message, one) for one in message.problems[: min(MAX_PROBLEMS, max(room, 0))]]
     if rows:

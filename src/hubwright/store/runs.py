@@ -12,7 +12,6 @@ from sqlalchemy import (
     BindParameter,
     Connection,
     Row,
-    and_,
     bindparam,
     case,
     func,
@@ -27,8 +26,6 @@ from hubwright.domain.scheduling import FreeBuilder, WaitingRun, Want, split_lab
 from hubwright.store.approvals import APPROVER_KNOWN, UNSURE
 from hubwright.store.moments import Moment
 from hubwright.store.schema import build, job, run, stage
-from hubwright.wire import Job
-from hubwright.wire import Result as ResultMessage
 
 QUEUED, HELD, RUNNING, FINISHED = (State.QUEUED.value, State.HELD.value, State.RUNNING.value, State.FINISHED.value)
 
@@ -39,7 +36,6 @@ _IS_RUNNING = run.c.state == literal_column("'running'")
 _NOW: BindParameter[Any] = bindparam("now", type_=Moment())
 _IDS: BindParameter[Any] = bindparam("ids", expanding=True)
 _RUN: BindParameter[Any] = bindparam("run_key")
-_POSITION: BindParameter[Any] = bindparam("position_key")
 
 _RUNS = (
     select(
@@ -114,32 +110,6 @@ _PROGRESS = (
         log_size=case((run.c.log_size < bindparam("size"), bindparam("size")), else_=run.c.log_size),
     )
 )
-_STAGE = and_(stage.c.run_id == _RUN, stage.c.position == _POSITION)
-_START_STAGE = (
-    update(stage)
-    .where(_STAGE)
-    .values(
-        state=RUNNING,
-        attempt=bindparam("attempt"),
-        result=None,
-        started_at=func.coalesce(stage.c.started_at, bindparam("at", type_=Moment())),
-        log_start=func.coalesce(stage.c.log_start, bindparam("log")),
-    )
-    .returning(stage.c.name)
-)
-_FINISH_STAGE = (
-    update(stage)
-    .where(_STAGE)
-    .values(
-        state=FINISHED,
-        result=bindparam("ended"),
-        exit_code=bindparam("code"),
-        detail=bindparam("why"),
-        finished_at=bindparam("at", type_=Moment()),
-        log_end=bindparam("log"),
-    )
-    .returning(stage.c.name)
-)
 _FINISH_RUN = (
     update(run)
     .where(run.c.id == _RUN)
@@ -162,6 +132,7 @@ _RESULTS = select(run.c.result, run.c.tests_total, run.c.tests_failed, run.c.tes
     run.c.build_id == bindparam("build"), run.c.latest, run.c.result.is_not(None)
 )
 _WISH_CANCEL = update(run).where(run.c.build_id == _RUN, run.c.state != FINISHED).values(cancel=bindparam("reason"))
+_WISH_CANCEL_RUN = update(run).where(run.c.id == _RUN, run.c.state != FINISHED).values(cancel=bindparam("reason"))
 _DETAIL = update(run).where(run.c.id == _RUN).values(detail=bindparam("why"))
 _REPLACE = update(run).where(run.c.id == _RUN).values(latest=False)
 
@@ -257,27 +228,6 @@ def keep_progress(connection: Connection, marks: Sequence[tuple[int, int, int]])
         connection.execute(_PROGRESS, rows)
 
 
-def start_stage(connection: Connection, message: Job) -> str | None:
-    """A stage begins (again); its name."""
-    key = {"run_key": message.run, "position_key": message.stage}
-    values = {"attempt": message.attempt, "at": message.at, "log": message.log}
-    return connection.execute(_START_STAGE, key | values).scalar_one_or_none()
-
-
-def finish_stage(connection: Connection, message: ResultMessage) -> str | None:
-    """A stage ended; its name."""
-    values = {
-        "run_key": message.run,
-        "position_key": message.stage,
-        "ended": message.result,
-        "code": message.exit_code,
-        "why": message.detail or None,
-        "at": message.at,
-        "log": message.log,
-    }
-    return connection.execute(_FINISH_STAGE, values).scalar_one_or_none()
-
-
 def finish_run(connection: Connection, number: int, result: Result, now: float, detail: str) -> Row[Any]:
     """A run ended; stages that never did are skipped, or share the run's fate when they were running.
 
@@ -298,6 +248,11 @@ def wish_cancel(connection: Connection, build_id: int, reason: str) -> list[Row[
     """Note on every unfinished run of a build that it is to be cancelled; the rows."""
     connection.execute(_WISH_CANCEL, {"run_key": build_id, "reason": reason})
     return list(connection.execute(_OPEN_OF_BUILD, {"build": build_id}))
+
+
+def wish_cancel_run(connection: Connection, number: int, reason: str) -> bool:
+    """Note on one run that it is to be cancelled; False when it has ended."""
+    return connection.execute(_WISH_CANCEL_RUN, {"run_key": number, "reason": reason}).rowcount == 1
 
 
 def load_open(connection: Connection, build_id: int) -> list[Row[Any]]:

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Row, and_, select
 from hubwright.domain.bisection import Sight
 from hubwright.domain.repos import Trust
 from hubwright.domain.results import State
-from hubwright.domain.sights import FailedCase, Seen, StageEnd, Target, look
+from hubwright.domain.sights import UNTESTABLE, FailedCase, Seen, StageEnd, Target, look
 from hubwright.domain.test_difference import Change, name_test
 from hubwright.store.bisections import BUILT_FOR_IT
 from hubwright.store.schema import build, run, stage, test_case
@@ -23,12 +23,16 @@ _WORST = {"failed": 3, "error": 3, "passed": 2}
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Point:
-    """Where builds are comparable: of one job, on one platform, at one matrix point. `own` begins our triggers."""
+    """Where builds are comparable: of one job, on one platform, at one matrix point. `own` begins our triggers.
+
+    `alone`: only builds of our own count, as they run a command of their own.
+    """
 
     job_id: int
     platform: str
     matrix: Mapping[str, str]
     own: str
+    alone: bool = False
 
 
 def load_sights(
@@ -45,13 +49,15 @@ def load_sights(
 def load_seen(connection: Connection, point: Point, shas: Sequence[str], targets: Sequence[Target]) -> list[Seen]:
     """The runs that have ended at these commits, and own builds that ended without one."""
     rows = [row for row in _load_runs(connection, point, shas) if row.id is None or row.matrix == point.matrix]
-    stages = _load_stages(connection, [row.id for row in rows if row.id is not None])
+    stages = _load_stages(connection, [row.id for row in rows if row.id is not None], alone=point.alone)
     cases = _load_cases(connection, [row.id for row in rows if row.id is not None], targets)
     found = []
     for row in rows:
         own = row.trigger.startswith(point.own)
         if row.id is None and not (own and row.state == State.FINISHED):
             continue  # a build that was never on this platform, or that waits
+        if point.alone and not own:
+            continue
         result = row.ended if row.id is None else row.result
         cut = row.event == BUILT_FOR_IT and not own
         ends, tests = stages.get(row.id, {}), cases.get(row.id, {})
@@ -75,12 +81,13 @@ def _load_runs(connection: Connection, point: Point, shas: Sequence[str]) -> lis
     ]
 
 
-def _load_stages(connection: Connection, runs: Sequence[int]) -> dict[int, dict[str, str | None]]:
+def _load_stages(connection: Connection, runs: Sequence[int], *, alone: bool) -> dict[int, dict[str, str | None]]:
+    """How each run's stages ended; an own command may say that it can't tell."""
     found: dict[int, dict[str, str | None]] = defaultdict(dict)
     for start in range(0, len(runs), _PORTION):
-        query = select(stage.c.run_id, stage.c.name, stage.c.result)
+        query = select(stage.c.run_id, stage.c.name, stage.c.result, stage.c.exit_code)
         for row in connection.execute(query.where(stage.c.run_id.in_(runs[start : start + _PORTION]))):
-            found[row.run_id][row.name] = row.result
+            found[row.run_id][row.name] = None if alone and row.exit_code == UNTESTABLE else row.result
     return found
 
 

@@ -15,11 +15,11 @@ from hubwright.store.schema import token
 PREFIX = "hwt_"
 """What every token begins with, so that people and secret scanners know it."""
 
-BUILDER, JOIN = "builder", "join"
-ROLES = ("read", "write", "admin", BUILDER, JOIN)
+BUILDER, JOIN, SQL = "builder", "join", "sql"
+ROLES = ("read", "write", "admin", BUILDER, JOIN, SQL)
 """What a token may be for; each of the first three may all that the ones before it may.
 
-`builder` is for builders only; with `join` one machine becomes a builder, once.
+`builder` is for builders only; with `join` one machine becomes a builder, once; `sql` asks the database, and no more.
 """
 
 JOIN_SECONDS = 3600.0
@@ -33,7 +33,8 @@ SESSION = "session"
 class Token:
     """A kept token, without its secret. In rows of kind `login` and `session`, `role` is what they grant.
 
-    `builder` is the one name that it is for, None for any; `bounds` what its builder may say of itself.
+    `builder` is the one name that it is for, None for any; `bounds` what its builder may say of itself. `user_id` and
+    `user_login` are of who logged in with GitHub.
     """
 
     id: int
@@ -45,6 +46,8 @@ class Token:
     revoked_at: float | None
     builder: str | None = None
     bounds: Mapping[str, Any] | None = None
+    user_id: int | None = None
+    user_login: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -104,9 +107,12 @@ def keep_login(connection: Connection, secret: str, *, role: str, now: float, ex
     return _keep(connection, secret, name=role, role=LOGIN, created_at=now, expires_at=expires)
 
 
-def keep_session(connection: Connection, secret: str, *, role: str, now: float, expires: float) -> str:
-    """Keep a browser's session with the rights of `role`; its text, for the cookie."""
-    return _keep(connection, secret, name=role, role=SESSION, created_at=now, expires_at=expires)
+def keep_session(
+    connection: Connection, secret: str, *, role: str, now: float, expires: float, user: tuple[int, str] | None = None
+) -> str:
+    """Keep a browser's session with the rights of `role`; its text, for the cookie. `user`: number and name."""
+    who = {} if user is None else {"user_id": user[0], "user_login": user[1][:100]}
+    return _keep(connection, secret, name=role, role=SESSION, created_at=now, expires_at=expires, **who)
 
 
 def find_token(connection: Connection, plaintext: str, now: float) -> Token | None:
@@ -175,4 +181,6 @@ def _token(row: Any) -> Token:
         revoked_at=row.revoked_at,
         builder=row.builder,
         bounds=row.bounds,
+        user_id=row.user_id,
+        user_login=row.user_login,
     )

@@ -50,7 +50,11 @@ class StepView:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BisectionView:
-    """A search. `good` and `bad` are as they were named until it begins; `suspects` are those still possible."""
+    """A search. `good` and `bad` are as they were named until it begins; `suspects` are those still possible.
+
+    `command` is what is run instead of the stages; `again` is when it is tried again (Unix seconds), where
+    `reason` says why.
+    """
 
     id: int
     job: str
@@ -60,10 +64,12 @@ class BisectionView:
     branch: str | None
     build: int | None
     asked_by: str | None
+    command: str | None
     good: str | None
     bad: str
     state: str
     reason: str | None
+    again: float | None
     builds: int
     max_builds: int
     commits: int
@@ -121,7 +127,7 @@ def load_steps(connection: Connection, number: int) -> list[StepView]:
     return [
         StepView(places[one.sha], one.sha, one.id, one.number, one.state, one.result, one.trigger.startswith(own))
         for one in connection.execute(query)
-        if one.sha in places and (one.trigger.startswith(own) or one.event != BUILT_FOR_IT)
+        if one.sha in places and (one.trigger.startswith(own) or not (row.command or one.event == BUILT_FOR_IT))
     ]
 
 
@@ -131,7 +137,8 @@ def load_suspects(connection: Connection, number: int) -> int | None:
     targets = read_targets(row.targets)
     if row.state not in OPEN or len(row.commits) < 2 or not targets:
         return None
-    point = Point(job_id=row.job_id, platform=row.platform, matrix=row.matrix, own=f"bisect:{number}:")
+    own = f"bisect:{number}:"
+    point = Point(job_id=row.job_id, platform=row.platform, matrix=row.matrix, own=own, alone=bool(row.command))
     seen = load_sights(connection, point, row.commits, targets)
     search = Search(commits=tuple(row.commits), targets=tuple(target.key for target in targets), sights=seen)
     left = {sha for finding in give_up(search) for sha in _possible(finding)}
@@ -203,10 +210,12 @@ def _view(row: Row[Any], culprits: Sequence[Row[Any]]) -> BisectionView:
         branch=row.branch,
         build=row.build_id,
         asked_by=row.asked_by,
+        command=row.command,
         good=row.commits[0] if row.commits else row.before,
         bad=row.bad,
         state=row.state,
         reason=row.reason,
+        again=row.next_try_at if row.tries and row.state in OPEN else None,
         builds=row.builds,
         max_builds=row.max_builds,
         commits=max(len(row.commits) - 1, 0),

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, and_, func, select
 
-from hubwright.store.schema import build, fact
+from hubwright.store.schema import build, fact, problem, run
 from hubwright.store.views import MAX_PAGE, load_newest_builds
 from hubwright.store.views_values import BuildView
 
@@ -73,3 +73,9 @@ def load_newest_fact(connection: Connection, build_id: int | None = None) -> int
     """The id of the last fact, of the build if one is given; nought when there is none."""
     query = select(func.max(fact.c.id))
     return connection.execute(query if build_id is None else query.where(fact.c.build_id == build_id)).scalar() or 0
+
+
+def load_newest_problem(connection: Connection, build_id: int) -> int:
+    """The id of the last problem that the build's logs told of; nought when there is none."""
+    runs = select(run.c.id).where(run.c.build_id == build_id)
+    return connection.execute(select(func.max(problem.c.id)).where(problem.c.run_id.in_(runs))).scalar() or 0

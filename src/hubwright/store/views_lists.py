@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, Select, select
+from sqlalchemy import ColumnElement, Connection, Select, false, func, literal, select
 
 from hubwright.domain.facts import Fact, FactKind, sentence
 from hubwright.errors import NotFoundError
-from hubwright.store.schema import artifact, delivery, fact, gh_commit
+from hubwright.store.moments import read_moment, write_moment
+from hubwright.store.repos import find_repository
+from hubwright.store.schema import artifact, delivery, fact, gh_commit, missed_delivery
 from hubwright.store.views import bounded, load_rows
 from hubwright.store.views_values import ArtifactView, CommitView, DeliveryView, FactView, Page
 
@@ -23,7 +26,11 @@ _DELIVERY_COLUMNS = [
     column for column in delivery.c if column.name not in {"body", "lease_owner", "lease_until", "next_try_at"}
 ]
 ARTIFACT_COLUMNS = [artifact.c[name] for name in ArtifactView.__dataclass_fields__]
-_COMMIT_COLUMNS = [gh_commit.c[name] for name in CommitView.__dataclass_fields__]
+_COMMIT_COLUMNS = [
+    gh_commit.c[{"url": "html_url"}.get(name, name)].label(name)
+    for name in CommitView.__dataclass_fields__
+    if name != "repository"
+]
 
 
 def load_artifacts(connection: Connection, runs: list[int], limit: int = 200) -> tuple[ArtifactView, ...]:
@@ -32,16 +39,38 @@ def load_artifacts(connection: Connection, runs: list[int], limit: int = 200) ->
     return tuple(ArtifactView(**row) for row in load_rows(connection, query.limit(bounded(limit))))
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DeliveryFilter:
+    """Which deliveries: each part that is given must fit. `missed`: only those that had to be recovered."""
+
+    state: str | None = None
+    event: str | None = None
+    repository: str | None = None
+    guid: str | None = None
+    missed: bool = False
+
+    def conditions(self) -> list[ColumnElement[bool]]:
+        """The same for the database."""
+        exact = ((delivery.c.state, self.state), (delivery.c.event, self.event), (delivery.c.guid, self.guid))
+        found = [column == value for column, value in exact if value is not None]
+        if self.repository is not None:
+            found.append(func.lower(delivery.c.repository) == self.repository.lower())
+        if self.missed:
+            found.append(delivery.c.guid.in_(select(missed_delivery.c.guid)))
+        return found
+
+
 def load_deliveries(
-    connection: Connection, limit: int = 50, cursor: int | None = None, state: str | None = None
+    connection: Connection,
+    limit: int = 50,
+    cursor: int | None = None,
+    chosen: DeliveryFilter = DeliveryFilter(),
 ) -> Page[DeliveryView]:
     """The webhooks, newest first, without their bodies."""
     query = select(*_DELIVERY_COLUMNS).order_by(delivery.c.id.desc())
     if cursor is not None:
         query = query.where(delivery.c.id < cursor)
-    if state is not None:
-        query = query.where(delivery.c.state == state)
-    return _page(connection, query, DeliveryView, limit)
+    return _page(connection, query.where(*chosen.conditions()), DeliveryView, limit)
 
 
 def load_delivery(connection: Connection, delivery_id: int) -> tuple[DeliveryView, bytes]:
@@ -60,12 +89,13 @@ def load_commits(
     """The commits of `owner/name` that are known, latest authored first; the cursor is a time and a sha."""
     limit = bounded(limit)
     order = (gh_commit.c.authored_at.desc().nulls_last(), gh_commit.c.sha.desc())
-    query = select(*_COMMIT_COLUMNS).where(gh_commit.c.repository == repository).order_by(*order)
+    query = select(*_COMMIT_COLUMNS, literal(repository).label("repository"))
+    query = query.where(gh_commit.c.repository_id == find_repository(repository)).order_by(*order)
     if cursor is not None:
         query = query.where(_authored_before(*cursor.rpartition(" ")[::2]))
     commits = tuple(CommitView(**row) for row in load_rows(connection, query.limit(limit + 1)))
     last = commits[limit - 1] if len(commits) > limit else None
-    return Page(commits[:limit], None if last is None else f"{last.authored_at or ''} {last.sha}")
+    return Page(commits[:limit], None if last is None else f"{_write(last.authored_at)} {last.sha}")
 
 
 def load_facts(
@@ -102,7 +132,15 @@ def _authored_before(at: str, sha: str) -> ColumnElement[bool]:
     authored = gh_commit.c.authored_at
     if not at:
         return authored.is_(None) & (gh_commit.c.sha < sha)
-    return (authored < at) | ((authored == at) & (gh_commit.c.sha < sha)) | authored.is_(None)
+    try:
+        when = read_moment(at)
+    except ValueError:  # no cursor of ours: nothing is behind it
+        return false()
+    return (authored < when) | ((authored == when) & (gh_commit.c.sha < sha)) | authored.is_(None)
+
+
+def _write(moment: float | None) -> str:
+    return "" if moment is None else write_moment(moment)
 
 
 def _unpack(body: bytes) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
@@ -237,6 +238,7 @@ class DeliveryView:
     error: str | None
     attempts: int
     finished_at: float | None
+    headers: Mapping[str, str] | None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -249,7 +251,7 @@ class CommitView:
     author_name: str | None
     author_email: str | None
     author_login: str | None
-    authored_at: str | None
+    authored_at: float | None
     url: str | None
 
 

@@ -17,6 +17,7 @@ from hubwright.domain.estimates import Station, Waiter, Work, time_left
 from hubwright.domain.scheduling import Want, split_labels
 from hubwright.domain.waiting import FETCHING, Line, Reason, Waiting, explain_doubted, explain_held, explain_unplanned
 from hubwright.store.approvals import load_doubts_of
+from hubwright.store.builds import load_retry
 from hubwright.store.schema import build, builder, job, run
 from hubwright.store.views import QUEUED, RUNNING, bounded, load_rows
 from hubwright.store.views_values import BuildView, QueuedView
@@ -137,27 +138,27 @@ def load_waiting_runs(connection: Connection, limit: int, now: float) -> list[tu
     """The first of the waiting runs in their order, each with why it waits; those that wait for approval come last."""
     query = _QUEUED_VIEW.where(run.c.state == QUEUED).order_by(*_ORDER).limit(bounded(limit))
     views = [QueuedView(**{**row, "labels": split_labels(row["labels"])}) for row in load_rows(connection, query)]
-    held = _load_held(connection, bounded(limit) - len(views))
+    held = _load_held(connection, bounded(limit) - len(views), now)
     if not views:
         return held
     line = _load_line(connection, connection.execute(_LINE, {"most": len(views)}).all(), now)
     return [*((view, line.explain(view.id)) for view in views), *held]
 
 
-def _load_held(connection: Connection, limit: int) -> list[tuple[QueuedView, Waiting]]:
+def _load_held(connection: Connection, limit: int, now: float) -> list[tuple[QueuedView, Waiting]]:
     """Runs that wait for approval, behind all others."""
     rows = load_rows(connection, _QUEUED_VIEW.where(run.c.state == _HELD).order_by(run.c.id).limit(limit))
     views = [QueuedView(**{**row, "labels": split_labels(row["labels"])}) for row in rows]
-    reasons = _load_held_reasons(connection, {one.build_id: one.sha for one in views})
+    reasons = _load_held_reasons(connection, {one.build_id: one.sha for one in views}, now)
     wants = [Want(platform=one.platform, labels=one.labels) for one in views]
     return [(one, _alone(one.id, want, reasons[one.build_id])) for one, want in zip(views, wants, strict=True)]
 
 
-def _load_held_reasons(connection: Connection, builds: Mapping[int, str]) -> dict[int, Reason]:
+def _load_held_reasons(connection: Connection, builds: Mapping[int, str], now: float) -> dict[int, Reason]:
     """Why the runs of these builds (with their commits) are held: for an approval, or for what GitHub says of it."""
     doubts = {row.build_id: row for row in load_doubts_of(connection, list(builds))} if builds else {}
     return {
-        build_id: explain_doubted(doubts[build_id].approver, doubts[build_id].doubt)
+        build_id: explain_doubted(doubts[build_id].approver, doubts[build_id].doubt, doubts[build_id].ask_at, now)
         if build_id in doubts
         else explain_held(sha)
         for build_id, sha in builds.items()
@@ -168,10 +169,11 @@ def load_waits(connection: Connection, one: BuildView, now: float) -> dict[int, 
     """Why each waiting run of the build waits, by run; a build that has no runs yet has its reason under nought."""
     if not one.runs and one.state == "queued":
         failed = one.problem is not None and one.problem != FETCHING
-        return {0: _alone(0, Want(platform=""), explain_unplanned(one.problem, failed=failed))}
+        again = load_retry(connection, one.id)
+        return {0: _alone(0, Want(platform=""), explain_unplanned(one.problem, failed=failed, again=again, now=now))}
     wants = {each.id: Want(platform=each.platform, labels=each.labels) for each in one.runs}
     held_runs = [each.id for each in one.runs if each.state == "held"]
-    reasons = _load_held_reasons(connection, {one.id: one.sha}) if held_runs else {}
+    reasons = _load_held_reasons(connection, {one.id: one.sha}, now) if held_runs else {}
     held = {number: _alone(number, wants[number], reasons[one.id]) for number in held_runs}
     waiting = connection.execute(_OF_BUILD, {"build": one.id}).all()
     if not waiting:

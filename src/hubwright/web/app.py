@@ -9,24 +9,38 @@ from dataclasses import dataclass
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from hubwright.github.client import GitHubClient
 from hubwright.hub.addresses import AddressRules
+from hubwright.hub.github_app_hook import AppHook
+from hubwright.hub.github_hooks import GitHubHooks
+from hubwright.hub.github_setup import GitHubSetup
+from hubwright.hub.healing import Healing
+from hubwright.hub.replica import Replica
 from hubwright.hub.secrets import Vault
 from hubwright.hub.sessions import Sessions
 from hubwright.hub.wishes import Wishes
+from hubwright.store.sql import Questions
 from hubwright.web.api import make_api
+from hubwright.web.api.github_hooks import HookDoors
+from hubwright.web.api.identity import IdentityDoors
 from hubwright.web.api.reference import make_reference
 from hubwright.web.attempts import Attempts
 from hubwright.web.builders import make_builder_routes
 from hubwright.web.gate import Gate
+from hubwright.web.healing import HealingDoors
 from hubwright.web.health import make_health
 from hubwright.web.hooks import Hooks
 from hubwright.web.joining import make_join_route
+from hubwright.web.load import LoadDoors
 from hubwright.web.logins import make_logins
 from hubwright.web.pages import assemble_pages
+from hubwright.web.pages.github import GitHubPages
+from hubwright.web.pages.repositories import RepositoryPages
 from hubwright.web.problems import PROBLEM_HANDLERS
 from hubwright.web.recipe_schema import make_recipe_schema
 from hubwright.web.register import make_register_routes
 from hubwright.web.site import Site
+from hubwright.web.sql import SqlDoors
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
@@ -57,6 +71,13 @@ class Works:
     wishes: Wishes
     vault: Vault
     rules: AddressRules
+    replica: Replica
+    github: GitHubClient
+    github_hooks: GitHubHooks
+    github_setup: GitHubSetup
+    app_hook: AppHook
+    healing: Healing
+    questions: Questions
 
 
 def make_app(site: Site, gate: Gate, works: Works, lifespan: Lifespan) -> ASGIApp:
@@ -77,11 +98,23 @@ def make_app(site: Site, gate: Gate, works: Works, lifespan: Lifespan) -> ASGIAp
     app.router.routes.extend(make_builder_routes(site, gate, works.sessions))
     app.router.routes.extend(make_register_routes(site, gate, works.wishes, works.rules))
     app.include_router(make_api(site, gate, works.wishes, works.vault))
+    app.include_router(LoadDoors(site, gate, works.replica, works.github).make_router())
+    app.include_router(HookDoors(site, gate, works.github_hooks).make_router())
+    app.include_router(IdentityDoors(gate, works.github_setup, works.app_hook).make_router())
+    sql = SqlDoors(gate, pages.frame, works.questions)
+    app.include_router(sql.make_router())
+    app.router.routes.extend(sql.routes())
+    healing = HealingDoors(site, gate, pages.frame, works.healing)
+    app.include_router(healing.make_router())
+    app.router.routes.extend(healing.routes())
     app.router.routes.extend(make_health(site, gate))
     app.router.routes.append(make_recipe_schema(site))
-    app.router.routes.extend(make_logins(gate, attempts, pages.frame))
+    app.router.routes.extend(make_logins(gate, attempts, pages.frame, lambda: works.github_setup.can_log_in))
     app.router.routes.extend(make_reference())
     app.router.routes.extend(pages.routes)
+    app.router.routes.extend(RepositoryPages(pages.frame, works.github_hooks).routes())
+    github = GitHubPages(pages.frame, gate, works.github_setup, attempts, works.app_hook)
+    app.router.routes.extend(github.routes())
     return Doors(works.hooks, app)
 
 

@@ -12,6 +12,8 @@ from starlette.requests import HTTPConnection
 
 from hubwright.errors import ForbiddenError, UnauthenticatedError
 from hubwright.store.tokens import (
+    BUILDER,
+    SQL,
     Token,
     find_token,
     hash_token,
@@ -31,13 +33,14 @@ REMEMBERED = 30.0
 MAX_REMEMBERED = 1024
 _MAX_TOKEN = 512
 _RANKS = {"read": 1, "write": 2, "admin": 3}
+_APART = frozenset({BUILDER, SQL})
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 @dataclass(frozen=True, slots=True)
 class Asker:
-    """Who asks: `role` is read, write, admin, builder, or "" for nobody; `by` is token, cookie or anonymous."""
+    """Who asks: `role` is read, write, admin, builder, sql, or "" for nobody; `by` is token, cookie or anonymous."""
 
     role: str
     name: str
@@ -45,8 +48,10 @@ class Asker:
     token_id: int | None = None
 
     def may(self, role: str) -> bool:
-        """Whether the asker has the role, or one that includes it. A builder's token is for builders only."""
-        if role == "builder" or self.role == "builder":
+        """Whether the asker has the role, or one that includes it; `builder` and `sql` are for that alone."""
+        if role == SQL and self.role == "admin":
+            return True
+        if {role, self.role} & _APART:
             return self.role == role
         return _RANKS.get(self.role, 0) >= _RANKS[role]
 
@@ -85,7 +90,7 @@ class Gate:
         if cookie := request.cookies.get(COOKIE):
             found = await self._find(cookie)
             if found is not None and found.kind == "session":
-                return Asker(found.role, "session", "cookie", found.id)
+                return Asker(found.role, found.user_login or "session", "cookie", found.id)
         return Asker("read" if self._site.anonymous_read else "", "anonymous", "anonymous")
 
     async def judge(self, plaintext: str) -> Asker:
@@ -123,12 +128,14 @@ class Gate:
             )
         return await self.start_session(login.role)
 
-    async def start_session(self, role: str) -> str:
-        """The text of a new session, for the cookie."""
+    async def start_session(
+        self, role: str, *, user: tuple[int, str] | None = None, seconds: float = SESSION_SECONDS
+    ) -> str:
+        """The text of a new session, for the cookie; `user` is the number and name of who logged in with GitHub."""
         now = self._site.clock()
         secret = secrets.token_urlsafe(32)
         text: str = await self._site.database.write_soon(
-            lambda connection: keep_session(connection, secret, role=role, now=now, expires=now + SESSION_SECONDS)
+            lambda connection: keep_session(connection, secret, role=role, now=now, expires=now + seconds, user=user)
         )
         return text
 

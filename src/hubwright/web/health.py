@@ -6,7 +6,6 @@ import asyncio
 import os
 import shutil
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 
 from sqlalchemy import select
@@ -28,9 +27,9 @@ LEAST_FREE = 16 * 1024 * 1024
 _HEADERS = {"Cache-Control": "no-store"}
 
 
-def make_health(site: Site, gate: Gate, rate_remaining: Callable[[], int | None] = lambda: None) -> list[Route]:
+def make_health(site: Site, gate: Gate) -> list[Route]:
     """`/livez`, `/readyz` (`?verbose`), `/healthz` and `/metrics`."""
-    metrics = Metrics(site.database, site.version, rate_remaining)
+    metrics = Metrics(site.database, site.version)
 
     async def show_alive(_request: Request) -> Response:
         return PlainTextResponse("ok", headers=_HEADERS)

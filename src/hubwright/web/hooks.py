@@ -5,6 +5,7 @@ https://docs.github.com/en/webhooks/using-webhooks/handling-webhook-deliveries
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 
 import orjson
@@ -14,6 +15,7 @@ from starlette.types import Receive, Scope, Send
 
 from hubwright.errors import BadSignatureError, MalformedError, RefusedError, TooLargeError
 from hubwright.github.webhook import LEGACY_PUSH, Delivery, read_delivery
+from hubwright.hub.github_credentials import STALE_AFTER
 from hubwright.store.database import is_outage
 from hubwright.store.deliveries import Incoming, Kept, keep_deliveries
 from hubwright.web.problems import answer_outage, answer_refusal, make_problem
@@ -23,6 +25,9 @@ SECRET_NEEDED = (
     "No webhook secret is set, so nobody can be believed: set HUBWRIGHT_GITHUB__WEBHOOK_SECRETS "  # noqa: S105  a text
     "and the same secret in GitHub's webhook."
 )
+
+AGAIN_AFTER = 1.0
+"""Seconds between two looks for a secret that fits; wrong signatures must not cost a query each."""
 
 
 class Hooks:
@@ -53,7 +58,7 @@ class Hooks:
             delivery, source = await self._read(scope, receive)
             kept: Kept = await self._site.database.write_each(
                 keep_deliveries,
-                Incoming(delivery.guid, delivery.event, source, delivery.body, self._site.clock()),
+                Incoming(delivery.guid, delivery.event, source, delivery.body, self._site.clock(), delivery.headers),
             )
         except RefusedError as error:
             return answer_refusal(Request(scope), error)
@@ -67,13 +72,30 @@ class Hooks:
     async def _read(self, scope: Scope, receive: Receive) -> tuple[Delivery, str]:
         """Nothing is written before all of this has held."""
         headers = {key.decode("latin-1"): value.decode("latin-1") for key, value in scope["headers"]}
-        if not self._site.webhook_secrets and not self._site.unsigned_webhooks:
+        await self._learn(STALE_AFTER)
+        secrets = self._secrets()
+        if not secrets and not self._site.unsigned_webhooks:
             raise BadSignatureError(SECRET_NEEDED)
         body = await read_body(headers.get("content-length"), receive, self._site.max_body)
         legacy = scope["path"] == "/build"
         event = LEGACY_PUSH if legacy else None
-        delivery = read_delivery(headers, body, self._site.webhook_secrets, event=event)
+        try:
+            delivery = read_delivery(headers, body, secrets, event=event)
+        except BadSignatureError:
+            if not await self._learn(AGAIN_AFTER):  # another process may have made a secret this moment
+                raise
+            delivery = read_delivery(headers, body, self._secrets(), event=event)
         return delivery, "legacy" if legacy else "github"
+
+    def _secrets(self) -> tuple[str, ...]:
+        """The settings' and those that are kept in the database, as they are known."""
+        kept = self._site.credentials
+        return self._site.webhook_secrets if kept is None else (*self._site.webhook_secrets, *kept.webhook_secrets)
+
+    async def _learn(self, after: float) -> bool:
+        """Look for new secrets when the last look is older; whether any credential is different now."""
+        kept = self._site.credentials
+        return kept is not None and kept.is_stale(after) and await asyncio.to_thread(kept.refresh, after)
 
     def _count(self, change: int) -> None:
         self._inside += change

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from urllib.parse import parse_qs
 
 from starlette.requests import Request
@@ -17,15 +18,17 @@ MAX_FORM = 4096
 """Bytes of a login form."""
 
 
-def make_logins(gate: Gate, attempts: Attempts, frame: Frame) -> list[Route]:
+def make_logins(
+    gate: Gate, attempts: Attempts, frame: Frame, by_github: Callable[[], bool] = lambda: False
+) -> list[Route]:
     """`GET /login?token=…` (a one-time link), `POST /login` (a form with a token), `POST /logout`.
 
-    Wrong tokens are counted by address (S44).
+    Wrong tokens are counted by address (S44). `by_github`: whether people can log in with GitHub too.
     """
 
     async def show(request: Request) -> Response:
         if not (text := request.query_params.get("token")):
-            return frame.show(request, "login.html")
+            return frame.show(request, "login.html", by_github=by_github())
         gate.check_host(request)
         with attempts.counted(request):
             session = await gate.use_login_link(text)
@@ -38,7 +41,7 @@ def make_logins(gate: Gate, attempts: Attempts, frame: Frame) -> list[Route]:
         with attempts.counted(request):
             asker = await gate.judge(text)
         if not asker.may("read"):
-            raise ForbiddenError("A token of this role is for builders only, not for people.")
+            raise ForbiddenError(f"A token of the role {asker.role} is for programs, not for people.")
         return _welcome(gate, await gate.start_session(asker.role))
 
     async def log_out(request: Request) -> Response:

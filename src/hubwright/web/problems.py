@@ -25,6 +25,7 @@ from hubwright.errors import (
     RateLimitedError,
     RecipeError,
     RefusedError,
+    SettingsError,
     SourceError,
     StaleLeaseError,
     StorageError,
@@ -120,6 +121,7 @@ _NAMED: tuple[tuple[type[HubwrightError], int, str], ...] = (
     (GitHubError, 502, "GitHub did not answer as expected"),
     (StaleLeaseError, 409, "Conflict"),
     (StorageError, 503, "Storage not available"),
+    (SettingsError, 503, "Not set up"),
 )
 
 Handler = Callable[[Request, Exception], Response | Awaitable[Response]]

@@ -8,8 +8,10 @@ from pathlib import Path
 
 from hubwright.domain.artifacts import ArtifactRules
 from hubwright.hub.bell import Bell
+from hubwright.hub.breaks import MAX_OPEN
 from hubwright.hub.differences import Difference
 from hubwright.hub.flights import Flight
+from hubwright.hub.github_credentials import Credentials
 from hubwright.hub.logs import Logs
 from hubwright.storage import Storage
 from hubwright.store.database import Database
@@ -40,8 +42,10 @@ class Site:
     admin_token: str | None = None
     webhook_secrets: tuple[str, ...] = ()
     unsigned_webhooks: bool = False  # no secret is set and the hub listens on loopback only
+    credentials: Credentials | None = None  # more secrets for webhooks, known while the hub runs
     max_body: int = 25 * 1024 * 1024
     clone_base: str = "https://github.com"  # where repositories, and so the pages of their files, are
+    searches: int = MAX_OPEN  # for culprits, of a job at a time
     artifacts: ArtifactRules = field(default_factory=ArtifactRules)
     signing_key: Path | None = None  # where the key is that provenance is signed with
     flight_of: Callable[[int], Flight | None] = _find_nothing  # the last minute of a run held here

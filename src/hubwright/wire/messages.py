@@ -188,9 +188,10 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Problems(Message, frozen=True, kw_only=True):
-    """Sent by: builder. What a stage's output says is wrong, before the stage's result; at most 500 a message.
+    """Sent by: builder. What a stage's output says is wrong, as it is found; at most 500 a message.
 
-    A hub of version 1 is sent an `event` of the same number instead.
+    `anew`: in place of all that was told of the stage before (it is tried again). A hub of version 1 is sent an
+    `event` of the same number instead.
     """
 
     word: ClassVar[str] = "problems"
@@ -202,6 +203,7 @@ class Problems(Message, frozen=True, kw_only=True):
     at: float
     stage: int
     problems: tuple[Problem, ...]
+    anew: bool = False
 
 
 class Image(msgspec.Struct, frozen=True, kw_only=True):

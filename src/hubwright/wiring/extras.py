@@ -6,10 +6,12 @@ The one other place that loads by name is `cli`, for its commands.
 from __future__ import annotations
 
 import importlib
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Protocol
 
 from hubwright.errors import SettingsError
-from hubwright.github.client import TokenOf
+from hubwright.github.client import GitHubClient
+from hubwright.github.credentials import Credential
 
 
 def load_tasks() -> Any:
@@ -20,8 +22,23 @@ def load_tasks() -> Any:
         raise SettingsError("BROKER_URL needs Celery: pip install 'hubwright[hub,celery]'.") from error
 
 
-def make_app_tokens(api_url: str, app_id: str, private_key: str) -> TokenOf:
-    """Tokens of a GitHub App's installations; its cryptography costs 20 MB and 0.2 s. Raises SettingsError."""
+class AppAccess(Protocol):
+    """A GitHub App's credentials, and the client that asks as the App itself; `hubwright.github.apps.AppTokens`."""
+
+    client: GitHubClient
+
+    def __call__(self, owner: str | None) -> Credential:
+        """What to ask about an owner's repositories with. Raises GitHubError."""
+
+    def fetch_installations(self) -> dict[str, int]:
+        """The numbers of the App's installations by the owner's login in lower case. Raises GitHubError."""
+
+    def close(self) -> None:
+        """Close the connections."""
+
+
+def load_app_tokens() -> Callable[..., AppAccess]:
+    """The class `AppTokens`; its cryptography costs 20 MB and 0.2 s."""
     apps = importlib.import_module("hubwright.github.apps")  # noqa: TID251  only those with an App need it
-    tokens: TokenOf = apps.AppTokens(api_url, app_id, private_key)
-    return tokens
+    made: Callable[..., AppAccess] = apps.AppTokens
+    return made

@@ -4,24 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import platform
-import socket
-import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
 import structlog
-import uvicorn
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
 from hubwright import __version__
 from hubwright.config import Settings
 from hubwright.domain.artifacts import ArtifactRules
-from hubwright.errors import SettingsError
 from hubwright.hub.addresses import AddressRules
 from hubwright.hub.backfill import Kinds
 from hubwright.hub.bell import Bell
@@ -39,19 +35,19 @@ from hubwright.web.app import Works, make_app
 from hubwright.web.gate import Gate
 from hubwright.web.hooks import Hooks
 from hubwright.web.site import FACTS, Site
-from hubwright.wire import MAX_FRAME, Vitals
+from hubwright.wire import Vitals
 from hubwright.wiring.first_start import FirstStart, prepare
+from hubwright.wiring.github import make_app_hook, make_hooks, make_setup
 from hubwright.wiring.hiding import hide_from_builds
 from hubwright.wiring.local_builder import LocalBuilder, make_local_builder, read_slots
 from hubwright.wiring.logging import configure_logging
 from hubwright.wiring.parts import Parts, open_parts
+from hubwright.wiring.questions import open_questions
 from hubwright.wiring.scale_out import ScaleOut, open_scale_out
 from hubwright.wiring.secret_keys import check_keys, open_vault
+from hubwright.wiring.server import Server, listen, server_config
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
-GRACE = 5
-"""Seconds that open connections have to end at a stop."""
-
 logger = structlog.get_logger()
 
 
@@ -78,12 +74,12 @@ def _run(settings: Settings, extras: Extras) -> int:
     hide_from_builds()
     start = prepare(settings)
     check_keys(settings)
-    listener = _listen(settings.host, settings.port)
+    listener = listen(settings.host, settings.port)
     port = int(listener.getsockname()[1])
     if settings.port == 0 and settings.public_url.endswith(":0"):
         settings = msgspec.structs.replace(settings, public_url=f"{settings.public_url[:-2]}:{port}")
     hub = Hub(settings, extras, start, port)
-    server = _Server(_server_config(hub.app), hub.announce, hub.part_from_builder)
+    server = Server(server_config(hub.app), hub.announce, hub.part_from_builder)
     with listener:
         server.run(sockets=[listener])
     return 0 if server.started else 1
@@ -127,9 +123,11 @@ class Hub:
                 heartbeat=settings.builders.heartbeat,
                 uploads=settings.public_url,
                 vault=vault,
-                token_of=self.parts.tokens,
+                token_of=self.parts.github.token_of,
+                on_search=lambda: self.wake("bisections"),
             ),
         )
+        github_hooks = make_hooks(settings, self.parts.database, self.parts.github)
         works = Works(
             hooks=Hooks(self.site, pressure.note),
             sessions=self._sessions,
@@ -140,6 +138,13 @@ class Hub:
                 protocols=settings.git.allow_protocols,
                 hosts=settings.git.allow_hosts,
             ),
+            replica=self.parts.replica,
+            github=self.parts.github.client,
+            healing=self.parts.healing,
+            github_hooks=github_hooks,
+            app_hook=make_app_hook(settings, self.parts.github, github_hooks.url),
+            github_setup=make_setup(settings, self.parts.github, lambda: self.wake("facts")),
+            questions=open_questions(settings),
         )
         self.app: ASGIApp = make_app(self.site, self.gate, works, self._life)
 
@@ -219,48 +224,6 @@ class Hub:
         print(f"Log in once with   {link}", flush=True)
 
 
-class _Server(uvicorn.Server):
-    """uvicorn that says when it is ready, and when it is about to close its connections."""
-
-    def __init__(
-        self, config: uvicorn.Config, on_ready: Callable[[], Awaitable[None]], on_stop: Callable[[], Awaitable[None]]
-    ) -> None:
-        super().__init__(config)
-        self._on_ready = on_ready
-        self._on_stop = on_stop
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Begin to serve, then tell."""
-        await super().startup(sockets=sockets)
-        if self.started:
-            await self._on_ready()
-
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Tell, then stop."""
-        await self._on_stop()
-        await super().shutdown(sockets=sockets)
-
-
-def _server_config(app: ASGIApp) -> uvicorn.Config:
-    return uvicorn.Config(
-        app,
-        loop="uvloop" if sys.platform != "win32" else "asyncio",
-        http="httptools",
-        ws="websockets-sansio",
-        ws_max_size=MAX_FRAME,
-        ws_per_message_deflate=False,
-        ws_ping_interval=20,
-        ws_ping_timeout=30,
-        lifespan="on",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
-        timeout_graceful_shutdown=GRACE,
-        backlog=4096,
-    )
-
-
 def _make_site(settings: Settings, parts: Parts, bell: Bell, wake: Callable[[str], None]) -> Site:
     on_loopback = settings.host in LOOPBACK
     return Site(
@@ -280,7 +243,9 @@ def _make_site(settings: Settings, parts: Parts, bell: Bell, wake: Callable[[str
         admin_token=settings.admin_token,
         webhook_secrets=settings.github.webhook_secrets,
         unsigned_webhooks=on_loopback and not settings.github.webhook_secrets,
+        credentials=parts.github.credentials,
         max_body=settings.hooks.max_body,
+        searches=settings.builds.bisect_searches,
     )
 
 
@@ -309,19 +274,3 @@ def make_artifact_rules(settings: Settings) -> ArtifactRules:
         cache_total=settings.cache.total,
         cache_size=settings.cache.max_size,
     )
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    """The address is taken before anything else starts, so that a second hub fails with one clear line."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((host, port))
-    except OSError as error:
-        listener.close()
-        raise SettingsError(
-            f"PORT {port} on {host} can't be used: {error.strerror}. Is another hub running? Choose one with --port."
-        ) from error
-    listener.set_inheritable(False)
-    return listener

@@ -13,9 +13,9 @@ from sqlalchemy import Connection
 
 from hubwright.store.database import Database, is_outage
 from hubwright.store.queues import load_owners, take_back
-from hubwright.store.schema import delivery, report
+from hubwright.store.schema import delivery, report, task, watch
 
-_QUEUES = (delivery, report)
+_QUEUES = (delivery, report, task, watch)
 
 logger = structlog.get_logger()
 

@@ -3,37 +3,46 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
+from sqlalchemy import Connection
+
 from hubwright import __version__
 from hubwright.config import Settings
 from hubwright.domain.jobs import Approval, Commits, JobSettings, RecipeSide
+from hubwright.domain.replica import FollowUp
+from hubwright.domain.repos import Repository
 from hubwright.domain.scheduling import ANY_PLATFORM
 from hubwright.git.commands import Git
 from hubwright.git.mirrors import Mirrors
-from hubwright.github.client import GitHubClient, TokenOf
-from hubwright.hub.bisections import Bisections, Bounds, Grounds
+from hubwright.github.credentials import TokenOf
+from hubwright.hub.bisection_grounds import Bounds, Grounds
+from hubwright.hub.bisections import Bisections
 from hubwright.hub.differences import Differences
 from hubwright.hub.doubts import Doubts
+from hubwright.hub.healing import HEALING, Healing
 from hubwright.hub.intake import Intake
+from hubwright.hub.loads import follow_up
 from hubwright.hub.permissions import find_refusal
 from hubwright.hub.plans import Ground
 from hubwright.hub.pressure import Pressure
-from hubwright.hub.understanding import Rules, Understanding
+from hubwright.hub.replica import LANES, Replica
+from hubwright.hub.understanding import Rules, Understanding, refuse
 from hubwright.hub.wishes import Wishes
 from hubwright.reports.relay import Relay
-from hubwright.reports.statuses import StatusReporter
 from hubwright.store.database import Database
 from hubwright.wire import ReportLimits
-from hubwright.wiring.extras import make_app_tokens
+from hubwright.wiring.github import GitHubAccess, open_github
+from hubwright.wiring.healing import make_healing
 from hubwright.wiring.owners import hand_back, make_owner, take_back_from_the_dead
+from hubwright.wiring.reporters import make_reporters
 
 Wake = Callable[[str], None]
 
-QUEUES = ("deliveries", "facts", "reports", "bisections", "approvals")
+QUEUES = ("deliveries", "facts", "reports", "bisections", "approvals", HEALING, *LANES)
 """What rows wait in."""
 
 
@@ -47,24 +56,24 @@ class Parts:
     wishes: Wishes
     differences: Differences
     bisections: Bisections
+    replica: Replica
     doubts: Doubts
+    healing: Healing
     relay: Relay
-    github: GitHubClient | None
-    tokens: TokenOf | None
+    github: GitHubAccess
     owner: str
 
     def drains(self) -> dict[str, Callable[[], float | None]]:
-        """What drains which queue; facts that nobody reports need no drain."""
-        told: dict[str, Callable[[], float | None]] = {
-            "facts": self.relay.drain_facts,
-            "reports": self.relay.drain_reports,
-        }
-        always: dict[str, Callable[[], float | None]] = {
+        """What drains which queue."""
+        return {
             "deliveries": self.intake.drain,
             "bisections": self.bisections.drain,
             "approvals": self.doubts.drain,
+            HEALING: self.healing.drain,
+            **self.replica.drains(),
+            "facts": self.relay.drain_facts,
+            "reports": self.relay.drain_reports,
         }
-        return {**always, **(told if self.relay.names else {})}
 
     def take_back(self) -> None:
         """Have at once what a killed process of this machine was about to do. Call it before the first drain."""
@@ -72,12 +81,14 @@ class Parts:
 
     def close(self) -> None:
         """Let what is being done end, then close everything."""
+        self.github.client.stop_waiting()
         self.intake.close()
+        self.replica.close()
+        self.healing.close()
         self.relay.close()
         hand_back(self.database, self.owner, time.time())
         self.mirrors.close()
-        if self.github is not None:
-            self.github.close()
+        self.github.close()
         self.database.close()
 
 
@@ -88,18 +99,19 @@ def open_parts(
     owner = make_owner()
     database = Database(settings.database_url)
     mirrors = Mirrors(mirrors_folder(settings), make_git(settings), settings.git.fetch_timeout)
-    tokens = make_tokens(settings)
-    # GitHub lets nobody post statuses anonymously, so without a token there is no client
-    github = GitHubClient(settings.github.api_url, tokens, clock=time.time) if tokens is not None else None
+    github = open_github(settings, database)
     platform = settings.builds.default_platform or default_platform or ANY_PLATFORM
-    rules = _make_rules(settings, platform, tokens or _no_token)
-    if github is not None:
-        rules = replace(rules, refusal_of=partial(find_refusal, github))
+    rules = replace(
+        _make_rules(settings, platform, github.token_of),
+        refusal_of=partial(_find_refusal, github),
+        app_id_of=lambda: github.identity.app_id,
+    )
     understanding = Understanding(database, mirrors, rules)
-    intake = Intake(database, understanding, owner, time.time, wake, pressure or Pressure())
+    intake = Intake(database, understanding, owner, time.time, wake, pressure or Pressure(), partial(_follow, github))
     wishes = Wishes(database, mirrors, understanding.origin_of, rules.ground, wake, rules.defaults)
-    reporters = [] if github is None else [StatusReporter(database, github, settings.public_url)]
-    relay = Relay(database, reporters, owner, time.time, wake)
+    reporters = make_reporters(settings, database, github)
+    # GitHub lets nobody post statuses anonymously
+    relay = Relay(database, reporters, owner, time.time, wake, is_heard=lambda: github.is_known)
     relay.enroll()
     return Parts(
         database=database,
@@ -108,17 +120,23 @@ def open_parts(
         wishes=wishes,
         differences=Differences(database, mirrors, understanding.origin_of, rules.ground.untrusted_recipe),
         bisections=Bisections(database, _make_grounds(settings, mirrors, understanding, rules), time.time, wake),
+        replica=Replica(database, github.client, owner, time.time, wake),
         doubts=Doubts(database, rules.refusal_of, time.time, wake),
+        healing=make_healing(settings, database, github, owner, wake),
         relay=relay,
         github=github,
-        tokens=tokens,
         owner=owner,
     )
 
 
 def _make_grounds(settings: Settings, mirrors: Mirrors, understanding: Understanding, rules: Rules) -> Grounds:
     builds = settings.builds
-    bounds = Bounds(builds=builds.bisect_builds, commits=builds.bisect_commits, targets=builds.bisect_targets)
+    bounds = Bounds(
+        builds=builds.bisect_builds,
+        commits=builds.bisect_commits,
+        targets=builds.bisect_targets,
+        searches=builds.bisect_searches,
+    )
     return Grounds(mirrors=mirrors, origin_of=understanding.origin_of, ground=rules.ground, bounds=bounds)
 
 
@@ -127,8 +145,17 @@ def mirrors_folder(settings: Settings) -> Path:
     return settings.data_dir / "mirrors"
 
 
-def _no_token(_owner: str | None) -> str | None:
-    return None
+def _find_refusal(github: GitHubAccess, repository: Repository, login: str, user_id: int) -> str | None:
+    return (
+        find_refusal(github.client, repository, login, user_id)
+        if github.is_known
+        else refuse(repository, login, user_id)
+    )
+
+
+def _follow(github: GitHubAccess, connection: Connection, follow_ups: Iterable[FollowUp], now: float) -> int:
+    """Have loaded what deliveries leave open; not anonymously, for that limit is sixty requests an hour."""
+    return follow_up(connection, follow_ups, now) if github.is_known else 0
 
 
 def make_git(settings: Settings) -> Git:
@@ -160,12 +187,3 @@ def _make_rules(settings: Settings, platform: str, tokens: TokenOf) -> Rules:
             timeout=settings.builds.timeout,
         ),
     )
-
-
-def make_tokens(settings: Settings) -> TokenOf | None:
-    """Whose token to use for an owner's repositories: the App's installation there, or the one token; None for none."""
-    github = settings.github
-    if github.app_id and github.app_private_key:
-        return make_app_tokens(github.api_url, github.app_id, github.app_private_key)
-    token = github.token
-    return (lambda _owner: token) if token else None

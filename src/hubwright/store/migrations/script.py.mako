@@ -1,4 +1,4 @@
-# ruff: noqa: PLR0915  a migration is one list
+# ruff: noqa: E501, PLR0915  a migration is one list
 """${message[:1].upper() + message[1:]}."""
 
 from __future__ import annotations

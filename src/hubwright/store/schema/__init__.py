@@ -11,9 +11,47 @@ from hubwright.store.schema.bisections import bisection, culprit
 from hubwright.store.schema.builds import build, job, run, stage
 from hubwright.store.schema.caches import cache
 from hubwright.store.schema.columns import Document, Identity, metadata
-from hubwright.store.schema.github import gh_branch, gh_commit, gh_pull_request, gh_repository
+from hubwright.store.schema.github_access import github_credential
+from hubwright.store.schema.github_asking import github_answer, github_budget, github_token
+from hubwright.store.schema.github_code import (
+    gh_branch,
+    gh_check_run,
+    gh_check_suite,
+    gh_commit,
+    gh_release,
+    gh_repository,
+    gh_status,
+)
+from hubwright.store.schema.github_people import (
+    gh_hook,
+    gh_hook_delivery,
+    gh_installation,
+    gh_installation_repository,
+    gh_organization,
+    gh_organization_member,
+    gh_star,
+    gh_team,
+    gh_team_member,
+    gh_team_repository,
+    gh_user,
+    gh_user_repository,
+)
+from hubwright.store.schema.github_talk import (
+    gh_commit_comment,
+    gh_issue,
+    gh_issue_comment,
+    gh_issue_label,
+    gh_label,
+    gh_milestone,
+    gh_pull_request,
+    gh_pull_request_file,
+    gh_review,
+    gh_review_comment,
+)
+from hubwright.store.schema.healing import missed_delivery, watch, watched_head
 from hubwright.store.schema.recorder import recording
 from hubwright.store.schema.results import artifact, flaky_test, problem, test_case
+from hubwright.store.schema.scans import scan, scan_page
 from hubwright.store.schema.secrets import secret
 from hubwright.store.schema.work import delivery, fact, report, reporter, task
 
@@ -32,19 +70,53 @@ __all__ = [
     "fact",
     "flaky_test",
     "gh_branch",
+    "gh_check_run",
+    "gh_check_suite",
     "gh_commit",
+    "gh_commit_comment",
+    "gh_hook",
+    "gh_hook_delivery",
+    "gh_installation",
+    "gh_installation_repository",
+    "gh_issue",
+    "gh_issue_comment",
+    "gh_issue_label",
+    "gh_label",
+    "gh_milestone",
+    "gh_organization",
+    "gh_organization_member",
     "gh_pull_request",
+    "gh_pull_request_file",
+    "gh_release",
     "gh_repository",
+    "gh_review",
+    "gh_review_comment",
+    "gh_star",
+    "gh_status",
+    "gh_team",
+    "gh_team_member",
+    "gh_team_repository",
+    "gh_user",
+    "gh_user_repository",
+    "github_answer",
+    "github_budget",
+    "github_credential",
+    "github_token",
     "job",
     "metadata",
+    "missed_delivery",
     "problem",
     "recording",
     "report",
     "reporter",
     "run",
+    "scan",
+    "scan_page",
     "secret",
     "stage",
     "task",
     "test_case",
     "token",
+    "watch",
+    "watched_head",
 ]

@@ -47,6 +47,8 @@ token = Table(
     Column("revoked_at", Moment),
     Column("builder", String(100)),  # the one name that a builder's own token is for
     Column("bounds", Document),  # what its builder may say of itself: name, platform, labels
+    Column("user_id", Identity),  # of a session: who logged in with GitHub, by their number
+    Column("user_login", String(100)),  # their name there at that moment
     Index(
         "ix_token_builder",
         "builder",

@@ -21,6 +21,7 @@ bisection = Table(
     Column("build_id", Identity, index=True),  # the build that broke; none when somebody asked
     Column("run_id", Identity),
     Column("asked_by", String(100)),
+    Column("command", Text),  # what is run at each commit instead of its stages
     Column("before", String(64)),  # where the branch was before the push: the good end when nothing better is known
     Column("bad", String(64), nullable=False, index=True),
     Column("commits", Document, nullable=False),  # from the good end to the bad one, first parents; empty until begun

@@ -56,6 +56,7 @@ build = Table(
     Column("state", String(10), nullable=False, server_default="queued"),
     Column("result", String(15)),
     Column("runs_left", Integer, nullable=False, server_default="0"),  # fan-in: nought ends the build
+    Column("retry_at", Moment),  # when its repository is asked again
     Column("problem", Text),  # why there is no run: the recipe's errors, a vanished commit
     Column("recipe", Text),  # where the recipe came from
     Column("queued_at", Moment, nullable=False),

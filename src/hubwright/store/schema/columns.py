@@ -35,16 +35,6 @@ def identity() -> Column[int]:
     return Column("id", Identity, primary_key=True)
 
 
-def replicated() -> list[Column[object]]:
-    """What every row of the copy of GitHub tells about itself (system 4)."""
-    return [
-        Column("last_replicated_via_webhook_at", Moment),
-        Column("last_replicated_via_api_at", Moment),
-        Column("deleted_at", Moment),
-        Column("raw", Document),
-    ]
-
-
 def waiting() -> list[Column[object]]:
     """Waiting work: `state` is waiting, leased, done or failed; a lease that has run out counts as waiting."""
     return [

@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, ForeignKey, Integer, LargeBinary, String, Table, Text, UniqueConstraint
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
 
 from hubwright.store.moments import Moment
 from hubwright.store.schema.columns import Document, Identity, identity, metadata, waiting, waiting_index
@@ -15,11 +26,13 @@ delivery = Table(
     Column("event", String(100), nullable=False),
     Column("source", String(10), nullable=False, server_default="github"),
     Column("received_at", Moment, nullable=False),
+    Column("headers", Document),  # those that tell what came and from which hook; no signatures
     Column("body", LargeBinary, nullable=False),  # JSON, zlib; `hubwright` pages and API show it plain
     Column("repository", String(201)),
     Column("outcome", Text),
     *waiting(),
     waiting_index("delivery"),
+    Index("ix_delivery_received_at", "received_at", "source"),
     sqlite_autoincrement=True,  # a number is never given twice, whatever retention deletes
 )
 
@@ -64,6 +77,7 @@ task = Table(
     Column("key", String(400), unique=True),  # the same key is one task
     Column("payload", Document, nullable=False),
     Column("parent_id", Identity, ForeignKey("task.id"), index=True),
+    Column("root_id", Identity, index=True),  # the load that it is part of
     Column("children_left", Integer, nullable=False, server_default="0"),  # fan-in: it waits until nought
     Column("created_at", Moment, nullable=False),
     *waiting(),

@@ -13,7 +13,7 @@ from starlette.responses import Response
 from hubwright.domain.refs import check_ref
 from hubwright.errors import UnprocessableError
 from hubwright.hub.bisection_ends import cancel_search
-from hubwright.hub.bisection_wishes import MAX_NAME, Question, ask_search
+from hubwright.hub.bisection_wishes import MAX_NAME, Asked, Question, ask_search
 from hubwright.store.views_bisections import (
     BisectionView,
     CulpritView,
@@ -29,6 +29,7 @@ from hubwright.web.gate import Gate
 from hubwright.web.site import Site
 
 _MAX_TARGET = 1000
+_MAX_COMMAND = 10_000
 
 
 class NewBisection(msgspec.Struct):
@@ -39,6 +40,7 @@ class NewBisection(msgspec.Struct):
     platform: str | None = None
     test: str | None = None
     stage: str | None = None
+    run: str | None = None
 
 
 class Bisections:
@@ -84,7 +86,7 @@ class Bisections:
         return answer({**self._write(view), **more})
 
     async def start_bisection(self, request: Request, path: str) -> Response:
-        """Search between two commits: `{"good", "bad", "platform", "test", "stage"}`."""
+        """Search between two commits: `{"good", "bad", "platform", "test", "stage", "run"}`."""
         asker = await self._gate.require(request, "write")
         wanted = convert(await read_object(request), NewBisection)
         for name, value in (("good", wanted.good), ("bad", wanted.bad)):
@@ -94,10 +96,12 @@ class Bisections:
         for name, text in (("platform", wanted.platform), ("test", wanted.test), ("stage", wanted.stage)):
             if text is not None and not 1 <= len(text) <= (100 if name == "platform" else _MAX_TARGET):
                 raise UnprocessableError(f"{name}: a name of at most {_MAX_TARGET} characters is expected.")
+        if wanted.run is not None and (wanted.test or wanted.stage or not 1 <= len(wanted.run) <= _MAX_COMMAND):
+            raise UnprocessableError(f"run: a command of at most {_MAX_COMMAND:,} characters, without test and stage.")
         question = Question(**msgspec.structs.asdict(wanted))
-        now = self._site.clock()
+        asked = Asked(asker.name, self._site.clock(), self._site.searches)
         number: Any = await self._site.database.write_soon(
-            lambda connection: ask_search(connection, path, question, asker.name, now)
+            lambda connection: ask_search(connection, path, question, asked)
         )
         self._site.wake("bisections")
         view = await self._site.database.read(lambda connection: load_bisection(connection, number))
@@ -127,10 +131,12 @@ class Bisections:
             "bad": view.bad,
             "state": view.state,
             "reason": view.reason,
+            "again": moment(view.again),
             "builds": view.builds,
             "max_builds": view.max_builds,
             "commits": view.commits,
             "targets": view.targets,
+            "run": view.command,
             "culprits": [write_culprit(one) for one in view.culprits],
             "created_at": moment(view.created_at),
             "finished_at": moment(view.finished_at),

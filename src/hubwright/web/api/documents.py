@@ -213,6 +213,8 @@ def write_queue(queue: QueueView) -> Document:
 
 def _in_rfc_3339(more: Document) -> Document:
     """The moments in a reason's details as the API writes them."""
+    if "again" in more:
+        return {**more, "again": moment(more["again"])}
     if "builders" not in more:
         return more
     shown = [{**one, "since": moment(one["since"])} if "since" in one else one for one in more["builders"]]
@@ -221,7 +223,7 @@ def _in_rfc_3339(more: Document) -> Document:
 
 def write_commit(commit: CommitView) -> Document:
     """A commit."""
-    return asdict(commit)
+    return {**asdict(commit), "authored_at": moment(commit.authored_at)}
 
 
 def write_delivery(delivery: DeliveryView) -> Document:

@@ -6,10 +6,11 @@ from typing import Annotated, Any
 
 import orjson
 from fastapi import APIRouter, Query
+from pydantic import BaseModel, ConfigDict
 from starlette.requests import Request
 from starlette.responses import Response
 
-from hubwright.store.views_lists import load_commits, load_deliveries, load_delivery, load_facts
+from hubwright.store.views_lists import DeliveryFilter, load_commits, load_deliveries, load_delivery, load_facts
 from hubwright.store.views_queue import count_runs, load_running
 from hubwright.store.views_waiting import load_queues, load_waiting_runs
 from hubwright.web.api.answers import (
@@ -30,6 +31,20 @@ from hubwright.web.api.documents import (
 )
 from hubwright.web.gate import Gate
 from hubwright.web.site import Site
+
+
+class DeliveryQuery(BaseModel):
+    """Which deliveries are wanted. A filter that is not known is refused: it would silently show everything."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    state: Annotated[str | None, Query(max_length=10)] = None
+    event: Annotated[str | None, Query(max_length=100)] = None
+    repo: Annotated[str | None, Query(max_length=201)] = None
+    guid: Annotated[str | None, Query(max_length=200)] = None
+    missed: bool = False
+    limit: Limit = 50
+    cursor: Cursor = None
 
 
 class Lists:
@@ -75,12 +90,13 @@ class Lists:
     async def list_deliveries(
         self,
         request: Request,
-        state: Annotated[str | None, Query(max_length=10)] = None,
-        limit: Limit = 50,
-        cursor: Cursor = None,
+        wanted: Annotated[DeliveryQuery, Query()],
     ) -> Response:
-        """Webhooks, newest first, and what each led to."""
-        page = await self._site.database.read(lambda connection: load_deliveries(connection, limit, cursor, state))
+        """Webhooks, newest first, and what each led to; `missed`: only those that had to be recovered."""
+        chosen = DeliveryFilter(**wanted.model_dump(exclude={"limit", "cursor", "repo"}), repository=wanted.repo)
+        page = await self._site.database.read(
+            lambda connection: load_deliveries(connection, wanted.limit, wanted.cursor, chosen)
+        )
         return answer_page(request, page, write_delivery, self._public)
 
     async def show_delivery(self, request: Request, delivery_id: Number) -> Response:

@@ -1,4 +1,4 @@
-"""Simple tables: deliveries; and the page that explains all."""
+"""The page that explains all."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hubwright.web.pages.jobs import read_number
 
 
 class ListPages:
-    """`/deliveries`, `/help`."""
+    """`/help`."""
 
     def __init__(self, frame: Frame) -> None:
         self._frame = frame

@@ -11,10 +11,11 @@ from collections.abc import AsyncIterator
 from contextlib import suppress
 from dataclasses import dataclass
 
+from sqlalchemy import Connection
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from hubwright.store.views_history import load_newest_fact
+from hubwright.store.views_history import load_newest_fact, load_newest_problem
 from hubwright.web.pages.frame import HEADERS, Frame
 from hubwright.web.pages.jobs import read_number
 from hubwright.web.pages.log_lines import LogLines
@@ -29,9 +30,9 @@ CALM = 0.1
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """What the reader was told: the last fact of its build, the bytes of its log."""
+    """What the reader was told: the last fact and the last problem of its build, the bytes of its log."""
 
-    fact: int = 0
+    news: tuple[int, int] = (0, 0)
     size: int = -1
 
 
@@ -48,12 +49,12 @@ class Stream:
         return StreamingResponse(events, headers=HEADERS | {"X-Accel-Buffering": "no"}, media_type="text/event-stream")
 
     async def _events(self, build: int | None, run: int | None) -> AsyncIterator[str]:
-        seen = _Seen(fact=await self._newest_fact(build))
+        seen = _Seen(news=await self._newest(build))
         yield "retry: 1000\n\n"
         while True:
             facts, log = self._site.bell.count(FACTS), self._site.logs.count(run) if run else 0
-            newest = await self._newest_fact(build)
-            if newest != seen.fact:
+            newest = await self._newest(build)
+            if newest != seen.news:
                 yield "event: facts\ndata:\n\n"
             size = self._site.logs.size(run) if run else 0
             if run and size != seen.size:
@@ -63,8 +64,12 @@ class Stream:
             if not await self._wait(facts, run, log):
                 yield ": alive\n\n"
 
-    async def _newest_fact(self, build: int | None) -> int:
-        return await self._site.database.read(lambda connection: load_newest_fact(connection, build))
+    async def _newest(self, build: int | None) -> tuple[int, int]:
+        def load(connection: Connection) -> tuple[int, int]:
+            found = 0 if build is None else load_newest_problem(connection, build)
+            return load_newest_fact(connection, build), found
+
+        return await self._site.database.read(load)
 
     async def _wait(self, facts: int, run: int | None, log: int) -> bool:
         """Until a fact was kept or the log has grown; False after `HEARTBEAT` seconds of silence."""

@@ -77,6 +77,7 @@ def upgrade() -> None:
         sa.Column("build_id", Identity, nullable=True),
         sa.Column("run_id", Identity, nullable=True),
         sa.Column("asked_by", sa.String(length=100), nullable=True),
+        sa.Column("command", sa.Text(), nullable=True),
         sa.Column("before", sa.String(length=64), nullable=True),
         sa.Column("bad", sa.String(length=64), nullable=False),
         sa.Column("commits", Document, nullable=False),
@@ -214,6 +215,7 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("base_ref", sa.Text(), nullable=True))
         batch_op.add_column(sa.Column("base_sha", sa.String(length=64), nullable=True))
         batch_op.add_column(sa.Column("trust", sa.String(length=10), server_default="trusted", nullable=False))
+        batch_op.add_column(sa.Column("retry_at", Moment(), nullable=True))
 
     with op.batch_alter_table("builder", schema=None) as batch_op:
         batch_op.add_column(sa.Column("wish", sa.String(length=12), nullable=True))
