@@ -44,6 +44,9 @@ PAUSES = (20.0, 120.0, 600.0, 3600.0, 21_600.0)
 FETCH_AFTER = 2
 """Times that a delivery is asked for before its body is read from GitHub's own list."""
 
+AWAITED = 20.0
+"""Seconds after it was asked for in which a delivery is awaited."""
+
 LOOK_FOR_ANSWER = 2.0
 """Seconds between looks into the ledger while a delivery is awaited."""
 
@@ -79,9 +82,10 @@ class HookLooks:
         self._database.write(lambda connection: healing.settle_holes(connection, row.id))
         if self._is_due(row, told, self._clock()):
             self._compare(row, told)
-        self._ask_again(row)
+        if self._ask_again(row):
+            told["asked_at"] = self._clock()
         told.pop("failures", None)
-        due = self._find_due(row, told["compared_at"])
+        due = self._find_due(row, told)
         return Looked(told=told, looked_at=told.get("whole_at"), due=due, note=told.get("why"))
 
     def _is_due(self, row: Row[Any], told: Mapping[str, Any], now: float) -> bool:
@@ -90,16 +94,16 @@ class HookLooks:
             return True
         return bool(now - compared_at >= self._rhythm.heal or (row.asked_at or 0.0) > compared_at)
 
-    def _find_due(self, row: Row[Any], compared_at: float) -> float:
-        """The next look at the list, or sooner when something is awaited or may be asked for again."""
+    def _find_due(self, row: Row[Any], told: Mapping[str, Any]) -> float:
+        """The next look at the list, or sooner when something may be asked for again or may be in the ledger by now."""
         now = self._clock()
         with self._database.reading() as connection:
             next_try = healing.load_next_try(connection, row.id)
-        due = compared_at + self._rhythm.heal
+        due = float(told["compared_at"] + self._rhythm.heal)
         if next_try is None:
             return due
-        awaited = next_try - now <= PAUSES[0]
-        return min(due, max(now, min(next_try, now + LOOK_FOR_ANSWER)) if awaited else next_try)
+        awaited = 0 <= now - told.get("asked_at", 0.0) < AWAITED
+        return min(due, max(now, next_try), now + LOOK_FOR_ANSWER if awaited else due)
 
     def _compare(self, row: Row[Any], told: dict[str, Any]) -> None:
         """Read the lists of all hooks; how far it is stands in `told`. Raises RateLimitedError, GitHubUnavailableError.
@@ -206,8 +210,8 @@ class HookLooks:
             return app.client, None
         return self._github.client, place.split("/")[2]
 
-    def _ask_again(self, row: Row[Any]) -> None:
-        """Ask for what is missing and due. Raises RateLimitedError, GitHubUnavailableError."""
+    def _ask_again(self, row: Row[Any]) -> bool:
+        """Ask for what is missing and due; whether there was any. Raises RateLimitedError, GitHubUnavailableError."""
         with self._database.reading() as connection:
             holes = healing.load_holes(connection, row.id, self._clock(), ASKED_AT_ONCE)
         client, owner = self._client_of(row.place)
@@ -218,6 +222,7 @@ class HookLooks:
                 self._fetch(hole, client, owner)
             else:
                 self._ask(hole, client, owner)
+        return bool(holes)
 
     def _ask(self, hole: Row[Any], client: GitHubClient, owner: str | None) -> None:
         """Have it sent again; GitHub sends it within seconds."""
