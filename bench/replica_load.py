@@ -1,7 +1,7 @@
 """`python -m bench.replica_load [--issues N] [--database URL]`: how fast a repository's issues become rows of the copy.
 
 A replay server, a process of its own, has every page in GitHub's shape ready as bytes; a real hub loads them through
-its own doors, then loads them again unchanged. Told are issues and rows a second, the hub's memory before and after,
+its own doors, then loads them again unchanged. Told are issues and rows a second, the hub's memory and processor time,
 and what it costs to ask and parse without writing: the bound that the server sets.
 """
 
@@ -50,14 +50,15 @@ def main() -> None:
             rows = count_rows(hub)
             for title in ("first load", "second load, unchanged"):
                 before, cpu = _memory(process), _cpu(process)
-                seconds, told = _load(hub)
+                seconds, told, peak = _load(hub, process)
                 written = count_rows(hub) - rows
                 rows += written
                 spent, grown = _cpu(process) - cpu, _memory(process)
                 print(
                     f"{title}: {seconds:.2f} s, {told['items'] / seconds:,.0f} issues/s, {written / seconds:,.0f} "
                     f"rows/s ({written:,} rows), {told['not_modified']} of {told['pages']} pages unchanged, "
-                    f"{told['changed']:,} changed; hub: {spent:.1f} s of processor, {before:,.0f} -> {grown:,.0f} MB"
+                    f"{told['changed']:,} changed; hub: {spent:.1f} s of processor, {before:,.0f} -> {grown:,.0f} MB, "
+                    f"at most {peak:,.0f}; load average {os.getloadavg()[0]:.1f} of {os.cpu_count()} cores"
                 )
 
 
@@ -131,13 +132,15 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         """Nothing."""
 
 
-def _load(hub: HubProcess) -> tuple[float, dict[str, int]]:
-    begun = time.perf_counter()
+def _load(hub: HubProcess, process: psutil.Process) -> tuple[float, dict[str, int], float]:
+    """Seconds, what was done, and the most memory that the hub was seen with."""
+    begun, peak = time.perf_counter(), 0.0
     location = hub.client.post(f"/load{PLACE}/issues").raise_for_status().headers["location"]
     while (state := hub.client.get(location).json())["state"] not in {"done", "failed"}:
+        peak = max(peak, _memory(process))
         time.sleep(0.05)
     assert state["state"] == "done", state
-    return time.perf_counter() - begun, state["told"]
+    return time.perf_counter() - begun, state["told"], max(peak, _memory(process))
 
 
 def count_rows(hub: HubProcess) -> int:

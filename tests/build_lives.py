@@ -69,14 +69,23 @@ class Lives:
         )
 
     def build(
-        self, sha: str, *, recipe: str = RECIPE, job: Job | None = None, ref: str = "refs/heads/main", problem: str = ""
+        self,
+        sha: str,
+        *,
+        recipe: str = RECIPE,
+        job: Job | None = None,
+        ref: str = "refs/heads/main",
+        problem: str = "",
+        waits: bool = False,
     ) -> int:
-        """Plan a build of a commit; with `problem` it fails at once."""
+        """Plan a build of a commit; with `problem` it fails at once, with `waits` its repository does not answer."""
         wanted = Wanted(sha=sha, ref=ref, event="push", trigger=f"{ref}@{sha}@{self.clock()}")
         runs: Sequence[PlannedRun] = plan_runs(read_recipe(recipe), wanted.circumstances(), (), "linux")
         plan = BuildPlan(wanted=wanted, runs=tuple(runs), recipe="file")
         if problem:
             plan = failed_plan(wanted, problem, moves.Result.FAILURE)
+        if waits:
+            plan = BuildPlan(wanted=wanted, problem="The repository does not answer.", waits=60.0)
         chosen = job or self.job()
         origin = Origin(repository=chosen.repository, clone_url="https://github.invalid/octo/hello.git")
         ground = Ground(public_url="https://ci.example.org", version="1", default_platform="linux", log_limit=1000)

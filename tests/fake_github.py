@@ -152,9 +152,9 @@ class FakeGitHub:
         """Have a single record at an address below the API's."""
         self.state.listings.single[path] = item
 
-    def break_at(self, part: str, count: int = 1, *, status: int = 502) -> None:
+    def break_at(self, part: str, count: int = 1, *, status: int = 502, headers: dict[str, str] | None = None) -> None:
         """Let the next `count` requests of listings fail whose address has this part."""
-        fault = Fault(status=status, body={"message": "Server Error"})
+        fault = Fault(status=status, body={"message": "Server Error"}, headers=headers or {})
         self.state.listings.broken.setdefault(part, deque()).extend([fault] * count)
 
     def statuses(self, sha: str, context: str | None = None) -> list[dict[str, Any]]:

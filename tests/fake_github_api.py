@@ -15,11 +15,11 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from fake_github_accounts import make_token_endpoint, post_conversion
-from fake_github_apps import check_app, list_installations, post_access_token
+from fake_github_apps import APP_ROUTES, check_app
 from fake_github_checks import CHECK_ROUTES
 from fake_github_deliveries import DELIVERY_ROUTES, OTHER_ROUTES
 from fake_github_git import make_git_endpoint
-from fake_github_hooks import HOOK_ROUTES
+from fake_github_hooks import HOOK_ROUTES, ORGANIZATION_ROUTES
 from fake_github_listings import get_listed, is_listed
 from fake_github_state import DOCS, RefusalError, State, meet_fault, record_request, reply
 from fake_github_talk import TALK_ROUTES, get_user
@@ -52,10 +52,8 @@ def make_app(state: State) -> Starlette:
         Route(place + path, _rest(state, answer), methods=[method]) for method, path, answer in rest for place in places
     ]
     routes.append(Route("/api/v3/user", _rest(state, get_user)))
-    routes.append(Route("/api/v3/app/installations", _rest(state, list_installations)))
-    routes += [Route(f"/api/v3{path}", _rest(state, answer), methods=[method]) for method, path, answer in OTHER_ROUTES]
-    token_path = "/api/v3/app/installations/{number:int}/access_tokens"
-    routes.append(Route(token_path, _rest(state, post_access_token), methods=["POST"]))
+    others = [*APP_ROUTES, *ORGANIZATION_ROUTES, *OTHER_ROUTES]
+    routes += [Route(f"/api/v3{path}", _rest(state, answer), methods=[method]) for method, path, answer in others]
     made = "/api/v3/app-manifests/{code}/conversions"
     routes.append(Route(made, _rest(state, post_conversion), methods=["POST"]))
     routes.append(Route("/login/oauth/access_token", make_token_endpoint(state), methods=["POST"]))
@@ -94,7 +92,7 @@ def _check_token(state: State, request: Request) -> None:
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     if request.url.path.startswith("/api/v3/app-manifests/"):
         return
-    if request.url.path.startswith("/api/v3/app/"):
+    if f"{request.url.path}/".startswith("/api/v3/app/"):
         check_app(state, token)
         return
     if scheme and (scheme.lower() not in {"bearer", "token"} or token not in state.tokens):

@@ -1,14 +1,17 @@
-"""GitHub Apps of the fake GitHub: installations, and tokens against a verified JWT."""
+"""GitHub Apps of the fake GitHub: the App itself and its hook, installations, and tokens against a verified JWT."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Any
 
 import jwt
+import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
-from fake_github_state import RefusalError, State, reply
+from fake_github_state import App, RefusalError, State, reply
 
 
 def check_app(state: State, token: str) -> None:
@@ -27,23 +30,69 @@ def check_app(state: State, token: str) -> None:
         raise RefusalError(401, "'Expiration time' claim ('exp') is too far in the future")
 
 
+async def get_app(state: State, request: Request) -> Response:
+    """GET /app"""
+    app = _app_of(state)
+    return reply({"id": int(app.app_id), "slug": "ours", "name": "Ours", "events": app.events, "permissions": {}})
+
+
+async def get_config(state: State, request: Request) -> Response:
+    """GET /app/hook/config: the secret as stars"""
+    return reply(_show(_app_of(state)))
+
+
+async def patch_config(state: State, request: Request) -> Response:
+    """PATCH /app/hook/config"""
+    app = _app_of(state)
+    app.hook |= orjson.loads(await request.body())
+    return reply(_show(app))
+
+
 async def list_installations(state: State, request: Request) -> Response:
     """GET /app/installations"""
-    installations = state.app.installations.items() if state.app else []
-    return reply(
-        [{"id": number, "account": {"login": owner, "type": "Organization"}} for owner, number in installations]
-    )
+    app = _app_of(state)
+    return reply([
+        {
+            "id": number, "account": {"login": owner, "type": "Organization"},
+            "suspended_at": app.suspended.get(owner),
+        }
+        for owner, number in app.installations.items()
+    ])  # fmt: skip
 
 
 async def post_access_token(state: State, request: Request) -> Response:
-    """POST /app/installations/{id}/access_tokens: a token of the long kind (2026), good for an hour"""
-    number = request.path_params["number"]
-    if state.app is None or number not in state.app.installations.values():
-        raise RefusalError(404, "Integration not found")
-    state.app.issued += 1
-    token = f"ghs_{state.app.app_id}_{'x' * 480}.{state.app.issued}"
+    """POST /app/installations/{id}/access_tokens: of the length that is set, good for an hour"""
+    number, app = request.path_params["number"], state.app
+    owner = next((name for name, one in (app.installations if app else {}).items() if one == number), None)
+    if app is None or owner is None:
+        raise RefusalError(404, "Not Found")
+    if owner in app.suspended:
+        raise RefusalError(403, "This installation has been suspended")
+    app.issued += 1
+    begin = f"ghs_{app.app_id}_"
+    end = f".{app.issued}"
+    token = begin + "x" * (app.letters - len(begin) - len(end)) + end
     state.tokens.add(token)
-    until = datetime.fromtimestamp(state.app.now() + 3600, UTC)
+    until = datetime.fromtimestamp(app.now() + 3600, UTC)
     return reply(
         {"token": token, "expires_at": f"{until:%Y-%m-%dT%H:%M:%SZ}", "permissions": {"statuses": "write"}}, 201
     )
+
+
+def _app_of(state: State) -> App:
+    if state.app is None:
+        raise RefusalError(404, "Not Found")
+    return state.app
+
+
+def _show(app: App) -> dict[str, Any]:
+    return app.hook | ({"secret": "********"} if app.hook.get("secret") else {})
+
+
+APP_ROUTES: list[tuple[str, str, Callable[[State, Request], Any]]] = [
+    ("GET", "/app", get_app),
+    ("GET", "/app/hook/config", get_config),
+    ("PATCH", "/app/hook/config", patch_config),
+    ("GET", "/app/installations", list_installations),
+    ("POST", "/app/installations/{number:int}/access_tokens", post_access_token),
+]

@@ -25,6 +25,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from fake_github_state import RefusalError, State, reply
+from fake_repository import CREATED_AT
 
 
 @dataclass
@@ -40,6 +41,7 @@ class FakeHook:
     secret: str
     sent: list[dict[str, Any]] = field(default_factory=list)
     reaches: bool = True
+    active: bool = True
     page: int = 100
     asked: list[int] = field(default_factory=list)
 
@@ -73,10 +75,16 @@ class FakeHook:
 
     def describe(self) -> dict[str, Any]:
         """The hook as a list of hooks has it."""
+        kind = "Organization" if self.place.startswith("/orgs/") else "Repository"
         config = {"url": self.url, "content_type": "json", "insecure_ssl": "0", "secret": "********"}
-        return {"id": self.number, "type": "Repository", "name": "web", "active": True, "events": ["*"],
-                "config": config, "created_at": "2026-01-01T00:00:00Z", "updated_at": "2026-01-01T00:00:00Z",
-                "last_response": {"code": None, "status": "unused", "message": None}}  # fmt: skip
+        base = f"https://api.github.com{self.place}/hooks/{self.number}"
+        addresses = {"url": base, "ping_url": f"{base}/pings", "deliveries_url": f"{base}/deliveries"}
+        shown = {"id": self.number, "type": kind, "name": "web", "active": self.active, "events": ["*"],
+                 "config": config, "created_at": CREATED_AT, "updated_at": CREATED_AT}  # fmt: skip
+        if kind == "Repository":
+            unused = {"code": None, "status": "unused", "message": None}
+            shown |= {"test_url": f"{base}/test", "last_response": unused}
+        return shown | addresses
 
     def _try(self, event: str, payload: dict[str, Any], guid: str, *, at: float | None, again: bool) -> int:
         body = orjson.dumps(payload)
@@ -132,7 +140,8 @@ async def get_delivery(state: State, request: Request) -> Response:
     """GET …/deliveries/{id}, with the body that was sent"""
     one = _find_hook(state, request).find(request.path_params["delivery"])
     shown = {name: value for name, value in one.items() if name != "payload"}
-    headers = {"X-GitHub-Event": one["event"], "X-GitHub-Delivery": one["guid"]}
+    headers = {"X-GitHub-Event": one["event"], "X-GitHub-Delivery": one["guid"], "X-Hub-Signature-256": "sha256=00",
+               "X-GitHub-Hook-ID": str(_find_hook(state, request).number)}  # fmt: skip
     return reply({**shown, "url": "", "request": {"headers": headers, "payload": one["payload"]},
                   "response": {"headers": {}, "payload": None}})  # fmt: skip
 
@@ -150,6 +159,9 @@ async def post_attempt(state: State, request: Request) -> Response:
 async def list_organization_hooks(state: State, request: Request) -> Response:
     """GET /orgs/{org}/hooks"""
     place = f"/orgs/{request.path_params['org']}"
+    token = request.headers.get("authorization", "").split(" ")[-1]
+    if token in state.weak_tokens or state.weak_hooks:
+        raise RefusalError(404, "Not Found")
     return reply([hook.describe() for hook in state.delivering if hook.place == place])
 
 
@@ -165,6 +177,26 @@ async def get_comparison(state: State, request: Request) -> Response:
     listed = [repository.describe_for_api(commit) for commit in commits]
     return reply({"status": "ahead" if ahead else "diverged", "ahead_by": len(commits), "behind_by": 0,
                   "total_commits": len(commits), "commits": listed, "files": []})  # fmt: skip
+
+
+async def list_tags(state: State, request: Request) -> Response:
+    """GET …/tags: names and the commits that they stand for, also those of annotated tags"""
+    repository = state.repository(request.path_params["owner"], request.path_params["name"])
+    form = "%(refname:strip=2) %(objectname) %(*objectname)"
+    told = await asyncio.to_thread(repository.git, "for-each-ref", f"--format={form}", "refs/tags")
+    lines = told.decode().splitlines()
+    parts = [line.split(" ") for line in reversed(lines)]
+    base = f"https://api.github.com/repos/{repository.full_name}"
+    items = [
+        {"name": name, "commit": {"sha": peeled or sha, "url": f"{base}/commits/{peeled or sha}"}, "node_id": "REF_1",
+         "zipball_url": f"{base}/zipball/{name}", "tarball_url": f"{base}/tarball/{name}"}
+        for name, sha, peeled in parts
+    ]  # fmt: skip
+    size, number = int(request.query_params.get("per_page", 30)), int(request.query_params.get("page", 1))
+    link = {}
+    if number * size < len(items):
+        link = {"link": f'<{request.url.include_query_params(page=number + 1)}>; rel="next"'}
+    return reply(items[(number - 1) * size : number * size], headers=link)
 
 
 def _find_hook(state: State, request: Request) -> FakeHook:
@@ -187,6 +219,7 @@ _ANSWERS: list[tuple[str, str, Callable[[State, Request], Any]]] = [
 DELIVERY_ROUTES: list[tuple[str, str, Callable[[State, Request], Any]]] = [
     *((method, f"/hooks/{{hook:int}}{path}", answer) for method, path, answer in _ANSWERS),
     ("GET", "/compare/{basehead}", get_comparison),
+    ("GET", "/tags", list_tags),
 ]
 """Below a repository."""
 

@@ -8,6 +8,7 @@ Links lead to /repositories/{id} as GitHub's do; ETags, tokens and limits are th
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -28,7 +29,8 @@ NO_NUMBERS = (
 class FakeListing:
     """What is listed at one address. `by` is the key under which each item has an address of its own.
 
-    With `cursor` there are no numbers of pages; from page `refuses_from` on they are told, and refused.
+    With `cursor` there are no numbers of pages; from page `refuses_from` on they are told, and refused. Of a `bare` one
+    the address of an item only tells that it is there.
     """
 
     items: list[dict[str, Any]]
@@ -36,6 +38,7 @@ class FakeListing:
     wrapper: str | None = None
     cursor: bool = False
     refuses_from: int | None = None
+    bare: bool = False
 
     def find(self, key: str) -> dict[str, Any]:
         """One item. Raises RefusalError 404."""
@@ -71,7 +74,7 @@ def is_listed(state: State, request: Request) -> bool:
     listings = state.listings
     path = _name_path(state, request.url.path.removeprefix("/api/v3"))
     return request.method == "GET" and (
-        path in listings.single or path in listings.at or path.rpartition("/")[0] in listings.at
+        path in listings.single or path in listings.at or path.rpartition("/")[0] in listings.at or "/compare/" in path
     )
 
 
@@ -90,8 +93,23 @@ async def get_listed(state: State, request: Request) -> Response:
         return _answer_page(state, request, listings.at[path], path)
     above, _, key = path.rpartition("/")
     if above in listings.at:
-        return reply(listings.at[above].find(key))
+        found = listings.at[above].find(key)
+        return Response(status_code=204) if listings.at[above].bare else reply(found)
+    if "/compare/" in path:
+        return await asyncio.to_thread(_compare, state, request, path)
     raise RefusalError(404, "Not Found")
+
+
+def _compare(state: State, request: Request, path: str) -> Response:
+    """GET …/compare/{base}...{head}: what the head has and the base has not, oldest first."""
+    _, _, owner, name, _, asked = path.split("/", 5)
+    repository = state.repository(owner, name)
+    base, head = (repository.find("main" if one == "HEAD" else one) for one in asked.split("..."))
+    if base is None or head is None:
+        raise RefusalError(404, "Not Found")
+    commits = repository.log([head, f"^{base}"]) if base != head else []
+    items = [repository.describe_for_api(commit) for commit in reversed(commits)]
+    return _answer_page(state, request, FakeListing(items, wrapper="commits"), path)
 
 
 def _name_path(state: State, path: str) -> str:

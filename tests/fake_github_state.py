@@ -53,13 +53,20 @@ class RefusalError(Exception):
 
 @dataclass
 class App:
-    """The GitHub App that the fake knows; `installations` are numbers by owner; its clock is `ahead` by seconds."""
+    """The GitHub App that the fake knows; `installations` are numbers by owner; its clock is `ahead` by seconds.
+
+    `suspended` are times by owner, `hook` the settings of its one webhook, `letters` how long its tokens are.
+    """
 
     app_id: str
     public_key: str
     installations: dict[str, int]
     issued: int = 0
     ahead: float = 0.0
+    events: list[str] = field(default_factory=list)
+    hook: dict[str, Any] = field(default_factory=dict)
+    suspended: dict[str, str] = field(default_factory=dict)
+    letters: int = 500
 
     def now(self) -> float:
         """Return Unix time as the App's answers have it."""
@@ -83,7 +90,9 @@ class State:
     made_apps: dict[str, dict[str, Any]] = field(default_factory=dict)  # by the code that they are had with, once
     logins: dict[str, dict[str, Any]] = field(default_factory=dict)  # codes: user, challenge, client
     people: dict[str, dict[str, Any]] = field(default_factory=dict)  # users by their tokens
+    token_headers: dict[str, dict[str, str]] = field(default_factory=dict)  # what is told of tokens, by them
     weak_tokens: set[str] = field(default_factory=set)  # they may read, not administer
+    weak_hooks: bool = False  # no token may see hooks
     may_write_checks: bool = True  # the App's right
     requests: list[Recorded] = field(default_factory=list)
     faults: deque[Fault] = field(default_factory=deque)

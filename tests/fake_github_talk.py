@@ -21,7 +21,8 @@ async def get_user(state: State, request: Request) -> Response:
     """GET /user: for people's tokens only"""
     if is_app(request):
         raise RefusalError(403, "Resource not accessible by integration")
-    return reply(state.people.get(request.headers.get("authorization", "").split(" ")[-1], OURS))
+    token = request.headers.get("authorization", "").split(" ")[-1]
+    return reply(state.people.get(token, OURS), headers=state.token_headers.get(token))
 
 
 async def post_issue(state: State, request: Request) -> Response:

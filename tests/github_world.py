@@ -1,4 +1,7 @@
-"""A small GitHub that changes, and all that it says of it: deliveries, and answers of its API, each with its time."""
+"""A small GitHub that changes, and all that it says of it: deliveries, and answers of its API, each with its time.
+
+Several things happen in one second, and some deliveries come minutes late: GitHub delivers in no order.
+"""
 
 from __future__ import annotations
 
@@ -46,30 +49,39 @@ class World:
         self._labels: dict[int, dict[str, Any]] = {}
         self._issues: dict[int, dict[str, Any]] = {}
         self._pulls: dict[int, dict[str, Any]] = {}
+        self._comments: dict[int, dict[str, Any]] = {}
+        self._releases: dict[int, dict[str, Any]] = {}
+        self._reviews: dict[int, dict[str, Any]] = {}
+        self.stars: set[int] = set()
+        self._members: set[int] = set()
 
     def live(self, steps: int) -> list[News]:
         """Let that many things happen; what was said, and now and then asked."""
         told: list[News] = []
         for _ in range(steps):
-            self._now += self._chance.randint(1, 3)
+            self._now += self._chance.randint(0, 3)
             told.append(self._chance.choice(self._acts())())
             if self._chance.random() < 0.2:
                 told += self._chance.sample(self.load(), k=1)
         return told
 
-    def load(self) -> list[News]:
-        """All that the API would answer now."""
-        self._now += 1
+    def load(self, after: int = 1) -> list[News]:
+        """All that the API would answer so many seconds later."""
+        self._now += after
         found = [self._page("repository", self._repository)]
-        for kind, things in (("label", self._labels), ("issue", self._issues), ("pull_request", self._pulls)):
+        for kind, things in (("label", self._labels), ("issue", self._issues), ("pull_request", self._pulls),
+                             ("issue_comment", self._comments), ("release", self._releases),
+                             ("review", self._reviews)):  # fmt: skip
             found += [self._page(kind, thing) for thing in things.values()]
         found += [self._page("branch", {"name": name, "commit": {"sha": sha}}) for name, sha in self.branches.items()]
         return found
 
     def truth(self) -> dict[str, dict[int, dict[str, Any]]]:
         """What the tables must have in the end."""
-        told = {"label": ("name", "color"), "issue": ("title", "state"), "pull_request": ("title", "state")}
-        things = {"label": self._labels, "issue": self._issues, "pull_request": self._pulls}
+        told = {"label": ("name", "color"), "issue": ("title", "state"), "pull_request": ("title", "state"),
+                "issue_comment": ("body",), "release": ("name",), "review": ("state",)}  # fmt: skip
+        things = {"label": self._labels, "issue": self._issues, "pull_request": self._pulls,
+                  "issue_comment": self._comments, "release": self._releases, "review": self._reviews}  # fmt: skip
         found = {
             kind: {number: {name: thing[name] for name in told[kind]} for number, thing in things[kind].items()}
             for kind in things
@@ -83,7 +95,15 @@ class World:
         acts += [self._push] * 2 + [self._delete_branch] * bool(self.branches)
         acts += [self._edit_issue, self._close_or_open, self._delete_issue] * bool(self._issues)
         acts += [self._label_issue, self._edit_label] * bool(self._labels and self._issues)
-        return [*acts, self._open_pull, *([self._push_pull] * bool(self._pulls))]
+        acts += [self._label_issue] * 2 * bool(self._labels and self._issues) + [self._delete_label] * bool(
+            self._labels
+        )
+        acts += [self._star, self._star, self._member, self._publish]
+        acts += [self._edit_release, self._delete_release] * bool(self._releases)
+        acts += [self._comment] * bool(self._issues)
+        acts += [self._edit_comment, self._delete_comment] * bool(self._comments)
+        acts += [self._push_pull, self._review] * bool(self._pulls) + [self._dismiss] * bool(self._reviews)
+        return [*acts, self._open_pull]
 
     def _push(self) -> News:
         name = self._chance.choice(["main", "topic"])
@@ -91,6 +111,8 @@ class World:
         return self._moved(name, before, after)
 
     def _delete_branch(self) -> News:
+        """Not twice in a second: which of two pushes came between nothing would tell."""
+        self._now += 1
         name = self._chance.choice(sorted(self.branches))
         return self._moved(name, self.branches[name], NO_COMMIT)
 
@@ -146,6 +168,85 @@ class World:
             issue["labels"] = [self._labels[one["id"]] for one in issue["labels"]]
         return self._event("label", action="edited", label=label, changes=change)
 
+    def _delete_label(self) -> News:
+        """The issues that had it have it no longer, as GitHub says of each of them."""
+        number = self._any(self._labels)
+        label = self._labels.pop(number)
+        for issue in self._issues.values():
+            issue["labels"] = [one for one in issue["labels"] if one["id"] != number]
+        return self._event("label", action="deleted", label=label)
+
+    def _star(self) -> News:
+        """Somebody gives a star or takes it back, which is a change of the repository. Only this bears a time."""
+        self._now += 1
+        self._repository["updated_at"] = iso(self._now)
+        number = self._chance.choice(self._users)["id"]
+        self.stars ^= {number}
+        given = number in self.stars
+        sender = next(user for user in self._users if user["id"] == number)
+        told = {"action": "created" if given else "deleted", "starred_at": iso(self._now) if given else None}
+        return self._event("star", sender=sender, **told)
+
+    def _member(self) -> News:
+        member = self._chance.choice(self._users)
+        self._members ^= {member["id"]}
+        return self._event("member", action="added" if member["id"] in self._members else "removed", member=member)
+
+    def _publish(self) -> News:
+        number = self._next()
+        self._releases[number] = {"id": number, "tag_name": f"v{number}", "name": f"release {number}", "body": None,
+                                  "author": self._users[0], "created_at": iso(self._now),
+                                  "published_at": iso(self._now), "draft": False, "assets": []}  # fmt: skip
+        return self._event("release", action="created", release=self._releases[number])
+
+    def _edit_release(self) -> News:
+        release = self._releases[self._any(self._releases)]
+        changes = {"name": {"from": release["name"]}}
+        release["name"] = f"release {self._next()}"
+        return self._event("release", action="edited", release=release, changes=changes)
+
+    def _delete_release(self) -> News:
+        return self._event("release", action="deleted", release=self._releases.pop(self._any(self._releases)))
+
+    def _comment(self) -> News:
+        number, issue = self._next(), self._issues[self._any(self._issues)]
+        self._comments[number] = {"id": number, "body": f"body {number}", "user": self._chance.choice(self._users),
+                                  "issue_url": f"https://api.github.com/repos/octo/hello/issues/{issue['number']}",
+                                  "created_at": iso(self._now), "updated_at": iso(self._now), "of": issue}  # fmt: skip
+        return self._comment_event("created", number)
+
+    def _edit_comment(self) -> News:
+        number = self._any(self._comments)
+        self._comments[number] |= {"body": f"body {self._next()}", "updated_at": iso(self._now)}
+        return self._comment_event("edited", number)
+
+    def _delete_comment(self) -> News:
+        number = self._any(self._comments)
+        news = self._comment_event("deleted", number)
+        del self._comments[number]
+        return news
+
+    def _comment_event(self, action: str, number: int) -> News:
+        comment = {name: value for name, value in self._comments[number].items() if name != "of"}
+        return self._event("issue_comment", action=action, comment=comment, issue=self._comments[number]["of"])
+
+    def _review(self) -> News:
+        number, pull, user = self._next(), self._any(self._pulls), self._chance.choice(self._users)
+        self._reviews[number] = {"id": number, "state": "APPROVED", "body": "", "user": user, "pull": pull,
+                                 "submitted_at": iso(self._now)}  # fmt: skip
+        return self._review_event("submitted", number)
+
+    def _dismiss(self) -> News:
+        number = self._any(self._reviews)
+        self._reviews[number]["state"] = "DISMISSED"
+        return self._review_event("dismissed", number)
+
+    def _review_event(self, action: str, number: int) -> News:
+        review = {name: value for name, value in self._reviews[number].items() if name != "pull"}
+        review["state"] = review["state"].lower()
+        return self._event("pull_request_review", action=action, review=review,
+                           pull_request=self._pulls[self._reviews[number]["pull"]])  # fmt: skip
+
     def _rename_repository(self) -> News:
         name = f"hello{self._next()}"
         self._repository |= {"name": name, "full_name": f"octo/{name}", "updated_at": iso(self._now)}
@@ -171,10 +272,10 @@ class World:
                 "created_at": iso(self._now), "updated_at": iso(self._now), "body": "b"}  # fmt: skip
 
     def _event(self, event: str, **told: Any) -> News:
-        """The delivery, which comes some seconds later."""
+        """The delivery, which comes a moment later, or a good while."""
         sender = self._chance.choice(self._users)
         payload = copy.deepcopy({"repository": self._repository, "organization": self._org, "sender": sender, **told})
-        came = self._now + 0.5
+        came = self._now + self._chance.choice([0.2, 0.5, 0.7, 3.5, 100.0])
         return News("webhook", lambda: read_delivery(event, payload, came))
 
     def _page(self, kind: str, item: dict[str, Any]) -> News:

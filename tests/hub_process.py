@@ -291,4 +291,6 @@ def _settings_of(github: FakeGitHub) -> dict[str, str]:
         "GITHUB__API_URL": github.api_url,
         "GITHUB__TOKEN": github.token,
         "GITHUB__WRITE_INTERVAL": "0.01",
+        "GITHUB__WRITES_PER_MINUTE": "6000",
+        "GITHUB__POINTS_PER_MINUTE": "60000",
     }

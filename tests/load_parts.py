@@ -13,7 +13,7 @@ from sqlalchemy import Row, Table, func, select
 
 from fake_github import FakeGitHub
 from fake_repository import FakeRepository
-from github_items import issue
+from github_items import comment, issue, label, milestone, pull, pull_file, review
 from hubwright.domain.github_budget import Limits
 from hubwright.github.budget import MemoryGate
 from hubwright.github.client import GitHubClient
@@ -155,3 +155,19 @@ def wait_until_done(yard: Yard, number: int, seconds: float = 60) -> Progress:
     """Until a load that others work on has ended."""
     until(lambda: yard.look(number).state in {"done", "failed"}, seconds, "the load's end")
     return yard.look(number)
+
+
+def make_whole(yard: Yard) -> None:
+    """A repository with something in most of its lists."""
+    here = "/repos/octo/hello"
+    yard.list_issues(130)
+    yard.github.list_at(f"{here}/labels", [label(n) for n in range(13)], by="name")
+    yard.github.list_at(f"{here}/milestones", [milestone(n) for n in range(1, 4)], by="number")
+    yard.github.list_at(f"{here}/issues/comments", [comment(n) for n in range(1, 4)], by="id")
+    yard.github.list_at(f"{here}/pulls/comments", [], by="id")
+    yard.github.list_at(f"{here}/comments", [], by="id")
+    yard.github.list_at(f"{here}/releases", [], by="id")
+    yard.github.list_at(f"{here}/pulls", [pull(n, yard.repository) for n in (1, 2)], by="number")
+    for number in (1, 2):
+        yard.github.list_at(f"{here}/pulls/{number}/files", [pull_file(n) for n in range(1, 4)])
+        yard.github.list_at(f"{here}/pulls/{number}/reviews", [review(n + 10 * number) for n in (1, 2)], by="id")

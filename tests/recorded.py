@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import base64
 import fcntl
 import functools
@@ -13,7 +14,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,8 +25,6 @@ import orjson
 GITHUB = "https://api.github.com"
 
 _OCTOKIT = Path(__file__).parent / "recordings" / "octokit-fixtures.json.xz"
-_SDIST = "github3.py-4.0.1.tar.gz"
-_DIGEST = "30d571076753efc389edc7f9aaef338a4fcb24b54d8968d5f39b1342f45ddd36"
 _PLACE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "hubwright-tests"
 _HEADERS = frozenset({"date", "etag", "last-modified", "link", "location", "retry-after", "content-type"})
 _LIMITS = "x-ratelimit-"
@@ -80,30 +79,61 @@ def octokit_tapes() -> tuple[Exchange, ...]:
 @functools.cache
 def github3_tapes() -> tuple[Exchange, ...]:
     """The 1,049 exchanges of github3.py with api.github.com. Raises RecordingsError."""
-    return tuple(
-        Exchange(tape, method, url, status, headers, body.encode())
-        for tape, method, url, status, headers, body in orjson.loads(gzip.decompress(_fetch().read_bytes()))
-    )
+    return _load(_GITHUB3)
+
+
+@functools.cache
+def pygithub_tapes() -> tuple[Exchange, ...]:
+    """The 2,332 exchanges of PyGithub with api.github.com, 2012 to 2026. Raises RecordingsError."""
+    return _load(_PYGITHUB)
 
 
 def all_tapes() -> tuple[Exchange, ...]:
-    """Both."""
-    return octokit_tapes() + github3_tapes()
+    """All three."""
+    return octokit_tapes() + github3_tapes() + pygithub_tapes()
 
 
-def _fetch() -> Path:
+_Unpacked = Iterator[tuple[str, str, str, int, dict[str, str], str]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """A source distribution with recordings below `folder`, and how one of its files is read."""
+
+    package: str
+    version: str
+    digest: str
+    folder: str
+    unpack: Callable[[str, bytes], _Unpacked]
+
+    @property
+    def made(self) -> Path:
+        return _PLACE / f"{self.package.removesuffix('.py').lower()}-{self.version}.json.gz"
+
+    @property
+    def file(self) -> Path:
+        return _PLACE / f"{self.package.lower()}-{self.version}.tar.gz"
+
+
+def _load(source: _Source) -> tuple[Exchange, ...]:
+    return tuple(
+        Exchange(tape, method, url, status, headers, body.encode())
+        for tape, method, url, status, headers, body in orjson.loads(gzip.decompress(_fetch(source).read_bytes()))
+    )
+
+
+def _fetch(source: _Source) -> Path:
     """The file with the exchanges, made of the source distribution when this machine has none yet."""
-    made = _PLACE / "github3-4.0.1.json.gz"
+    made, sdist = source.made, source.file
     _PLACE.mkdir(parents=True, exist_ok=True)
     with (_PLACE / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not made.exists():
-            sdist = _PLACE / _SDIST
             if not sdist.exists():
-                _download(sdist)
-            if hashlib.sha256(sdist.read_bytes()).hexdigest() != _DIGEST:
+                _download(source)
+            if hashlib.sha256(sdist.read_bytes()).hexdigest() != source.digest:
                 raise RecordingsError(f"{sdist} is not what was published; remove it.")
-            document = orjson.dumps(list(_unpack(sdist)))
+            document = orjson.dumps(list(_unpack(source)))
             partial = made.with_suffix(".part")
             partial.write_bytes(gzip.compress(document, 6))
             partial.rename(made)
@@ -111,39 +141,66 @@ def _fetch() -> Path:
     return made
 
 
-def _download(target: Path) -> None:
+def _download(source: _Source) -> None:
+    target = source.file
     with tempfile.TemporaryDirectory(dir=target.parent) as folder:
-        argv = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-binary", "github3.py"]
+        argv = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-binary", source.package]
         done = subprocess.run(
-            [*argv, "--dest", folder, "github3.py==4.0.1"], check=False, capture_output=True, text=True, timeout=170
-        )
+            [*argv, "--dest", folder, f"{source.package}=={source.version}"],
+            check=False, capture_output=True, text=True, timeout=170,
+        )  # fmt: skip
         if done.returncode:
-            raise RecordingsError(f"pip has not fetched it; put {_SDIST} into {target.parent}. {done.stderr[-500:]}")
-        (Path(folder) / _SDIST).rename(target)
+            raise RecordingsError(
+                f"pip has not fetched it; put {target.name} into {target.parent}. {done.stderr[-500:]}"
+            )
+        next(Path(folder).iterdir()).rename(target)
 
 
-def _unpack(sdist: Path) -> Iterator[tuple[str, str, str, int, dict[str, str], str]]:
-    with tarfile.open(sdist) as archive:
+def _unpack(source: _Source) -> _Unpacked:
+    with tarfile.open(source.file) as archive:
         for member in archive:
-            if "/tests/cassettes/" not in member.name or not member.name.endswith(".json"):
-                continue
-            file = archive.extractfile(member)
-            assert file is not None
-            for one in orjson.loads(file.read())["http_interactions"]:
-                uri: str = one["request"]["uri"]
-                answer = one["response"]
-                if uri.startswith(f"{GITHUB}/"):
-                    status = answer["status"]["code"] if "status" in answer else answer["status_code"]
-                    headers = _pick((name, _first(value)) for name, value in answer["headers"].items())
-                    tape = f"github3 {Path(member.name).stem}"
-                    yield (
-                        tape,
-                        one["request"]["method"],
-                        uri.removeprefix(GITHUB),
-                        status,
-                        headers,
-                        _text(answer["body"]),
-                    )
+            if source.folder in member.name and member.isfile():
+                file = archive.extractfile(member)
+                assert file is not None
+                yield from source.unpack(Path(member.name).stem, file.read())
+
+
+def _unpack_cassette(name: str, content: bytes) -> _Unpacked:
+    """What betamax records: JSON."""
+    for one in orjson.loads(content)["http_interactions"]:
+        uri: str = one["request"]["uri"]
+        answer = one["response"]
+        if uri.startswith(f"{GITHUB}/"):
+            status = answer["status"]["code"] if "status" in answer else answer["status_code"]
+            headers = _pick((name, _first(value)) for name, value in answer["headers"].items())
+            url, method = uri.removeprefix(GITHUB), one["request"]["method"]
+            yield f"github3 {name}", method, url, status, headers, _text(answer["body"])
+
+
+def _unpack_replay(name: str, content: bytes) -> _Unpacked:
+    """Ten lines an exchange: scheme, method, host, port, address, headers, body; status, headers, body."""
+    lines = content.decode().split("\n")
+    while len(lines) >= 10:
+        if lines[0] not in {"https", "http"}:  # a blank one between two
+            del lines[0]
+            continue
+        _, method, host, _, url, _, _, status, headers, body = lines[:10]
+        del lines[:10]
+        if f"https://{host}" == GITHUB and status.isdigit():
+            told = ast.literal_eval(headers)
+            picked = _pick(told.items() if isinstance(told, dict) else told)
+            if "date" in picked:
+                yield f"pygithub {name}", method, url, int(status), picked, body if body[:1] in {"{", "["} else ""
+
+
+_GITHUB3 = _Source(
+    "github3.py", "4.0.1", "30d571076753efc389edc7f9aaef338a4fcb24b54d8968d5f39b1342f45ddd36",
+    "/tests/cassettes/", _unpack_cassette,
+)  # fmt: skip
+_PYGITHUB = _Source(
+    "PyGithub", "2.10.0", "90ff24ef1cd1bd57124c2a3869cafee9d7b066909129ecdaba2c2d1903bc118d",
+    "/tests/ReplayData/", _unpack_replay,
+)  # fmt: skip
 
 
 def _first(value: Any) -> str:

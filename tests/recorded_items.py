@@ -73,7 +73,8 @@ def read(kind: str, one: Exchange, item: dict[str, Any]) -> Reading:
 
 
 def recorded_items() -> Iterator[tuple[str, Exchange, dict[str, Any]]]:
-    """Each item whose kind its address tells."""
+    """Each item whose kind its address tells. Labels of 2012 had no number yet."""
     for one in all_tapes():
-        if one.method == "GET" and one.status == 200 and (kind := kind_of(one)) is not None:
-            yield from ((kind, one, item) for item in items_of(one))
+        invented = one.tape.startswith("pygithub BadAttributes")
+        if one.method == "GET" and one.status == 200 and not invented and (kind := kind_of(one)) is not None:
+            yield from ((kind, one, item) for item in items_of(one) if kind != "label" or "id" in item)

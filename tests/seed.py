@@ -16,13 +16,16 @@ import uvicorn
 from sqlalchemy import create_engine, insert
 from starlette.applications import Starlette
 
+from hubwright.github.client import GitHubClient
 from hubwright.hub.bell import Bell
+from hubwright.hub.healing import Healing
 from hubwright.hub.logs import Logs
 from hubwright.storage import Storage
 from hubwright.store import schema
 from hubwright.store.database import Database
 from hubwright.web.attempts import Attempts
 from hubwright.web.gate import Gate
+from hubwright.web.healing import HealingDoors
 from hubwright.web.logins import make_logins
 from hubwright.web.pages import assemble_pages
 from hubwright.web.problems import PROBLEM_HANDLERS
@@ -354,7 +357,9 @@ def serving(
     gate = Gate(site)
     pages = assemble_pages(site, gate)
     handlers = {kind: pages.dress(handler) for kind, handler in PROBLEM_HANDLERS.items() if kind is not Exception}
-    routes = [*pages.routes, *make_logins(gate, Attempts(), pages.frame)]
+    healing = Healing(database, Nobody(), {}, "seed", site.clock, site.wake)
+    doors = HealingDoors(site, gate, pages.frame, healing)
+    routes = [*pages.routes, *doors.routes(), *make_logins(gate, Attempts(), pages.frame)]
     app = Starlette(routes=routes, exception_handlers=handlers)
     server = uvicorn.Server(
         uvicorn.Config(app, port=port, log_level="error", timeout_graceful_shutdown=1, lifespan="off")
@@ -369,8 +374,17 @@ def serving(
     finally:
         server.should_exit = True
         thread.join()
+        healing.close()
         logs.close()
         database.close()
+
+
+class Nobody:
+    """A hub without credentials at GitHub."""
+
+    client = GitHubClient()
+    app = None
+    is_known = False
 
 
 def tell(site: Site, build: int, kind: str = "StageStarted") -> None:

@@ -23,6 +23,7 @@ from hubwright.domain.builds import BuildPlan, pull_request_to_build
 from hubwright.domain.jobs import Job, JobSettings
 from hubwright.domain.planning import plan_runs
 from hubwright.domain.recipe import read_recipe
+from hubwright.domain.replica import Record, Version
 from hubwright.domain.repos import PullRequestEvent, Repository
 from hubwright.git.mirrors import Origin
 from hubwright.hub import builds, moves
@@ -33,7 +34,7 @@ from hubwright.store import approvals
 from hubwright.store.approvals import Approver
 from hubwright.store.database import Database
 from hubwright.store.jobs import keep_job
-from hubwright.store.repos import keep_repository
+from hubwright.store.replica import keep_records
 from hubwright.store.runs import load_runs
 from hubwright.store.schema import approval, build, gh_pull_request, metadata, run
 from hubwright.wire import Job as StageMessage
@@ -50,6 +51,15 @@ ADA = Approver(token_name="ada", token_id=None)
 GRACE = Approver(user_id=7, login="grace")
 
 Move = Callable[[Connection, "Pull"], Any]
+
+TELLS = {
+    "opened": ("head_sha", "base_ref", "state"),
+    "synchronize": ("head_sha",),
+    "edited": ("base_ref",),
+    "closed": ("state",),
+    "reopened": ("state",),
+}
+"""What each event changes, in the order of their times at GitHub."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +90,15 @@ class Pull:
 
     def tell(self, connection: Connection, event: PullRequestEvent) -> int:
         """As intake does: what GitHub tells, and the build of the head when it is new."""
+        version = Version(NOW + [*TELLS].index(event.action), NOW)
+        told = {
+            "head_sha": event.head_sha,
+            "base_ref": event.base_ref,
+            "state": "closed" if event.action == "closed" else "open",
+        }
+        values = {name: told[name] for name in TELLS[event.action]} | {"number": event.number, "repository_id": OURS.id}
+        row = Record(kind="pull_request", key=(event.number,), version=version, values=values)
+        keep_records(connection, [row], via="webhook", now=NOW)
         keep_event(connection, event, NOW)
         plans = []
         for wanted in pull_request_to_build(event):
@@ -286,19 +305,24 @@ def test_two_moves_at_once_are_as_one_after_the_other(ring: Ring, stand: str) ->
 
 def test_the_victim_of_a_deadlock_is_done_again(postgres_url: str) -> None:
     """Two hubs that change two rows the wrong way round: nobody hears of it."""
+
+    def tell(number: int, connection: Connection) -> None:
+        label = Record(kind="label", key=(number,), version=Version(NOW, NOW), values={"name": str(number)})
+        keep_records(connection, [label], via="api", now=NOW)
+
     with closing(Database(postgres_url)) as one, closing(Database(postgres_url)) as two:
         one.write(metadata.create_all)
         for number in (1, 2):
-            one.write(lambda it, number=number: keep_repository(it, replace(OURS, id=number), NOW))
+            one.write(partial(tell, number))
         both = threading.Barrier(2)
 
         def change(first: int, second: int, connection: Connection) -> int:
-            keep_repository(connection, replace(OURS, id=first), NOW)
+            tell(first, connection)
             if not both.broken:
                 with suppress(threading.BrokenBarrierError):
                     both.wait(10)
                 both.abort()
-            keep_repository(connection, replace(OURS, id=second), NOW)
+            tell(second, connection)
             return first
 
         with ThreadPoolExecutor(2) as threads:

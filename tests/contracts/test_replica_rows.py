@@ -16,7 +16,8 @@ from hubwright.github.records import read_delivery, read_listed
 from hubwright.store.database import Database
 from hubwright.store.replica import keep_records
 from hubwright.store.schema import metadata
-from payload_corpus import all_payloads
+from odd_payloads import odd_deliveries
+from payload_corpus import all_payloads, other_payloads
 
 RECEIVED = 1_800_000_000.0
 TABLES = [table for table in metadata.sorted_tables if table.name.startswith("gh_")]
@@ -60,6 +61,24 @@ def test_every_published_payload_goes_in_twice_and_backwards(database: Database)
     assert contents(database) == forward
 
 
+def test_other_payloads_end_in_the_same_tables_in_any_order_and_batches(database: Database) -> None:
+    """781 of other releases and of GitHub Enterprise Server, and those that nobody has published; some twice."""
+    odd = [(one.event, one.payload) for one in odd_deliveries()]
+    told = [*other_payloads(), *odd]
+    readings = [read_delivery(event, payload, RECEIVED + number) for number, (event, payload) in enumerate(told)]
+    chance = random.Random(5)
+    ends = []
+    for size in (60, 25):
+        empty(database)
+        for start in range(0, len(readings), size):
+            batch = readings[start : start + size]
+            keep(database, Reading(tuple(record for reading in batch for record in reading.records)))
+        ends.append(contents(database))
+        readings += chance.sample(readings, 100)
+        chance.shuffle(readings)
+    assert ends[0] == ends[1]
+
+
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.integers(0, 2**32), st.integers(2, 25))
 def test_any_order_of_webhooks_and_pages_ends_in_the_same_tables(database: Database, seed: int, steps: int) -> None:
@@ -83,7 +102,7 @@ def test_any_order_of_webhooks_and_pages_ends_in_the_same_tables(database: Datab
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.integers(0, 2**32))
 def test_the_end_is_what_github_has(database: Database, seed: int) -> None:
-    """Not only the same: right. All that was told, in any order, and at the end one whole load."""
+    """Not only the same: right. All that was told, in any order, and when all of it has come one whole load."""
     chance = random.Random(seed)
     world = World(chance)
     told = world.live(20)
@@ -91,7 +110,7 @@ def test_the_end_is_what_github_has(database: Database, seed: int) -> None:
     chance.shuffle(told)
     for one in told:
         keep(database, one.read(), one.via)
-    for one in world.load():
+    for one in world.load(after=200):
         keep(database, one.read(), "api")
     found = contents(database)
     for kind, things in world.truth().items():
@@ -102,6 +121,27 @@ def test_the_end_is_what_github_has(database: Database, seed: int) -> None:
         assert {number for number, row in rows.items() if row["deleted_at"] is None} == set(things)
     branches = {row["name"]: row["sha"] for row in found["gh_branch"] if row["deleted_at"] is None}
     assert branches == world.branches
+    for row in found["gh_issue"]:
+        labels = [one for one in found["gh_issue_label"] if one["issue_id"] == row["id"] and not one["deleted_at"]]
+        has = {one["id"]: one["name"] for one in row["labels"]}
+        assert {one["label_id"]: one["label_name"] for one in labels} == has
+
+
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.integers(0, 2**32))
+def test_what_bears_github_s_times_needs_no_load(database: Database, seed: int) -> None:
+    """Deliveries alone, late and in any order: nothing deleted lives again, a star that was taken back is none."""
+    chance = random.Random(seed)
+    world = World(chance)
+    told = [one for one in world.live(30) if one.via == "webhook"]
+    empty(database)
+    chance.shuffle(told)
+    for one in told:
+        keep(database, one.read())
+    found = contents(database)
+    assert {row["user_id"] for row in found["gh_star"] if row["deleted_at"] is None} == world.stars
+    for kind, things in world.truth().items():
+        assert {row["id"] for row in found[f"gh_{kind}"] if row["deleted_at"] is None} == set(things)
 
 
 @pytest.mark.parametrize("first", ["webhook", "api"])
@@ -122,3 +162,27 @@ def test_webhook_first_equals_api_first(database: Database, first: str) -> None:
     with database.reading() as connection:
         (row,) = connection.execute(select(metadata.tables["gh_issue"]))
     assert (row.last_replicated_via_api_at, row.last_replicated_at) == (RECEIVED + 100, RECEIVED + 100)
+
+
+def test_labels_of_an_issue_follow_the_list_that_won(database: Database) -> None:
+    """Several labels at once are several events of one second; and a label that was renamed is taken off later."""
+
+    def told(second: int, *labels: tuple[int, str]) -> Reading:
+        docs = [{"id": number, "name": name} for number, name in labels]
+        item = {"id": 1, "number": 1, "updated_at": f"2024-01-01T00:00:0{second}Z", "labels": docs}
+        return read_delivery("issues", {"action": "labeled", "repository": {"id": 7}, "issue": item}, RECEIVED)
+
+    lists = [told(1, (1, "bug")), told(1, (2, "core")), told(1, (1, "bug"), (2, "core")), told(0, (3, "zoo")),
+             told(2, (1, "defect")), told(3, (2, "core")), told(3, (2, "core"), (4, "new"))]  # fmt: skip
+    ends = []
+    for order in (lists, lists[::-1], lists[3:] + lists[:3], lists[::2] + lists[1::2]):
+        empty(database)
+        for one in order:
+            keep(database, one)
+        found = contents(database)
+        (issue,) = found["gh_issue"]
+        alive = [row["label_id"] for row in found["gh_issue_label"] if not row["deleted_at"]]
+        assert alive == [label["id"] for label in issue["labels"]]
+        ends.append({row["label_id"]: (row["label_name"], row["deleted_at"]) for row in found["gh_issue_label"]})
+    assert ends[0] == ends[1] == ends[2] == ends[3]
+    assert (ends[0][1], ends[0][3]) == (("defect", True), ("zoo", True))

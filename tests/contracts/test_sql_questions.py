@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 
 import psycopg
 import pytest
@@ -16,6 +17,7 @@ from hubwright.store.database import Database, DatabaseBusyError
 from hubwright.store.sql import PARALLEL, Questions
 from hubwright.store.sql_answers import MAX_CELL, Bounds
 from hubwright.store.sql_tables import HIDDEN, READABLE
+from waiting import until
 
 NOW = 1_790_000_000.0
 CANARY = "canary-4711"
@@ -110,6 +112,21 @@ SQLITE_TRICKS = (
     "SELECT readfile('/etc/passwd')",
     "SELECT length(zeroblob(1000000000))",
     "VACUUM INTO '/tmp/stolen.db'",
+    "WITH x AS (SELECT 1) DELETE FROM job",
+    "REPLACE INTO job (id) VALUES (1)",
+    "EXPLAIN DELETE FROM job",
+    "ANALYZE",
+    "REINDEX",
+    "SAVEPOINT mine",
+    "DETACH main",
+    "PRAGMA temp_store_directory = '/tmp'",
+    "SELECT * FROM sqlite_dbpage",
+    "SELECT * FROM bytecode('SELECT 1')",
+    "SELECT writefile('/tmp/stolen', 'x')",
+    "SELECT fts3_tokenizer('simple')",
+    "SELECT hash FROM (SELECT * FROM job), token",
+    "SELECT randomblob(1000000000)",
+    "SELECT '\udc80'",
 )
 
 
@@ -143,6 +160,26 @@ POSTGRESQL_TRICKS = (
     "SELECT 1 /* open",
     "SELECT * FROM public.token",
     "SELECT * FROM job FOR UPDATE",
+    "SELECT * INTO mine FROM job",
+    "CREATE TABLE mine AS SELECT 1 AS a",
+    "EXPLAIN ANALYZE DELETE FROM job",
+    "PREPARE p AS SELECT 1",
+    "DECLARE c CURSOR FOR SELECT 1",
+    "COPY (SELECT 1) TO STDOUT",
+    "COPY job FROM PROGRAM 'id'",
+    "SELECT pg_read_binary_file('/etc/passwd')",
+    "SELECT pg_ls_dir('/')",
+    "SELECT * FROM pg_stat_file('/etc/passwd')",
+    "SELECT lo_export(1, '/tmp/stolen')",
+    "SELECT pg_reload_conf()",
+    "SELECT pg_rotate_logfile()",
+    "ALTER ROLE CURRENT_USER SUPERUSER",
+    "SELECT row_to_json(token) FROM token",
+    "SELECT t.* FROM job, LATERAL (SELECT * FROM token) AS t",
+    "TABLE token",
+    "SELECT table_to_xml('token', true, true, '')",
+    "SET SESSION AUTHORIZATION DEFAULT",
+    "SHOW data_directory",
 )
 
 
@@ -154,6 +191,39 @@ def test_postgresqls_side_doors_are_shut(postgres_url: str, text: str) -> None:
         database.write(schema.metadata.create_all)
         with pytest.raises(UnprocessableError):
             Questions(postgres_url, Bounds()).ask(text)
+    finally:
+        database.close()
+
+
+def test_functions_that_write_whole_schemas_leave_out_what_is_closed(postgres_url: str) -> None:
+    """They look into every table that the asker may read."""
+    database = Database(postgres_url)
+    try:
+        database.write(schema.metadata.create_all)
+        token = {"name": "t", "role": "admin", "hash": CANARY, "created_at": NOW}
+        job = {"path": "team/app", "repository": "team/app", "settings": {}, "created_at": NOW}
+        database.write(lambda connection: connection.execute(insert(schema.token), token))
+        database.write(lambda connection: connection.execute(insert(schema.job), job))
+        asked = Questions(postgres_url, Bounds())
+        for text in ("schema_to_xml('public', true, true, '')", "database_to_xml(true, true, '')"):
+            (found,) = asked.ask(f"SELECT {text}").rows[0]
+            assert "<job" in str(found)
+            assert CANARY not in str(found)
+    finally:
+        database.close()
+
+
+def test_what_a_function_makes_besides_is_gone_with_the_question(postgres_url: str) -> None:
+    """Before PostgreSQL 16 large objects can be made in a read-only transaction; ours is rolled back."""
+    database = Database(postgres_url)
+    try:
+        database.write(schema.metadata.create_all)
+        asked = Questions(postgres_url, Bounds())
+        for text in ("SELECT lo_from_bytea(0, 'x')", "SELECT lo_create(4711)", "SELECT pg_advisory_lock(4711)"):
+            with suppress(UnprocessableError):
+                asked.ask(text)
+        left = "SELECT (SELECT count(*) FROM pg_largeobject_metadata) + count(*) FROM pg_locks WHERE objid = 4711"
+        until(lambda: database.write(lambda connection: connection.exec_driver_sql(left).scalar()) == 0, 10)
     finally:
         database.close()
 
@@ -202,6 +272,72 @@ def test_a_question_that_never_ends_is_stopped(database: Database) -> None:
         with pytest.raises(UnprocessableError, match=r"longer than 0\.5 s"):
             asked.ask(text)
         assert time.monotonic() - began < 5
+
+
+def test_a_join_of_all_with_all_is_stopped(asked: Questions, database: Database) -> None:
+    """A forgotten condition: ten thousand rows three times over, counted or sorted."""
+    bounded = Questions(database.url, Bounds(seconds=0.5))
+    many = "WITH RECURSIVE n(a) AS (SELECT 1 UNION ALL SELECT a + 1 FROM n WHERE a < 10000)"
+    for text in (
+        f"{many} SELECT count(*) FROM n AS x, n AS y, n AS z",
+        f"{many} SELECT x.a FROM n AS x, n AS y, n AS z ORDER BY x.a * y.a * z.a, y.a",
+        f"{many} SELECT DISTINCT x.a, y.a, z.a FROM n AS x, n AS y, n AS z WHERE x.a + y.a + z.a < 0",
+    ):
+        began = time.monotonic()
+        with pytest.raises(UnprocessableError, match=r"longer than 0\.5 s"):
+            bounded.ask(text)
+        assert time.monotonic() - began < 8
+
+
+LONG_STEPS = (
+    "trim({0}, {1}||'a')",
+    "instr({0}||{0}||{0}||{0}, {0}||{0}||'b')",
+    "replace({0}||{0}||{0}||{0}, {0}||{0}||'b', 'x')",
+)
+
+
+@pytest.mark.parametrize("text", LONG_STEPS)
+def test_one_step_of_sqlite_that_takes_minutes_is_stopped(sqlite_url: str, text: str) -> None:
+    """SQLite asks its clock between steps only, so a thread would hang; nothing goes on behind the answer."""
+    database = Database(sqlite_url)
+    try:
+        database.write(schema.metadata.create_all)
+        one, other = (f"replace(hex(zeroblob(1000000)), '0', '{letter}')" for letter in "ab")
+        began = time.monotonic()
+        with pytest.raises(UnprocessableError, match=r"longer than 0\.5 s|more time or memory"):
+            Questions(sqlite_url, Bounds(seconds=0.5)).ask(f"SELECT {text.format(one, other)}")
+        assert time.monotonic() - began < 8
+        assert Questions(sqlite_url, Bounds()).ask("SELECT 1").rows == [(1,)]
+    finally:
+        database.close()
+
+
+def test_one_step_of_postgresql_that_takes_long_ends_for_the_asker(postgres_url: str) -> None:
+    """The server can't be stopped in it; its place stays taken until it is done, so nobody can take more than three."""
+    database = Database(postgres_url)
+    try:
+        database.write(schema.metadata.create_all)
+        asked = Questions(postgres_url, Bounds(seconds=0.5))
+        began = time.monotonic()
+        with pytest.raises(UnprocessableError, match=r"longer than 0\.5 s"):
+            asked.ask("SELECT btrim(repeat('a', 40000), repeat('b', 40000) || 'a')")
+        assert time.monotonic() - began < 12
+        until(lambda: sum(thread.name == "sql" for thread in threading.enumerate()) == 0, 60, "the end of the step")
+        assert asked.ask("SELECT 1").rows == [(1,)]
+    finally:
+        database.close()
+
+
+def test_sqlite_may_not_fill_the_memory(sqlite_url: str) -> None:
+    """Each value is within its bound; all of a row are not."""
+    database = Database(sqlite_url)
+    try:
+        database.write(schema.metadata.create_all)
+        cells = ", ".join(f"hex(zeroblob(15000000 + {number}))" for number in range(60))
+        with pytest.raises(UnprocessableError, match="memory"):
+            Questions(sqlite_url, Bounds()).ask(f"SELECT {cells}")
+    finally:
+        database.close()
 
 
 def test_too_many_questions_at_once_are_refused(database: Database) -> None:

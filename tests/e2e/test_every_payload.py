@@ -56,4 +56,4 @@ def unfinished(hub: HubProcess) -> list[dict[str, str]]:
 
 def waits_for_its_repository(delivery: dict[str, str]) -> bool:
     """Pushes of repositories that are not on the fake GitHub are tried again for an hour."""
-    return delivery["event"] in {"push", "pull_request"}
+    return delivery["event"] in {"push", "pull_request", "merge_group"}

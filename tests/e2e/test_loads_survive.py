@@ -12,9 +12,9 @@ from sqlalchemy import create_engine, func, select
 from command_line import run
 from fake_github import FakeGitHub
 from fake_repository import FakeRepository
-from github_items import issue
+from github_items import issue, pull_file
 from hub_process import HubProcess, Make, Program
-from hubwright.store.schema import gh_issue
+from hubwright.store.schema import gh_issue, gh_pull_request_file
 from waiting import until
 
 _numbers = itertools.count(1)
@@ -113,6 +113,21 @@ def test_a_load_survives_the_death_of_a_worker(
                 worker.end()
 
 
+@pytest.mark.timeout(240)
+def test_the_second_load_after_a_restart_costs_nothing(github: FakeGitHub, make: Make, folder: Path) -> None:
+    """GitHub confirms every page (304) to another process than the one that read it, and no row is changed."""
+    repository = make()
+    ids = list_issues(github, repository, 250)
+    with HubProcess(folder, ("hub",), github=github) as hub:
+        first = ended(hub, ask(hub, f"/repos/{repository.full_name}/issues"))
+        hub.restart()
+        second = ended(hub, ask(hub, f"/repos/{repository.full_name}/issues"))
+
+        assert first["told"]["changed"] >= 250
+        assert (second["told"]["pages"], second["told"]["not_modified"], second["told"]["changed"]) == (3, 3, 0)
+        assert kept(hub, repository) == ids
+
+
 def test_the_command_loads_and_tells(hub: HubProcess, github: FakeGitHub, make: Make) -> None:
     """Data on stdout, progress on stderr, an exit code for scripts."""
     repository = make()
@@ -139,7 +154,7 @@ def test_children_reach_every_list(hub: HubProcess, github: FakeGitHub, make: Ma
     loaded = run(hub, "replica", "load", repository.full_name, "--children", "--wait")
 
     assert loaded.returncode == 0, loaded
-    assert "Left out: hooks" in loaded.stderr
+    assert "Left out: collaborators" in loaded.stderr
     assert kept(hub, repository) == ids
 
 
@@ -159,3 +174,26 @@ def test_two_askers_share_one_load(hub: HubProcess, github: FakeGitHub, make: Ma
 
     assert first == second
     assert count == 30
+
+
+def test_what_a_delivery_leaves_open_comes_at_once(hub: HubProcess, github: FakeGitHub, make: Make) -> None:
+    """A pull request's files are in no payload: their queue is woken by the delivery, not found by a round."""
+    repository = make()
+    repository.push({"README": "more"}, branch="topic")
+    payload = repository.pull_request_payload(next(_numbers) + 1000, "topic")
+    pull_request = payload["pull_request"]
+    github.list_at(f"/repos/{repository.full_name}/pulls/{pull_request['number']}/files", [pull_file(1), pull_file(2)])
+    github.put_at(f"/repos/{repository.full_name}/pulls/{pull_request['number']}", pull_request)
+    of = select(func.count()).select_from(gh_pull_request_file)
+    of = of.where(gh_pull_request_file.c.pull_request_id == pull_request["id"])
+    engine = create_engine(hub.database_url)
+
+    def count() -> int:
+        with engine.connect() as connection:
+            return int(connection.execute(of).scalar_one())
+
+    try:
+        hub.deliver("pull_request", payload)
+        until(lambda: count() == 2, 15, "the files of a pull request")
+    finally:
+        engine.dispose()

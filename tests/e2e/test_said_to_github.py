@@ -68,9 +68,10 @@ def ended(github: FakeGitHub, sha: str, attempts: int = 1) -> dict[str, dict[str
 
 def press(hub: HubProcess, repository: FakeRepository, check: dict[str, Any], action: str, button: str = "") -> None:
     """What GitHub sends when grace presses a button."""
+    told = ("id", "name", "head_sha", "external_id", "status", "conclusion", "app")
     payload = {
         "action": action,
-        "check_run": {key: check[key] for key in ("id", "name", "head_sha", "external_id", "status", "conclusion")},
+        "check_run": {key: check[key] for key in told},
         "repository": repository.describe(),
         "sender": user("grace") | {"id": 7},
         **({"requested_action": {"identifier": button}} if button else {}),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -31,9 +32,7 @@ def started(script: str, *prefix: str) -> Iterator[subprocess.Popen[bytes]]:
     try:
         yield process
     finally:
-        for child in psutil.Process(process.pid).children(recursive=True):
-            child.kill()
-        process.kill()
+        os.killpg(process.pid, signal.SIGKILL)  # at once: a shell that lives a moment longer starts its next command
         process.wait()
 
 

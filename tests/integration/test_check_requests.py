@@ -17,6 +17,7 @@ from hubwright.hub.permissions import find_refusal
 from hubwright.store.database import Database
 from hubwright.store.schema import build, run
 
+APP = {"id": 4711, "client_id": "Iv234711", "slug": "hubwright"}
 TWO = "platforms: [debian, freebsd]\nstages:\n  - build: make\n"
 
 
@@ -32,7 +33,9 @@ def github() -> Iterator[FakeGitHub]:
 def desk(database: Database, tmp_path: Path, github: FakeGitHub) -> Iterator[Desk]:
     with (
         GitHubClient(github.api_url, github.token) as client,
-        open_desk(database, tmp_path, refusal_of=partial(find_refusal, client)) as opened,
+        open_desk(
+            database, tmp_path, refusal_of=partial(find_refusal, client), app_id_of=lambda: str(APP["id"])
+        ) as opened,
     ):
         yield opened
 
@@ -63,10 +66,10 @@ def end(desk: Desk, results: dict[str, str]) -> None:
 
 def ask(
     desk: Desk, repository: FakeRepository, action: str, button: str = "", *, event: str = "check_run",
-    about: str = "commit", sha: str | None = None, **sender: Any,
+    about: str = "commit", sha: str | None = None, app: dict[str, Any] | None = APP, **sender: Any,
 ) -> str:  # fmt: skip
     """Deliver what GitHub sends when grace asks; the delivery's outcome."""
-    check = {"id": 5, "name": "hubwright", "external_id": about, "head_sha": sha or repository.head()}
+    check = {"id": 5, "name": "hubwright", "external_id": about, "head_sha": sha or repository.head(), "app": app}
     payload = {
         "action": action,
         event: check,
@@ -86,7 +89,7 @@ def attempts(desk: Desk) -> dict[str, tuple[int, str]]:
 def test_one_check_run_again_is_one_run_again(desk: Desk, repository: FakeRepository) -> None:
     (first, _) = desk.runs()
     assert ask(desk, repository, "rerequested", about=f"run-{first.id}") == (
-        "begun again: 1 build, asked for by grace (GitHub user 7)"
+        "begun again: 1 run, asked for by grace (GitHub user 7)"
     )
     assert attempts(desk) == {"debian": (2, "queued"), "freebsd": (1, "finished")}
 
@@ -113,13 +116,61 @@ def test_the_failed_ones_again(desk: Desk, repository: FakeRepository, about: st
     assert attempts(desk) == {"debian": (2, "queued"), "freebsd": (1, "finished")}
 
 
-@pytest.mark.parametrize("about", ["commit", "run-2"])
-def test_cancel(desk: Desk, repository: FakeRepository, about: str) -> None:
+def test_cancel(desk: Desk, repository: FakeRepository) -> None:
+    """At the roll-up: all that has not ended."""
     ask(desk, repository, "rerequested")
-    assert ask(desk, repository, "requested_action", "cancel", about=about).startswith("cancelled: 1 build")
+    assert ask(desk, repository, "requested_action", "cancel").startswith("cancelled: 1 build")
     assert {state for _, state in attempts(desk).values()} == {"finished"}
     assert {row.detail for row in desk.runs(result="cancellation")} == {"cancelled at GitHub by grace"}
     assert ask(desk, repository, "requested_action", "cancel").startswith("cancelled: 0 builds")
+
+
+def test_cancel_at_one_check_run_is_for_that_run(desk: Desk, repository: FakeRepository) -> None:
+    """The other platform goes on; an older attempt's button is for the newest one."""
+    (_, freebsd) = desk.runs()
+    ask(desk, repository, "rerequested")
+    assert ask(desk, repository, "requested_action", "cancel", about=f"run-{freebsd.id}") == (
+        "cancelled: 1 run, asked for by grace (GitHub user 7)"
+    )
+    assert attempts(desk) == {"debian": (2, "queued"), "freebsd": (2, "finished")}
+    assert [row.detail for row in desk.runs(result="cancellation")] == ["cancelled at GitHub by grace"]
+    assert [row.state for row in desk.builds()] == ["queued"]
+    assert "is finished already" in ask(desk, repository, "requested_action", "cancel", about=f"run-{freebsd.id}")
+    end(desk, {"debian": "success"})
+
+
+def test_a_running_run_is_told_to_end(desk: Desk, repository: FakeRepository) -> None:
+    ask(desk, repository, "rerequested")
+    (first, _) = desk.runs(state="queued")
+    running = run.update().where(run.c.id == first.id).values(state="running")
+    desk.database.write(lambda connection: connection.execute(running))
+    ask(desk, repository, "requested_action", "cancel", about=f"run-{first.id}")
+    (row,) = desk.runs(id=first.id)
+    assert (row.state, row.cancel) == ("running", "cancelled at GitHub by grace")
+    assert [one.cancel for one in desk.runs(state="queued")] == [None]
+
+
+@pytest.mark.parametrize("app", [None, {}, {"id": 15368, "client_id": "Iv1", "slug": "github-actions"}])
+@pytest.mark.parametrize("event", ["check_run", "check_suite"])
+def test_what_is_asked_of_another_app_is_theirs(
+    desk: Desk, repository: FakeRepository, event: str, app: dict[str, Any] | None
+) -> None:
+    """Its check runs may have our names and ids."""
+    assert "another App" in ask(desk, repository, "rerequested", event=event, about="run-1", app=app)
+    assert attempts(desk) == {"debian": (1, "finished"), "freebsd": (1, "finished")}
+
+
+def test_a_hub_without_an_app_is_asked_nothing(database: Database, tmp_path: Path, github: FakeGitHub) -> None:
+    """A hook of a repository tells of every App's check runs."""
+    with (
+        GitHubClient(github.api_url, github.token) as client,
+        open_desk(database, tmp_path, refusal_of=partial(find_refusal, client)) as desk,
+    ):
+        made = desk.repository()
+        made.commit({".hubwright.yml": TWO})
+        desk.understand("push", made.push_payload())
+        assert "another App" in ask(desk, made, "requested_action", "cancel", app=APP)
+        assert {state for _, state in attempts(desk).values()} == {"queued"}
 
 
 def test_who_may_not_write_changes_nothing(desk: Desk, repository: FakeRepository, github: FakeGitHub) -> None:
@@ -160,8 +211,8 @@ def test_while_github_does_not_answer_the_request_waits(
     github.down()
     number = desk.deliver(
         "check_suite",
-        {"action": "rerequested", "check_suite": {"head_sha": repository.head()}, "repository": repository.describe(),
-         "sender": {"login": "grace", "id": 7, "type": "User"}},
+        {"action": "rerequested", "check_suite": {"head_sha": repository.head(), "app": APP},
+         "repository": repository.describe(), "sender": {"login": "grace", "id": 7, "type": "User"}},
     )  # fmt: skip
     desk.work()
     assert desk.delivery(number).state == "waiting"

@@ -46,3 +46,12 @@ def test_the_status_of_a_build_tells_why_its_runs_wait_and_what_its_stages_are_f
     assert "C sources" in done.stdout
     assert "Documentation" not in done.stdout
     assert "⚒ Build" not in done.stdout
+
+
+def test_the_status_of_a_build_without_runs_tells_when_its_plan_is_tried_again(hub: Served) -> None:
+    """Nobody has to guess whether a build without a single line is stuck."""
+    hub.rows.keep_build(2, problem="github.com does not answer.", retry_at=NOW + 3600)
+    done = run(None, "status", "2", "--hub", hub.url)
+    assert done.returncode == 0
+    assert "github.com does not answer" in done.stdout
+    assert "tried again" in done.stdout

@@ -91,7 +91,7 @@ def test_an_older_one_is_asked_again_and_goes_on(ground: Ground) -> None:
     assert ground.fork.states() == ["held"]
     assert ground.fork.facts(FactKind.RUN_STARTED) == []
     reason = ground.reason()
-    assert (reason.kind, reason.more) == ("approver", {"approver": "grace"})
+    assert (reason.kind, reason.more) == ("approver", {"approver": "grace", "again": ground.clock.now})
     assert ground.doubts.drain() is None
     assert ground.fork.states() == ["queued"]
     assert "runs" in ground.woken

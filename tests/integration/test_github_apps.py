@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from fake_github import FakeGitHub
 from github_pace import unpaced
 from hub_parts import rows
-from hubwright.errors import GitHubRefusedError, SettingsError
+from hubwright.errors import GitHubRefusedError, RateLimitedError, SettingsError
 from hubwright.github.apps import AppTokens, MemoryTokens
 from hubwright.github.client import GitHubClient
 from hubwright.hub.github_sharing import SealedTokens
@@ -149,6 +150,80 @@ def test_an_app_that_was_installed_anew_is_found_under_its_new_number(
     assert before.forget is not None
     before.forget()
     assert tokens("octo").budget == f"installation {app.installations['octo']}"
+
+
+@pytest.mark.parametrize("letters", [40, 93, 255, 256, 520, 1024, 2048, 2049, 4096, 8000])
+def test_a_token_of_any_length_is_used_kept_and_shared(
+    github: FakeGitHub, keys: tuple[str, str], database: Database, letters: int
+) -> None:
+    """GitHub's installation tokens became longer in 2026, and it promises no bound."""
+    assert github.state.app is not None
+    github.state.app.letters = letters
+    key = make_key()
+
+    def start() -> AppTokens:
+        store = SealedTokens(database, lambda: Keys([key]))
+        return AppTokens(github.api_url, "12345", keys[0], store=store)
+
+    with closing(start()) as tokens, GitHubClient(github.api_url, tokens) as client:
+        token = tokens("octo").token or ""
+        assert len(token) == letters
+        assert client.get("/repos/octo/hello", owner="octo").status == 200
+        assert github.requests[-1].headers["authorization"] == f"Bearer {token}"
+        with closing(start()) as other:
+            assert other("octo").token == token
+
+
+def test_two_installations_have_their_own_tokens_and_budgets(github: FakeGitHub, keys: tuple[str, str]) -> None:
+    """What one organization has used up stops no build of another."""
+    github.create_repository("umbrella/hello", {"a": "1"})
+    gate = unpaced()
+    with (
+        closing(AppTokens(github.api_url, "12345", keys[0])) as tokens,
+        GitHubClient(github.api_url, tokens, gate=gate) as client,
+    ):
+        gate.pause(tokens("octo").budget, 600)
+        with pytest.raises(RateLimitedError):
+            client.get("/repos/octo/hello", owner="octo")
+        assert client.get("/repos/umbrella/hello", owner="umbrella").status == 200
+        used = github.requests[-1].headers["authorization"].partition(" ")[2]
+        assert used == tokens("umbrella").token != tokens("octo").token
+        assert tokens("umbrella").tags != tokens("octo").tags
+
+
+def test_an_installation_does_not_wait_for_anothers_token(github: FakeGitHub, keys: tuple[str, str]) -> None:
+    """GitHub is slow about one; the other is already known."""
+    with closing(AppTokens(github.api_url, "12345", keys[0])) as tokens, ThreadPoolExecutor(1) as pool:
+        tokens("umbrella")
+        github.fail_next(1, status=0, latency=3)
+        slow = pool.submit(tokens, "octo")
+        github.wait_for(lambda: not github.state.faults)
+        began = time.monotonic()
+        assert tokens("umbrella").token
+        assert time.monotonic() - began < 2
+        assert slow.result().token
+
+
+def test_a_suspended_installation_is_told_and_works_again(github: FakeGitHub, keys: tuple[str, str]) -> None:
+    """Before and after its token was had; the others go on, and it is found again without a restart."""
+    clock = Clock()
+    app = github.state.app
+    assert app is not None
+    with closing(AppTokens(github.api_url, "12345", keys[0], clock=clock)) as tokens:
+        tokens("octo")
+        app.suspended["octo"] = "2026-11-22T08:00:00Z"
+        app.ahead = clock.ahead = 3600
+        with pytest.raises(GitHubRefusedError, match="suspended for 'octo' since 2026-11-22T08:00:00Z"):
+            tokens("octo")
+        assert tokens("umbrella").token
+        assert tokens.fetch_installations() == {"umbrella": 2**33 + 1}
+        app.suspended.clear()
+        app.ahead = clock.ahead = 3700
+        assert tokens("octo").token
+        del app.installations["octo"]
+        app.ahead = clock.ahead = 3700 + 3600
+        with pytest.raises(GitHubRefusedError, match="not installed for 'octo'"):
+            tokens("octo")
 
 
 def test_an_owner_without_the_app_is_told_so(github: FakeGitHub, tokens: AppTokens) -> None:

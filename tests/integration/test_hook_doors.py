@@ -16,7 +16,7 @@ from sqlalchemy import select
 from fake_github import FakeGitHub
 from fake_repository import FakeRepository
 from github_pace import unpaced
-from hubwright.domain.github_hooks import EVENTS
+from hubwright.domain.github_hooks import EVENTS, ORGANIZATION_EVENTS
 from hubwright.github.client import GitHubClient
 from hubwright.hub.github_credentials import Credentials
 from hubwright.hub.github_hooks import GitHubHooks
@@ -45,6 +45,11 @@ class Door:
 
     def hook(self, method: str = "GET", status: int = 200, more: str = "") -> Any:
         answer = self.client.request(method, f"/api/v1/hooks/octo/hello{more}")
+        assert answer.status_code == status, answer.text
+        return answer.json()
+
+    def organization_hook(self, method: str = "GET", status: int = 200, more: str = "") -> Any:
+        answer = self.client.request(method, f"/api/v1/hooks/octo{more}")
         assert answer.status_code == status, answer.text
         return answer.json()
 
@@ -191,4 +196,77 @@ def test_another_sites_page_switches_nothing(door: Door) -> None:
     for headers in ({"Sec-Fetch-Site": "cross-site"}, {"Origin": "https://evil.example"}, {}):
         answer = door.client.post("/repositories/octo/hello/on", headers=headers)
         assert answer.status_code == 403
+    assert door.github.requests == []
+
+
+def test_an_organizations_hook_is_installed_mended_and_removed(door: Door) -> None:
+    """One hook for all repositories, with the events that only an organization's has."""
+    assert door.organization_hook()["state"] == "none"
+    installed = door.organization_hook("PUT")
+    made = door.at_github()
+
+    assert (installed["organization"], installed["state"], installed["differences"]) == ("octo", "on", [])
+    assert (made["type"], made["events"]) == ("Organization", sorted(ORGANIZATION_EVENTS))
+    assert made["config"]["secret"] == door.credentials.webhook_secrets[0]
+    assert installed["last_delivery"] == {"code": 202, "answer": "OK"}
+    made.update(active=False, events=["push", "org_block"])
+    told = door.organization_hook()
+    assert told["state"] == "off"
+    assert "it sends org_block, which is not read" in told["differences"]
+    door.organization_hook("PUT")
+    door.organization_hook("POST", 202, "/ping")
+    assert door.organization_hook()["state"] == "on"
+    assert door.organization_hook("DELETE")["state"] == "none"
+    assert door.github.state.hooks == []
+
+
+def test_what_the_organizations_hook_covers_is_told_at_its_repositories(door: Door) -> None:
+    """A second hook would send everything twice."""
+    door.organization_hook("PUT")
+    assert door.hook()["state"] == "none"
+    (listed,) = door.client.get("/api/v1/hooks").json()["items"]
+    assert (listed["state"], listed["organization_hook"]) == ("none", "on")
+    assert "By the organization" in door.client.get("/repositories").text
+    door.hook("PUT")
+    assert "one of the two is enough" in door.client.get("/repositories/octo/hello").text
+    assert {hook["type"] for hook in door.github.state.hooks} == {"Organization", "Repository"}
+    door.organization_hook("DELETE")
+    assert [hook["type"] for hook in door.github.state.hooks] == ["Repository"]
+
+
+def test_organizations_have_a_list_and_a_page_with_the_switch(door: Door) -> None:
+    door.hook()  # the repository becomes known
+    own = {"Origin": str(door.client.base_url).rstrip("/")}
+    assert door.client.get("/organizations/octo").status_code == 404
+    assert door.client.get("/api/v1/hooks?of=organizations").json()["items"] == []
+    shown = door.client.post("/organizations/octo/on", headers=own, follow_redirects=True)
+    assert shown.status_code == 200, shown.text
+    assert "membership" in shown.text
+    assert "/organizations/octo" in door.client.get("/repositories").text
+    (listed,) = door.client.get("/api/v1/hooks?of=organizations").json()["items"]
+    assert (listed["organization"], listed["state"]) == ("octo", "on")
+    assert door.client.get("/api/v1/hooks?of=nothing").status_code == 422
+    door.client.post("/organizations/octo/off", headers=own)
+    assert door.github.state.hooks == []
+    assert "none that sends here" in door.client.get("/organizations/octo").text
+
+
+@pytest.mark.parametrize("weak", [True, False])
+def test_of_an_organization_is_told_what_is_missing(door: Door, weak: bool) -> None:
+    """No right, or no such organization: a user's account has none."""
+    if weak:
+        door.github.state.weak_tokens.add(door.github.token)
+    answer = door.client.get("/api/v1/hooks/octo" if weak else "/api/v1/hooks/somebody")
+    assert answer.status_code == 502
+    assert ("admin:org_hook" if weak else "404") in answer.json()["detail"]
+
+
+@pytest.mark.parametrize(("method", "more"), [("PUT", ""), ("DELETE", ""), ("POST", "/ping"), ("GET", "")])
+def test_who_may_not_is_refused_at_organizations_too(door: Door, method: str, more: str) -> None:
+    door.client.headers.pop("Authorization")
+    assert door.client.request(method, f"/api/v1/hooks/octo{more}").status_code == 401
+    assert door.client.post("/organizations/octo/on", headers={"Origin": "https://evil.example"}).status_code in {
+        401,
+        403,
+    }
     assert door.github.requests == []

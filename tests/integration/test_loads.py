@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
-from github_items import comment, issue, label, milestone, moment, pull, pull_file, review
+from github_items import issue, label, moment, pull, pull_file
 from hubwright.domain.replica import FollowUp
 from hubwright.errors import GitHubUnavailableError
 from hubwright.github.budget import MemoryGate
@@ -20,7 +20,7 @@ from hubwright.hub.loads import FOLLOW_UPS, LOADS, Load, ask_for, follow_up
 from hubwright.hub.replica import LEASE, Replica
 from hubwright.store import schema
 from hubwright.store.database import Database
-from load_parts import FAST, HELLO, Yard, open_yard
+from load_parts import FAST, HELLO, Yard, make_whole, open_yard
 from waiting import until
 
 
@@ -109,23 +109,7 @@ def test_the_second_load_of_an_unchanged_repository_is_all_304_and_changes_no_ro
 
 def count_missing_lists(yard: Yard, since: int) -> int:
     """404s have no ETag."""
-    return len([one for one in yard.github.requests[since:] if one.path.endswith(("/hooks", "/collaborators"))])
-
-
-def make_whole(yard: Yard) -> None:
-    """A repository with something in most of its lists."""
-    here = "/repos/octo/hello"
-    yard.list_issues(130)
-    yard.github.list_at(f"{here}/labels", [label(n) for n in range(13)], by="name")
-    yard.github.list_at(f"{here}/milestones", [milestone(n) for n in range(1, 4)], by="number")
-    yard.github.list_at(f"{here}/issues/comments", [comment(n) for n in range(1, 4)], by="id")
-    yard.github.list_at(f"{here}/pulls/comments", [], by="id")
-    yard.github.list_at(f"{here}/comments", [], by="id")
-    yard.github.list_at(f"{here}/releases", [], by="id")
-    yard.github.list_at(f"{here}/pulls", [pull(n, yard.repository) for n in (1, 2)], by="number")
-    for number in (1, 2):
-        yard.github.list_at(f"{here}/pulls/{number}/files", [pull_file(n) for n in range(1, 4)])
-        yard.github.list_at(f"{here}/pulls/{number}/reviews", [review(n + 10 * number) for n in (1, 2)], by="id")
+    return len([one for one in yard.github.requests[since:] if one.path.endswith("/collaborators")])
 
 
 def test_children_are_loaded_to_the_last_level(yard: Yard) -> None:

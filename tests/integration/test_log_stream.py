@@ -111,6 +111,13 @@ def test_a_reader_that_was_away_goes_on_where_it_stopped(hub: Served) -> None:
     assert collect(hub, **{"Last-Event-ID": "x"})[0] == b"one\ntwo\n"
 
 
+def test_a_reader_that_asks_from_far_behind_the_end_gets_the_end(hub: Served) -> None:
+    """The largest offset that a number can be is no error: a file system refuses it where we do not."""
+    hub.write_log(1, b"one\n")
+    hub.finish_run(1)
+    assert [event.kind for event in collect(hub, f"?from={2**63 - 1}")[1]] == ["end"]
+
+
 def test_a_fast_log_comes_in_batches(hub: Served) -> None:
     """A thousand small writes are not a thousand events: at most ten a second once it flows."""
     with follow(hub) as answer:

@@ -8,10 +8,13 @@ from typing import Any
 
 import httpx2
 import pytest
+from fastapi import FastAPI
 
 from hubwright.store import schema
 from hubwright.store.replica_reading import PLACES
 from hubwright.store.tokens import keep_token
+from hubwright.web.api.replica import ReplicaReads
+from hubwright.web.gate import Gate
 from served import NOW, Served, served_site
 
 BIG = 2**53 + 1
@@ -132,6 +135,10 @@ def test_who_may_write_sees_what_is_private(copy: Copy) -> None:
         ("/repos/octo/open/issues?id=99999999999999999999", 422),
         ("/repos/octo/open/issues?locked=maybe", 422),
         ("/repos/octo/open/issues?limit=0", 422),
+        ("/repos/octo/open/issues?since=yesterday", 422),
+        ("/repos/octo/open/issues?updated=2026-01-01", 422),
+        ("/repos/octo/open/issues?since=2999-01-01T00:00:00Z", 200),
+        ("/repos/octo/open/issues?since=2999-01-01T00:00:00%2B01:00", 200),
         ("/repos/octo/open/issues?cursor=x", 422),
         ("/repos/octo/open/issues?state=%00", 422),
         ("/repos/octo/open/issues/99999999999999999999", 404),
@@ -166,3 +173,17 @@ def test_a_name_that_was_taken_over_leads_to_the_newer_repository(copy: Copy) ->
 
     assert copy.ask("/repos/octo/open").json()["id"] == 99
     assert copy.items("/repos/octo/open/issues") == []
+
+
+def test_the_apis_document_describes_every_filter(copy: Copy) -> None:
+    """Times as times, numbers as numbers; nothing that is refused."""
+    app = FastAPI()
+    app.include_router(ReplicaReads(copy.site.site, Gate(copy.site.site)).make_router())
+    paths = app.openapi()["paths"]
+    issues = {one["name"]: one for one in paths["/github/repos/{owner}/{repo}/issues"]["get"]["parameters"]}
+    assert issues["since"]["schema"] == {"type": "string", "format": "date-time"}
+    assert "`updated_at` is at this time or later" in issues["updated_since"]["description"]
+    assert (issues["number"]["schema"], issues["locked"]["schema"]) == ({"type": "integer"}, {"type": "boolean"})
+    assert {"limit", "cursor", "deleted", "raw", "closed_before", "last_replicated_since"} <= set(issues)
+    one = {each["name"] for each in paths["/github/repos/{owner}/{repo}/issues/{number}"]["get"]["parameters"]}
+    assert one == {"owner", "repo", "number", "deleted", "raw"}

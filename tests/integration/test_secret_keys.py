@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from hubwright.cli.checks import Verdict
 from hubwright.cli.checks import check_keys as check
 from hubwright.config import Settings, load_settings
 from hubwright.errors import SettingsError
-from hubwright.hub.sealing import make_key
+from hubwright.hub.github_credentials import APP, TOKEN, Credentials
+from hubwright.hub.sealing import Keys, make_key
+from hubwright.store import schema
 from hubwright.store.database import Database
-from hubwright.wiring.secret_keys import add_key, check_keys, open_vault
+from hubwright.store.schema import github_credential
+from hubwright.wiring.secret_keys import add_key, check_keys, keys_of, open_vault
 
 BY = ("ada", 1_790_000_000.0)
 
@@ -64,6 +69,46 @@ def test_of_several_hubs_each_needs_every_key(database: Database, database_url: 
     check_keys(settings(f"{other},{first}", **several))
     with pytest.raises(SettingsError, match="new-key"):
         add_key(settings(other))
+
+
+def test_a_start_tells_in_one_sentence_which_key_the_hubs_own_credentials_lack(
+    database: Database, database_url: str, tmp_path: Path
+) -> None:
+    """Else the hub would be nobody to GitHub and refuse the App's webhooks, and nobody would know why."""
+    first, other = make_key(), make_key()
+
+    def settings(keys: str, **more: str) -> Settings:
+        return make_settings(tmp_path, HUBWRIGHT_SECRETS__KEYS=keys, HUBWRIGHT_DATABASE_URL=database_url, **more)
+
+    own = Credentials(database, keys_of(settings(first)), time.time)
+    own.keep(APP, {"id": 7}, {"pem": "canary"}, "ada")
+    own.keep(TOKEN, {"login": "ada"}, {"token": "canary"}, "ada")
+    named = f"{Keys([first]).ids[0]} (the GitHub App, the GitHub token)"
+
+    assert check(settings(first)).verdict == Verdict.OK
+    assert check(settings(other)).seen == f"keys are missing: {named}"
+    with capture_logs() as told:
+        check_keys(settings(other))
+    assert [one["what"].partition(": ")[2].partition(". ")[0] for one in told] == [named]
+    with pytest.raises(SettingsError, match="the GitHub App, the GitHub token"):
+        check_keys(settings(other, HUBWRIGHT_BROKER_URL="redis://127.0.0.1/0"))
+    database.write(lambda connection: connection.execute(github_credential.update().values(sealed="damaged")))
+    assert "the GitHub App, whose row is damaged" in check(settings(first)).seen
+
+
+def test_what_an_older_database_does_not_have_is_not_looked_at(tmp_path: Path) -> None:
+    """`hubwright doctor` before an upgrade: the table came later than secrets did."""
+    folder = make_settings(tmp_path)
+    database = Database(folder.database_url)
+    try:
+        database.write(schema.secret.metadata.create_all)
+        vault = open_vault(folder)
+        database.write(lambda connection: vault.set(connection, "a", "TOKEN", "the value 1", BY))
+        database.write(github_credential.drop)
+    finally:
+        database.close()
+    (tmp_path / "secrets.key").write_text(make_key() + "\n")
+    assert "(1 secrets)" in check(folder).seen
 
 
 @pytest.mark.parametrize("pair", ["TOKEN", "=canary-4711", "TO KEN=canary-4711", "TOKEN=canary", "PATH=canary-4711"])

@@ -19,12 +19,12 @@ from hubwright.store.sql import Questions
 from hubwright.store.sql_answers import Bounds
 from hubwright.store.tokens import keep_session, keep_token
 from hubwright.web.assets import Assets
-from hubwright.web.gate import COOKIE, Gate
+from hubwright.web.gate import COOKIE, Asker, Gate
 from hubwright.web.pages.frame import Frame
 from hubwright.web.problems import PROBLEM_HANDLERS
 from hubwright.web.site import Site
 from hubwright.web.sql import SqlDoors
-from served import NOW, Rows, make_site, serve
+from served import NOW, Rows, make_site, serve, served_site
 
 ADMIN = {"Authorization": "Bearer admin-secret"}
 Hub = tuple[str, Site]
@@ -56,7 +56,7 @@ def test_only_admins_ask(hub: Hub, client: httpx2.Client) -> None:
         role: hub[1].database.write(
             lambda connection, role=role: keep_token(connection, f"of {role}", name=role, role=role, now=NOW)
         )
-        for role in ("read", "write", "builder", "admin")
+        for role in ("read", "write", "builder", "admin", "sql")
     }
     asked = {"query": "SELECT 1 AS one"}
     for method, path in (("POST", "/api/v1/sql"), ("GET", "/sql"), ("POST", "/sql")):
@@ -66,7 +66,28 @@ def test_only_admins_ask(hub: Hub, client: httpx2.Client) -> None:
             role: client.request(method, path, headers={"Authorization": f"Bearer {token}"}, **body).status_code
             for role, token in tokens.items()
         }
-        assert found == {"read": 403, "write": 403, "builder": 403, "admin": 200}, path
+        assert found == {"read": 403, "write": 403, "builder": 403, "admin": 200, "sql": 200}, path
+
+
+@pytest.mark.parametrize("role", ["read", "write", "admin", "builder"])
+def test_a_token_for_sql_is_for_nothing_else(role: str) -> None:
+    """It goes into a dashboard's settings; what leaks there must not build, approve or change."""
+    asker = Asker("sql", "dashboard", "token", 1)
+    assert asker.may("sql")
+    assert not asker.may(role)
+    assert Asker(role, "x", "token", 1).may("sql") == (role == "admin")
+
+
+def test_a_token_for_sql_logs_nobody_in(tmp_path: Path) -> None:
+    """A session of it would be one for all pages."""
+    with served_site(tmp_path) as site:
+        text = site.site.database.write(
+            lambda connection: keep_token(connection, "s" * 43, name="board", role="sql", now=NOW)
+        )
+        own = {"Origin": str(site.client.base_url).rstrip("/")}
+        answer = site.client.post("/login", data={"token": text}, headers=own)
+        assert (answer.status_code, "role sql" in answer.text) == (403, True)
+        assert site.client.get("/api/v1/builds", headers={"Authorization": f"Bearer {text}"}).status_code == 403
 
 
 def test_another_sites_page_cannot_ask_with_our_cookie(hub: Hub, client: httpx2.Client) -> None:

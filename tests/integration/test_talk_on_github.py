@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,6 +13,7 @@ from sqlalchemy import Connection, delete, insert, update
 
 from build_lives import Clock, Lives
 from fake_github import FakeGitHub
+from fake_github_state import Fault
 from fake_repository import FakeRepository, user
 from github_pace import unpaced
 from hub_parts import open_desk, rows
@@ -250,15 +252,17 @@ def test_who_deletes_the_comment_does_not_want_it(github: FakeGitHub, hub: Hub, 
     assert bodies(github) == []
 
 
+@pytest.mark.parametrize("status", [403, 410])
 def test_a_locked_pull_request_keeps_nobody_else_from_theirs(
-    github: FakeGitHub, hub: Hub, lives: Lives, pull: Pull, repository: FakeRepository
+    github: FakeGitHub, hub: Hub, lives: Lives, pull: Pull, repository: FakeRepository, status: int
 ) -> None:
     """Two have a branch of that name, one of them in a fork."""
     sha = pull.push()
     values = {"id": 80, "number": 8, "repository_id": repository.id, "state": "open", "head_ref": "topic"}
     hub.database.write(lambda it: it.execute(insert(schema.gh_pull_request).values(values | {"head_sha": sha})))
     github.fail_next(1, status=0)
-    github.fail_next(1, status=410)
+    locked = "Unable to create comment because issue is locked."
+    github.state.faults.append(Fault(status=status, body={"message": locked}))
     lives.live(build(lives, sha), 0)
     with_branch(lives.database, "topic")
     assert hub.tell() is None
@@ -359,6 +363,23 @@ def test_there_is_never_a_second_issue(
     on_main(lives, repository, 0)
     hub.tell_all()
     assert issues(github) == [("octo/hello is broken on main", "closed")]
+
+
+def test_two_hubs_open_one_issue(github: FakeGitHub, hub: Hub, lives: Lives, repository: FakeRepository) -> None:
+    """Both see the fact at the same time; one has the lease."""
+    other = Hub(github, hub.database, hub.clock)
+    try:
+        for exits in ((1,), (0,), (1,)):
+            on_main(lives, repository, *exits)
+            threads = [threading.Thread(target=each.tell) for each in (hub, other)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+            hub.tell_all()
+    finally:
+        other.close()
+    assert [state for _, state in issues(github)] == ["closed", "open"]
 
 
 def test_an_issue_that_people_closed_or_deleted_is_not_opened_again(

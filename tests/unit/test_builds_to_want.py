@@ -144,3 +144,23 @@ def test_what_somebody_asked_for_goes_before_everything() -> None:
     (wanted,) = manual_to_build(wish)
     assert (wanted.tag, wanted.branch, wanted.event) == ("v1", None, "manual")
     assert wanted.priority > HEAD_PRIORITY
+
+
+@pytest.mark.parametrize(
+    ("branch", "base"),
+    [
+        ("gh-readonly-queue/main/pr-104-929f8209d40f77f4abc622a499c93a83babdbe64", "main"),
+        ("gh-readonly-queue/release/pr-1-x/pr-2-0f", "release/pr-1-x"),
+        ("gh-readonly-queue/main/pr-104", None),
+        ("gh-readonly-queue/pr-1-0f", None),
+        ("my/gh-readonly-queue/main/pr-1-0f", None),
+    ],
+)
+def test_a_branch_of_githubs_merge_queue_is_judged_as_pull_requests_are(branch: str, base: str | None) -> None:
+    """https://docs.github.com/en/repositories/configuring-branches-and-merges-in-your-repository/configuring-pull-request-merges/managing-a-merge-queue"""
+    (wanted,) = commits_to_build(make_push(1, ref=f"refs/heads/{branch}"), JobSettings())
+    asked = wanted.circumstances()
+    if base is None:
+        assert (wanted.event, asked.event, asked.branch) == ("push", "push", branch)
+    else:
+        assert (wanted.event, asked.event, asked.branch) == ("merge_group", "pull_request", base)

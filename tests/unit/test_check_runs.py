@@ -26,6 +26,7 @@ from hubwright.github.check_runs import (
     is_of_app,
     read_check_run,
 )
+from hubwright.github.requests import cut_text, write_json
 from hubwright.github.talk import form_comment, form_issue
 from hubwright.reports.check_texts import find_annotations, form_check
 from hubwright.reports.markdown import write_block, write_cell, write_code
@@ -164,3 +165,30 @@ def test_an_app_is_known_by_its_id_or_its_clients() -> None:
 def test_comments_and_issues_fit(text: str) -> None:
     assert len(form_comment("o", "r", 1, text * 300).json["body"].encode()) <= 65_000
     assert len(form_issue("o", "r", text, text).json["title"]) <= 256
+
+
+@pytest.mark.parametrize(
+    "one", ["e\u0301", "\U0001f468\u200d\U0001f469\u200d\U0001f467", "\u2764\ufe0f", "\u0915\u094d"]
+)
+@pytest.mark.parametrize("limit", range(40, 60))
+def test_what_people_see_as_one_character_is_not_halved(one: str, limit: int) -> None:
+    """Combining marks, joined emoji, variations."""
+    for cut, whole in ((cut_bytes(one * 50, limit), one), (cut_text(one * 50, limit), cut_text(one, 99))):
+        kept = cut.removesuffix("…")
+        assert kept == whole * (len(kept) // len(whole)) != ""
+
+
+def test_a_letter_with_marks_without_end_is_cut_all_the_same() -> None:
+    assert len(cut_bytes("e" + "\u0301" * 50_000, 65_535).encode()) > 65_000
+
+
+@given(text=st.text(alphabet=st.sampled_from("a\ud83d\udca5\udfff\u0301 \n"), max_size=30))
+def test_half_a_surrogate_pair_costs_no_report(text: str) -> None:
+    r"""JSON may say `\\ud83d` alone, and UTF-8 can't: a report would be tried for a day."""
+    one = Annotation(path=text, message=text, level=Level.NOTICE, title=text)
+    check = CheckRun(
+        name=text, sha=CHECK.sha, title=text, summary=text, text=text, external_id=text, annotations=(one,),
+        details_url=f"https://x/{text}",
+    )  # fmt: skip
+    body = form_check_run("octo", "hello", check).json
+    assert set(orjson.loads(write_json(body))) == set(body)

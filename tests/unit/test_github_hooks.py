@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from hubwright.domain.github_hooks import EVENTS, compare_hooks, is_ours
+from hubwright.domain.github_hooks import EVENTS, ORGANIZATION_EVENTS, compare_app, compare_hooks, is_ours
 
 URL = "https://ci.example/hooks/github"
 
@@ -97,3 +97,39 @@ def test_below_a_path_only_that_path_is_ours() -> None:
     url = "https://example.org/ci/hooks/github"
     assert is_ours({"config": {"url": url}}, url)
     assert not is_ours({"config": {"url": "https://example.org/hooks/github"}}, url)
+
+
+def test_an_organizations_hook_has_its_events_too() -> None:
+    """`team` and `membership` come to it; a repository's hook would be refused with them."""
+    whole = hook(events=list(ORGANIZATION_EVENTS))
+    assert compare_hooks([whole], URL, ORGANIZATION_EVENTS).word == "on"
+    (told,) = compare_hooks([hook()], URL, ORGANIZATION_EVENTS).differences
+    assert told == "it does not send membership, organization, team"
+
+
+APP = {"id": 7, "events": list(ORGANIZATION_EVENTS)}
+CONFIG = {"url": URL, "content_type": "json", "insecure_ssl": "0", "secret": "********"}
+
+
+@pytest.mark.parametrize(
+    ("app", "config", "sent", "word", "part"),
+    [
+        ({}, {}, {}, "on", None),
+        ({}, {}, {"status_code": 202, "status": "OK"}, "on", None),
+        ({}, {}, {"status_code": 401, "status": "Invalid HTTP Response: 401"}, "failing", None),
+        ({"events": ["push"]}, {}, {}, "different", "an App's events are chosen on its page at GitHub"),
+        ({}, {"url": "https://elsewhere.example/hooks/github"}, {}, "different", "instead of https://ci.example"),
+        ({}, {"url": None}, {}, "off", "nowhere"),
+        ({}, {"secret": None}, {}, "different", "no secret"),
+        ({}, {"insecure_ssl": 1}, {}, "different", "certificate"),
+        ({}, {"content_type": "form"}, {}, "different", "form"),
+    ],
+)
+def test_an_apps_hook_is_compared_like_any_other(
+    app: dict[str, Any], config: dict[str, Any], sent: dict[str, Any], word: str, part: str | None
+) -> None:
+    """Its settings, its events and its last delivery come from three places of GitHub's API."""
+    state = compare_app(APP | app, CONFIG | config, sent, URL)
+    assert state.word == word
+    assert part is None or any(part in difference for difference in state.differences), state.differences
+    assert state.code == sent.get("status_code")

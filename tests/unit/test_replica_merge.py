@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import random
+from dataclasses import replace
 from typing import Any
 
 from hypothesis import given, settings
@@ -64,6 +65,14 @@ def test_any_order_and_duplication_ends_in_the_same_row(kind: str, data: st.Data
     again = data.draw(st.permutations([*records, *data.draw(st.lists(st.sampled_from(records), max_size=4))]))
     assert ends(joined(again)) == ends(joined(records))
     assert ends(joined(again, through_json=True)) == ends(joined(records))
+
+
+@settings(max_examples=100)
+@given(st.lists(observations("issue"), min_size=1, max_size=6))
+def test_a_document_tells_the_same_whole_and_field_by_field(records: list[Record]) -> None:
+    """All fields of one version are joined at once, which must be no more than quick."""
+    parts = [replace(record, values={name: value}) for record in records for name, value in record.values.items()]
+    assert ends(joined(records)) == ends(joined(parts))
 
 
 def test_newer_wins_by_github_s_version_and_never_by_arrival() -> None:

@@ -39,6 +39,7 @@ COMMANDS = {
     "cancel": Entry("hubwright.cli.builds:cancel", "Stop a build."),
     "bisect": Entry("hubwright.cli.bisect:bisect", "Find the commit that broke it."),
     "artifacts": Entry("hubwright.cli.artifacts:artifacts", "List and get the files that a build kept."),
+    "github": Entry("hubwright.cli.github:github", "Who the hub is to GitHub; its token."),
     "hook": Entry("hubwright.cli.hooks:hook", "Install, compare and remove webhooks at GitHub."),
     "replica": Entry("hubwright.cli.replica:replica", "Load GitHub's data, and see how it stands."),
     "sql": Entry("hubwright.cli.sql:sql", "Ask the database one SELECT."),

@@ -80,6 +80,8 @@ def title_of(build: Build) -> str:
 def show_build(build: Build) -> None:
     """A build with a line for each stage."""
     print_line(f"{signed(build['state'], build['result'])}  {title_of(build)}  {word_duration(build['duration'])}")
+    if "wait" in build:
+        print_line(f"  {words_of_wait(build['wait'])}")
     for run in build["runs"]:
         print_line(f"  {signed(run['state'], run['result'])}  {name_of_run(run)}  {word_duration(run['duration'])}")
         if "wait" in run:
@@ -119,8 +121,10 @@ def words_of_wait(wait: Build) -> str:
 
 
 def _note_waits(build: Build, why: Build) -> None:
-    """Put why each run waits beside it."""
+    """Put why each run waits beside it; what a build without runs waits for, beside the build."""
     waits = {wait["run"]: wait for wait in why["runs"]}
+    if None in waits:
+        build["wait"] = waits[None]
     for run in build["runs"]:
         if run["id"] in waits:
             run["wait"] = waits[run["id"]]

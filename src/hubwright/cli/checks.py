@@ -9,7 +9,8 @@ import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
@@ -23,12 +24,14 @@ from sqlalchemy.exc import DBAPIError
 from hubwright.builder.executors import Furnishing
 from hubwright.builder.executors.choice import choose_executor
 from hubwright.config import LOOPBACK, Settings, local_address
-from hubwright.domain.wording import word_size
+from hubwright.domain.wording import word_count, word_size
 from hubwright.errors import GitHubError, GitHubRefusedError, HubwrightError, SettingsError
 from hubwright.github.apps import AppTokens
 from hubwright.github.client import GitHubClient
+from hubwright.hub.github_credentials import APP, TOKEN, Kept
 from hubwright.store.database import Database
-from hubwright.wiring.secret_keys import find_missing_keys
+from hubwright.store.report_troubles import count_given_up
+from hubwright.wiring.secret_keys import find_missing_keys, load_kept
 
 OLDEST_GIT = (2, 31)  # the first that reads GIT_CONFIG_COUNT
 LITTLE_DISK = 2 * 1024**3
@@ -58,13 +61,13 @@ def run_checks(settings: Settings) -> Iterator[Finding]:
     """Every check, one after the other; those of GitHub only with credentials. Takes a few seconds at most."""
     for check in (
         check_git, check_compiler, check_folder, check_disk, check_database, check_port, check_sandbox, check_secrets,
-        check_keys,
+        check_keys, check_reports,
     ):  # fmt: skip
         yield check(settings)
     for name, url in (("broker", settings.broker_url), ("redis", settings.redis_url)):
         if url:
             yield check_server(name, url)
-    if settings.github.token or settings.github.app_id:
+    if settings.github.token or settings.github.app_id or _find_kept(settings):
         yield check_clock(settings)
     yield check_github(settings)
 
@@ -165,7 +168,8 @@ def check_sandbox(settings: Settings) -> Finding:
 
 def check_secrets(settings: Settings) -> Finding:
     """Will webhooks be taken?"""
-    if settings.github.webhook_secrets:
+    kept = _find_kept(settings).values()
+    if settings.github.webhook_secrets or any(one.secret.get("webhook_secret") for one in kept):
         return Finding(name="webhooks", verdict=Verdict.OK, seen="signatures are checked")
     if settings.host in LOOPBACK:
         return Finding(name="webhooks", verdict=Verdict.OK, seen="no secret is set; taken from this machine only")
@@ -188,6 +192,28 @@ def check_keys(settings: Settings) -> Finding:
         return Finding(name="secrets", verdict=Verdict.OK, seen="each can be opened")
     fix = "add them to SECRETS__KEYS, or set those secrets anew"
     return Finding(name="secrets", verdict=Verdict.FAIL, seen=f"keys are missing: {missing}", fix=fix)
+
+
+def check_reports(settings: Settings) -> Finding:
+    """Was everything told that is to be told at GitHub?"""
+    file = settings.database_url.removeprefix("sqlite:///")
+    if file != settings.database_url and not Path(file).exists():
+        return Finding(name="reports", verdict=Verdict.OK, seen="there are none yet")
+    try:
+        database = Database(settings.database_url, readers=1)
+        try:
+            with database.reading() as connection:
+                count, reason = count_given_up(connection)
+        finally:
+            database.close()
+    except (DBAPIError, HubwrightError, ValueError):
+        return Finding(name="reports", verdict=Verdict.OK, seen="not known: the database has none, or does not answer")
+    if not count:
+        return Finding(name="reports", verdict=Verdict.OK, seen="none was given up")
+    seen = f"{word_count(count, 'report')} given up, the newest: {reason}"
+    return Finding(
+        name="reports", verdict=Verdict.WARN, seen=seen, fix="mend that, then *Tell again* at the build's page"
+    )
 
 
 def check_server(name: str, url: str) -> Finding:
@@ -217,30 +243,62 @@ def check_clock(settings: Settings) -> Finding:
 
 def check_github(settings: Settings) -> Finding:
     """Does GitHub answer, does it take our credentials, and how many requests are left?"""
-    github = settings.github
-    if not (github.token or github.app_id):
+    url, who = settings.github.api_url, _identify(settings)
+    if who is None:
         seen = "no credentials: builds run, but GitHub is not told how they went"
-        return Finding(name="github", verdict=Verdict.WARN, seen=seen, fix="set GITHUB__TOKEN, or GITHUB__APP_ID")
+        fix = "make a GitHub App on the hub's page GitHub, or `hubwright github set-token`"
+        return Finding(name="github", verdict=Verdict.WARN, seen=seen, fix=fix)
     try:
-        with GitHubClient(github.api_url, _credentials(settings)) as client:
-            rate = client.get("/rate_limit").json["resources"]["core"]
+        return _ask_as_app(url, *who) if isinstance(who, tuple) else _ask_with_token(url, who)
     except GitHubRefusedError as error:
         fix = "make a new token (commit statuses: write, contents: read), or check the App's id and key"
         return Finding(name="github", verdict=Verdict.FAIL, seen=str(error), fix=fix)
     except (GitHubError, HubwrightError, KeyError, TypeError) as error:
-        fix = f"can this machine reach {github.api_url}?"
-        return Finding(name="github", verdict=Verdict.FAIL, seen=str(error), fix=fix)
-    seen = f"{github.api_url} takes our credentials; {rate['remaining']} of {rate['limit']} requests are left"
+        return Finding(name="github", verdict=Verdict.FAIL, seen=str(error), fix=f"can this machine reach {url}?")
+
+
+def _ask_with_token(url: str, token: str) -> Finding:
+    with GitHubClient(url, token) as client:
+        rate = client.get("/rate_limit").json["resources"]["core"]
+    seen = f"{url} takes our token; {rate['remaining']} of {rate['limit']} requests are left"
     if rate["remaining"] > FEW_REQUESTS:
         return Finding(name="github", verdict=Verdict.OK, seen=seen)
     return Finding(name="github", verdict=Verdict.WARN, seen=seen, fix="wait an hour, or use a GitHub App")
 
 
-def _credentials(settings: Settings) -> AppTokens | str | None:
-    github = settings.github
+def _ask_as_app(url: str, number: str, private_key: str) -> Finding:
+    """An App's requests are counted for each installation, so there is no one figure."""
+    with closing(AppTokens(url, number, private_key)) as tokens:
+        owners = tokens.fetch_installations()
+    if owners:
+        seen = f"{url} takes the key of App {number}; installed for {', '.join(sorted(owners)[:10])}"
+        return Finding(name="github", verdict=Verdict.OK, seen=seen)
+    seen = f"{url} takes the key of App {number}, which is installed nowhere"
+    return Finding(name="github", verdict=Verdict.WARN, seen=seen, fix="install it: the hub's page GitHub leads there")
+
+
+def _identify(settings: Settings) -> tuple[str, str] | str | None:
+    """Who the hub is to GitHub: an App's number and key, a token, or nobody. The settings count first."""
+    github, kept = settings.github, _find_kept(settings)
     if github.app_id and github.app_private_key:
-        return AppTokens(github.api_url, github.app_id, github.app_private_key)
-    return github.token
+        return github.app_id, github.app_private_key
+    if github.token:
+        return github.token
+    if app := kept.get(APP):
+        return str(app.about["id"]), str(app.secret["pem"])
+    token = kept.get(TOKEN)
+    return None if token is None else str(token.secret["token"])
+
+
+def _find_kept(settings: Settings) -> Mapping[str, Kept]:
+    """What was made or entered at the hub; nothing where the database or the keys can't be had, which others tell."""
+    url = settings.database_url
+    if url.startswith("sqlite:///") and not Path(url.removeprefix("sqlite:///")).exists():
+        return {}
+    try:
+        return load_kept(settings)
+    except (DBAPIError, SettingsError):
+        return {}
 
 
 def _existing(path: Path) -> Path:

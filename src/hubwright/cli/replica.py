@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
@@ -98,49 +99,71 @@ def status(*, repository: str | None, hub: str | None, as_json: bool) -> None:
 
 @replica.command()
 @click.option("--no-wait", is_flag=True, help="Ask for the look and go.")
+@click.option("--patience", type=click.FloatRange(0), default=PATIENCE, show_default=True, help="Seconds to wait.")
 @hub_option
 @json_option
-def heal(*, no_wait: bool, hub: str | None, as_json: bool) -> int:
+def heal(*, no_wait: bool, patience: float, hub: str | None, as_json: bool) -> int:
     """Compare the hub with GitHub now, and have what was missed delivered again and built.
 
     Waits until all hooks and repositories were looked at and nothing is missing; the exit code tells whether.
     """
     with connect(hub) as client, Interrupts() as interrupts:
-        asked_at: str = client.post("/api/v1/healing")["asked_at"]
-        found = client.get("/api/v1/healing")
-        if not no_wait:
-            found = _await_healing(client, asked_at, interrupts)
+        client.post("/api/v1/healing")
+        try:
+            found = client.get("/api/v1/healing") if no_wait else _await_healing(client, patience, interrupts)
+        except KeyboardInterrupt:
+            tell("The hub goes on looking.")
+            return Exit.INTERRUPTED
     if as_json:
         print_json(found)
-        return _judge_healing(found)
-    for one in found["watches"]:
-        if one["note"]:
-            tell(f"{shown(one['place'])} ({shown(one['what'])}): {shown(one['note'])}")
-    for one in found["deliveries"]:
-        if one["recovered_at"] is None:
-            tell(f"missing: {shown(one['event'])} {shown(one['guid'])}, {shown(one['error'] or 'asked for')}")
-    print_line(found["text"])
+    else:
+        _show_healing(found)
     return Exit.OK if no_wait else _judge_healing(found)
 
 
+def _show_healing(found: Load) -> None:
+    for one in found["could_not_look"]:
+        tell(f"could not look at {shown(one['name'])}: {shown(one['reason'])}")
+    for one in found["deliveries"]:
+        if one["recovered_at"] is None:
+            tell(f"missing: {shown(one['event'])} {shown(one['guid'])}, {shown(one['error'] or 'asked for')}")
+    print_line(shown(found["text"]))
+
+
 def _judge_healing(found: Load) -> int:
-    return Exit.OK if found["missing"] == 0 else Exit.PENDING
+    """Something is still to come, or something can't be known, or all is well."""
+    if found["missing"] or found["behind"] or _find_waits(found):
+        return Exit.PENDING
+    return Exit.ERROR if found["could_not_look"] or not found["places"] else Exit.OK
 
 
-def _await_healing(client: HubClient, asked_at: str, interrupts: Interrupts) -> Load:
+def _find_waits(found: Load) -> list[Load]:
+    """The looks that a limit or an outage has stopped; what GitHub refuses is not waited for."""
+    return [one for one in found["could_not_look"] if not one["refused"]]
+
+
+def _await_healing(client: HubClient, patience: float, interrupts: Interrupts) -> Load:
     """How it stands once all was looked at and what can be had is here, or when patience is over."""
-    deadline = time.monotonic() + PATIENCE
+    deadline, said = time.monotonic() + patience, ""
     while True:
         found: Load = client.get("/api/v1/healing")
-        behind = [one for one in found["watches"] if not _has_looked(one, asked_at)]
-        if (not behind and found["missing"] == 0) or time.monotonic() > deadline:
+        looked, places = found["places"] - found["behind"], word_count(found["places"], "place")
+        words = f"Looked at {looked:,} of {places}; {found['recovered']:,} recovered, {found['missing']:,} missing."
+        if words != said:
+            tell(words)
+            said = words
+        waits = _find_waits(found)
+        if not found["behind"] and not found["missing"] and not waits:
+            return found
+        left = deadline - time.monotonic()
+        late = waits and all(_seconds_until(one["due_at"]) > left for one in waits)
+        if left < 0 or (late and not found["behind"] and not found["missing"]):
             return found
         interrupts.pause(PAUSE)
 
 
-def _has_looked(one: Load, asked_at: str) -> bool:
-    """Whether a watch was looked at since then; what GitHub does not let us see is told by its note."""
-    return bool(one["note"]) or (one["looked_at"] or "") >= asked_at
+def _seconds_until(moment: str) -> float:
+    return datetime.fromisoformat(moment).timestamp() - time.time()
 
 
 def _path(what: str) -> str:

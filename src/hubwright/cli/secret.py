@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import sys
 import time
+from collections import Counter
 from pathlib import Path
 from urllib.parse import quote
 
@@ -13,8 +13,8 @@ from hubwright.cli.api_client import connect
 from hubwright.cli.exits import Exit
 from hubwright.cli.options import hub_option, settings_of, settings_options
 from hubwright.cli.output import json_option, print_json, print_line, print_table, shown, tell
+from hubwright.cli.secret_input import read_secret
 from hubwright.domain.secrets import describe_scope
-from hubwright.errors import HubwrightError
 from hubwright.hub.github_credentials import Credentials
 from hubwright.hub.sealing import make_key
 from hubwright.store.database import Database
@@ -42,7 +42,7 @@ def set_(*, name: str, job: str | None, folder: str | None, everywhere: bool, hu
     One line break at the end of stdin is left out.
     """
     query = _scope_of(job, folder, everywhere)
-    value = _read_value(name)
+    value = read_secret(f"Value of {name}")
     with connect(hub) as client:
         answer = client.put(_address(name, query), {"value": value})
     tell(
@@ -100,7 +100,9 @@ def rotate(*, new_key: bool, config: Path | None, data_dir: str | None) -> int:
     database = Database(settings.database_url, readers=1)
     try:
         done = vault.rotate(database)
-        resealed, problems = Credentials(database, keys_of(settings), time.time).reseal()
+        own = Credentials(database, keys_of(settings), time.time)
+        resealed, problems = own.reseal()
+        in_use = Counter(done.in_use) + Counter(own.count_keys())
     finally:
         database.close()
     for problem in (*done.problems, *problems):
@@ -108,7 +110,7 @@ def rotate(*, new_key: bool, config: Path | None, data_dir: str | None) -> int:
     tell(f"{done.resealed} secrets are sealed with the newest key.")
     if resealed:
         tell(f"So are {resealed} of the hub's own for GitHub.")
-    for key, count in done.in_use.items():
+    for key, count in in_use.items():
         tell(f"Key {key} seals {count} secrets.")
     return Exit.ERROR if done.problems or problems else Exit.OK
 
@@ -130,15 +132,3 @@ def _scope_of(job: str | None, folder: str | None, everywhere: bool) -> str:  # 
 
 def _address(name: str, query: str) -> str:
     return f"/api/v1/secrets/{quote(name, safe='')}{query}"
-
-
-def _read_value(name: str) -> str:
-    """From stdin, or asked for at a terminal; never an argument, which every process of the machine may read."""
-    if sys.stdin.isatty():
-        value: str = click.prompt(f"Value of {name}", hide_input=True, err=True)
-        return value
-    try:
-        text = sys.stdin.buffer.read().decode()
-    except UnicodeDecodeError as error:
-        raise HubwrightError("The value is no UTF-8 text: give binary data as base64.") from error
-    return text.removesuffix("\n").removesuffix("\r")

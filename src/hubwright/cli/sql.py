@@ -42,7 +42,7 @@ def sql(
     """Ask the database one SELECT; QUERY is read from stdin when it is not given.
 
     It reads the copy of GitHub and the builds, never tokens or secrets. With --hub or HUBWRIGHT_URL that hub answers
-    (role admin), else the database of this machine's settings.
+    (role sql or admin), else the database of this machine's settings.
     """
     text = _read_query(query)
     if hub or (os.environ.get("HUBWRIGHT_URL") and config is None and data_dir is None):

@@ -86,8 +86,10 @@ class GitHub(Section, frozen=True, kw_only=True):
         Annotated[str, Meta(pattern=r"^[^/\s]+/[^/\s]+$", description="a repository such as OWNER/NAME")] | None
     ) = None
     points_per_minute: Count = 900
-    write_interval: Seconds = 1
+    write_interval: Seconds = 1.25
+    writes_per_minute: Count = 80
     cache_size: Bytes = 256 * 1024 * 1024
+    heal: Switch = True
     heal_interval: Seconds = 600
     poll_interval: Seconds = 60
 

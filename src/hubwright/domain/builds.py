@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 
 from hubwright.domain.jobs import Commits, JobSettings
@@ -16,6 +17,11 @@ HEAD_PRIORITY = 10
 
 MANUAL_PRIORITY = 20
 """Somebody waits for it."""
+
+MERGE_GROUP = "merge_group"
+"""The event of a build of what GitHub's merge queue is about to merge."""
+
+_QUEUED = re.compile(r"gh-readonly-queue/(.+)/pr-[0-9]+-[0-9a-f]+")
 
 BUILDING_ACTIONS = frozenset({"opened", "reopened", "synchronize", "ready_for_review"})
 """What a pull request does when its head may be new to us."""
@@ -51,9 +57,9 @@ class Wanted:
     parameters: tuple[tuple[str, str], ...] = ()
 
     def circumstances(self) -> Circumstances:
-        """What the rules of a recipe are asked against."""
+        """What the rules of a recipe are asked against; what is to be merged must pass what pull requests must."""
         return Circumstances(
-            event=self.event,
+            event="pull_request" if self.event == MERGE_GROUP else self.event,
             branch=self.target_branch or self.branch,
             tag=self.tag,
             paths=self.paths,
@@ -88,6 +94,9 @@ def commits_to_build(push: Push, settings: JobSettings) -> list[Wanted]:
     if push.deleted or push.after == NO_COMMIT:
         return []
     head = _wanted(push, push.head_commit or _named(push), _head_of(push))
+    queued = _QUEUED.fullmatch(push.branch or "")
+    if queued is not None:
+        return [replace(head, event=MERGE_GROUP, target_branch=queued[1], paths=None)]
     if push.tag is not None or settings.commits is not Commits.EACH:
         return [head]
     older = list({commit.sha: commit for commit in reversed(push.commits) if commit.sha != push.after}.values())

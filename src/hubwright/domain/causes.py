@@ -13,6 +13,7 @@ def explain_build(event: str, ref: str, pull_request: int | None, author: str | 
         "push": f"{who} pushed the commit to {ref}.",
         "tag": f"{who} pushed the tag {ref.removeprefix('refs/tags/')}.",
         "pull_request": f"It is the head of pull request #{pull_request} by {who}.",
+        "merge_group": f"GitHub's merge queue asks about {ref}.",
         "manual": f"{who} asked for it.",
         "bisect": "A search for the commit that broke something asked for it.",
         "backfill": "A platform had not yet built the newest commit.",

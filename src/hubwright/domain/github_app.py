@@ -9,11 +9,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from hubwright.domain.github_hooks import DOOR, EVENTS
+from hubwright.domain.github_hooks import DOOR, ORGANIZATION_EVENTS
 from hubwright.errors import UnprocessableError
-
-_EXTRA_EVENTS = ("membership", "organization", "team")
-"""What an App is told beyond a repository's hook. `installation` and `installation_repositories` come unasked."""
 
 _OWNER = re.compile(r"^[A-Za-z0-9](?:[A-Za-z0-9-]{0,38})\Z")
 _CODE = re.compile(r"^[A-Za-z0-9_-]{1,200}\Z")
@@ -42,7 +39,7 @@ def form_manifest(public_url: str, *, host: str, comments: bool, issues: bool) -
             "pull_requests": "write" if comments else "read",
             "statuses": "write",
         },
-        "default_events": sorted({*EVENTS, *_EXTRA_EVENTS}),
+        "default_events": list(ORGANIZATION_EVENTS),
     }
 
 

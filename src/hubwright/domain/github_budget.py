@@ -13,6 +13,9 @@ from enum import IntEnum
 LONGEST_PAUSE = 3900.0
 """GitHub's windows are an hour, in seconds; a time further away comes from a clock that is wrong."""
 
+LATE = 0.1
+"""Seconds by which a write may miss its turn; a later one would come too near to the next and needs another turn."""
+
 READ_POINTS, WRITE_POINTS = 1, 5
 """What a request costs of the minute's points."""
 
@@ -44,10 +47,13 @@ class Figures:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Limits:
-    """What is never gone beyond. `write_interval` is in seconds; `content` are writes that notify people."""
+    """What is never gone beyond. `content` are writes that notify people.
+
+    `write_interval` is in seconds: the one that GitHub asks for at its end, and a quarter that may be lost on the way.
+    """
 
     points_per_minute: int = 900
-    write_interval: float = 1.0
+    write_interval: float = 1.25
     writes_per_minute: int = 80
     content_per_hour: int = 500
 
@@ -70,11 +76,12 @@ class Ask:
 class Turn:
     """The answer to an `Ask`: `granted` in `wait` seconds, which are then taken; or not, and worth asking again then.
 
-    `limits_before` counts the limits that were met in a row.
+    `at` is the Unix time of a granted turn. `limits_before` counts the limits that were met in a row.
     """
 
     granted: bool
     wait: float = 0.0
+    at: float = 0.0
     reason: str = ""
     limits_before: int = 0
 
@@ -109,7 +116,7 @@ def admit(budget: Budget, ask: Ask, limits: Limits, now: float) -> tuple[Budget,
     if at - now > PATIENCE[ask.priority]:
         reason = "as many requests wait as the pace lets through"
         return budget, Turn(granted=False, wait=at - now, reason=reason, limits_before=budget.limits_met)
-    return _spend(budget, ask, at, now), Turn(granted=True, wait=at - now, limits_before=budget.limits_met)
+    return _spend(budget, ask, at, now), Turn(granted=True, wait=at - now, at=at, limits_before=budget.limits_met)
 
 
 def note_answer(budget: Budget, figures: Figures | None, now: float) -> Budget:

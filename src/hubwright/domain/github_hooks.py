@@ -1,6 +1,8 @@
-"""What a repository's webhook at GitHub has to be like, and in what one that is there differs. Pure.
+"""What a webhook at GitHub has to be like (a repository's, an organization's, an App's), and in what one differs. Pure.
 
 https://docs.github.com/en/rest/repos/webhooks
+https://docs.github.com/en/rest/orgs/webhooks
+https://docs.github.com/en/rest/apps/webhooks
 """
 
 from __future__ import annotations
@@ -18,10 +20,10 @@ REPOSITORY_EVENTS = (
 """What is known of the events of a repository's hook; `EVENTS` are those that we read."""
 
 EVENTS = tuple(event for event in REPOSITORY_EVENTS if event not in {"branch_protection_rule", "team_add"})
-"""The events that our readers read and that a repository's hook can send. `ping` comes without being asked for.
+"""The events that our readers read and that a repository's hook can send. `ping` comes without being asked for."""
 
-`membership`, `organization` and `team` come from an organization's hook or an App, `installation…` from Apps only.
-"""
+ORGANIZATION_EVENTS = tuple(sorted((*EVENTS, "membership", "organization", "team")))
+"""Those that an organization's hook, or an App, can send. `installation…` comes to Apps without being asked for."""
 
 ALL = "*"
 DOOR = "/hooks/github"
@@ -45,9 +47,18 @@ class Wanted:
         return {"url": self.url, "content_type": "json", "insecure_ssl": "0", "secret": self.secret}
 
 
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """What a hook is compared with; `remedy` is said of events that the hub can't change."""
+
+    url: str
+    events: Sequence[str]
+    remedy: str = ""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class HookState:
-    """How a repository's hook stands. `differences` are sentences; with none it is as it should be.
+    """How a hook stands. `differences` are sentences; with none it is as it should be.
 
     `code` and `answer` are what our side said to the last delivery, as GitHub tells it: None before the first one.
     `doubles` are further hooks that send to us, `others` how many send elsewhere.
@@ -75,26 +86,43 @@ class HookState:
         return "failing" if self.code is not None and not 200 <= self.code < 300 else "on"
 
 
-def compare_hooks(hooks: Iterable[Mapping[str, Any]], url: str) -> HookState:
-    """How it stands, from all hooks of the repository as GitHub lists them; ours are known by their address."""
+def compare_hooks(hooks: Iterable[Mapping[str, Any]], url: str, events: Sequence[str] = EVENTS) -> HookState:
+    """How it stands, from all hooks of the place as GitHub lists them; ours are known by their address."""
     every = [hook for hook in hooks if isinstance(hook.get("id"), int)]
     ours = sorted((hook for hook in every if is_ours(hook, url)), key=lambda hook: _rank(hook, url))
     if not ours:
         return HookState(others=len(every))
-    first, doubles = ours[0], tuple(hook["id"] for hook in ours[1:])
-    last = first.get("last_response")
+    doubles = tuple(hook["id"] for hook in ours[1:])
+    return _describe(ours[0], _Wanted(url, events), doubles, len(every) - len(ours))
+
+
+def compare_app(app: Mapping[str, Any], config: Mapping[str, Any], sent: Mapping[str, Any], url: str) -> HookState:
+    """How the one hook of an App stands: from the App, the hook's settings, and its last delivery ({}: none yet).
+
+    GitHub does not tell whether an App's hook is active; one without an address sends nothing.
+    """
+    code = sent.get("status_code")
+    last = {"code": code or None, "message": sent.get("status")} if sent else {}
+    address = bool(_text(config.get("url")))
+    hook = {**app, "config": config, "active": address, "last_response": last}
+    remedy = "; an App's events are chosen on its page at GitHub"
+    return _describe(hook, _Wanted(url, ORGANIZATION_EVENTS, remedy), (), 0)
+
+
+def _describe(hook: Mapping[str, Any], wanted: _Wanted, doubles: tuple[int, ...], others: int) -> HookState:
+    last = hook.get("last_response")
     told: Mapping[str, Any] = last if isinstance(last, dict) else {}
     code = told.get("code")
     return HookState(
-        id=first["id"],
-        url=_text(_config(first).get("url")),
-        active=first.get("active") is True,
-        events=_events(first),
-        differences=tuple(_find_differences(first, url, doubles)),
+        id=hook["id"],
+        url=_text(_config(hook).get("url")),
+        active=hook.get("active") is True,
+        events=_events(hook),
+        differences=tuple(_find_differences(hook, wanted, doubles)),
         code=code if isinstance(code, int) else None,
         answer=_text(told.get("message")) or (None if told.get("status") in _SLOW else _text(told.get("status"))),
         doubles=doubles,
-        others=len(every) - len(ours),
+        others=others,
     )
 
 
@@ -107,18 +135,18 @@ def is_ours(hook: Mapping[str, Any], url: str) -> bool:
     return known and found.netloc.lower() == own.netloc.lower() and found.path.startswith(base)
 
 
-def _find_differences(hook: Mapping[str, Any], url: str, doubles: Sequence[int]) -> Iterable[str]:
+def _find_differences(hook: Mapping[str, Any], wanted: _Wanted, doubles: Sequence[int]) -> Iterable[str]:
     config = _config(hook)
-    if config.get("url") != url:
-        yield f"it sends to {config.get('url')} instead of {url}"
+    if config.get("url") != wanted.url:
+        yield f"it sends to {config.get('url') or 'nowhere'} instead of {wanted.url}"
     if hook.get("active") is not True:
         yield "it is switched off"
     events = _events(hook)
     if ALL not in events:
-        missing = [event for event in EVENTS if event not in events]
+        missing = [event for event in wanted.events if event not in events]
         if missing:
-            yield f"it does not send {', '.join(missing)}"
-    surplus = [event for event in events if event not in EVENTS]
+            yield f"it does not send {', '.join(missing)}{wanted.remedy}"
+    surplus = [event for event in events if event not in wanted.events]
     if surplus:
         yield f"it sends {', '.join(surplus)}, which is not read"
     if config.get("content_type") != "json":

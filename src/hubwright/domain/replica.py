@@ -16,6 +16,9 @@ RETURNING = frozenset({
 })  # fmt: skip
 """Kinds of things that may go and come again under the same key. All others have a number that is given once."""
 
+DERIVED = frozenset({"issue_label"})
+"""Kinds of things whose life follows from another row that is locked meanwhile: what was found last of it is so."""
+
 LIFE = {"branch": "sha"}
 """The field that says whether something still is, where a thing may go and come again; `live` for the others."""
 
@@ -27,8 +30,9 @@ class Version(NamedTuple):
     """How new an observation is; the greatest wins. All by GitHub's own clocks, Unix seconds.
 
     `at`: the version that the document itself bears, such as its `updated_at`. `seen`: when GitHub wrote the document,
-    at the earliest: the greatest time in a webhook, the `Date` of an answer. `rank`: what was created tells less than
-    what was changed, and that less than what was deleted.
+    at the earliest: the greatest time in a webhook, the `Date` of an answer. `rank`: that something was created tells
+    less than what is mentioned of it in passing, that less than a change of it, and that less than that it was closed,
+    opened again, or deleted.
     """
 
     at: float

@@ -11,12 +11,17 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
 import orjson
 
-from hubwright.domain.replica import LIFE, LIVE, RETURNING, Record, Version
+from hubwright.domain.replica import DERIVED, LIFE, LIVE, RETURNING, Record, Version
+
+ORPHANED = "orphaned"
+"""Under this name `versions` tells since when the repository is gone that the thing belonged to."""
 
 STEPS = 64
 """Steps of a field that are kept, at most; the newest ones."""
@@ -46,7 +51,8 @@ class Row:
     """A row as it is known. `changed`: it now tells something else; `renewed`: only its versions are newer.
 
     `before` is what it showed when it was loaded. `witnessed` are the registers of the fields that have steps, `values`
-    what the row shows. GitHub said it was deleted at `gone_at`; at `missing_at` a list did not have it.
+    what the row shows. GitHub said it was deleted at `gone_at`; at `missing_at` a list did not have it; `orphaned` is
+    when its repository was deleted, RFC 3339.
     """
 
     kind: str
@@ -61,6 +67,7 @@ class Row:
     deleted_at: float | None = None
     gone_at: float | None = None
     missing_at: float | None = None
+    orphaned: str | None = None
     changed: bool = False
     renewed: bool = False
 
@@ -81,13 +88,15 @@ def merge(row: Row, record: Record) -> None:
 
 
 def _witness(row: Row, version: Version, values: Mapping[str, Any]) -> None:
+    if not row.steps and _witness_whole(row, version, values):
+        return
     versions, shown = row.versions, row.values
     for name, value in values.items():
         known = versions.get(name)
         if known is not None and version < known:
             continue
         held = row.witnessed[name] if name in row.witnessed else shown.get(name, _NOTHING)
-        if version == known and (held == value or canonical(value) <= canonical(held)):
+        if version == known and (held == value or not _outdoes(row.kind, name, value, held)):
             continue
         if version != known:
             versions[name] = version
@@ -100,10 +109,38 @@ def _witness(row: Row, version: Version, values: Mapping[str, Any]) -> None:
             row.changed = True
 
 
+def _witness_whole(row: Row, version: Version, values: Mapping[str, Any]) -> bool:
+    """The same for all fields at once, where they have one version: most documents of a kind have the same fields."""
+    known = list(map(row.versions.get, values))
+    last = known[0] if known else version
+    if known.count(last) < len(known) or (last is None and not row.values.keys().isdisjoint(values)):
+        return False
+    if last is not None and version < last:
+        return True
+    same = last is not None and list(map(row.values.get, values)) == list(values.values())
+    if version == last:
+        return same
+    if not same:
+        row.values.update(values)
+        row.changed = True
+    row.versions.update(dict.fromkeys(values, version))
+    row.renewed = True
+    return True
+
+
+def _outdoes(kind: str, name: str, value: Any, held: Any) -> bool:
+    """Which of two values of one version stays: always the same one, whatever came first."""
+    return (name == LIVE and kind in DERIVED) or canonical(value) > canonical(held)
+
+
 def _step(row: Row, version: Version, values: Mapping[str, Any], past: Mapping[str, Any]) -> None:
     for name, value in values.items():
         replaced = name in past and past[name] != value
         step = Step(version, (past[name],) if replaced else (), value)
+        if name not in row.steps and name not in row.versions and name not in row.values:  # the first that is told
+            row.steps[name], row.values[name] = (step,), value
+            row.changed = row.renewed = True
+            continue
         if name not in row.steps and name in row.versions:
             row.witnessed[name] = row.values[name]
         row.steps[name] = (*row.steps.get(name, ()), step)
@@ -132,25 +169,43 @@ def _settle(row: Row, name: str) -> None:
 
 
 def _last(row: Row, name: str, lag: float) -> tuple[bool, Version, Any]:
-    """Whether nothing replaced it, its version, and the value that the field has in the end.
+    """Whether nothing replaced it, its version, and the value that the field has in the end."""
+    steps = row.steps.get(name, ())
+    replaced = [(step.before[0], step.version) for step in steps if step.before]
+    judged = []
+    for step in steps:
+        stands = not any(old == step.after and _is_after(row.kind, by, step, lag) for old, by in replaced)
+        judged.append((stands, _age(row.kind, step.version), step.version, canonical(step.after), step.after))
+    told = [max(judged, key=lambda one: one[:4])] if judged else []
+    last = [(stands, version, mark, value) for stands, _, version, mark, value in told]
+    if name in row.versions:
+        version, value = row.versions[name], row.witnessed[name] if name in row.witnessed else row.values[name]
+        stands = not any(old == value and by >= Version(version.at - lag) for old, by in replaced)
+        last.append((stands, version, canonical(value), value))
+    stands, version, _, value = max(last, key=lambda one: one[:3])
+    return stands, version, value
+
+
+def _is_after(kind: str, version: Version, step: Step, lag: float) -> bool:
+    """Whether what has this version may have come after the step: GitHub's times tell, else it was not long before.
 
     Of a branch that was deleted, without a word of which commit it had, only what is newer tells more.
     """
-    steps = row.steps.get(name, ())
-    candidates = [(step.version, not step.before and row.kind in _LAGS, step.after) for step in steps]
-    if name in row.versions:
-        witnessed = row.witnessed[name] if name in row.witnessed else row.values[name]
-        candidates.append((row.versions[name], False, witnessed))
-    if len(candidates) == 1:
-        return True, candidates[0][0], candidates[0][2]
-    replaced = [(step.before[0], step.version) for step in steps if step.before]
-    judged = []
-    for version, blind, value in candidates:
-        least = version if blind else Version(version.at - lag)
-        stands = not any(old == value and by >= least for old, by in replaced)
-        judged.append((stands, version, canonical(value), value))
-    stands, version, _, value = max(judged, key=lambda one: one[:3])
-    return stands, version, value
+    if kind in _LAGS:
+        return version >= (Version(step.version.at - lag) if step.before else step.version)
+    if version.seen != step.version.seen:
+        return version.seen > step.version.seen
+    return version >= Version(step.version.at - lag)
+
+
+def _age(kind: str, version: Version) -> float:
+    """By what the steps of a thing follow each other before they do by their versions: GitHub's own times."""
+    return 0.0 if kind in _LAGS else version.seen
+
+
+def find_version(row: Row, name: str) -> Version:
+    """How new the value is that the row shows."""
+    return _last(row, name, _LAGS.get(row.kind, _LAG))[1] if name in row.steps else row.versions[name]
 
 
 def _mark(step: Step) -> tuple[Version, str]:
@@ -191,9 +246,9 @@ def _find_end(row: Row) -> float | None:
         return row.missing_at
     life = LIFE.get(row.kind, LIVE)
     if life in row.values and row.values[life] in (None, False):
-        version = _last(row, life, _LAGS.get(row.kind, _LAG))[1]
+        version = find_version(row, life)
         return max(version.at, version.seen)
-    return None
+    return None if row.orphaned is None else datetime.fromisoformat(row.orphaned).timestamp()
 
 
 def canonical(value: Any) -> str:
@@ -206,10 +261,7 @@ def canonical(value: Any) -> str:
 
 def write_versions(row: Row) -> dict[str, Any]:
     """What merging needs of the row beside its columns, as JSON."""
-    groups: dict[Version, list[str]] = {}
-    for name, version in row.versions.items():
-        groups.setdefault(version, []).append(name)
-    document: dict[str, Any] = {"fields": [[*version, " ".join(sorted(groups[version]))] for version in sorted(groups)]}
+    document: dict[str, Any] = {"fields": _write_fields(row.versions)}
     if row.steps:
         document["steps"] = {name: _write_steps(steps) for name, steps in row.steps.items()}
         document["witnessed"] = {name: row.witnessed[name] for name in row.steps if name in row.witnessed}
@@ -217,8 +269,24 @@ def write_versions(row: Row) -> dict[str, Any]:
         document[LIVE] = row.values[LIVE]
     if row.raw_version is not None:
         document["raw"] = [*row.raw_version, row.raw_mark]
-    ends = {"gone": row.gone_at, "missing": row.missing_at}
+    ends = {"gone": row.gone_at, "missing": row.missing_at, ORPHANED: row.orphaned}
     return document | {name: at for name, at in ends.items() if at is not None}
+
+
+def _write_fields(versions: Mapping[str, Version]) -> list[list[Any]]:
+    """The fields of each version, mostly of one."""
+    known = list(versions.values())
+    if known and known.count(known[0]) == len(known):
+        return [[*known[0], _join(tuple(versions))]]
+    groups: dict[Version, list[str]] = {}
+    for name, version in versions.items():
+        groups.setdefault(version, []).append(name)
+    return [[*version, _join(tuple(groups[version]))] for version in sorted(groups)]
+
+
+@lru_cache(maxsize=1024)
+def _join(names: tuple[str, ...]) -> str:
+    return " ".join(sorted(names))
 
 
 def read_row(kind: str, values: Mapping[str, Any], deleted_at: float | None, document: Mapping[str, Any] | None) -> Row:
@@ -226,6 +294,7 @@ def read_row(kind: str, values: Mapping[str, Any], deleted_at: float | None, doc
     if not document:
         return Row(kind, {name: value for name, value in values.items() if value is not None}, deleted_at=deleted_at)
     row = Row(kind, deleted_at=deleted_at, gone_at=document.get("gone"), missing_at=document.get("missing"))
+    row.orphaned = document.get(ORPHANED)
     for at, seen, rank, names in document.get("fields", ()):
         version = Version(at, seen, rank)
         for name in names.split(" "):

@@ -141,14 +141,16 @@ class CheckWish(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CheckRequest:
-    """A person asks for something at our check runs of commit `sha`: at all of them, or at that of one `run`.
+    """A person asks for something at the check runs of commit `sha`: at all of them, or at that of one `run`.
 
-    `user_id` is GitHub's number of who asks; `login` only finds them.
+    `app` are the number and the client's id of the App whose check runs these are. `user_id` is GitHub's number of who
+    asks; `login` only finds them.
     """
 
     repository: Repository
     sha: str
     wish: CheckWish
+    app: tuple[str, ...]
     run: int | None
     user_id: int
     login: str

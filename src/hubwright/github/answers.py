@@ -46,6 +46,8 @@ class Answer:
     links: Mapping[str, str] = field(default_factory=dict)
     figures: Figures | None = None
     not_modified: bool = False
+    scopes: tuple[str, ...] | None = None
+    token_ends: str | None = None
 
     @property
     def next_url(self) -> str | None:
@@ -83,6 +85,8 @@ def read_answer(
             etag=headers.get("etag"),
             links=read_links(headers.get("link", "")),
             figures=read_figures(headers, now),
+            scopes=_read_scopes(headers.get("x-oauth-scopes")),
+            token_ends=headers.get("github-authentication-token-expiration"),
         )
     message = _read_message(body)
     if status in {403, 429}:
@@ -161,6 +165,11 @@ def read_json(body: bytes, status: int) -> Any:
         return orjson.loads(body)
     except orjson.JSONDecodeError:
         raise GitHubUnavailableError(f"GitHub answered {status} with a body that is not JSON.", status) from None
+
+
+def _read_scopes(text: str | None) -> tuple[str, ...] | None:
+    """The scopes of a classic token; fine-grained ones have none."""
+    return None if text is None else tuple(scope for one in text.split(",") if (scope := one.strip()))
 
 
 def _read_message(body: bytes) -> str:

@@ -64,7 +64,8 @@ class AppTokens:
     """Gives GitHubClient its credential for an owner, in any thread. `private_key` is PEM text; `clock` is Unix time.
 
     A token is kept in `store` until five minutes before its end, because a new one would also lose GitHub's ETags; it
-    may be of any length. One that GitHub refuses is replaced. Raises SettingsError on a key that is none.
+    may be of any length. One that GitHub refuses is replaced. Installations do not wait for each other's tokens. Raises
+    SettingsError on a key that is none.
     """
 
     def __init__(
@@ -82,7 +83,9 @@ class AppTokens:
         self._store = store or MemoryTokens()
         self._clock = clock
         self._lock = threading.Lock()
+        self._turns: dict[int, threading.Lock] = {}
         self._installations: dict[str, int] = {}
+        self._suspended: dict[str, str] = {}
         self._listed_at = 0.0
         self._tokens: dict[int, tuple[str, float]] = {}
         self._sign()
@@ -95,31 +98,46 @@ class AppTokens:
 
     def __call__(self, owner: str | None) -> Credential:
         """What to ask about an owner's repositories with; without one the only installation's. Raises GitHubError."""
-        with self._lock:
-            try:
-                return self._find_credential(owner)
-            except GitHubRefusedError as error:
-                if error.status != 404:
-                    raise
-            self._listed_at = 0.0  # the App was removed, and perhaps installed again under another number
-            self._installations = {}
+        try:
             return self._find_credential(owner)
+        except GitHubRefusedError as error:
+            if error.status not in {403, 404}:
+                raise
+        with self._lock:  # the App was suspended or removed, and perhaps installed again under another number
+            self._listed_at = 0.0
+            self._installations = {}
+        return self._find_credential(owner)
 
     def fetch_installations(self) -> dict[str, int]:
-        """The numbers of the App's installations by the owner's login in lower case. Raises GitHubError."""
+        """The numbers of the App's installations by the owner's login in lower case; not of those that are suspended.
+
+        Raises GitHubError.
+        """
         found: dict[str, int] = {}
+        suspended: dict[str, str] = {}
         place: str | None = "/app/installations?per_page=100"
         for _ in range(_MAX_PAGES):
             if place is None:
                 break
             answer = self.client.get(place)
-            found |= {item["account"]["login"].lower(): item["id"] for item in answer.json if item.get("account")}
+            for item in answer.json:
+                if not item.get("account"):
+                    continue
+                login = item["account"]["login"].lower()
+                if item.get("suspended_at"):
+                    suspended[login] = str(item["suspended_at"])
+                else:
+                    found[login] = item["id"]
             place = answer.next_url
+        self._suspended = suspended
         return found
 
     def _find_credential(self, owner: str | None) -> Credential:
-        installation = self._find_installation(owner)
-        token = self._find_token(installation)
+        with self._lock:
+            installation = self._find_installation(owner)
+            turn = self._turns.setdefault(installation, threading.Lock())
+        with turn:
+            token = self._find_token(installation)
         forget = partial(self._forget, installation, token)
         return Credential(token, f"installation {installation}", fingerprint(token), forget)
 
@@ -130,6 +148,12 @@ class AppTokens:
             self._installations = self.fetch_installations()
             self._listed_at = self._clock()
             known = self._look_up(wanted)
+        since = self._suspended.get(wanted) if known is None and wanted is not None else None
+        if since is not None:
+            raise GitHubRefusedError(
+                f"The GitHub App {self._app_id} is suspended for {owner!r} since {since[:40]}: its owner can let it "
+                "work again in the settings at GitHub."
+            )
         if known is None:
             raise GitHubRefusedError(f"The GitHub App {self._app_id} is not installed for {owner!r}: install it there.")
         return known
@@ -152,7 +176,7 @@ class AppTokens:
 
     def _forget(self, installation: int, token: str) -> None:
         """Do without a token that GitHub refuses, unless another has taken its place."""
-        with self._lock:
+        with self._turns[installation]:
             if self._tokens.get(installation, ("", 0.0))[0] != token:
                 return
             del self._tokens[installation]

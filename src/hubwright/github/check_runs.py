@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
-from hubwright.github.requests import MAX_CONTEXT, Request, cut_text, form_path
+from hubwright.github.requests import MAX_CONTEXT, Request, cut_text, find_border, form_path
 
 AT_ONCE = 50
 """Annotations that a request may have; further ones are added by more requests."""
@@ -156,9 +156,11 @@ def is_of_app(data: object, app_id: str) -> bool:
 def cut_bytes(text: str, limit: int) -> str:
     """The text in at most `limit` bytes of UTF-8, never half a character: a cut is shown by `…`."""
     raw = text.encode("utf-8", "replace")
+    whole = raw.decode()
     if len(raw) <= limit:
-        return raw.decode()
-    return raw[: limit - len(_CUT.encode())].decode("utf-8", "ignore") + _CUT
+        return whole
+    fits = len(raw[: limit - len(_CUT.encode())].decode("utf-8", "ignore"))
+    return whole[: find_border(whole, fits)] + _CUT
 
 
 def _form_body(check: CheckRun, sent: int) -> dict[str, Any]:

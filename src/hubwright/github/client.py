@@ -10,9 +10,8 @@ from types import TracebackType
 from typing import Any, Self
 
 import httpx2
-import orjson
 
-from hubwright.domain.github_budget import Ask, Figures, Priority, is_paused
+from hubwright.domain.github_budget import LATE, Ask, Figures, Priority, Turn, is_paused
 from hubwright.errors import GitHubRefusedError, GitHubUnavailableError, RateLimitedError
 from hubwright.github.answers import (
     Answer,
@@ -27,12 +26,13 @@ from hubwright.github.answers import (
 from hubwright.github.budget import BudgetGate, MemoryGate
 from hubwright.github.credentials import Credential, CredentialOf, make_credential
 from hubwright.github.etags import MAX_KEPT, EtagCache, Kept, Key, MemoryEtags
-from hubwright.github.requests import JSON, CommitStatus, Request, StatusState, form_headers, form_status
+from hubwright.github.requests import JSON, CommitStatus, Request, StatusState, form_headers, form_status, write_json
 
 MAX_ANSWER = 32 * 1024 * 1024
 """No answer of GitHub's REST API comes near, in bytes; more is refused instead of held in memory."""
 
 _MAX_REDIRECTS = 3
+_TURNS = 3
 _TIMES_TIMEOUT = 6
 _CONNECTIONS = 10
 
@@ -147,17 +147,29 @@ class GitHubClient:
 
     def send(self, request: Request) -> Answer:
         """Send any request when its turn has come. Raises GitHubError."""
-        credential = self._credential_of(request.owner)
+        answer = self.send_newest(request, lambda: request)
+        assert answer is not None  # noqa: S101  there was a request
+        return answer
+
+    def send_newest(self, like: Request, form: Callable[[], Request | None]) -> Answer | None:
+        """Wait for a turn to send a request as `like` is, and send what `form` then gives: nothing that is old by then.
+
+        None, and nothing was sent, when `form` has nothing more to send. Raises GitHubError.
+        """
+        credential = self._credential_of(like.owner)
         try:
-            return self._send_with(credential, request)
+            return self._send_with(credential, like, form)
         except GitHubRefusedError as error:
             if error.status != 401 or credential.forget is None:
                 raise
         credential.forget()
-        return self._send_with(self._credential_of(request.owner), request)
+        return self._send_with(self._credential_of(like.owner), like, form)
 
-    def _send_with(self, credential: Credential, request: Request) -> Answer:
-        limits_before = self._wait_for_turn(credential.budget, request.ask)
+    def _send_with(self, credential: Credential, like: Request, form: Callable[[], Request | None]) -> Answer | None:
+        limits_before = self._wait_for_turn(credential.budget, like.ask)
+        request = form()
+        if request is None:
+            return None
         try:
             answer = self._follow(request, credential, limits_before)
         except RateLimitedError as error:
@@ -178,7 +190,17 @@ class GitHubClient:
         return max(paused, known.figures.reset_at - now if used_up and known.figures else 0.0, 0.0)
 
     def _wait_for_turn(self, budget: str, ask: Ask) -> int:
-        """Wait for a short time; how many limits were met in a row. Raises RateLimitedError for a longer one."""
+        """Wait for a short time; how many limits were met in a row. Raises RateLimitedError for a longer one.
+
+        A process that is slow, so that its write would come late, waits for another turn.
+        """
+        for _ in range(_TURNS):
+            turn = self._take_turn(budget, ask)
+            if not ask.writes or self._clock() - turn.at <= LATE:
+                break
+        return turn.limits_before
+
+    def _take_turn(self, budget: str, ask: Ask) -> Turn:
         turn = self._gate.enter(budget, ask)
         if not turn.granted:
             raise RateLimitedError(f"{turn.reason}; it is asked again in {turn.wait:.0f} s.", 429, turn.wait)
@@ -190,7 +212,7 @@ class GitHubClient:
             if is_paused(known, self._clock()):
                 left = known.paused_until - self._clock()
                 raise RateLimitedError(f"GitHub asked to wait; it is asked again in {left:.0f} s.", 429, left)
-        return turn.limits_before
+        return turn
 
     def _follow(self, request: Request, credential: Credential, limits_before: int) -> Answer:
         """Send the request, again where a renamed repository has gone to, and read the answer."""
@@ -211,7 +233,7 @@ class GitHubClient:
                     self._etags.keep(key, Kept(answer.etag, sent.headers.get("link", ""), sent.body))
                 return answer
             url = target
-            self._wait_for_turn(credential.budget, Ask(priority=request.priority))
+            self._wait_for_turn(credential.budget, request.ask)
         raise GitHubRefusedError("GitHub redirects in a circle.", sent.status)
 
     def _locate(self, path: str) -> str:
@@ -222,7 +244,7 @@ class GitHubClient:
         return path
 
     def _transmit(self, request: Request, credential: Credential, url: str, kept: Kept | None) -> _Sent:
-        content = None if request.json is None else orjson.dumps(request.json)
+        content = None if request.json is None else write_json(request.json)
         headers = form_headers(credential.token, request.accept)
         if content is not None:
             headers["content-type"] = "application/json"

@@ -7,21 +7,21 @@ https://docs.github.com/en/webhooks/testing-and-troubleshooting-webhooks/redeliv
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from urllib.parse import urlsplit
 
 import orjson
 
 from hubwright.domain.sent_deliveries import Sent
+from hubwright.github.webhook import read_headers
 
 KEPT_FOR = 3 * 86_400.0
 """Seconds for which GitHub sends a delivery again."""
 
 APP_DELIVERIES = "/app/hook/deliveries"
 
-_DOORS = re.compile(r"/(hooks/github|build|replication(/.*)?)/?\Z")
 _EVENT = re.compile(r"[a-z0-9_]{1,100}\Z")
 _GUID = re.compile(r"[\x21-\x7e]{1,200}\Z")
 _MAX_ID = 2**63 - 1
@@ -62,37 +62,22 @@ def join_tries(sent: Iterable[Sent]) -> list[Sent]:
     return list(joined.values())
 
 
-def read_request(document: Any) -> tuple[str, bytes] | None:
-    """The event's name and the body of one delivery that was asked for; None when GitHub does not tell them."""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Recorded:
+    """What GitHub has kept of a delivery: the event's name, the body, and the headers that matter."""
+
+    event: str
+    body: bytes
+    headers: Mapping[str, str]
+
+
+def read_request(document: Any) -> Recorded | None:
+    """One delivery that was asked for; None when GitHub does not tell what it sent."""
     request = document.get("request") if isinstance(document, dict) else None
     payload = request.get("payload") if isinstance(request, dict) else None
     event = document.get("event") if isinstance(document, dict) else None
     if not isinstance(payload, dict) or not isinstance(event, str) or not _EVENT.match(event):
         return None
-    return event, orjson.dumps(payload)
-
-
-def find_ours(hooks: Any, public_url: str) -> list[int]:
-    """The numbers of the hooks, of a list of them, that lead to a hub at `public_url`."""
-    found = []
-    for hook in hooks if isinstance(hooks, list) else []:
-        config = hook.get("config") if isinstance(hook, dict) else None
-        url = config.get("url") if isinstance(config, dict) else None
-        if isinstance(url, str) and type(hook.get("id")) is int and is_door(url, public_url):
-            found.append(hook["id"])
-    return found
-
-
-def is_door(url: str, public_url: str) -> bool:
-    """Whether an address is one of the doors for webhooks of a hub at `public_url`."""
-    try:
-        asked, own = urlsplit(url), urlsplit(public_url.rstrip("/"))
-        same = (asked.hostname, asked.port or _PORTS.get(asked.scheme)) == (
-            own.hostname, own.port or _PORTS.get(own.scheme)
-        )  # fmt: skip
-    except ValueError:
-        return False
-    return same and asked.path.startswith(own.path) and bool(_DOORS.match(asked.path[len(own.path) :]))
-
-
-_PORTS = {"http": 80, "https": 443}
+    told = request.get("headers") if isinstance(request, dict) else None
+    named = {key.lower(): text for key, text in told.items() if isinstance(text, str)} if isinstance(told, dict) else {}
+    return Recorded(event=event, body=orjson.dumps(payload), headers=read_headers(named))

@@ -58,6 +58,9 @@ class Listing:
     gives: Mapping[str, str] = field(default_factory=dict)
     below: tuple[str, ...] = ()
     always_below: bool = False
+    bare: bool = False
+    newer: str | None = None
+    noted_as: str | None = None
 
     @property
     def parameters(self) -> tuple[str, ...]:
@@ -105,7 +108,9 @@ def form_page_address(url: str, number: int) -> str:
 def read_items(listing: Listing, document: Any) -> list[dict[str, Any]]:
     """The items of an answer; what is no object is left out."""
     found: Any = document
-    if not listing.many:
+    if listing.bare:
+        found = []
+    elif not listing.many:
         found = [document]
     elif listing.wrapper and isinstance(document, dict):
         found = document.get(listing.wrapper)
@@ -146,6 +151,7 @@ _BELOW_REPOSITORY = (
     "commits", "releases", "collaborators", "hooks",
 )  # fmt: skip
 _BY_ID = {"id": "id"}
+_BY_LOGIN = {"user_login": "user_login"}
 _OLDEST_FIRST = {"sort": "created", "direction": "asc"}
 
 
@@ -228,26 +234,36 @@ def _of_repositories() -> Iterator[Listing]:
     yield _one("hook", "hooks/{id}", "hook")
     yield _in_repository("branches", "branches", "branch", single="branch", single_by={"name": "name"})
     yield _one("branch", "branches/{name}", "branch")
-    yield _in_repository("collaborators", "collaborators", "user_repository", query={"affiliation": "all"})
-    yield Listing(
-        name="commits", path="/repos/{owner}/{repo}/commits", kind="commit", increment=Increment.SINCE,
-        under=_IN_REPOSITORY,
+    yield _in_repository(
+        "collaborators", "collaborators", "user_repository", query={"affiliation": "all"},
+        single="collaborator", single_by=_BY_LOGIN,
     )  # fmt: skip
+    yield _one("collaborator", "collaborators/{user_login}", "user_repository", bare=True)
 
 
 def _of_commits() -> Iterator[Listing]:
-    """What is said about a commit; GitHub keeps it for good."""
-    yield _one("commit", "commits/{sha}", "commit")
+    """Commits, which stay, and what is said about one, which GitHub drops when it is old."""
+    compared: dict[str, Any] = {"kind": "commit", "wrapper": "commits", "under": _IN_REPOSITORY}
     yield Listing(
-        name="compared", path="/repos/{owner}/{repo}/compare/{before}...{after}", kind="commit", wrapper="commits",
-        under=_IN_REPOSITORY,
+        name="commits", path="/repos/{owner}/{repo}/commits", kind="commit", increment=Increment.SINCE,
+        under=_IN_REPOSITORY, newer="new_commits",
     )  # fmt: skip
+    yield Listing(
+        name="new_commits", path="/repos/{owner}/{repo}/compare/{before}...HEAD", noted_as="commits", **compared
+    )
+    yield Listing(name="compared", path="/repos/{owner}/{repo}/compare/{before}...{after}", **compared)
+    yield _one("commit", "commits/{ref}", "commit", gives={"sha": "sha", "head_sha": "sha"})
     for name, place, kind in (("statuses", "statuses", "status"), ("check_runs", "check-runs", "check_run"),
                               ("check_suites", "check-suites", "check_suite")):  # fmt: skip
+        checks = kind != "status"
         yield Listing(
-            name=name, path=f"/repos/{{owner}}/{{repo}}/commits/{{sha}}/{place}", kind=kind, under=_IN_REPOSITORY,
-            wrapper=None if kind == "status" else name, query={"filter": "all"} if kind == "check_run" else {},
+            name=name, path=f"/repos/{{owner}}/{{repo}}/commits/{{sha}}/{place}", kind=kind, swept=kind,
+            scope=("repository_id", "head_sha" if checks else "sha"), under=("repository", "commit"),
+            wrapper=name if checks else None, query={"filter": "all"} if kind == "check_run" else {},
+            single=kind if checks else None, single_by=_BY_ID if checks else {},
         )  # fmt: skip
+        if checks:
+            yield _one(kind, f"{place}/{{id}}", kind)
 
 
 def _organizations() -> Iterator[Listing]:
@@ -258,7 +274,10 @@ def _organizations() -> Iterator[Listing]:
     )  # fmt: skip
     yield Listing(
         name="org_members", path="/orgs/{org}/members", kind="organization_member", swept="organization_member",
-        scope=("organization_id",), under=("organization",),
+        scope=("organization_id",), under=("organization",), single="org_member", single_by=_BY_LOGIN,
+    )  # fmt: skip
+    yield Listing(
+        name="org_member", path="/orgs/{org}/members/{user_login}", kind="organization_member", many=False, bare=True,
     )  # fmt: skip
     yield Listing(
         name="org_teams", path="/orgs/{org}/teams", kind="team", swept="team", scope=("organization_id",),
@@ -271,7 +290,11 @@ def _organizations() -> Iterator[Listing]:
     )  # fmt: skip
     yield Listing(
         name="team_members", path="/orgs/{org}/teams/{team}/members", kind="team_member", swept="team_member",
-        scope=("team_id",), under=("organization", "team"),
+        scope=("team_id",), under=("organization", "team"), single="membership", single_by=_BY_LOGIN,
+    )  # fmt: skip
+    yield Listing(
+        name="membership", path="/orgs/{org}/teams/{team}/memberships/{user_login}", kind="team_member", many=False,
+        bare=True,
     )  # fmt: skip
 
 
@@ -288,8 +311,16 @@ def _one(name: str, place: str, kind: str, under: tuple[str, ...] = _IN_REPOSITO
 LISTINGS: Mapping[str, Listing] = {listing.name: listing for listing in _rows()}
 """Every listing and every single record, by name."""
 
+_NO_LOADS = {"reviews", "compared", "new_commits"}
+_SAID_OF_COMMITS = {"statuses": "statuses", "check_runs": "check-runs", "check_suites": "check-suites"}
+
 LOADS: Mapping[str, tuple[str, ...]] = {
-    **{listing.path: (listing.name,) for listing in LISTINGS.values() if listing.name not in {"reviews", "compared"}},
+    **{
+        listing.path: (listing.name,)
+        for listing in LISTINGS.values()
+        if not listing.bare and listing.name not in {*_NO_LOADS, *_SAID_OF_COMMITS}
+    },
+    **{f"/repos/{{owner}}/{{repo}}/commits/{{ref}}/{place}": (name,) for name, place in _SAID_OF_COMMITS.items()},
     "/user/{user}/repos": ("user_repos",),
     "/repos/{owner}/{repo}/reviews": ("reviews",),
     "/repos/{owner}/{repo}/comments": ("commit_comments", "issue_comments", "review_comments"),

@@ -30,6 +30,7 @@ MAX_COMMITS = 2048
 """GitHub lists no more commits of a push. https://docs.github.com/en/webhooks/webhook-events-and-payloads#push"""
 
 _MAX_ID = 2**63 - 1
+_LONGEST_LOGIN = 100
 _COMMAND = "/hubwright approve"
 _APPROVAL = re.compile(_COMMAND + " ([0-9a-f]{40}|[0-9a-f]{64})")
 _RUN = re.compile(r"run-([1-9][0-9]{0,17})")
@@ -89,7 +90,7 @@ def read_pull_request_event(payload: dict[str, Any]) -> PullRequestEvent:
         head_repository=read_repository(head_repository) if head_repository else None,
         base_ref=check_branch(_needed(base, "ref", "pull request's base")),
         base_sha=check_sha(_needed(base, "sha", "pull request's base")),
-        author_login=_text(author, "login"),
+        author_login=_login(author, "login"),
         author_id=_number(author, "id"),
         draft=pull_request.get("draft") is True,
         merged=pull_request.get("merged") is True,
@@ -153,13 +154,32 @@ def _read_commit(data: dict[str, Any]) -> Commit:
         message=_text(data, "message") or "",
         author_name=_text(author, "name"),
         author_email=_text(author, "email"),
-        author_login=_text(author, "username"),
+        author_login=_login(author, "username"),
         timestamp=_text(data, "timestamp"),
         url=_text(data, "url"),
         distinct=data.get("distinct") is not False,
         added=_texts(data, "added"),
         removed=_texts(data, "removed"),
         modified=_texts(data, "modified"),
+    )
+
+
+def read_merge_group(payload: dict[str, Any]) -> Event:
+    """Read event `merge_group`: the push of a queue's branch, of which GitHub may tell with `push` as well.
+
+    https://docs.github.com/en/webhooks/webhook-events-and-payloads#merge_group
+    """
+    if _text(payload, "action") != "checks_requested":
+        return _read_other("merge_group", payload)
+    group = _object(payload, "merge_group")
+    head = _object(group, "head_commit")
+    return Push(
+        repository=read_repository(_object(payload, "repository")),
+        ref=check_ref(_needed(group, "head_ref", "merge group")),
+        before=check_sha(_needed(group, "base_sha", "merge group")),
+        after=check_sha(_needed(group, "head_sha", "merge group")),
+        created=True,
+        head_commit=_read_commit(head) if head else None,
     )
 
 
@@ -183,7 +203,7 @@ def read_comment(payload: dict[str, Any]) -> Event:
     """
     comment, issue, sender = (_object(payload, key) for key in ("comment", "issue", "sender"))
     body, number, user_id = comment.get("body"), _number(issue, "number"), _number(sender, "id")
-    login = _text(sender, "login")
+    login = _sender_of(sender)
     first = body.split("\n", 1)[0].removesuffix("\r") if isinstance(body, str) else ""
     if (
         payload.get("action") != "created"
@@ -202,7 +222,7 @@ def read_comment(payload: dict[str, Any]) -> Event:
         number=number,
         sha=match[1] if match else None,
         user_id=user_id,
-        login=check_owner(login),
+        login=login,
     )
 
 
@@ -214,7 +234,7 @@ def read_check_request(event: str, payload: dict[str, Any]) -> Event:
     """
     check, sender = _object(payload, event), _object(payload, "sender")
     wish = _read_wish(payload)
-    user_id, login = _number(sender, "id"), _text(sender, "login")
+    user_id, login = _number(sender, "id"), _sender_of(sender)
     if wish is None or user_id is None or login is None or sender.get("type") != "User":
         return _read_other(event, payload)
     run = _RUN.fullmatch(_text(check, "external_id") or "")
@@ -222,10 +242,17 @@ def read_check_request(event: str, payload: dict[str, Any]) -> Event:
         repository=read_repository(_object(payload, "repository")),
         sha=check_sha(_needed(check, "head_sha", f"event `{event}`")),
         wish=wish,
+        app=_read_app(_object(check, "app")),
         run=int(run[1]) if run else None,
         user_id=user_id,
-        login=check_owner(login),
+        login=login,
     )
+
+
+def _read_app(app: dict[str, Any]) -> tuple[str, ...]:
+    """What people name an App by: its number and the client's id."""
+    names = (str(_number(app, "id") or ""), _text(app, "client_id"))
+    return tuple(name for name in names if name)
 
 
 def _read_wish(payload: dict[str, Any]) -> CheckWish | None:
@@ -247,6 +274,7 @@ def _read_other(event: str, payload: dict[str, Any]) -> Other:
 
 _READERS: dict[str, Callable[[dict[str, Any]], Event]] = {
     "push": read_push,
+    "merge_group": read_merge_group,
     "pull_request": read_pull_request_event,
     "issue_comment": read_comment,
     "check_run": lambda payload: read_check_request("check_run", payload),
@@ -275,6 +303,20 @@ def _text(data: dict[str, Any], key: str) -> str | None:
     """Return a text that every database takes (PostgreSQL has no NUL), None when there is none."""
     value = data.get(key)
     return value.replace("\x00", "\ufffd") if isinstance(value, str) and value else None
+
+
+def _login(data: dict[str, Any], key: str) -> str | None:
+    """Return a login as a build shows it: cut where it is longer than any of GitHub's; the copy has it whole."""
+    text = _text(data, key)
+    return text and text[:_LONGEST_LOGIN]
+
+
+def _sender_of(sender: dict[str, Any]) -> str | None:
+    """Return the login of who asks for something, None when GitHub could not be asked about it."""
+    try:
+        return check_owner(_text(sender, "login") or "")
+    except MalformedError:
+        return None
 
 
 def _texts(data: dict[str, Any], key: str) -> tuple[str, ...]:

@@ -6,10 +6,20 @@ from collections.abc import Mapping
 from typing import Any
 
 from hubwright.github.record_fields import text
-from hubwright.github.record_readers import Doc, Reader, read_id
+from hubwright.github.record_readers import CHANGED, CREATED, DELETED, ENDED, REVIVED, Doc, Reader, read_id
 
-CREATING = ("created", "opened", "submitted")
 DELETING = ("deleted",)
+_RANKS = {
+    **dict.fromkeys(("created", "opened", "submitted", "requested"), CREATED),
+    **dict.fromkeys(("closed", "completed", "archived", "converted_to_draft", "dismissed", "locked", "suspend"), ENDED),
+    **dict.fromkeys(("reopened", "rerequested", "unarchived", "ready_for_review", "unlocked", "unsuspend"), REVIVED),
+    **dict.fromkeys(DELETING, DELETED),
+}
+
+
+def rank_action(action: Any) -> int:
+    """How much an event tells of what it is about beside others of the same second."""
+    return _RANKS.get(action, CHANGED) if isinstance(action, str) else CHANGED
 
 
 def read_past(payload: Doc) -> dict[str, Any] | None:
@@ -29,7 +39,7 @@ _NO_VERSION = {"label": ("label", "name", "name"), "release": ("release", "id", 
 def follow_record(reader: Reader, kind: str, payload: Doc, parent: Doc) -> None:
     """Load the record anew where nothing but its arrival orders what was told of it."""
     known = _NO_VERSION.get(kind)
-    if known is None or reader.origin.rank == 0:
+    if known is None or reader.origin.rank == CREATED:
         return
     listing, field, parameter = known
     named = name_text(get_object(payload, kind), field) or read_id(get_object(payload, kind), field)

@@ -13,7 +13,7 @@ from hubwright.github import record_people
 from hubwright.github.payloads import MAX_COMMITS
 from hubwright.github.record_changes import DELETING, follow_record, get_object, name_place, read_past
 from hubwright.github.record_fields import time
-from hubwright.github.record_readers import Doc, Reader
+from hubwright.github.record_readers import CREATED, Doc, Reader, is_branch
 from hubwright.github.record_refs import read_branch, read_commit, read_moved_branch, read_pushed_commit
 
 Read = Callable[[Reader, Doc, Doc], None]
@@ -52,11 +52,24 @@ def _read_push(reader: Reader, payload: Doc, parent: Doc) -> None:
         past = {"sha": None if before == NO_COMMIT else before} if isinstance(before, str) else {}
         to = None if after == NO_COMMIT or payload.get("deleted") is True else after
         read_moved_branch(reader, ref.removeprefix("refs/heads/"), repository_id, _pushed_at(reader, payload), past, to)
-    if len(commits) >= MAX_COMMITS:
-        if isinstance(before, str) and before != NO_COMMIT:
-            reader.follow("compared", {**name_place(parent), "before": before, "after": after})
+    if _is_cut(payload, commits):
+        base = before if before != NO_COMMIT else get_object(payload, "repository").get("default_branch")
+        if isinstance(base, str) and isinstance(after, str) and ref != f"refs/heads/{base}":
+            reader.follow("compared", {**name_place(parent), "before": base, "after": after})
         else:
             reader.follow("commits", name_place(parent))
+
+
+def _is_cut(payload: Doc, commits: list[Any]) -> bool:
+    """Whether the push has more commits than are listed: GitHub lists 2,048, other forms of the event fewer.
+
+    They tell the `size`; else the commit that the branch is at is missing from its list.
+    """
+    size = payload.get("size")
+    if len(commits) >= MAX_COMMITS or (type(size) is int and size > len(commits)):
+        return True
+    listed = {str(commit.get("id")) for commit in commits if isinstance(commit, Mapping)}
+    return bool(listed) and str(payload["ref"]).startswith("refs/heads/") and str(payload.get("after")) not in listed
 
 
 def _pushed_at(reader: Reader, payload: Doc) -> float:
@@ -67,7 +80,8 @@ def _pushed_at(reader: Reader, payload: Doc) -> float:
 
 def _read_create(reader: Reader, payload: Doc, parent: Doc) -> None:
     """The push that comes with it tells the commit; that may be lost, or not be sent for many branches."""
-    if payload.get("ref_type") == "branch" and isinstance(payload.get("ref"), str) and "repository_id" in parent:
+    if payload.get("ref_type") == "branch" and is_branch(payload.get("ref")) and "repository_id" in parent:
+        reader.add("branch", (parent["repository_id"], payload["ref"]), {}, {})
         reader.follow("branch", {**name_place(parent), "name": payload["ref"]})
 
 
@@ -103,7 +117,7 @@ def _under_pull(name: str, kind: str) -> Read:
         under = {**parent, **(_pull_parent(doc, thing) if thing is not None else {})}
         gone = payload.get("action") in DELETING
         said = reader.read(kind, payload.get(name), under, direct=True, gone=gone, past=read_past(payload))
-        if kind == "review" and reader.origin.rank and said is not None and thing is not None:
+        if kind == "review" and reader.origin.rank != CREATED and said is not None and thing is not None:
             reader.follow("pull_review", {**_of_pull(doc, parent, thing), "id": said})
 
     return read
@@ -141,8 +155,25 @@ def _read_issue_comment(reader: Reader, payload: Doc, parent: Doc) -> None:
 
 
 def _read_repository(reader: Reader, payload: Doc, _parent: Doc) -> None:
+    """The repository itself; one that was transferred had another owner."""
     gone = payload.get("action") in DELETING
     reader.read("repository", payload.get("repository"), {}, direct=True, gone=gone)
+    owner = get_object(get_object(get_object(payload, "changes"), "owner"), "from")
+    for account in owner.values():
+        reader.read_account(account)
+
+
+def _read_fork(reader: Reader, payload: Doc, parent: Doc) -> None:
+    """A new repository, of which the document does not say what it was forked from; the event does."""
+    more = {"parent_id": parent["repository_id"]} if "repository_id" in parent else None
+    reader.read("repository", payload.get("forkee"), {}, direct=True, more=more)
+
+
+def _read_merge_group(reader: Reader, payload: Doc, parent: Doc) -> None:
+    """The commit that a queue wants to merge; its branch has a push of its own."""
+    commit = get_object(payload, "merge_group").get("head_commit")
+    if commit and "repository_id" in parent:
+        read_pushed_commit(reader, commit, parent["repository_id"], direct=False)
 
 
 def _read_status(reader: Reader, payload: Doc, parent: Doc) -> None:
@@ -180,10 +211,11 @@ _READERS: Mapping[str, Read] = {
     "membership": record_people.read_membership,
     "organization": record_people.read_organization,
     "member": record_people.read_member,
-    "fork": _about("forkee", "repository"),
+    "fork": _read_fork,
     "star": record_people.read_star,
     "meta": record_people.read_hook,
     "ping": record_people.read_hook,
     "installation": record_people.read_installation,
     "installation_repositories": record_people.read_installation,
+    "merge_group": _read_merge_group,
 }

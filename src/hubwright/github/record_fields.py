@@ -13,6 +13,15 @@ from typing import Any
 
 MAX_ID = 2**63 - 1
 MAX_COUNT = 2**31 - 1
+MAX_INDEXED = 2600
+"""Bytes of a text that is indexed or part of a key."""
+
+_INDEXED = {
+    "user": "login", "organization": "login", "repository": "full_name", "label": "name", "status": "sha",
+    "check_suite": "head_sha", "check_run": "head_sha", "commit_comment": "commit_id", "hook_delivery": "guid",
+}  # fmt: skip
+_EARLIEST, _LATEST = -62_135_596_800, 253_402_300_800  # the years 1 to 9999, which every database has
+_TIME = 40  # characters of the longest time
 
 UNREADABLE = object()
 """What a converter gives for a value that is not what its column holds."""
@@ -49,6 +58,12 @@ def real(value: Any) -> Any:
     return value if value is None or (isinstance(value, int | float) and not isinstance(value, bool)) else UNREADABLE
 
 
+def short(value: Any) -> Any:
+    """A text that an index holds: PostgreSQL's takes no more than 2,704 bytes of a row."""
+    told = text(value)
+    return told if not isinstance(told, str) or len(told.encode("utf-8", "replace")) <= MAX_INDEXED else UNREADABLE
+
+
 def document(value: Any) -> Any:
     """Any JSON."""
     return value
@@ -59,8 +74,8 @@ def time(value: Any) -> Any:
     if value is None:
         return None
     if isinstance(value, str):
-        return _read_iso(value)
-    if isinstance(value, int | float) and not isinstance(value, bool) and -62_135_596_800 <= value < 253_402_300_800:
+        return _read_iso(value) if len(value) <= _TIME else UNREADABLE
+    if isinstance(value, int | float) and not isinstance(value, bool) and _EARLIEST <= value < _LATEST:
         return float(value)
     return UNREADABLE
 
@@ -69,7 +84,8 @@ def time(value: Any) -> Any:
 def _read_iso(value: str) -> Any:
     try:
         moment = datetime.fromisoformat(value)
-        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+        at = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+        return at if _EARLIEST <= at < _LATEST else UNREADABLE
     except (ValueError, OverflowError):
         return UNREADABLE
 
@@ -223,7 +239,8 @@ def form_plan(kind: str) -> tuple[tuple[str, Convert], ...]:
         (told.reals, real),
         (told.documents, document),
     )
-    return tuple((name, convert) for names, convert in by_type for name in names.split())
+    plan = {name: convert for names, convert in by_type for name in names.split()}
+    return tuple((plan | dict.fromkeys(words(_INDEXED.get(kind, "")), short)).items())
 
 
 @cache

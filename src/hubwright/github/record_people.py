@@ -57,7 +57,8 @@ def read_organization(reader: Reader, payload: Doc, _parent: Doc) -> None:
     membership = get_object(payload, "membership")
     member = get_object(membership, "user")
     person = read_id(member)
-    reader.read_account(member)
+    for account in (member, payload.get("user"), get_object(payload, "invitation").get("inviter")):
+        reader.read_account(account)
     if action in ("member_added", "member_removed") and person is not None and place:
         told = {name: name_text(membership, name) for name in ("role", "state") if name in membership}
         told["user_login"] = name_text(member, "login")
@@ -92,7 +93,9 @@ def read_star(reader: Reader, payload: Doc, parent: Doc) -> None:
             "user_login": name_text(sender, "login"),
             "starred_at": starred_at if isinstance(starred_at, float) else None,
         }
-        reader.add_live("star", (person, repository), told, live=payload.get("action") != "deleted")
+        live = payload.get("action") not in DELETING
+        seen = reader.origin.seen + (0.0 if live else 0.5)  # in whole seconds: who takes it back gave it before
+        reader.add_live("star", (person, repository), told, live=live, seen=seen)
 
 
 def read_hook(reader: Reader, payload: Doc, parent: Doc) -> None:

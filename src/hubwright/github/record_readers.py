@@ -10,16 +10,31 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hubwright.domain.replica import LIVE, FollowUp, Record, Version
-from hubwright.github.record_fields import KINDS, MAX_ID, UNREADABLE, count, form_plan, number, text, time, words
+from hubwright.github.record_fields import (
+    KINDS,
+    MAX_ID,
+    MAX_INDEXED,
+    UNREADABLE,
+    count,
+    form_plan,
+    number,
+    text,
+    time,
+    words,
+)
 
 Doc = Mapping[str, Any]
 Key = tuple[int | str, ...]
 
-API_RANK = 3
+CREATED, MENTIONED, CHANGED, ENDED, REVIVED, DELETED, API_RANK = range(7)
+"""What tells more of a thing where GitHub's times are the same; `domain.replica.Version`.
+
+Bots label and close an issue within a second; the documents of both events then bear the same time.
+"""
+
 _TOKEN = "temp_clone_token"  # noqa: S105 - a key's name
 _ORIGINS = ("parent", "source", "template_repository")
 _FUTURE = 86_400.0
-_KEY_BYTES = 2600  # of a text in a key: PostgreSQL's index takes no more
 _BRANCH = 512
 
 REPEATED = ("user", "organization", "repository")
@@ -34,7 +49,7 @@ Special = Callable[["Reader", Doc, dict[str, Any], Doc], None]
 class Origin:
     """What orders the documents. `seen` is when GitHub wrote them, at the earliest; `came` when we got them.
 
-    `came` is None for an answer of the API. `rank` as in `Version`.
+    `came` is None for an answer of the API. `rank` as in `Version`, of what the delivery is about.
     """
 
     seen: float
@@ -115,12 +130,18 @@ class Reader:
         return values
 
     def read_person(self, role: str, account: Any) -> dict[str, Any]:
-        """The columns of an account, which is null for a ghost; a person or an organization of its own."""
-        if not isinstance(account, Mapping):
+        """The columns of an account, which is null for a ghost; a person or an organization of its own.
+
+        Commits of unknown authors have an empty one. Pushes of old have owners with other fields, which tell neither.
+        """
+        if not account:
             return {f"{role}_id": None, f"{role}_login": None}
-        login = text(account.get("login"))
+        if not isinstance(account, Mapping):
+            self.left_out.append(f"{role}: {str(account)[:40]!r} is no account")
+            return {}
         self.read_account(account)
-        return {f"{role}_id": read_id(account), f"{role}_login": login if login is not UNREADABLE else None}
+        told = {f"{role}_id": read_id(account), f"{role}_login": text(account.get("login"))}
+        return {name: value for name, value in told.items() if value not in (None, UNREADABLE)}
 
     def read_account(self, account: Any, *, direct: bool = False) -> None:
         """A user, or the organization that GitHub shows in a user's place. Authors of commits may have no number."""
@@ -156,8 +177,13 @@ class Reader:
             )
         )
 
-    def add_live(self, kind: str, key: Key, values: dict[str, Any], *, live: bool = True) -> None:
-        """Add that somebody belongs somewhere, or no longer does; a delivery about it bears no time of GitHub's."""
+    def add_live(
+        self, kind: str, key: Key, values: dict[str, Any], *, live: bool = True, seen: float | None = None
+    ) -> None:
+        """Add that somebody belongs somewhere, or no longer does; a delivery about it bears no time of its own.
+
+        `seen` is when GitHub wrote it, at the earliest, where that is known better than from all of the delivery.
+        """
         origin = self.origin
         values = {**values, LIVE: live}
         if origin.came is None:
@@ -165,12 +191,13 @@ class Reader:
                 Record(kind=kind, key=key, version=Version(origin.seen, origin.seen, API_RANK), values=values)
             )
             return
-        version = Version(origin.came, 0.0, origin.rank)
+        version = Version(origin.came, origin.seen if seen is None else seen, origin.rank)
         self.records.append(Record(kind=kind, key=key, version=version, values=values, past={LIVE: not live}))
 
     def follow(self, listing: str, where: Doc) -> None:
         """Have something loaded, when all that its address needs is known."""
-        if all(type(value) in (int, str) for value in where.values()):
+        placed = {"owner", "repo"} <= where.keys() or "org" in where
+        if placed and all(type(value) in (int, str) for value in where.values()):
             self.follow_ups.append(FollowUp(listing, tuple(sorted(where.items()))))
 
     def _read_nested(self, name: str, kind: str, doc: Any, values: dict[str, Any], parent: Doc) -> None:
@@ -188,17 +215,18 @@ class Reader:
         """The version of a document, and whether it only is a step."""
         origin, told = self.origin, KINDS[kind]
         at = self._read_clock(kind, doc)
+        rank = origin.rank if direct or origin.came is None else MENTIONED
         if told.timed and at is not None:
-            return Version(at, max(origin.seen, at), origin.rank), False
+            return Version(at, max(origin.seen, at), rank), False
         if direct and told.stepwise and origin.came is not None:
             if at is not None:
-                return Version(at, at, origin.rank), False
-            if origin.rank == 0 and known is None:  # that it was created is the oldest news there can be
-                return Version(0.0, 0.0, 0), True
-            return Version(origin.came, 0.0, origin.rank), True
+                return Version(at, at, rank), False
+            if rank == CREATED and known is None:  # that it was created is the oldest news there can be
+                return Version(0.0, 0.0, CREATED), True
+            return Version(origin.came, origin.seen, rank), True
         if told.timed:  # a part of it, without a time: it tells what nothing else does
-            return Version(0.0, origin.seen, origin.rank), False
-        return Version(origin.seen, origin.seen, origin.rank), False
+            return Version(0.0, origin.seen, rank), False
+        return Version(origin.seen, origin.seen, rank), False
 
     def _read_clock(self, kind: str, doc: Doc) -> float | None:
         told = [at for name in words(KINDS[kind].clock) if isinstance(at := time(doc.get(name)), float)]
@@ -227,7 +255,7 @@ def without_tokens(doc: Doc) -> Doc:
     return doc
 
 
-def is_key(value: Any, most: int = _KEY_BYTES) -> bool:
+def is_key(value: Any, most: int = MAX_INDEXED) -> bool:
     """Whether a text can be part of a key."""
     return isinstance(value, str) and 0 < len(value.encode("utf-8", "replace")) <= most and "\x00" not in value
 

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from hubwright.domain.replica import Record, Version
-from hubwright.github.record_fields import UNREADABLE, flag, text, time
-from hubwright.github.record_readers import API_RANK, Doc, Reader, is_branch, is_key
+from hubwright.github.record_fields import UNREADABLE, count, flag, text, time
+from hubwright.github.record_readers import CHANGED, DELETED, Doc, Reader, is_branch, is_key
 
 _SHA = 64
+_STATS = ("additions", "deletions", "total")
 
 
 def read_pushed_commit(reader: Reader, doc: Any, repository_id: int, *, direct: bool = True) -> None:
@@ -46,9 +47,8 @@ def read_commit(reader: Reader, doc: Any, repository_id: int, *, direct: bool = 
         _take(values, person, {"name": f"{role}_name", "email": f"{role}_email"})
         if isinstance(moment := time(person.get("date")), float):
             values[when] = moment
-    if isinstance(inner.get("comment_count"), int):
-        values["comment_count"] = inner["comment_count"]
-    values |= {name: stats[name] for name in ("additions", "deletions", "total") if isinstance(stats.get(name), int)}
+    counted = {"comment_count": inner.get("comment_count"), **{name: stats.get(name) for name in _STATS}}
+    values |= {name: told for name, value in counted.items() if isinstance(told := count(value), int)}
     if isinstance(verified := _object(inner, "verification").get("verified"), bool):
         values["verified"] = verified
     if isinstance(parents := doc.get("parents"), list):
@@ -73,7 +73,7 @@ def read_moved_branch(reader: Reader, name: Any, repository_id: int, at: float, 
     if not is_branch(name):
         reader.left_out.append("branch: it has no name, or one that is too long")
         return
-    rank = API_RANK - 1 if after is None else 1
+    rank = DELETED if after is None else CHANGED
     version = Version(at, reader.origin.came or 0.0, rank)
     reader.records.append(
         Record(kind="branch", key=(repository_id, str(name)), version=version, values={"sha": after}, past=past)

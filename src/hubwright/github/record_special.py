@@ -9,6 +9,7 @@ from urllib.parse import unquote
 from hubwright.github.record_changes import name_text
 from hubwright.github.record_fields import KINDS, words
 from hubwright.github.record_readers import Doc, Reader, Special, read_id
+from hubwright.github.record_refs import read_pushed_commit
 
 
 def last_of(url: Any) -> str | None:
@@ -60,6 +61,8 @@ def _read_pull_request(reader: Reader, doc: Doc, values: dict[str, Any], parent:
     _read_people(reader, doc, values, "assignees", "requested_reviewers")
     if "requested_teams" in doc:
         values["requested_teams"] = name_things(doc["requested_teams"], "id", "slug")
+        for team in doc["requested_teams"] if isinstance(doc["requested_teams"], list) else []:
+            reader.read("team", team, {})
     for side in ("head", "base"):
         end = doc.get(side)
         if not isinstance(end, Mapping):
@@ -82,6 +85,8 @@ def _read_repository(reader: Reader, doc: Doc, values: dict[str, Any], parent: D
     if isinstance(owner, Mapping) and "type" in owner:
         of = owner if owner["type"] == "Organization" else {}
         values |= {"organization_id": read_id(of), "organization_login": name_text(of, "login")}
+    elif isinstance(doc.get("organization"), Mapping):  # very old owners do not say what they are
+        values |= reader.read_person("organization", doc["organization"])
     viewer, rights = parent.get("viewer_id"), doc.get("permissions")
     if isinstance(viewer, int) and isinstance(rights, Mapping):
         told = {
@@ -107,10 +112,18 @@ def _read_status(_reader: Reader, doc: Doc, values: dict[str, Any], _parent: Doc
         values["sha"] = sha
 
 
-def _read_app(_reader: Reader, doc: Doc, values: dict[str, Any], _parent: Doc) -> None:
+def _read_app(reader: Reader, doc: Doc, values: dict[str, Any], _parent: Doc) -> None:
     app = doc.get("app")
     if isinstance(app, Mapping):
+        reader.read_account(app.get("owner"))
         values |= {"app_id": read_id(app), "app_slug": name_text(app, "slug")}
+
+
+def _read_check_suite(reader: Reader, doc: Doc, values: dict[str, Any], parent: Doc) -> None:
+    _read_app(reader, doc, values, parent)
+    commit, repository_id = doc.get("head_commit"), read_id(parent, "repository_id")
+    if commit and repository_id is not None:
+        read_pushed_commit(reader, commit, repository_id, direct=False)
 
 
 def _read_team(reader: Reader, doc: Doc, values: dict[str, Any], _parent: Doc) -> None:
@@ -136,7 +149,7 @@ SPECIAL: Mapping[str, Special] = {
     "review_comment": _read_review,
     "status": _read_status,
     "check_run": _read_app,
-    "check_suite": _read_app,
+    "check_suite": _read_check_suite,
     "team": _read_team,
     "release": _read_release,
 }

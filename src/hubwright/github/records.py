@@ -6,10 +6,17 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from hubwright.domain.replica import FollowUp, Reading
-from hubwright.github.record_changes import CREATING, DELETING, name_text
+from hubwright.github.record_changes import name_text, rank_action
 from hubwright.github.record_events import read_main
 from hubwright.github.record_fields import time
-from hubwright.github.record_readers import API_RANK, REPEATED, Origin, Reader, is_key, read_id
+from hubwright.github.record_readers import (
+    API_RANK,
+    REPEATED,
+    Origin,
+    Reader,
+    is_key,
+    read_id,
+)
 from hubwright.github.record_refs import read_branch, read_commit
 from hubwright.github.record_special import SPECIAL
 
@@ -28,8 +35,7 @@ _REPOSITORIES = {"team_repository": "team_id", "installation_repository": "insta
 
 def read_delivery(event: str, payload: Mapping[str, Any], received_at: float) -> Reading:
     """Everything that a webhook tells; what it does not know it leaves alone. Never raises for what is in `payload`."""
-    action = payload.get("action")
-    rank = 0 if action in CREATING else 2 if action in DELETING else 1
+    rank = rank_action(payload.get("action"))
     reader = Reader(Origin(seen=_when_written(payload, received_at), rank=rank, came=received_at), SPECIAL)
     parent = _read_around(event, reader, payload)
     read_main(event, reader, payload, parent)
@@ -86,11 +92,10 @@ def _read_around(event: str, reader: Reader, payload: Mapping[str, Any]) -> dict
     repository, organization = payload.get("repository"), payload.get("organization")
     if isinstance(repository, Mapping):
         number = read_id(repository) if event in {"repository", "public"} else reader.read("repository", repository, {})
-        owner, _, name = str(repository.get("full_name")).partition("/")
-        if number is not None and owner and name:
-            parent = {"repository_id": number, "owner": owner, "repo": name}
-    if isinstance(organization, Mapping) and event != "organization":
-        reader.read("organization", organization, {})
+        owner, _, name = (name_text(repository, "full_name") or "").partition("/")
+        if number is not None:
+            parent = {"repository_id": number} | ({"owner": owner, "repo": name} if owner and name else {})
+    reader.read("organization", organization, {})
     reader.read_account(payload.get("sender"))
     return parent
 

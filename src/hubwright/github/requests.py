@@ -5,12 +5,15 @@ https://docs.github.com/en/rest/using-the-rest-api
 
 from __future__ import annotations
 
+import json
 import re
 import unicodedata
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 from urllib.parse import quote
+
+import orjson
 
 from hubwright.domain.github_budget import Ask, Priority
 from hubwright.errors import GitHubRefusedError
@@ -27,6 +30,8 @@ MAX_CONTEXT = 255
 _WIDE = re.compile(r"[\U00010000-\U0010ffff]")
 _BLANKS = re.compile(r"\s+")
 _ZERO_WIDTH_JOINER = "\u200d"
+_VARIATIONS = "\ufe0e\ufe0f"
+_MOST_MARKS = 32
 _CONTENT = re.compile(r"/(?:issues|pulls|comments|reviews|replies|reactions|releases|gists)\Z")
 """What notifies people when it is made; statuses and check runs do not."""
 
@@ -102,10 +107,34 @@ def cut_text(text: str, limit: int) -> str:
     line = _WIDE.sub("□", _BLANKS.sub(" ", text)).strip()
     if len(line) <= limit:
         return line
-    end = limit - 1
-    while end and (unicodedata.combining(line[end]) or _ZERO_WIDTH_JOINER in line[end - 1 : end + 1]):
-        end -= 1
-    return line[:end].rstrip() + "…"
+    return line[: find_border(line, limit - 1)].rstrip() + "…"
+
+
+def find_border(text: str, end: int) -> int:
+    """The last place at or before `end` at which text may be cut: what people see as one character stays whole.
+
+    A few dozen marks at one letter are more than any script has; those are cut.
+    """
+    border = end
+    while border and end - border < _MOST_MARKS and _is_joined(text, border):
+        border -= 1
+    return border if not _is_joined(text, border) else end
+
+
+def _is_joined(text: str, at: int) -> bool:
+    """Whether the character at `at` belongs to the one before it."""
+    if not 0 < at < len(text):
+        return False
+    joins = unicodedata.combining(text[at]) or text[at] in _VARIATIONS
+    return bool(joins) or _ZERO_WIDTH_JOINER in text[at - 1 : at + 1]
+
+
+def write_json(data: Any) -> bytes:
+    """JSON in UTF-8; half a surrogate pair, which JSON may bring and UTF-8 can't hold, becomes `?`."""
+    try:
+        return orjson.dumps(data)
+    except orjson.JSONEncodeError:
+        return json.dumps(data, ensure_ascii=False).encode("utf-8", "replace")
 
 
 def form_headers(token: str | None, accept: str = JSON) -> dict[str, str]:

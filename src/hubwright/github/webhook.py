@@ -23,9 +23,24 @@ MAX_BODY = 25 * 1024 * 1024
 LEGACY_PUSH = "legacy_push"
 """The event's name for the push document of 2008, which came without a header to name it (`POST /build`)."""
 
+KEPT_HEADERS = {
+    name.lower(): name
+    for name in (
+        "X-GitHub-Event", "X-GitHub-Delivery", "X-GitHub-Hook-ID", "X-GitHub-Hook-Installation-Target-Type",
+        "X-GitHub-Hook-Installation-Target-ID", "User-Agent", "Content-Type",
+    )
+}  # fmt: skip
+"""What tells of a delivery and where it came from. Signatures are not among them: they would help to guess a secret.
+
+https://docs.github.com/en/webhooks/webhook-events-and-payloads#delivery-headers
+"""
+
+MAX_HEADER = 300
+
 _EVENT = re.compile(r"[a-z0-9_]{1,100}\Z")
 _GUID = re.compile(r"[\x21-\x7e]{1,200}\Z")
 _HOOK_ID = re.compile(r"[0-9]{1,18}\Z")
+_ESCAPE = re.compile(rb"\\u[dD][89abAB]..\\u[dD][c-fC-F]..|(?P<half>\\u[dD][89a-fA-F]..)|\\.", re.DOTALL)
 _FORM = "application/x-www-form-urlencoded"
 _FORM_FIELD = b"payload="
 
@@ -36,7 +51,7 @@ class Delivery:
 
     `guid` is GitHub's delivery id, shared by all hooks of one event and unchanged when it is sent again, or made from
     the body when none came. `body` are JSON bytes also where a form came in; `payload` is the same, read. `signed`
-    says whether a secret vouched for it.
+    says whether a secret vouched for it. `headers` are those of `KEPT_HEADERS` that came.
     """
 
     guid: str
@@ -45,6 +60,7 @@ class Delivery:
     payload: dict[str, Any] = field(repr=False)
     hook_id: int | None = None
     signed: bool = False
+    headers: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def action(self) -> str | None:
@@ -64,14 +80,22 @@ def read_delivery(
     if secrets:
         verify_signature(secrets, body, headers.get("x-hub-signature-256"))
     document = _read_form(body) if _FORM in headers.get("content-type", "").lower() else body
+    document, payload = _read_object(document)
     return Delivery(
         guid=_read_guid(headers.get("x-github-delivery"), body),
         event=event or _read_event_name(headers.get("x-github-event")),
         body=document,
-        payload=_read_object(document),
+        payload=payload,
         hook_id=_read_hook_id(headers.get("x-github-hook-id")),
         signed=bool(secrets),
+        headers=read_headers(headers),
     )
+
+
+def read_headers(headers: Mapping[str, str]) -> dict[str, str]:
+    """What is kept of a request's headers, by the names that GitHub writes; `headers` has lower-case names."""
+    found = {name: headers[key] for key, name in KEPT_HEADERS.items() if key in headers}
+    return {name: text[:MAX_HEADER] if text.isprintable() else ascii(text)[:MAX_HEADER] for name, text in found.items()}
 
 
 def verify_signature(secrets: Sequence[str], body: bytes, signature: str | None) -> None:
@@ -107,14 +131,23 @@ def _read_form(body: bytes) -> bytes:
     raise MalformedError("The form has no field `payload`: set the webhook's content type to application/json.")
 
 
-def _read_object(document: bytes) -> dict[str, Any]:
+def _read_object(document: bytes) -> tuple[bytes, dict[str, Any]]:
+    """The document as all who come later can read it, and what is in it."""
     try:
         payload = orjson.loads(document)
     except orjson.JSONDecodeError as error:
-        raise MalformedError(f"The body is not JSON: {error}.") from None
+        mended = _ESCAPE.sub(_mend, document)
+        if mended == document:
+            raise MalformedError(f"The body is not JSON: {error}.") from None
+        return _read_object(mended)
     if not isinstance(payload, dict):
         raise MalformedError("The body is JSON but not an object.")
-    return payload
+    return document, payload
+
+
+def _mend(escape: re.Match[bytes]) -> bytes:
+    """Half a character, as JSON may have it (RFC 8259, section 8.2) but no database: a sign that one is missing."""
+    return b"\\ufffd" if escape["half"] else escape[0]
 
 
 def _read_event_name(event: str | None) -> str:

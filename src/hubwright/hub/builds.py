@@ -37,6 +37,23 @@ def cancel(connection: Connection, build_id: int, now: float, reason: str) -> in
     return max(len(unfinished), 1)
 
 
+def cancel_run(connection: Connection, row: Row[Any], now: float, reason: str) -> None:
+    """Cancel the newest attempt of one run, of which `row` is any attempt: a queued one ends, a running one is told to.
+
+    Its build goes on with its other runs. Raises ConflictError.
+    """
+    newest = next((run for run in runs.load_newest(connection, row.build_id) if _is_like(run, row)), row)
+    if not runs.wish_cancel_run(connection, newest.id, reason):
+        raise ConflictError(f"Run {newest.id} is finished already.")
+    if newest.state in {runs.QUEUED, runs.HELD}:
+        keep_facts(connection, moves.end_run(connection, newest, Result.CANCELLATION, now, reason))
+
+
+def _is_like(run: Row[Any], other: Row[Any]) -> bool:
+    """Whether both are attempts of the same run of a build."""
+    return (run.platform, run.labels, run.matrix) == (other.platform, other.labels, other.matrix)
+
+
 def drop_waiting(connection: Connection, build_id: int, now: float, reason: str) -> None:
     """Cancel what waits of a build, and leave alone what runs; a finished build stays as it is."""
     row = load_build_row(connection, build_id)
@@ -73,7 +90,7 @@ def rerun(
         for run in runs.load_newest(connection, build_id)
         if run.state == runs.FINISHED
         and (not failed_only or run.result != Result.SUCCESS)
-        and (like is None or (run.platform, run.labels, run.matrix) == (like.platform, like.labels, like.matrix))
+        and (like is None or _is_like(run, like))
     ]
     if not chosen and row.state == State.FINISHED and not runs.load_newest(connection, build_id):
         _plan_again(connection, row, now)

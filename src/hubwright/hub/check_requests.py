@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 from hubwright.domain.repos import CheckRequest, CheckWish
 from hubwright.domain.wording import word_count
 from hubwright.errors import ConflictError, NotFoundError
-from hubwright.hub.builds import cancel, rerun
+from hubwright.hub.builds import cancel, cancel_run, rerun
 from hubwright.store.jobs import load_jobs
 from hubwright.store.runs import load_runs
 from hubwright.store.told import load_builds_of
@@ -28,28 +28,36 @@ def fulfil(connection: Connection, request: CheckRequest, now: float) -> str:
 
 
 def _fulfil_for_run(connection: Connection, request: CheckRequest, number: int, now: float) -> str:
-    """For the run of one check run; the other buttons are for its whole build."""
+    """For the run of one check run; what failed is begun again in its whole build."""
     row = next(iter(load_runs(connection, [number])), None)
     jobs = {job.id for job in load_jobs(connection, request.repository)}
     if row is None or row.job_id not in jobs or row.sha != request.sha:
         return f"run {number} of commit {request.sha} is not known here"
     try:
-        if request.wish is CheckWish.RERUN:
-            rerun(connection, row.build_id, now, like=row)
-        else:
-            _act(connection, request, row.build_id, now)
+        match request.wish:
+            case CheckWish.RERUN:
+                rerun(connection, row.build_id, now, like=row)
+            case CheckWish.CANCEL:
+                cancel_run(connection, row, now, _reason(request))
+            case CheckWish.RERUN_FAILED:
+                _act(connection, request, row.build_id, now)
+                return _word(request, 1)
     except ConflictError as error:
         return f"nothing done: {error}"
-    return _word(request, 1)
+    return _word(request, 1, "run")
 
 
 def _act(connection: Connection, request: CheckRequest, build_id: int, now: float) -> None:
     if request.wish is CheckWish.CANCEL:
-        cancel(connection, build_id, now, f"cancelled at GitHub by {request.login}")
+        cancel(connection, build_id, now, _reason(request))
     else:
         rerun(connection, build_id, now, failed_only=request.wish is CheckWish.RERUN_FAILED)
 
 
-def _word(request: CheckRequest, count: int) -> str:
+def _reason(request: CheckRequest) -> str:
+    return f"cancelled at GitHub by {request.login}"
+
+
+def _word(request: CheckRequest, count: int, thing: str = "build") -> str:
     what = "cancelled" if request.wish is CheckWish.CANCEL else "begun again"
-    return f"{what}: {word_count(count, 'build')}, asked for by {request.login} (GitHub user {request.user_id})"
+    return f"{what}: {word_count(count, thing)}, asked for by {request.login} (GitHub user {request.user_id})"

@@ -1,9 +1,10 @@
-"""What this hub is known by at GitHub, sealed in the database: its App, and the secret of the hooks it installs."""
+"""What this hub is known by at GitHub, sealed in the database: its App, its token, the secret of its hooks."""
 
 from __future__ import annotations
 
 import secrets
 import threading
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -11,13 +12,17 @@ from typing import Any
 
 import orjson
 import structlog
+from sqlalchemy import Connection
 
 from hubwright.errors import SettingsError
 from hubwright.hub.sealing import Keys, Sealed, SealError
 from hubwright.store import github_credentials as rows
 from hubwright.store.database import Database
 
-APP, WEBHOOK = "app", "webhook"
+APP, TOKEN, WEBHOOK = "app", "token", "webhook"
+
+CALLED = {APP: "the GitHub App", TOKEN: "the GitHub token", WEBHOOK: "the secret of webhooks"}
+"""What people call them."""
 
 STALE_AFTER = 15.0
 """Seconds after which another process's change is known here at the latest, if anybody asks."""
@@ -45,6 +50,7 @@ class Credentials:
         self._clock = clock
         self._lock = threading.Lock()
         self._known: dict[str, Kept] = {}
+        self._told: dict[str, str] = {}
         self._version: object = None
         self._looked_at: float | None = None
 
@@ -77,7 +83,7 @@ class Credentials:
             if found is None:
                 return False
             self._known = {row.name: kept for row in found if (kept := self._open(row)) is not None}
-            self._version = version
+            self._version = version if len(self._known) == len(found) else None  # the key may come yet
             return True
 
     def keep(self, name: str, about: Mapping[str, Any], secret: Mapping[str, Any], by: str) -> None:
@@ -122,6 +128,11 @@ class Credentials:
             count += 1
         return count, tuple(problems)
 
+    def count_keys(self) -> dict[str, int]:
+        """How many each key seals."""
+        with self._database.reading() as connection:
+            return dict(Counter(row.key_id for row in rows.load_credentials(connection)))
+
     def _seal(self, name: str, about: Mapping[str, Any], secret: Mapping[str, Any], by: str) -> dict[str, Any]:
         sealed = self._load_keys().seal(orjson.dumps(secret).decode(), _place(name))
         told = {"about": dict(about), "updated_at": self._clock(), "updated_by": by[:100]}
@@ -131,9 +142,38 @@ class Credentials:
         try:
             secret = orjson.loads(self._load_keys().open(Sealed(row.key_id, row.sealed), _place(row.name)))
         except (SealError, SettingsError, ValueError) as error:
-            logger.warning("github_credential_not_opened", name=row.name, reason=str(error))
+            if self._told.get(row.name) != row.sealed:  # once, not with each look
+                logger.warning("github_credential_not_opened", name=row.name, reason=str(error))
+                self._told[row.name] = row.sealed
             return None
         return Kept(about=row.about, secret=secret)
+
+
+def load_open(connection: Connection, keys: Keys) -> dict[str, Kept]:
+    """All that these keys open, by name: for who has no hub at hand."""
+    found = {}
+    for row in rows.load_credentials(connection):
+        try:
+            secret = orjson.loads(keys.open(Sealed(row.key_id, row.sealed), _place(row.name)))
+        except (SealError, ValueError):
+            continue
+        found[row.name] = Kept(about=row.about, secret=secret)
+    return found
+
+
+def find_closed(connection: Connection, keys: Keys) -> list[tuple[str, str]]:
+    """What these keys do not open: the key that sealed it, and what people call it, with the reason when it is another.
+
+    Raises no error: a hub that starts tells all of it in one sentence.
+    """
+    found = []
+    for row in rows.load_credentials(connection):
+        try:
+            keys.open(Sealed(row.key_id, row.sealed), _place(row.name))
+        except SealError:
+            damaged = ", whose row is damaged" if row.key_id in keys.ids else ""
+            found.append((row.key_id, CALLED.get(row.name, row.name) + damaged))
+    return found
 
 
 def _place(name: str) -> tuple[str, str]:

@@ -1,11 +1,11 @@
-"""Webhooks at GitHub: installed, mended, removed, and compared with what they should be.
+"""Webhooks of repositories and organizations at GitHub: installed, mended, removed, compared with what they should be.
 
 What GitHub tells of them goes to the copy too, so that pages need not ask.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from hubwright.domain.github_budget import Priority
-from hubwright.domain.github_hooks import DOOR, EVENTS, HookState, Wanted, compare_hooks
+from hubwright.domain.github_hooks import DOOR, EVENTS, ORGANIZATION_EVENTS, HookState, Wanted, compare_hooks
 from hubwright.domain.replica import Record, Version
 from hubwright.errors import GitHubRefusedError, NotFoundError, UnprocessableError
 from hubwright.github.answers import Answer
@@ -31,20 +31,21 @@ MAX_NAME = 100
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """A repository's hooks as GitHub lists them, and where they are."""
+    """The hooks of a repository or an organization as GitHub lists them, and where they are."""
 
     path: str
     name: str
     owner: str
-    repository_id: int
+    place: Mapping[str, int]
+    events: Sequence[str]
     hooks: Sequence[dict[str, Any]]
 
 
 class GitHubHooks:
     """Every method asks GitHub, so it may take seconds; none holds a transaction meanwhile. All raise GitHubError.
 
-    `secret_of` gives the secret for new hooks, told who asks; `app_id_of` the number of this hub's App. `public_url` is
-    where GitHub reaches this hub.
+    `name` is a repository's; None means the organization `owner`. `secret_of` gives the secret for new hooks, told who
+    asks; `app_id_of` the number of this hub's App. `public_url` is where GitHub reaches this hub.
     """
 
     def __init__(
@@ -69,16 +70,16 @@ class GitHubHooks:
         number = self._app_id_of()
         return int(number) if number and number.isdigit() else None
 
-    def look(self, owner: str, name: str) -> HookState:
-        """How the repository's hook stands."""
-        return compare_hooks(self._fetch(owner, name).hooks, self.url)
+    def look(self, owner: str, name: str | None) -> HookState:
+        """How the hook stands."""
+        return self._compare(self._fetch(owner, name))
 
-    def install(self, owner: str, name: str, by: str) -> HookState:
+    def install(self, owner: str, name: str | None, by: str) -> HookState:
         """Have one hook that is as it should be: made, or mended; doubles of it go. How it stands then."""
         found = self._fetch(owner, name)
-        before = compare_hooks(found.hooks, self.url)
+        before = self._compare(found)
         wanted = Wanted(url=self.url, secret=self._secret_of(by))
-        body: dict[str, Any] = {"active": True, "events": list(EVENTS), "config": wanted.config}
+        body: dict[str, Any] = {"active": True, "events": list(found.events), "config": wanted.config}
         if before.id is None:
             answer = self._client.post(found.path, {"name": "web", **body}, owner=owner, priority=Priority.SOON)
         else:
@@ -88,42 +89,35 @@ class GitHubHooks:
         self._remove(found, before.doubles)
         return self.look(owner, name)
 
-    def remove(self, owner: str, name: str) -> HookState:
+    def remove(self, owner: str, name: str | None) -> HookState:
         """Have no hook that sends to us. How it stands then."""
         found = self._fetch(owner, name)
-        before = compare_hooks(found.hooks, self.url)
+        before = self._compare(found)
         if before.id is not None:
             self._remove(found, (before.id, *before.doubles))
         return self.look(owner, name)
 
-    def ping(self, owner: str, name: str) -> HookState:
+    def ping(self, owner: str, name: str | None) -> HookState:
         """Have GitHub send a `ping` through the hook, which shows that it arrives. Raises NotFoundError."""
         found = self._fetch(owner, name)
-        state = compare_hooks(found.hooks, self.url)
+        state = self._compare(found)
         if state.id is None:
-            raise NotFoundError(f"{owner}/{name} has no hook that sends to {self.url}.")
+            raise NotFoundError(f"{found.name} has no hook that sends to {self.url}.")
         self._client.post(f"{found.path}/{state.id}/pings", owner=owner, priority=Priority.SOON)
         return state
 
-    def _fetch(self, owner: str, name: str) -> _Found:
-        for part in (owner, name):
-            if not part or len(part) > MAX_NAME or part in {".", ".."} or not part.isprintable():
-                raise UnprocessableError("A repository is named as OWNER/NAME.")
-        repository = self._client.get(form_path("repos", owner, name), owner=owner, priority=Priority.SOON)
-        number = repository.json.get("id") if isinstance(repository.json, dict) else None
-        if not isinstance(number, int):
-            raise GitHubRefusedError(f"GitHub told nothing of {owner}/{name} that can be read.")
-        seen = repository.date or self._clock()
-        self._write(read_listed("repository", repository.json, parent={}, observed_at=seen).records)
-        path = form_path("repos", owner, name, "hooks")
+    def _compare(self, found: _Found) -> HookState:
+        return compare_hooks(found.hooks, self.url, found.events)
+
+    def _fetch(self, owner: str, name: str | None) -> _Found:
         hooks: list[dict[str, Any]] = []
-        found = _Found(path, f"{owner}/{name}", owner, number, hooks)
-        place: str | None = f"{path}?per_page=100"
+        found, seen = self._find(owner, name, hooks)
+        place: str | None = f"{found.path}?per_page=100"
         began = self._clock()
         for _ in range(MAX_PAGES):
             if place is None:
                 break
-            answer = self._fetch_page(place, owner, name)
+            answer = self._fetch_page(place, found)
             items = [item for item in answer.json if isinstance(item, dict)] if isinstance(answer.json, list) else []
             hooks += items
             self._keep(found, items, answer)
@@ -132,14 +126,31 @@ class GitHubHooks:
             self._database.write(partial(_note_list, found=found, began=began, seen=seen, now=self._clock()))
         return found
 
-    def _fetch_page(self, place: str, owner: str, name: str) -> Answer:
+    def _find(self, owner: str, name: str | None, hooks: Sequence[dict[str, Any]]) -> tuple[_Found, float]:
+        """Whose hooks they are, by GitHub's number, and when GitHub told it. What it tells goes to the copy."""
+        parts = (owner,) if name is None else (owner, name)
+        for part in parts:
+            if not part or len(part) > MAX_NAME or part in {".", ".."} or not part.isprintable():
+                raise UnprocessableError("A repository is named as OWNER/NAME, an organization by its name.")
+        kind, events = ("organization", ORGANIZATION_EVENTS) if name is None else ("repository", EVENTS)
+        path = form_path("orgs" if name is None else "repos", *parts)
+        answer = self._client.get(path, owner=owner, priority=Priority.SOON)
+        number = answer.json.get("id") if isinstance(answer.json, dict) else None
+        if not isinstance(number, int):
+            raise GitHubRefusedError(f"GitHub told nothing of {'/'.join(parts)} that can be read.")
+        seen = answer.date or self._clock()
+        self._write(read_listed(kind, answer.json, parent={}, observed_at=seen).records)
+        return _Found(f"{path}/hooks", "/".join(parts), owner, {f"{kind}_id": number}, events, hooks), seen
+
+    def _fetch_page(self, place: str, found: _Found) -> Answer:
         try:
-            return self._client.get(place, owner=owner, priority=Priority.SOON)
+            return self._client.get(place, owner=found.owner, priority=Priority.SOON)
         except GitHubRefusedError as error:
             if error.status not in {401, 403, 404}:
                 raise
+            scope = "admin:repo_hook" if "repository_id" in found.place else "admin:org_hook"
             raise GitHubRefusedError(
-                f"GitHub does not show the hooks of {owner}/{name}: the token needs the scope admin:repo_hook there, "
+                f"GitHub does not show the hooks of {found.name}: the token needs the scope {scope} there, "
                 f"or the right Webhooks: write ({error})",
                 error.status,
             ) from error
@@ -156,8 +167,10 @@ class GitHubHooks:
             self._write([gone])
 
     def _keep(self, found: _Found, items: Sequence[Any], answer: Answer) -> None:
-        seen, parent = answer.date or self._clock(), {"repository_id": found.repository_id}
-        read = [read_listed("hook", item, parent=parent, observed_at=seen) for item in items if isinstance(item, dict)]
+        seen = answer.date or self._clock()
+        read = [
+            read_listed("hook", item, parent=found.place, observed_at=seen) for item in items if isinstance(item, dict)
+        ]
         self._write([record for reading in read for record in reading.records])
 
     def _write(self, records: Sequence[Record]) -> None:
@@ -170,7 +183,7 @@ class GitHubHooks:
 def _note_list(connection: Connection, found: _Found, began: float, seen: float, now: float) -> None:
     """Note that the whole list was read; what it no longer has is gone."""
     listed = {hook["id"] for hook in found.hooks if isinstance(hook.get("id"), int)}
-    vanished = [number for number in load_hook_numbers(connection, found.repository_id) if number not in listed]
+    vanished = [number for number in load_hook_numbers(connection, **found.place) if number not in listed]
     version = Version(at=seen, seen=seen)
     gone = [Record(kind="hook", key=(number,), version=version, deleted=True) for number in vanished]
     keep_records(connection, gone, via="api", now=now)

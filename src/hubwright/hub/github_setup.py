@@ -1,4 +1,4 @@
-"""Getting to know GitHub: an App is made from a manifest, and people log in with their accounts there.
+"""Getting to know GitHub: an App is made from a manifest or a token is entered, and people log in with their accounts.
 
 https://docs.github.com/en/apps/sharing-github-apps/registering-a-github-app-from-a-manifest
 https://docs.github.com/en/apps/oauth-apps/building-oauth-apps/authorizing-oauth-apps
@@ -6,18 +6,19 @@ https://docs.github.com/en/apps/oauth-apps/building-oauth-apps/authorizing-oauth
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlencode, urlsplit
 
 from hubwright.domain.github_app import check_code, form_manifest, read_made
 from hubwright.domain.github_budget import Priority
-from hubwright.errors import ConflictError, ForbiddenError, GitHubRefusedError, NotFoundError
+from hubwright.domain.github_tokens import check_token, find_lacks
+from hubwright.errors import ConflictError, ForbiddenError, GitHubRefusedError, NotFoundError, UnprocessableError
 from hubwright.github.client import GitHubClient
 from hubwright.github.requests import Request, form_path
-from hubwright.hub.github_credentials import APP, Credentials
+from hubwright.hub.github_credentials import APP, TOKEN, Credentials
 
 _ROLES = {"admin": "admin", "write": "write", "read": "read"}
 """GitHub's permission (`maintain` is told as write, `triage` as read) and the role here."""
@@ -25,7 +26,10 @@ _ROLES = {"admin": "admin", "write": "write", "read": "read"}
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Terms:
-    """What the settings say. `web_url` is where people see GitHub; `repository` is whose rights count at a login."""
+    """What the settings say. `web_url` is where people see GitHub; `repository` is whose rights count at a login.
+
+    `named` is what the settings have the hub be: `app`, `token` or nothing; it counts before all that is made here.
+    """
 
     api_url: str
     web_url: str
@@ -34,7 +38,7 @@ class Terms:
     repository: str | None = None
     comments: bool = False
     issues: bool = False
-    is_fixed: bool = False
+    named: Literal["app", "token", ""] = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,6 +48,25 @@ class Person:
     id: int
     login: str
     role: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Standing:
+    """Who the hub is to GitHub: `using` is `app`, `token` or `nobody`; `why` is a sentence for people.
+
+    `app` and `token` are what may be shown of those that were made here, whether they are in use or not.
+    """
+
+    using: str
+    why: str
+    app: Mapping[str, Any] | None = None
+    token: Mapping[str, Any] | None = None
+
+
+_WHY = {
+    "app": "The settings name a GitHub App (GITHUB__APP_ID), which counts before all else.",
+    "token": "The settings name a token (GITHUB__TOKEN), which counts before what was made here.",
+}
 
 
 class GitHubSetup:
@@ -88,6 +111,47 @@ class GitHubSetup:
     def forget_app(self) -> bool:
         """Be that App no more; whether there was one. At GitHub it stays until it is removed there."""
         return self._credentials.remove(APP)
+
+    def describe(self) -> Standing:
+        """Who the hub is to GitHub, and why."""
+        app, token = (None if kept is None else kept.about for kept in map(self._credentials.find, (APP, TOKEN)))
+        if self.terms.named:
+            return Standing(using=self.terms.named, why=_WHY[self.terms.named], app=app, token=token)
+        if app is not None:
+            idle = " The token is kept and not used: an App counts before it." if token else ""
+            return Standing(using="app", why=f"The App that was made here is in use.{idle}", app=app, token=token)
+        if token is not None:
+            return Standing(using="token", why="The token that was entered here is in use.", token=token)
+        return Standing(using="nobody", why="There is neither an App nor a token: GitHub is asked anonymously.")
+
+    def keep_token(self, text: str, by: str) -> Mapping[str, Any]:
+        """Ask GitHub whose token it is, and use it from now on; what may be shown of it.
+
+        Raises UnprocessableError for one that GitHub does not take, ConflictError where it would not be used.
+        """
+        self._check_free()
+        token = check_token(text)
+        with closing(GitHubClient(self.terms.api_url, token)) as asking:
+            try:
+                answer = asking.get("/user", remember=False)
+            except GitHubRefusedError as error:
+                if error.status != 401:
+                    raise
+                raise UnprocessableError("GitHub does not take this token: it is wrong, revoked or expired.") from error
+        login = answer.json.get("login") if isinstance(answer.json, dict) else None
+        if not isinstance(login, str):
+            raise GitHubRefusedError("GitHub did not tell whose token this is.")
+        scopes = None if answer.scopes is None else [scope[:100] for scope in answer.scopes[:50]]
+        lacks = find_lacks(token, scopes, talks=self.terms.comments or self.terms.issues)
+        ends = answer.token_ends[:40] if answer.token_ends else None
+        about = {"login": login[:100], "scopes": scopes, "ends": ends, "lacks": list(lacks)}
+        self._credentials.keep(TOKEN, about, {"token": token}, by)
+        self._wake()
+        return about
+
+    def forget_token(self) -> bool:
+        """Use the token no more; whether there was one. At GitHub it stays until it is revoked there."""
+        return self._credentials.remove(TOKEN)
 
     @property
     def can_log_in(self) -> bool:
@@ -164,7 +228,7 @@ class GitHubSetup:
         return found
 
     def _check_free(self) -> None:
-        if self.terms.is_fixed:
+        if self.terms.named:
             raise ConflictError("The settings name a token or an App already: remove it from them to make one here.")
         if self._credentials.find(APP) is not None:
             raise ConflictError("This hub is an App already: forget it first.")

@@ -54,7 +54,7 @@ class DatabaseGate:
 
         def change(budget: Budget) -> tuple[Budget, Turn]:
             known = budget if told is None else note_answer(budget, *told)
-            return admit(known, ask, self._limits, now)
+            return admit(known, ask, self._limits, self._clock())  # it may have been waited for the row
 
         return self._change(name, change, now)
 

@@ -7,17 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import Any
+from urllib.parse import unquote
 
 import structlog
 from sqlalchemy import Row
 
 from hubwright.domain.github_budget import Priority
-from hubwright.errors import GitHubRefusedError, RateLimitedError
+from hubwright.domain.github_hooks import DOOR, is_ours
+from hubwright.errors import GitHubRefusedError, StaleLeaseError
 from hubwright.github.client import GitHubClient
 from hubwright.github.hook_deliveries import (
     APP_DELIVERIES,
     KEPT_FOR,
-    find_ours,
     join_tries,
     read_request,
     read_sent,
@@ -43,10 +44,16 @@ PAUSES = (20.0, 120.0, 600.0, 3600.0, 21_600.0)
 FETCH_AFTER = 2
 """Times that a delivery is asked for before its body is read from GitHub's own list."""
 
+AWAITED = 20.0
+"""Seconds after it was asked for in which a delivery is awaited."""
+
 LOOK_FOR_ANSWER = 2.0
 """Seconds between looks into the ledger while a delivery is awaited."""
 
 MAX_HOOK_PAGES = 3
+
+APP = "/app"
+"""The place of the App's own hook."""
 
 logger = structlog.get_logger()
 
@@ -65,51 +72,68 @@ class HookLooks:
     ) -> None:
         self._database = database
         self._github = github
-        self._public_url = public_url
+        self._url = public_url.rstrip("/") + DOOR
         self._rhythm = rhythm
         self._clock = clock
         self._wake = wake
 
-    def look(self, row: Row[Any]) -> Looked:
-        """Settle what came, compare GitHub's list when its time has come, ask for what is missing."""
+    def look(self, row: Row[Any], told: dict[str, Any]) -> Looked:
+        """Settle what came, compare GitHub's list when it is time, ask for what is missing. Raises GitHubError."""
         self._database.write(lambda connection: healing.settle_holes(connection, row.id))
-        told, looked_at = dict(row.told), row.looked_at
-        try:
-            if self._is_due(row, self._clock()):
-                told, looked_at = self._compare(row, told), float(told["began"])
-            self._ask_again(row)
-        except RateLimitedError as limit:
-            return Looked(told=told, looked_at=None, due=self._clock() + limit.retry_after, note=str(limit))
+        if self._is_due(row, told, self._clock()):
+            self._compare(row, told)
+        if self._ask_again(row):
+            told["asked_at"] = self._clock()
         told.pop("failures", None)
-        return Looked(told=told, looked_at=looked_at, due=self._find_due(row, looked_at), note=told.get("why"))
+        due = self._find_due(row, told)
+        return Looked(told=told, looked_at=told.get("whole_at"), due=due, note=told.get("why"))
 
-    def _is_due(self, row: Row[Any], now: float) -> bool:
-        if row.looked_at is None or row.told.get("left"):
+    def _is_due(self, row: Row[Any], told: Mapping[str, Any], now: float) -> bool:
+        compared_at = told.get("compared_at")
+        if compared_at is None or told.get("left"):
             return True
-        return bool(now - row.looked_at >= self._rhythm.heal or (row.asked_at or 0.0) > row.looked_at)
+        return bool(now - compared_at >= self._rhythm.heal or (row.asked_at or 0.0) > compared_at)
 
-    def _find_due(self, row: Row[Any], looked_at: float | None) -> float:
-        """The next look at the list, or sooner when something is awaited or may be asked for again."""
+    def _find_due(self, row: Row[Any], told: Mapping[str, Any]) -> float:
+        """The next look at the list, or sooner when something may be asked for again or may be in the ledger by now."""
         now = self._clock()
         with self._database.reading() as connection:
             next_try = healing.load_next_try(connection, row.id)
-        due = (looked_at or now) + self._rhythm.heal
+        due = float(told["compared_at"] + self._rhythm.heal)
         if next_try is None:
             return due
-        awaited = next_try - now <= PAUSES[0]
-        return min(due, max(now, min(next_try, now + LOOK_FOR_ANSWER)) if awaited else next_try)
+        awaited = 0 <= now - told.get("asked_at", 0.0) < AWAITED
+        return min(due, max(now, next_try), now + LOOK_FOR_ANSWER if awaited else due)
 
-    def _compare(self, row: Row[Any], told: dict[str, Any]) -> dict[str, Any]:
-        """Read the lists of all hooks; raises RateLimitedError with what is left noted in `told`."""
+    def _compare(self, row: Row[Any], told: dict[str, Any]) -> None:
+        """Read the lists of all hooks; how far it is stands in `told`. Raises RateLimitedError, GitHubUnavailableError.
+
+        A list that GitHub refuses is left out, and why is noted: then not all was seen.
+        """
         client, owner = self._client_of(row.place)
         if not told.get("left"):
-            told |= {"began": self._clock(), "why": None, **self._find_endpoints(row, client, owner)}
-            told["since"] = max(self._clock() - self._rhythm.reach, (row.looked_at or 0.0) - OVERLAP)
+            since = max(self._clock() - self._rhythm.reach, (row.looked_at or 0.0) - OVERLAP)
+            told |= {"began": self._clock(), "since": since, "why": None, "refused": False, "left": []}
+            told |= self._find_endpoints(row, client, owner)
         while told["left"]:
             endpoint, url = told["left"][0]
-            following = self._compare_page(row, client, endpoint, url, told["since"], owner)
+            try:
+                following = self._compare_page(row, client, endpoint, url, told["since"], owner)
+            except GitHubRefusedError as error:
+                following = None
+                told |= {"why": f"GitHub does not show all deliveries: {error}", "refused": True}
             told["left"] = [[endpoint, following], *told["left"][1:]] if following else told["left"][1:]
-        return {name: told[name] for name in ("hook", "hooks", "why") if name in told}
+            self._note_progress(row, told)
+        told["compared_at"] = told["began"]
+        if told["why"] is None:
+            told["whole_at"] = told["began"]
+
+    def _note_progress(self, row: Row[Any], told: Mapping[str, Any]) -> None:
+        """Whoever goes on after this process was killed begins here. Raises StaleLeaseError."""
+        if not told["left"]:
+            return  # the look's end notes it
+        if not self._database.write(lambda connection: healing.note_progress(connection, row, told)):
+            raise StaleLeaseError(f"Another process looks at {row.place} now.")
 
     def _compare_page(
         self, row: Row[Any], client: GitHubClient, endpoint: str, url: str, since: float, owner: str | None
@@ -136,44 +160,58 @@ class HookLooks:
 
     def _find_endpoints(self, row: Row[Any], client: GitHubClient, owner: str | None) -> Mapping[str, Any]:
         """Where the deliveries of our hooks are listed, and whether there is a hook at all (None: it is not told)."""
-        if row.place == "/app":
+        if row.place == APP:
             return {"left": [[APP_DELIVERIES, f"{APP_DELIVERIES}?per_page=100"]], "hook": True}
         covered = self._is_covered(owner)
         try:
-            numbers = self._fetch_hooks(row, client, owner)
+            hooks = self._fetch_hooks(row, client, owner)
         except GitHubRefusedError as error:
             if error.status not in {401, 403, 404}:
                 raise
-            why = None if covered else f"GitHub does not show the hooks of {row.place}: {error}"
-            return {"left": [], "hook": True if covered else None, "hooks": None, "why": why}
-        paths = [f"{row.place}/hooks/{number}/deliveries" for number in numbers]
-        left = [[path, f"{path}?per_page=100"] for path in paths]
-        return {"left": left, "hook": covered or bool(numbers), "hooks": len(numbers)}
+            if covered:
+                return {"hook": True}
+            if self._is_foreign(row.place):
+                return {"hook": False}
+            return {"hook": None, "why": f"GitHub does not show the hooks: {error}", "refused": True}
+        paths = [f"{row.place}/hooks/{hook['id']}/deliveries" for hook in hooks]
+        sends = any(hook.get("active") is not False for hook in hooks)
+        return {"left": [[path, f"{path}?per_page=100"] for path in paths], "hook": covered or sends}
 
-    def _fetch_hooks(self, row: Row[Any], client: GitHubClient, owner: str | None) -> list[int]:
+    def _fetch_hooks(self, row: Row[Any], client: GitHubClient, owner: str | None) -> list[Mapping[str, Any]]:
+        """The hooks of the place that send to this hub."""
         place: str | None = f"{row.place}/hooks?per_page=100"
-        numbers: list[int] = []
+        found: list[Mapping[str, Any]] = []
         for _ in range(MAX_HOOK_PAGES):
             if place is None:
                 break
             answer = client.get(place, owner=owner, priority=Priority.SOON)
-            numbers += find_ours(answer.json, self._public_url)
+            listed = answer.json if isinstance(answer.json, list) else []
+            named = (hook for hook in listed if isinstance(hook, dict) and type(hook.get("id")) is int)
+            found += [hook for hook in named if is_ours(hook, self._url)]
             place = answer.next_url
-        return numbers
+        return found
 
     def _is_covered(self, owner: str | None) -> bool:
         """Whether the App's own hook tells of the owner's repositories."""
         app = self._github.app
         return app is not None and owner is not None and owner.lower() in app.fetch_installations()
 
+    def _is_foreign(self, place: str) -> bool:
+        """Whether nothing of the place is built here and nothing came from it: then no hook of it sends here."""
+        name = "/".join(unquote(part) for part in place.split("/")[2:])
+        with self._database.reading() as connection:
+            return not healing.is_concerned(connection, name, self._clock() - KEPT_FOR)
+
     def _client_of(self, place: str) -> tuple[GitHubClient, str | None]:
         app = self._github.app
-        if place == "/app" and app is not None:
+        if place == APP:
+            if app is None:
+                raise GitHubRefusedError("This hub is no GitHub App any more.")
             return app.client, None
         return self._github.client, place.split("/")[2]
 
-    def _ask_again(self, row: Row[Any]) -> None:
-        """Ask for what is missing and due. Raises RateLimitedError, GitHubUnavailableError."""
+    def _ask_again(self, row: Row[Any]) -> bool:
+        """Ask for what is missing and due; whether there was any. Raises RateLimitedError, GitHubUnavailableError."""
         with self._database.reading() as connection:
             holes = healing.load_holes(connection, row.id, self._clock(), ASKED_AT_ONCE)
         client, owner = self._client_of(row.place)
@@ -184,6 +222,7 @@ class HookLooks:
                 self._fetch(hole, client, owner)
             else:
                 self._ask(hole, client, owner)
+        return bool(holes)
 
     def _ask(self, hole: Row[Any], client: GitHubClient, owner: str | None) -> None:
         """Have it sent again; GitHub sends it within seconds."""
@@ -212,7 +251,7 @@ class HookLooks:
         if found is None:
             self._note(hole, None, "GitHub no longer has its body.")
             return
-        incoming = Incoming(hole.guid, found[0], healing.GITHUB, found[1], self._clock())
+        incoming = Incoming(hole.guid, found.event, healing.GITHUB, found.body, self._clock(), found.headers)
 
         def keep(connection: Any) -> None:
             keep_delivery(connection, incoming)

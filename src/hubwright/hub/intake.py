@@ -1,12 +1,13 @@
 """Walk 2: kept deliveries are understood, and what they lead to is written, many in one transaction.
 
-Deliveries of one repository are understood in their order; a repository that does not answer delays no other. What a
-delivery tells of GitHub goes into the copy in the same transaction; those that tell no more are written many at once.
+A batch is what waits; nothing is waited for. Those of a batch that only tell news are written together; those that
+lead to more go into the lane of their repository, and all that is behind them there: deliveries of one repository are
+understood in their order, and a repository that does not answer delays no other. What a delivery tells of GitHub goes
+into the copy in the same transaction, before all else: so all processes lock rows in one order.
 """
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -19,20 +20,22 @@ from sqlalchemy import Connection, Row
 from hubwright.domain.backoff import backoff
 from hubwright.domain.facts import Fact, FactKind
 from hubwright.domain.replica import Reading
-from hubwright.domain.repos import ApprovalComment, Event, Other, PullRequestEvent
+from hubwright.domain.repos import Event, Other
 from hubwright.errors import MalformedError
-from hubwright.github.payloads import read_event
-from hubwright.hub.backfill import BACKFILL, read_backfill
 from hubwright.hub.builds import give_up_waiting
 from hubwright.hub.copying import Follow, follow_nothing, keep_told, read_told
+from hubwright.hub.glances import Seen, glance
 from hubwright.hub.lanes import Lanes
 from hubwright.hub.leases import LeaseKeeper
+from hubwright.hub.loads import FOLLOW_UPS
+from hubwright.hub.news import keep_events
 from hubwright.hub.pressure import Pressure
+from hubwright.hub.taken import Taken, form_portions, part_pulls, read_document, read_kept_event
 from hubwright.hub.understanding import Understanding, Understood
-from hubwright.hub.wishes import MANUAL, read_build_of_wish, read_manual
+from hubwright.hub.wishes import MANUAL, read_build_of_wish
 from hubwright.store import queues
 from hubwright.store.database import Database, is_outage
-from hubwright.store.deliveries import Ended, end_deliveries, keep_outcome, read_body
+from hubwright.store.deliveries import Ended, end_deliveries, keep_outcome
 from hubwright.store.facts import keep_facts
 from hubwright.store.schema import delivery
 
@@ -61,12 +64,12 @@ Work = Callable[[Connection, float], Ended | None]
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
-    """A delivery, what it asks for, and what it tells of GitHub."""
+class Step:
+    """What is to be written of a delivery beside what it tells of GitHub; `seen` where that is no more than news."""
 
-    row: Row[Any]
-    event: Event
-    told: Reading
+    taken: Taken
+    work: Work
+    seen: Seen | None = None
 
 
 class Intake:
@@ -115,89 +118,122 @@ class Intake:
             limit=BATCH,
         )
         rows = self._database.write(claim)
-        telling = [taken for row in rows if (taken := self._line_up(row)) is not None]
-        if telling:
-            self._keep(telling)
+        for some in form_portions(rows):
+            self._take_in(some)
         return len(rows) == BATCH and not self._lanes.closing
 
-    def _line_up(self, row: Row[Any]) -> Taken | None:
-        """Have it understood; one that only tells comes back."""
+    def _take_in(self, rows: list[Row[Any]]) -> None:
+        """Write what only tells news, together; have the others understood in their lanes."""
+        steps: list[Step] = []
+        read = [taken for row in rows if (taken := self._read(row, steps)) is not None]
+        aside: dict[str, list[Taken]] = {}
+        for taken, seen in zip(read, self._glance(read), strict=True):
+            lane = taken.repository or ""
+            ordered = not isinstance(taken.event, Other)
+            if seen is None or (ordered and (lane in aside or self._lanes.moves(lane))):
+                aside.setdefault(lane, []).append(taken)
+            else:
+                steps.append(Step(taken, partial(_end_seen, taken, seen), seen))
+        if steps:
+            self._keep(lambda: steps)
+        for lane, some in aside.items():
+            for taken in some:
+                self._lanes.enter(lane, taken)
+
+    def _read(self, row: Row[Any], steps: list[Step]) -> Taken | None:
+        """What a delivery holds. One that can't be read adds to `steps` how it ends."""
         told = Reading()
         try:
-            document = _read(row)
+            document = read_document(row)
             told = read_told(row, document)
-            event = _read_event(row, document)
+            return Taken(row, read_kept_event(row, document), told)
         except Exception as error:  # noqa: BLE001  a row that can't be read must not stop those behind it
             known = isinstance(error, MalformedError | orjson.JSONDecodeError)
             work = partial(self._give_up, row, str(error), []) if known else self._failed(row, error, None)
-            self._database.write(lambda connection: work(connection, self._clock()), (self._end, ([told], [])))
+            steps.append(Step(Taken(row, None, told), work))
             return None
-        taken = Taken(row, event, told)
-        if isinstance(event, Other):
-            return taken
-        self._lanes.enter(event.repository.full_name if event.repository is not None else "", taken)
-        return None
+
+    def _glance(self, things: list[Taken]) -> list[Seen | None]:
+        """Which of them only tell news. When that can't be told each is judged alone, in its lane."""
+        events = [taken.event for taken in things if taken.event is not None]
+        try:
+            with self._database.reading() as connection:
+                return glance(connection, events, self._understanding.may_build)
+        except Exception:
+            logger.exception("deliveries_not_looked_at", count=len(things))
+            return [None] * len(things)
 
     def _handle(self, things: list[Taken]) -> None:
         """Understand some deliveries of one repository."""
-        for some in _split(things):
-            if self._keep(some):
+        for some in part_pulls(things):
+            if self._keep(lambda some=some: [Step(taken, self._understand(taken)) for taken in some]):  # type: ignore[misc]
                 self._wake("runs")
 
-    def _keep(self, things: list[Taken]) -> bool:
-        """Understand deliveries and write it; while the database is away, wait for it. False when that was in vain."""
+    def _keep(self, understand: Callable[[], list[Step]]) -> bool:
+        """Write what was understood; while the database is away, wait for it. False when that was in vain."""
         self._pressure.yield_to_doors()
+        portions: list[list[Step]] = []
+        leaves_open: bool | None = None
         while not self._lanes.closing:
             try:
-                self._write([(taken, self._understand(taken.row, taken.event)) for taken in things])
+                if leaves_open is None:
+                    portions = [understand()]
+                    leaves_open = any(step.taken.told.follow_ups for step in portions[0])
+                while portions:
+                    portions[:1] = self._write(portions[0])
             except Exception as error:
                 if not is_outage(error):
                     raise
-                why = str(error).partition("\n")[0]
-                logger.warning("deliveries_wait_for_database", count=len(things), error=why)
+                logger.warning("deliveries_wait_for_database", error=str(error).partition("\n")[0])
                 self._lanes.pause(1.0)
             else:
                 self._wake("facts")
+                if leaves_open:
+                    self._wake(FOLLOW_UPS)
                 return True
         return False
 
-    def _understand(self, row: Row[Any], event: Event) -> Work:
+    def _understand(self, taken: Taken) -> Work:
+        row, event = taken.row, taken.event
         try:
+            if event is None:
+                raise MalformedError("The kept delivery can't be read.")
             understood = self._understanding.understand(event, delay=_delay(row) if row.attempts < TRIES else None)
         except Exception as error:
             if is_outage(error):
                 raise
             return self._failed(row, error, event)
-        name = event.repository.full_name if event.repository is not None else None
-        return partial(self._finish, row, name, understood)
+        return partial(self._finish, row, taken.repository, understood)
 
-    def _write(self, works: list[tuple[Taken, Work]]) -> None:
-        """All in one transaction; when that fails, each in its own, so that only the guilty one is tried again."""
+    def _write(self, steps: list[Step]) -> list[list[Step]]:
+        """All in one transaction. When that fails nothing is written, and it is to be tried in these portions.
+
+        So only what is guilty of a failure is tried again later, and it costs the others few transactions.
+        """
         now = self._clock()
-        ended: list[Ended] = []
 
         def write(connection: Connection) -> None:
-            results = [work(connection, now) for _, work in works]
-            ended[:] = [result for result in results if result is not None]
+            news = [(step.taken.event, step.seen.late) for step in steps if step.taken.event and step.seen]
+            keep_events(connection, news, now)
+            results = [step.work(connection, now) for step in steps]
+            end_deliveries(connection, [ended for ended in results if ended is not None], self._owner, now)
 
         try:
-            self._database.write(write, (self._end, ([taken.told for taken, _ in works], ended)))
+            self._database.write(write, (self._tell, [step.taken.told for step in steps]))
         except Exception as error:
             if is_outage(error):
                 raise
-            if len(works) > 1:
-                for single in works:
-                    self._write([single])
-            else:
-                ((taken, _),) = works
-                failed = self._failed(taken.row, error, taken.event)
-                self._database.write(lambda connection: failed(connection, now))
+            middle = len(steps) // 2
+            if middle:
+                return [steps[:middle], steps[middle:]]
+            taken = steps[0].taken
+            failed = self._failed(taken.row, error, taken.event)
+            self._database.write(lambda connection: failed(connection, now))
+        return []
 
-    def _end(self, connection: Connection, told: list[tuple[list[Reading], list[Ended]]]) -> None:
-        """At the end of a transaction, of all its deliveries: what they tell of GitHub, and that they are done with."""
-        now = self._clock()
-        keep_told(connection, [one for some, _ in told for one in some], self._follow, now)
-        end_deliveries(connection, [one for _, ended in told for one in ended], self._owner, now)
+    def _tell(self, connection: Connection, told: list[list[Reading]]) -> None:
+        """At the beginning of a transaction: what all its deliveries tell of GitHub."""
+        keep_told(connection, [one for some in told for one in some], self._follow, self._clock())
 
     def _finish(
         self, row: Row[Any], repository: str | None, understood: Understood, connection: Connection, now: float
@@ -238,41 +274,10 @@ class Intake:
         keep_facts(connection, [Fact(kind=FactKind.DELIVERY_FAILED, at=now, data=data)])
 
 
-def _split(things: list[Taken]) -> list[list[Taken]]:
-    """Who asks how a pull request stands comes after what was told of it has been kept."""
-    parts: list[list[Taken]] = [[]]
-    told: set[int] = set()
-    for taken in things:
-        if isinstance(taken.event, PullRequestEvent | ApprovalComment):
-            if taken.event.number in told:
-                parts.append([])
-                told = set()
-            told.add(taken.event.number)
-        parts[-1].append(taken)
-    return parts
+def _end_seen(taken: Taken, seen: Seen, _connection: Connection, _now: float) -> Ended:
+    return Ended(taken.row.id, taken.repository, seen.outcome)
 
 
 def _delay(row: Row[Any]) -> float:
     """Seconds until a delivery that can't be understood yet is tried again."""
     return backoff(row.attempts, base=2.0, cap=600.0, jitter=(row.id % 100) / 100)
-
-
-def _read(row: Row[Any]) -> dict[str, Any]:
-    """The delivery's document. Raises MalformedError."""
-    try:
-        document = orjson.loads(read_body(row.body))
-    except (zlib.error, ValueError) as error:  # a row that was damaged must not stop its queue
-        raise MalformedError(f"The kept delivery can't be read: {error}.") from error
-    if not isinstance(document, dict):
-        raise MalformedError("The kept delivery is not an object.")
-    return document
-
-
-def _read_event(row: Row[Any], document: dict[str, Any]) -> Event:
-    """The event; what this hub asks of itself has a source that no webhook can claim. Raises MalformedError."""
-    try:
-        if row.source == MANUAL:
-            return read_backfill(document) if row.event == BACKFILL else read_manual(document)
-        return read_event(row.event, document)
-    except (ValueError, KeyError, TypeError) as error:
-        raise MalformedError(f"The kept delivery can't be read: {error}.") from error

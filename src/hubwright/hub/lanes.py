@@ -49,6 +49,11 @@ class Lanes(Generic[T]):
             self._lanes[lane] = deque([thing])
         self._pool.submit(self._drive, lane)
 
+    def moves(self, lane: str) -> bool:
+        """Whether something is in the lane."""
+        with self._lock:
+            return lane in self._lanes
+
     def pause(self, seconds: float) -> None:
         """Wait, but not beyond `close`."""
         self._closing.wait(seconds)

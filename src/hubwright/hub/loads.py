@@ -69,6 +69,11 @@ def name_scope(listing: Listing, where: Mapping[str, Any]) -> str:
     return "/".join(named)
 
 
+def form_scope(listing: Listing, where: Mapping[str, Any]) -> str:
+    """The scope as scans are noted under it."""
+    return name_scope(listing, where).casefold()[:_LONGEST_KEY]
+
+
 def check_load(load: Load) -> Load:
     """The load itself. Raises UnprocessableError when an option has no meaning."""
     if load.state not in STATES:

@@ -107,7 +107,7 @@ class Logs:
         except FileNotFoundError:
             return b""
         try:
-            return os.pread(descriptor, length, start)
+            return os.pread(descriptor, length, min(start, os.fstat(descriptor).st_size))  # far behind it: EINVAL
         finally:
             os.close(descriptor)
 

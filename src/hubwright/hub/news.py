@@ -2,28 +2,50 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Row
 
 from hubwright.domain.builds import BUILDING_ACTIONS
 from hubwright.domain.facts import Fact, FactKind
 from hubwright.domain.repos import Event, PullRequestEvent, Push, RefEvent
 from hubwright.hub.approvals import rearm
-from hubwright.store import repos
+from hubwright.store import approvals, repos
 from hubwright.store.facts import keep_facts
 
 
 def keep_event(connection: Connection, event: Event, now: float) -> None:
-    """Keep what the event says of repositories, commits, branches and pull requests."""
-    match event:
-        case Push():
-            keep_facts(connection, [_pushed(event, now)])
-        case PullRequestEvent():
-            if not repos.is_old_news(connection, event):
-                rearm(connection, event, now)
+    """Keep what the event says of commits, branches and pull requests."""
+    late = isinstance(event, PullRequestEvent) and repos.is_old_news(connection, event)
+    keep_events(connection, [(event, late)], now)
+
+
+def keep_events(connection: Connection, events: Sequence[tuple[Event, bool]], now: float) -> None:
+    """Keep what events say, in their order; each with whether GitHub has told later news of its pull request before."""
+    numbers = {event.number for event, late in events if isinstance(event, PullRequestEvent) and not late}
+    guarded = approvals.find_guarded(connection, numbers) if numbers else []
+    facts: list[Fact] = []
+    for event, late in events:
+        match event:
+            case Push():
+                facts.append(_pushed(event, now))
+            case PullRequestEvent() if not late:
+                if any(_is_about(event, row) for row in guarded):
+                    keep_facts(connection, facts)
+                    facts = []
+                    rearm(connection, event, now)
                 if event.action in BUILDING_ACTIONS:
-                    keep_facts(connection, [_moved(event, now)])
-        case RefEvent():
-            keep_facts(connection, [_ref_fact(event, now)])
+                    facts.append(_moved(event, now))
+            case RefEvent():
+                facts.append(_ref_fact(event, now))
+    keep_facts(connection, facts)
+
+
+def _is_about(event: PullRequestEvent, row: Row[Any]) -> bool:
+    repository = event.repository
+    numbered = repository.id is not None and bool(row.repository_id == repository.id)
+    return bool(row.pull_request == event.number) and (numbered or bool(row.repository == repository.full_name))
 
 
 def _pushed(push: Push, now: float) -> Fact:

@@ -152,7 +152,7 @@ class Replica:
         """In one transaction; while the database is away, wait for it, for the answer is at hand."""
         while True:
             try:
-                self._database.write(lambda connection: work(connection, self._clock()))
+                self._database.write_apart(lambda connection: work(connection, self._clock()))
             except Exception as error:
                 if not is_outage(error):
                     self._note_failure(held, error)

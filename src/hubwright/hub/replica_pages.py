@@ -23,14 +23,13 @@ from hubwright.github.listings import (
     LISTINGS,
     Listing,
     form_address,
-    read_changed_at,
     read_given,
     read_items,
 )
 from hubwright.github.record_readers import API_RANK
 from hubwright.github.records import read_page
 from hubwright.hub.loads import FOLLOW_UPS
-from hubwright.hub.replica_plans import Page, find_following, form_page, may_hide_next, plan_listing
+from hubwright.hub.replica_plans import Page, find_following, find_until, form_page, may_hide_next, plan_listing
 from hubwright.store import tasks
 from hubwright.store.replica import keep_records
 from hubwright.store.scans import keep_mark, load_mark
@@ -44,6 +43,9 @@ READERS = f"hubwright {__version__}"
 """Who has read an answer: another release may read more of the same."""
 
 GONE = frozenset({404, 410})
+
+LOST = GONE | {422}
+"""What GitHub answers where it no longer has the commit that a listing of newer ones begins at."""
 
 LEFT_OUT = frozenset({403, 404, 409, 410, 451})
 """What GitHub answers where a repository has no such list, or the token may not see it: no fault of a whole load."""
@@ -91,6 +93,8 @@ class Pages:
         except PageRefusedError as error:
             return partial(_end_page, held, {"refused": str(error)})
         except GitHubRefusedError as error:
+            if listing.noted_as is not None and error.status in LOST:
+                return partial(_end_page, held, {"refused": str(error)})
             if listing.many and error.status == EMPTY:
                 return partial(_end_page, held, {"seen": [], "seen_at": self._clock(), "told": {"pages": 1}})
             if payload["optional"] and error.status in LEFT_OUT:
@@ -112,7 +116,9 @@ class Pages:
                 raise
             return partial(_keep_checked, held, [grave], 1)
         # a transferred issue leads to the one that it is now
-        gone = not any((record.kind, record.key) == (grave.kind, grave.key) for record in page.records)
+        gone = not listing.bare and not any(
+            (record.kind, record.key) == (grave.kind, grave.key) for record in page.records
+        )
         return partial(_keep_checked, held, [*page.records, *([grave] if gone else [])], int(gone))
 
     def _ask(self, listing: Listing, url: str, held: Held, where: Mapping[str, Any], *, remember: bool = True) -> Page:
@@ -163,7 +169,7 @@ def _keep_page(held: Held, listing: Listing, page: Page, connection: Connection,
         "told": told,
         "seen": [list(key) for key in page.keys_of(listing)],
         "seen_at": page.seen_at,
-        "until": max((at for item in page.items if (at := read_changed_at(item))), default=None),
+        "until": find_until(listing, held.payload["number"], page.items),
     }
     if not tasks.hold(connection, held, {**held.payload, **found}):
         return

@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 from hubwright.domain.replica import Reading, Record
 from hubwright.github.answers import Answer
 from hubwright.github.listings import (
+    LISTINGS,
     MOST_PAGES,
     PER_PAGE,
     Increment,
@@ -22,7 +23,7 @@ from hubwright.github.listings import (
     form_page_address,
     read_changed_at,
 )
-from hubwright.hub.loads import LAST, name_scope
+from hubwright.hub.loads import LAST, form_scope
 from hubwright.store.scans import load_changed_until
 
 OVERLAP = timedelta(seconds=60)
@@ -86,6 +87,20 @@ def _is_past(since: str | None, listing: Listing, items: list[dict[str, Any]]) -
     return (read_changed_at(items[-1]) or "") < since
 
 
+def find_until(listing: Listing, number: int, items: list[dict[str, Any]]) -> list[Any] | None:
+    """How far the listing is known by this page, after what makes the greatest of all pages the one that counts.
+
+    That is GitHub's time of the latest change. Commits have none: of them it is the newest, the first of the first page
+    of all or the last of the last page of new ones.
+    """
+    if listing.newer is not None:
+        return [number, items[0].get("sha")] if number == 1 and items else None
+    if listing.noted_as is not None:
+        return [number, items[-1].get("sha")] if items else None
+    at = max((at for item in items if (at := read_changed_at(item))), default=None)
+    return None if at is None else [0, at]
+
+
 def may_hide_next(payload: Mapping[str, Any], page: Page) -> bool:
     """Whether only an answer with its links can tell if there is one more page: those by cursor have no numbers."""
     return page.answer.not_modified and page.is_full and not _is_numbered(payload)
@@ -93,7 +108,12 @@ def may_hide_next(payload: Mapping[str, Any], page: Page) -> bool:
 
 def _overlap(known: str) -> str:
     """A little earlier: GitHub's lists may lag behind its changes."""
-    return (datetime.fromisoformat(known) - OVERLAP).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return write_time((datetime.fromisoformat(known) - OVERLAP).timestamp())
+
+
+def write_time(at: float) -> str:
+    """Unix time as GitHub writes it."""
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _is_numbered(payload: Mapping[str, Any]) -> bool:
@@ -113,8 +133,11 @@ def plan_listing(
     """The payload of a scan, or of the page of a single record."""
     since = options["since"] if listing.increment is not None else None
     if since == LAST:
-        known = load_changed_until(connection, listing.name, name_scope(listing, where).casefold())
-        since = None if known is None else _overlap(known)
+        since = load_changed_until(connection, listing.name, form_scope(listing, where))
+        if since is not None and listing.newer is not None:
+            listing, where = LISTINGS[listing.newer], {**where, "before": since}
+        elif since is not None:
+            since = _overlap(since)
     return {
         "do": "scan" if listing.many else "page",
         "listing": listing.name,

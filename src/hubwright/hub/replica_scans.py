@@ -14,10 +14,10 @@ from typing import Any
 
 from sqlalchemy import Connection, Row
 
-from hubwright.github.listings import LISTINGS, Listing
-from hubwright.hub.loads import name_scope
+from hubwright.github.listings import LISTINGS, Listing, form_address
+from hubwright.hub.loads import LAST, form_scope
 from hubwright.hub.replica_pages import Work, bury
-from hubwright.hub.replica_plans import form_page
+from hubwright.hub.replica_plans import form_page, write_time
 from hubwright.store import tasks
 from hubwright.store.database import Database
 from hubwright.store.replica import keep_records
@@ -55,14 +55,15 @@ class Scans:
         payload = held.payload
         listing = LISTINGS[payload["listing"]]
         children = self._load_children(held)
-        pages = [
-            each for each in children if each.payload["do"] == "page" and each.payload["chain"] == payload["chain"]
-        ]
+        same = {name: payload[name] for name in ("chain", "listing")}
+        pages = [each for each in children if each.payload["do"] == "page" and same.items() <= each.payload.items()]
         failed = next((child for child in children if child.state == "failed"), None)
         if failed is not None:
             why = f"{listing.name.replace('_', ' ')}: {failed.error}"
             return partial(_end, held, {"status": failed.payload.get("status", 0)}, why)
         refused = next((page.payload["refused"] for page in pages if "refused" in page.payload), None)
+        if refused is not None and listing.noted_as is not None:
+            return partial(_read_all, held, LISTINGS[listing.noted_as])
         if refused is not None:
             return partial(_end, held, {}, refused) if payload["chain"] else partial(_read_in_turn, held)
         left_out = next((page.payload["left_out"] for page in pages if "left_out" in page.payload), None)
@@ -98,6 +99,16 @@ def _read_in_turn(held: Held, connection: Connection, now: float) -> None:
         tasks.go_on(connection, held, now)
 
 
+def _read_all(held: Held, listing: Listing, connection: Connection, now: float) -> None:
+    """GitHub no longer has where the last load ended: read the whole list that this one was to continue."""
+    where, options = held.payload["where"], held.payload["options"]
+    whole = {"listing": listing.name, "url": form_address(listing, where, options), "since": None, "began": now}
+    payload = {**held.payload, **whole}
+    if tasks.hold(connection, held, payload):
+        tasks.add_steps(connection, held, [form_page(payload, payload["url"])], now, parent=held.id)
+        tasks.go_on(connection, held, now)
+
+
 def _sweep(held: Held, listing: Listing, children: Sequence[Row[Any]], connection: Connection, now: float) -> None:
     """Tombstones for what vanished, or a question to GitHub for each where that is not certain."""
     payload = held.payload
@@ -112,7 +123,8 @@ def _sweep(held: Held, listing: Listing, children: Sequence[Row[Any]], connectio
     missing = load_missing(connection, listed, list(listing.single_by.values()))
     if missing and listing.single is not None and (narrowed or len(pages) > 1):
         seen_at = max(page["seen_at"] for page in pages)
-        checks = [_form_check(listing, payload, row, seen_at) for row in missing[:MOST_CHECKS]]
+        asked = [row for row in missing if None not in row[key_length(kind) :]]
+        checks = [_form_check(listing, payload, row, seen_at) for row in asked[:MOST_CHECKS]]
         if tasks.hold(connection, held, {**payload, "stage": "checked"}):
             tasks.add_steps(connection, held, checks, now, parent=held.id)
             tasks.go_on(connection, held, now)
@@ -145,20 +157,31 @@ def _end_scan(
     told["vanished"] += vanished
     if not tasks.hold(connection, held, {**payload, "told": told}):
         return
-    whole = payload["since"] is None and (payload["options"]["state"] == "all" or not listing.stated)
+    options = payload["options"]
+    all_of_it = options["state"] == "all" or not listing.stated
+    noted = LISTINGS[listing.noted_as or listing.name]
     scanned = Scanned(
-        listing=listing.name,
-        scope=name_scope(listing, payload["where"]).casefold(),
+        listing=noted.name,
+        scope=form_scope(noted, payload["where"]),
         began_at=payload["began"],
         finished_at=now,
-        whole_at=payload["began"] if whole else None,
-        changed_until=max((until for child in children if (until := child.payload.get("until"))), default=None),
+        whole_at=payload["began"] if all_of_it and payload["since"] is None else None,
+        changed_until=_find_until(noted, children) if all_of_it and options["since"] in {None, LAST} else None,
         pages=told["pages"],
         items=told["items"],
         vanished=told["vanished"],
     )
     keep_scan(connection, scanned)
     tasks.end(connection, held, now)
+
+
+def _find_until(listing: Listing, children: Sequence[Row[Any]]) -> str | None:
+    """How far the list is known: what changed after its first page was asked for need not be in it."""
+    found = max((until for child in children if (until := child.payload.get("until"))), default=None)
+    if found is None or listing.newer is not None:
+        return None if found is None else found[1]
+    begun = min(child.payload["seen_at"] for child in children if "seen_at" in child.payload)
+    return min(str(found[1]), write_time(begun))
 
 
 def _sum(children: Sequence[Row[Any]]) -> Counter[str]:

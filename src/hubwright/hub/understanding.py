@@ -8,7 +8,14 @@ from functools import partial
 
 from sqlalchemy import Connection
 
-from hubwright.domain.builds import BuildPlan, Wanted, commits_to_build, manual_to_build, pull_request_to_build
+from hubwright.domain.builds import (
+    MERGE_GROUP,
+    BuildPlan,
+    Wanted,
+    commits_to_build,
+    manual_to_build,
+    pull_request_to_build,
+)
 from hubwright.domain.jobs import Job, JobSettings, new_job
 from hubwright.domain.repos import (
     ApprovalComment,
@@ -55,6 +62,7 @@ class Rules:
     ground: Ground
     token_of: Callable[[str], str | None] = _no_token  # the token for an owner's repositories
     refusal_of: Callable[[Repository, str, int], str | None] = refuse  # why a GitHub user may not approve
+    app_id_of: Callable[[], str | None] = lambda: None  # the number or client's id of this hub's App
     owners: tuple[str, ...] = ()
     defaults: JobSettings = field(default_factory=JobSettings)
 
@@ -113,6 +121,9 @@ class Understanding:
         )
 
     def _understand_request(self, event: CheckRequest, *, delay: float | None) -> Understood:
+        """Others' check runs may have any name and id: what is asked for there is theirs to do."""
+        if self._rules.app_id_of() not in event.app:
+            return _just_keep(event, "nothing done: it was asked for at the check runs of another App")
         return self._for_writers(event, lambda connection, now: fulfil(connection, event, now), "nothing done", delay)
 
     def _for_writers(
@@ -155,7 +166,7 @@ class Understanding:
             ground = self._ground(connection, repository)
         if not known and isinstance(event, Manual):
             return _just_keep(event, "the job is gone")
-        if not known and not self._may_build(repository):
+        if not known and not self.may_build(repository):
             return _just_keep(event, "the owner is not one of GITHUB__OWNERS")
         if known and not (known := [job for job in known if job.enabled or isinstance(event, Manual)]):
             return _just_keep(event, "every job of the repository is disabled")
@@ -232,7 +243,8 @@ class Understanding:
         told = describe_commits(self._mirrors, origin, [wanted.sha]).get(wanted.sha)
         return wanted if told is None else replace(wanted, message=told.subject, author_name=told.author)
 
-    def _may_build(self, repository: Repository) -> bool:
+    def may_build(self, repository: Repository) -> bool:
+        """Whether a repository that nobody has made a job for is built all the same."""
         owners = self._rules.owners
         return not owners or repository.owner.lower() in {owner.lower() for owner in owners}
 
@@ -279,4 +291,4 @@ def _wanted(event: Building, settings: JobSettings) -> list[Wanted]:
             wanted = pull_request_to_build(event)
         case Manual():
             return manual_to_build(event)
-    return [wish for wish in wanted if not is_skipped(wish.message)]
+    return [wish for wish in wanted if wish.event == MERGE_GROUP or not is_skipped(wish.message)]  # its queue waits

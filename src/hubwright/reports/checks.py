@@ -6,7 +6,7 @@ again at GitHub, so what begins anew gets another check run of the same name; pe
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -75,7 +75,7 @@ class CheckReporter:
                 check = self._find_news(commit)
                 if check is None:
                     return
-                commit.write(check)
+                commit.write(check, lambda: self._find_news(commit))
         except GitHubRefusedError as error:
             if error.status != 403 or said[_OURS]:
                 raise
@@ -119,33 +119,48 @@ class _Commit:
         known = self._known.get(check.name)
         return known is None or known["words"] != _words(check) or known["left"] > 0
 
-    def write(self, check: CheckRun) -> None:
-        """One request that brings GitHub nearer to the check run. Raises GitHubError.
+    def write(self, check: CheckRun, find_news: Callable[[], CheckRun | None]) -> None:
+        """One request that brings GitHub nearer to what `find_news` says when the turn has come. Raises GitHubError.
 
         Annotations that GitHub refuses must not keep the conclusion from people: it is told without them then.
         """
         try:
-            self._write(check)
+            self._write(check, find_news)
         except GitHubRefusedError as error:
-            if error.status != 422 or not check.annotations:
+            newest = find_news() if error.status == 422 else None
+            if newest is None or not newest.annotations:
                 raise
-            log.warning("annotations_refused", repository=self.repository, check=check.name, reason=str(error))
-            self._write(replace(check, annotations=()))
+            log.warning("annotations_refused", repository=self.repository, check=newest.name, reason=str(error))
+            plain = replace(newest, annotations=())
+            self._write(plain, lambda: plain)
 
-    def _write(self, check: CheckRun) -> None:
-        known = self._find(check)
-        if known is None:
-            sent = 0
-            request = form_check_run(self._owner, self._name, check)
-        else:
-            sent = self._count_annotations(check, known)
-            request = form_change(self._owner, self._name, known["id"], check, sent)
-        told = read_check_run(self._client.send(request).json)
+    def _write(self, check: CheckRun, find_news: Callable[[], CheckRun | None]) -> None:
+        newest: CheckRun | None = check
+
+        def form() -> Request | None:
+            nonlocal newest
+            newest = find_news()
+            return None if newest is None else self._form(newest)
+
+        like = self._form(check)  # what it has to ask GitHub for is asked before the turn, not in it
+        answer = self._client.send_newest(like, form)
+        if answer is None or newest is None:
+            return
+        told = read_check_run(answer.json)
         if told is None:
             raise GitHubUnavailableError("GitHub answered a check run without its number.")
-        self._sent[check.name] = min(sent + AT_ONCE, len(check.annotations))
-        left = len(check.annotations) - self._sent[check.name]
-        self._known[check.name] = _remember(told, left=left, words=_words(check))
+        known = self._find(newest)
+        sent = 0 if known is None else self._count_annotations(newest, known)
+        self._sent[newest.name] = min(sent + AT_ONCE, len(newest.annotations))
+        left = len(newest.annotations) - self._sent[newest.name]
+        self._known[newest.name] = _remember(told, left=left, words=_words(newest))
+
+    def _form(self, check: CheckRun) -> Request:
+        """Change the check run that may become this one, or make it."""
+        known = self._find(check)
+        if known is None:
+            return form_check_run(self._owner, self._name, check)
+        return form_change(self._owner, self._name, known["id"], check, self._count_annotations(check, known))
 
     def _find(self, check: CheckRun) -> dict[str, Any] | None:
         """The check run that may become this one; None when another one must be made."""

@@ -6,14 +6,15 @@ how they stand at that moment. So late, doubled and swapped facts all lead to th
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from hubwright.domain.facts import Fact, FactKind
 from hubwright.domain.results import Result
 from hubwright.domain.wording import make_visible
 from hubwright.github.client import GitHubClient
-from hubwright.github.requests import MAX_DESCRIPTION, CommitStatus, StatusState, cut_text
+from hubwright.github.requests import MAX_DESCRIPTION, CommitStatus, Request, StatusState, cut_text, form_status
 from hubwright.reports import Report
 from hubwright.reports.sayings import Saying, find_guilt, find_sayings
 from hubwright.store.database import Database
@@ -67,20 +68,26 @@ class StatusReporter:
         return (Report(target=f"{repository}@{sha}"),)
 
     def send(self, target: str, bodies: Sequence[dict[str, Any]], said: dict[str, Any]) -> None:  # noqa: ARG002
-        """Post what has changed since `said`, context by context; the bodies are empty. Raises GitHubError.
-
-        After each post it is looked again: what has changed while GitHub was waited for is told as it then stands.
-        """
+        """Post what has changed since `said`, context by context; the bodies are empty. Raises GitHubError."""
         repository, _, sha = target.rpartition("@")
         for _ in range(MOST):
-            status = self._find_news(repository, sha, said)
-            if status is None:
+            if not self._post_next(partial(self._find_news, repository, sha, said), said):
                 return
-            self._client.post_status(
-                status.owner, status.repository, status.sha, status.state, status.context,
-                status.description, status.target_url,
-            )  # fmt: skip
+
+    def _post_next(self, find_news: Callable[[], CommitStatus | None], said: dict[str, Any]) -> bool:
+        """Post the first news as it stands when the turn has come, not as it stood before; False: there is none."""
+        status = find_news()
+        if status is None:
+            return False
+
+        def form() -> Request | None:
+            nonlocal status
+            status = find_news()
+            return None if status is None else form_status(status)
+
+        if self._client.send_newest(form_status(status), form) is not None:
             said[status.context] = _words(status)
+        return True
 
     def _find_news(self, repository: str, sha: str, said: Mapping[str, Any]) -> CommitStatus | None:
         sayings = load_sayings(self._database, repository, sha)

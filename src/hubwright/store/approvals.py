@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -64,6 +64,11 @@ _IN_FORCE: Select[Any] = (
     .where(_STANDS)
     .order_by(approval.c.id)
     .with_for_update(of=approval)
+)
+_GUARDED = (
+    select(approval.c.repository_id, approval.c.repository, approval.c.pull_request)
+    .where(approval.c.pull_request.in_(bindparam("numbers", expanding=True)), _STANDS)
+    .distinct()
 )
 
 
@@ -145,6 +150,11 @@ def load_of_pull_request(connection: Connection, repository: Repository, number:
     _lock(connection, build.c.id.in_(select(approval.c.build_id).where(of_pull_request, _STANDS)))
     query = _IN_FORCE.where(of_pull_request)
     return list(connection.execute(query))
+
+
+def find_guarded(connection: Connection, numbers: Collection[int]) -> list[Row[Any]]:
+    """Which pull requests of these numbers have rows in force: `repository_id`, `repository` and `pull_request`."""
+    return list(connection.execute(_GUARDED, {"numbers": sorted(numbers)}))
 
 
 def _lock(connection: Connection, builds: ColumnElement[bool]) -> None:

@@ -8,13 +8,16 @@ from typing import Any
 
 from sqlalchemy import BindParameter, Connection, Row, bindparam, func, insert, select, update
 
-from hubwright.domain.builds import Wanted
+from hubwright.domain.builds import MERGE_GROUP, Wanted
 from hubwright.domain.planning import PlannedRun
 from hubwright.domain.repos import Trust
 from hubwright.domain.results import Result, State
 from hubwright.domain.scheduling import join_labels
 from hubwright.store.moments import Moment
 from hubwright.store.schema import build, job, run, stage
+
+_TOLD = ("push", "tag", "pull_request", MERGE_GROUP)
+"""What GitHub tells of commits that are the repository's own, unless they are untrusted."""
 
 _KEY: BindParameter[Any] = bindparam("build_key")
 _BY_TRIGGERS = select(build).where(
@@ -92,7 +95,7 @@ def is_foreign(connection: Connection, repository: str, sha: str) -> bool:
 def was_pushed(connection: Connection, repository: str, sha: str) -> bool:
     """Whether a build of the commit began with GitHub telling that it was pushed to the repository itself."""
     query = select(build.c.id).where(build.c.repository == repository, build.c.sha == sha)
-    query = query.where(build.c.trust == Trust.TRUSTED.value, build.c.event.in_(("push", "tag", "pull_request")))
+    query = query.where(build.c.trust == Trust.TRUSTED.value, build.c.event.in_(_TOLD))
     return connection.execute(query.limit(1)).first() is not None
 
 

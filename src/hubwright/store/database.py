@@ -32,7 +32,7 @@ from hubwright.errors import HubwrightError
 
 T = TypeVar("T")
 Item = TypeVar("Item")
-Last = Callable[[Connection, list[Any]], None]
+First = Callable[[Connection, list[Any]], None]
 
 logger = structlog.get_logger()
 
@@ -83,14 +83,14 @@ class DatabaseBusyError(HubwrightError):
 class _Write:
     """One queued write: `work(connection, items)` gives one answer per item; `item` is this one's.
 
-    `last` is work and item of the end of the transaction.
+    `first` is work and item of the beginning of the transaction.
     """
 
     work: Callable[[Connection, list[Any]], list[Any]]
     item: Any
     future: Future[Any] | asyncio.Future[Any]
     loop: asyncio.AbstractEventLoop | None
-    last: tuple[Last, Any] | None = None
+    first: tuple[First, Any] | None = None
 
 
 _Answers = list[tuple[_Write, Any, BaseException | None]]
@@ -137,24 +137,29 @@ class Database:
         """Run `work` on a reading connection in a thread."""
         return await asyncio.get_running_loop().run_in_executor(self._readers, self._read, work)
 
-    def write(self, work: Callable[[Connection], T], last: tuple[Last, Any] | None = None) -> T:
+    def write(self, work: Callable[[Connection], T], first: tuple[First, Any] | None = None) -> T:
         """Run `work` in a transaction and wait, from a thread, until it is durable.
 
-        `last` is work of the end of the same transaction, and an item for it: those of a group of writes go together,
-        so that rows which many of them touch are locked once, and in one order.
+        `first` is work of the beginning of the same transaction, and an item for it: those of a group of writes go
+        together, so that rows which many of them touch are locked once, in one order, and before all others.
         """
         future: Future[Any] = Future()
-        self._put(_Write(_alone, work, future, None, last))
+        self._put(_Write(_alone, work, future, None, first))
         return future.result()  # type: ignore[no-any-return]
 
-    def write_apart(self, work: Callable[[Connection], T]) -> T:
+    def write_apart(self, work: Callable[[Connection], T], tries: int = TRIES) -> T:
         """As `write`, for rows that many processes lock: on PostgreSQL the lock is held for this work only, and no
         group of writes can meet another one crosswise.
         """
         if self.dialect == "sqlite":
             return self.write(work)
-        with self.engine.begin() as connection:
-            return work(connection)
+        try:
+            with self.engine.begin() as connection:
+                return work(connection)
+        except DBAPIError as error:
+            if tries <= 1 or not is_conflict(error):
+                raise
+        return self.write_apart(work, tries - 1)
 
     def write_soon(self, work: Callable[[Connection], T]) -> asyncio.Future[T]:
         """As `write`, from the event loop: await the answer, or go on meanwhile. Writes keep their order."""
@@ -200,9 +205,8 @@ class Database:
             connection = self._hold()
             with connection.begin():
                 begun = True
-                answers: _Answers = [(write, answer, None) for write, answer in _perform(connection, group)]
-                _perform_last(connection, group)
-                return answers
+                _perform_first(connection, group)
+                return [(write, answer, None) for write, answer in _perform(connection, group)]
         except Exception as error:  # noqa: BLE001  the thread must outlive every failure; each goes to its owner
             self._let_go()  # whatever state it is in, the next group gets a sound one
             if is_conflict(error) and tries > 1:
@@ -235,11 +239,11 @@ def _perform(connection: Connection, group: list[_Write]) -> Iterator[tuple[_Wri
         yield from zip(writes, work(connection, [write.item for write in writes]), strict=True)
 
 
-def _perform_last(connection: Connection, group: list[_Write]) -> None:
-    items: dict[Last, list[Any]] = {}
+def _perform_first(connection: Connection, group: list[_Write]) -> None:
+    items: dict[First, list[Any]] = {}
     for write in group:
-        if write.last is not None:
-            items.setdefault(write.last[0], []).append(write.last[1])
+        if write.first is not None:
+            items.setdefault(write.first[0], []).append(write.first[1])
     for work, some in items.items():
         work(connection, some)
 

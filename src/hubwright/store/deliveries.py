@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
 from sqlalchemy import Connection, bindparam, null, select, update
 
 from hubwright.errors import NotFoundError
@@ -34,18 +35,19 @@ _END = (
         outcome=bindparam("said"),
     )
 )
-_COLUMNS = "guid, event, source, received_at, body, state, attempts, next_try_at"
+_COLUMNS = "guid, event, source, received_at, body, headers, state, attempts, next_try_at"
 
 
 @dataclass(frozen=True, slots=True)
 class Incoming:
-    """A delivery to keep; `body` is JSON, `received_at` Unix seconds."""
+    """A delivery to keep; `body` is JSON, `received_at` Unix seconds, `headers` those of its request that matter."""
 
     guid: str
     event: str
     source: str
     body: bytes
     received_at: float
+    headers: Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +77,7 @@ def _insert_new(connection: Connection, items: Sequence[Incoming]) -> dict[str, 
     """One statement for all, by the driver itself: this is the hottest write of the hub."""
     on_postgres = connection.dialect.name == "postgresql"
     mark = "%s" if on_postgres else "?"
-    row = f"({mark}, {mark}, {mark}, {mark}, {mark}, 'waiting', 0, {mark})"
+    row = f"({', '.join([mark] * 6)}, 'waiting', 0, {mark})"
     sql = (
         f"INSERT INTO delivery ({_COLUMNS}) VALUES {', '.join([row] * len(items))} "  # noqa: S608  only our own marks
         "ON CONFLICT (guid) DO NOTHING RETURNING guid, id"
@@ -83,7 +85,8 @@ def _insert_new(connection: Connection, items: Sequence[Incoming]) -> dict[str, 
     values: list[Any] = []
     for item in items:
         moment = write_moment(item.received_at)
-        values += (item.guid, item.event, item.source, moment, zlib.compress(item.body, 1), moment)
+        headers = orjson.dumps(item.headers).decode() if item.headers else None
+        values += (item.guid, item.event, item.source, moment, zlib.compress(item.body, 1), headers, moment)
     return {row.guid: row.id for row in connection.exec_driver_sql(sql, tuple(values))}
 
 

@@ -6,15 +6,29 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, insert, or_, select, update
+from sqlalchemy import Connection, Row, delete, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
+from hubwright.domain.builds import MERGE_GROUP
 from hubwright.domain.sent_deliveries import Sent
 from hubwright.store import queues
-from hubwright.store.schema import build, delivery, gh_organization, job, missed_delivery, watch, watched_head
+from hubwright.store.schema import (
+    delivery,
+    gh_organization,
+    gh_repository,
+    job,
+    missed_delivery,
+    scan,
+    watch,
+    watched_head,
+)
 
 GITHUB, COMPARED = "github", "compared"
 """Sources of deliveries: as GitHub sent them, and as this hub made them of heads that no delivery told of."""
+
+_OF_HEADS = ("push", "pull_request", MERGE_GROUP)
+LOADED = ("branches", "hooks", "issues", "pulls")
+"""Lists that are loaded of repositories which are to be kept as GitHub has them."""
 
 _PORTION = 500
 
@@ -29,21 +43,33 @@ class Hole:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class HealFigures:
-    """What came since some moment. `looked_at` is of the watch that waits longest; None: not all were looked at."""
+class Ended:
+    """How a look ended: what is remembered, when it began, when all was seen (None: it was not), when the next is."""
 
-    delivered: int
-    recovered: int
-    missing: int
-    watches: int
-    unlooked: int
+    told: Mapping[str, Any]
+    tried_at: float
     looked_at: float | None
+    due: float
+    note: str | None
 
 
 def load_built_repositories(connection: Connection) -> list[str]:
     """`owner/name` of every repository at GitHub that a job builds."""
     query = select(job.c.repository).where(job.c.enabled, job.c.clone_url.is_(None)).distinct()
     return sorted({str(name).lower(): str(name) for name in connection.execute(query).scalars()}.values())
+
+
+def load_replicated_repositories(connection: Connection, limit: int) -> list[str]:
+    """`owner/name`, in small letters, of repositories whose lists were loaded and that are there; the latest first."""
+    name = func.lower(gh_repository.c.full_name)
+    alive, gone = (select(name).where(each) for each in (
+        gh_repository.c.deleted_at.is_(None), gh_repository.c.deleted_at.is_not(None) & name.is_not(None)
+    ))  # fmt: skip
+    query = select(scan.c.scope).where(
+        scan.c.listing.in_(LOADED), or_(scan.c.scope.in_(alive), scan.c.scope.not_in(gone))
+    )
+    query = query.group_by(scan.c.scope).order_by(func.max(scan.c.finished_at).desc())
+    return list(connection.execute(query.limit(limit)).scalars())
 
 
 def load_organizations(connection: Connection, owners: Iterable[str]) -> list[str]:
@@ -90,25 +116,21 @@ def ask_for_look(connection: Connection, now: float) -> int:
     return connection.execute(update(watch).where(watch.c.state == "waiting").values(next_try_at=now)).rowcount
 
 
-def note_look(
-    connection: Connection,
-    row: Row[Any],
-    told: Mapping[str, Any],
-    looked_at: float | None,
-    due: float,
-    note: str | None,
-) -> bool:
+def note_look(connection: Connection, row: Row[Any], ended: Ended) -> bool:
     """The look of a held watch has ended; False when it is no longer held. A wish that came meanwhile is due now."""
-    mine = (watch.c.id == row.id, watch.c.lease_owner == row.lease_owner, watch.c.state == "leased")
-    values: dict[str, Any] = {"told": dict(told)}
-    if looked_at is not None:
-        values["looked_at"] = looked_at
-    asked_at = connection.execute(
-        update(watch).where(*mine).values(values).returning(watch.c.asked_at)
-    ).scalar_one_or_none()
+    values: dict[str, Any] = {"told": dict(ended.told), "tried_at": ended.tried_at}
+    if ended.looked_at is not None:
+        values["looked_at"] = ended.looked_at
+    noted = connection.execute(update(watch).where(*_is_held(row)).values(values).returning(watch.c.asked_at))
+    asked_at, due = noted.scalar_one_or_none(), ended.due
     if asked_at is not None and asked_at != row.asked_at:
         due = asked_at
-    return queues.retry_at(connection, watch, row.id, row.lease_owner, due, note)
+    return queues.retry_at(connection, watch, row.id, row.lease_owner, due, ended.note)
+
+
+def note_progress(connection: Connection, row: Row[Any], told: Mapping[str, Any]) -> bool:
+    """Remember how far a look is; False when the watch is no longer held."""
+    return connection.execute(update(watch).where(*_is_held(row)).values(told=dict(told))).rowcount == 1
 
 
 def load_told(connection: Connection, what: str, place: str) -> Mapping[str, Any]:
@@ -136,8 +158,22 @@ def has_deliveries(connection: Connection, repository: str, since: float) -> boo
     return connection.execute(query.limit(1)).scalar() is not None
 
 
+def is_concerned(connection: Connection, name: str, since: float) -> bool:
+    """Whether anything of `owner/name`, or of an `owner`, is built here or was delivered since then."""
+
+    def is_of(column: Any) -> Any:
+        lowered, wanted = func.lower(column), name.lower()
+        return lowered == wanted if "/" in name else lowered.startswith(f"{wanted}/", autoescape=True)
+
+    built = select(job.c.id).where(job.c.enabled, job.c.clone_url.is_(None), is_of(job.c.repository))
+    came = select(delivery.c.id).where(
+        delivery.c.received_at >= since, delivery.c.source == GITHUB, is_of(delivery.c.repository)
+    )
+    return any(connection.execute(query.limit(1)).first() is not None for query in (built, came))
+
+
 def keep_holes(connection: Connection, holes: Sequence[Hole], now: float) -> int:
-    """Keep what did not arrive; how much of it is new."""
+    """Keep what did not arrive; how much of it is new. What a watch that is no more had found is taken over."""
     if not holes:
         return 0
     rows = [
@@ -148,8 +184,12 @@ def keep_holes(connection: Connection, holes: Sequence[Hole], now: float) -> int
         }
         for hole in holes
     ]  # fmt: skip
-    adding = _dialect(connection).insert(missed_delivery).on_conflict_do_nothing(index_elements=["guid"])
-    return sum(connection.execute(adding.values(row)).rowcount for row in rows)
+    adding = _dialect(connection).insert(missed_delivery)
+    taken = {name: adding.excluded[name] for name in ("watch_id", "endpoint", "delivery_id", "next_try_at")}
+    forsaken = missed_delivery.c.watch_id.not_in(select(watch.c.id)) & missed_delivery.c.recovered_at.is_(None)
+    adding = adding.on_conflict_do_update(index_elements=["guid"], set_=taken, where=forsaken)
+    adding = adding.returning(missed_delivery.c.guid)
+    return sum(len(connection.execute(adding.values(row)).all()) for row in rows)
 
 
 def keep_compared(connection: Connection, watch_id: int, guid: str, event: str, now: float) -> None:
@@ -212,70 +252,14 @@ def note_fetched(connection: Connection, guid: str) -> None:
     connection.execute(update(missed_delivery).where(missed_delivery.c.guid == guid).values(way="fetched"))
 
 
-def load_heads(connection: Connection, watch_id: int) -> dict[str, str]:
-    """The heads that were seen last, by ref."""
-    query = select(watched_head.c.ref, watched_head.c.sha).where(watched_head.c.watch_id == watch_id)
-    return {row.ref: row.sha for row in connection.execute(query)}
-
-
-def keep_heads(
-    connection: Connection, watch_id: int, heads: Mapping[str, str], gone: Sequence[str], now: float
-) -> None:
-    """Remember heads, and forget those that are gone."""
-    refs = [*gone, *heads]
-    for start in range(0, len(refs), _PORTION):
-        of_watch = (watched_head.c.watch_id == watch_id, watched_head.c.ref.in_(refs[start : start + _PORTION]))
-        connection.execute(delete(watched_head).where(*of_watch))
-    if heads:
-        rows = [{"watch_id": watch_id, "ref": ref, "sha": sha, "seen_at": now} for ref, sha in heads.items()]
-        connection.execute(insert(watched_head), rows)
-
-
-def load_built_heads(connection: Connection, job_ids: Sequence[int]) -> dict[str, str]:
-    """A commit that was built of each `refs/heads/…` and `refs/pull/N` that the jobs have built, a late one."""
-    last = select(func.max(build.c.id)).where(build.c.job_id.in_(job_ids), build.c.event.in_(("push", "pull_request")))
-    last = last.group_by(build.c.branch, build.c.pull_request)
-    heads = {}
-    columns = (build.c.branch, build.c.pull_request, build.c.sha)
-    for row in connection.execute(select(*columns).where(build.c.id.in_(last))):
-        ref = f"refs/heads/{row.branch}" if row.pull_request is None else f"refs/pull/{row.pull_request}"
-        heads[ref] = row.sha
-    return heads
-
-
-def load_figures(connection: Connection, since: float) -> HealFigures:
-    """How many deliveries came since then, how many had to be recovered, how many are missing still."""
-    came = select(func.count()).select_from(delivery).where(delivery.c.received_at >= since)
-    recovered = select(func.count()).select_from(missed_delivery).where(missed_delivery.c.recovered_at >= since)
-    missing = select(func.count()).select_from(missed_delivery)
-    missing = missing.where(missed_delivery.c.recovered_at.is_(None), missed_delivery.c.delivered_at >= since)
-    looked = select(func.count(), func.count(watch.c.looked_at), func.min(watch.c.looked_at))
-    watches, seen, oldest = connection.execute(looked).one()
-    return HealFigures(
-        delivered=connection.execute(came.where(delivery.c.source == GITHUB)).scalar_one(),
-        recovered=connection.execute(recovered).scalar_one(),
-        missing=connection.execute(missing).scalar_one(),
-        watches=watches,
-        unlooked=watches - seen,
-        looked_at=oldest if watches and watches == seen else None,
-    )
-
-
-def list_watches(connection: Connection, limit: int) -> list[Row[Any]]:
-    """Every watch, by place."""
-    return list(connection.execute(select(watch).order_by(watch.c.place, watch.c.what).limit(limit)))
-
-
-def list_missing(connection: Connection, limit: int) -> list[Row[Any]]:
-    """What did not arrive, the newest first; what is missing still before the rest."""
-    order = (missed_delivery.c.recovered_at.isnot(None), missed_delivery.c.delivered_at.desc())
-    return list(connection.execute(select(missed_delivery).order_by(*order).limit(limit)))
-
-
 def drop_old_holes(connection: Connection, before: float) -> int:
     """Forget what was delivered before that moment."""
     old = or_(missed_delivery.c.delivered_at < before, missed_delivery.c.found_at < before)
     return connection.execute(delete(missed_delivery).where(old)).rowcount
+
+
+def _is_held(row: Row[Any]) -> Sequence[Any]:
+    return (watch.c.id == row.id, watch.c.lease_owner == row.lease_owner, watch.c.state == "leased")
 
 
 def _is_open(watch_id: int) -> Any:

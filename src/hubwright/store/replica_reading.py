@@ -4,18 +4,36 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Boolean, Column, Connection, Integer, Select, Table, Text, func, select
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    ColumnElement,
+    Connection,
+    Integer,
+    Select,
+    Table,
+    Text,
+    func,
+    select,
+)
 
 from hubwright.errors import NotFoundError, UnprocessableError
 from hubwright.store import schema
-from hubwright.store.moments import Moment
+from hubwright.store.moments import Moment, write_moment
 from hubwright.store.views import bounded, load_rows
 from hubwright.store.views_values import Page
 
 OWN = frozenset({"raw", "versions"})
 """Columns that lists do not have."""
+
+SINCE = "since"
+"""GitHub's own word for `updated_since`."""
 
 _LARGEST = 2**63 - 1
 _WORDS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
@@ -122,6 +140,20 @@ def filters_of(table: Table) -> tuple[str, ...]:
     return tuple(column.name for column in table.c if not isinstance(column.type, JSON | Moment))
 
 
+@cache
+def times_of(table: Table) -> Mapping[str, tuple[Column[Any], bool]]:
+    """The filters of time: the column, and whether rows from that moment on are meant or those before it.
+
+    `updated_at` has `updated_since` and `updated_before`; `since` is `updated_since`, as GitHub calls it.
+    """
+    found: dict[str, tuple[Column[Any], bool]] = {}
+    for column in table.c:
+        if isinstance(column.type, Moment):
+            stem = column.name.removesuffix("_at").removesuffix("_on")
+            found |= {f"{stem}_since": (column, True), f"{stem}_before": (column, False)}
+    return found | ({SINCE: found["updated_since"]} if "updated_since" in found else {})
+
+
 def _select(connection: Connection, place: Place, wanted: Wanted) -> Select[Any]:
     table = place.table
     if place.closed and not wanted.sees_all:
@@ -133,12 +165,36 @@ def _select(connection: Connection, place: Place, wanted: Wanted) -> Select[Any]
         folded = name.endswith("login")
         query = query.where(func.lower(table.c[name]) == value.lower() if folded else table.c[name] == value)
     for name, text in wanted.filters.items():
-        query = query.where(table.c[name] == _read_value(name, text, table.c[name]))
+        query = query.where(_form_filter(table, name, text))
     if not wanted.gone:
         query = query.where(table.c.deleted_at.is_(None))
     if table is schema.gh_repository and not wanted.sees_all:
         query = query.where(table.c.private.is_(False))
     return query
+
+
+def _form_filter(table: Table, name: str, text: str) -> ColumnElement[bool]:
+    """Raises UnprocessableError."""
+    timed = times_of(table).get(name)
+    found: ColumnElement[bool]
+    if timed is None:
+        found = table.c[name] == _read_value(name, text, table.c[name])
+    else:
+        column, later = timed
+        seconds = _read_time(name, text)
+        found = column >= seconds if later else column < seconds
+    return found
+
+
+def _read_time(name: str, text: str) -> float:
+    """ISO 8601 as Unix seconds; what has no zone is UTC. Raises UnprocessableError."""
+    try:
+        found = datetime.fromisoformat(text)
+        seconds = (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
+        write_moment(seconds)  # beyond its years there are none in a database
+        return seconds
+    except (ValueError, OverflowError) as error:
+        raise UnprocessableError(f"{name} is a time such as 2026-11-22T08:00:00Z.") from error
 
 
 def _find(connection: Connection, part: str, wanted: Wanted) -> Any:

@@ -9,10 +9,11 @@ from itertools import islice
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, String, Table, bindparam, select, text, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import JSON, Connection, String, Table, select, text
 
 from hubwright.domain.replica_merge import Row, read_row, write_versions
+from hubwright.store.database import write_document
+from hubwright.store.moments import Moment, write_moment
 from hubwright.store.schema import metadata
 
 Key = tuple[int | str, ...]
@@ -27,11 +28,29 @@ _WAYS = ("last_replicated_via_webhook_at", "last_replicated_via_api_at")
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """A table, the names of its key, and of the columns that GitHub fills."""
+    """A table, the names of its key, and of the columns that GitHub fills: first those that are written as they are.
+
+    `times` and `documents` are the last of `told`.
+    """
 
     table: Table
     key: tuple[str, ...]
     told: tuple[str, ...]
+    times: tuple[str, ...]
+    documents: tuple[str, ...]
+
+    @property
+    def plain(self) -> tuple[str, ...]:
+        """The columns of `told` that are written as they are."""
+        return self.told[: len(self.told) - len(self.times) - len(self.documents)]
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A row that is there, and when it was last told of, by the columns of both ways."""
+
+    row: Row
+    told_at: dict[str, float | None]
 
 
 @cache
@@ -39,22 +58,27 @@ def shape_of(kind: str) -> Shape:
     """The table of a kind of records."""
     table = metadata.tables[f"gh_{kind}"]
     key = tuple(column.name for column in table.primary_key.columns)
-    told = [column.name for column in table.c if column.name not in {*key, *_OWN, *_WAYS}]
-    return Shape(table, key, tuple(told))
+    told = [column for column in table.c if column.name not in {*key, *_OWN, *_WAYS}]
+    times = tuple(column.name for column in told if isinstance(column.type, Moment))
+    documents = tuple(column.name for column in told if isinstance(column.type, JSON))
+    plain = tuple(column.name for column in told if column.name not in {*times, *documents})
+    return Shape(table, key, (*plain, *times, *documents), times, documents)
 
 
-def load_known(connection: Connection, kind: str, keys: Sequence[Key]) -> dict[Key, tuple[Row, Any]]:
-    """The rows of these keys, and each as the database has it. On PostgreSQL they are locked, in the order of keys."""
+def load_known(connection: Connection, kind: str, keys: Sequence[Key]) -> dict[Key, Known]:
+    """The rows of these keys. On PostgreSQL they are locked, in the order of keys."""
     shape = shape_of(kind)
     on_postgres = connection.dialect.name == "postgresql"
-    found: dict[Key, tuple[Row, Any]] = {}
+    width, end = len(shape.key), len(shape.key) + len(shape.told)
+    found: dict[Key, Known] = {}
     for some in _chunks(sorted(keys)):
         columns = [list(column) for column in zip(*some, strict=True)]
         given = {f"keys{n}": column for n, column in enumerate(columns)} if on_postgres else {"keys": _write_keys(some)}
-        for kept in connection.execute(_query(kind, on_postgres=on_postgres), given).mappings():
-            told = {name: kept[name] for name in shape.told}
-            key = tuple(kept[name] for name in shape.key)
-            found[key] = (read_row(kind, told, kept["deleted_at"], kept["versions"]), kept)
+        for kept in connection.execute(_query(kind, on_postgres=on_postgres), given):
+            told = dict(zip(shape.told, kept[width:end], strict=True))
+            deleted_at, versions, *told_at = kept[end:]
+            row = read_row(kind, told, deleted_at, versions)
+            found[tuple(kept[:width])] = Known(row, dict(zip(_WAYS, told_at, strict=True)))
     return found
 
 
@@ -65,47 +89,51 @@ def _write_keys(keys: list[Key]) -> str:
 
 def insert_rows(connection: Connection, kind: str, rows: Sequence[tuple[Key, Row]], way: str, now: float) -> int:
     """Add rows; how many: another process may have been quicker with some."""
-    shape = shape_of(kind)
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    values = [{**_whole(shape, key, row), "raw": row.raw, way: now} for key, row in rows]
-    added = 0
-    for some in _chunks(values):
-        added += connection.execute(_insert(dialect.__name__, kind, way), some, execution_options=_COUNTED).rowcount
-    return added
+    shape, at = shape_of(kind), write_moment(now)
+    values = [(*_write(shape, row), at, _write_raw(row), *key) for key, row in rows]
+    return _run(connection, _insert(kind, way), values)
 
 
 def renew_rows(connection: Connection, kind: str, rows: Sequence[tuple[Key, Row]], way: str, now: float) -> None:
     """Write what rows now tell; `raw` where it is new."""
-    shape = shape_of(kind)
-    for with_raw in (True, False):
-        chosen = [(key, row) for key, row in rows if (row.raw is not None) is with_raw]
-        raw = [{"raw": row.raw} if with_raw else {} for _, row in chosen]
-        values = [
-            _marked(shape, key, {**_whole(shape, key, row), **more, way: now})
-            for (key, row), more in zip(chosen, raw, strict=True)
-        ]
-        if values:
-            connection.execute(_update(kind, way, with_raw=with_raw, whole=True), values)
+    shape, at = shape_of(kind), write_moment(now)
+    whole = [(*_write(shape, row), at, _write_raw(row), *key) for key, row in rows if row.raw is not None]
+    parts = [(*_write(shape, row), at, *key) for key, row in rows if row.raw is None]
+    _run(connection, _update(kind, (*shape.told, "versions", "deleted_at", way, "raw")), whole)
+    _run(connection, _update(kind, (*shape.told, "versions", "deleted_at", way)), parts)
 
 
 def touch_rows(connection: Connection, kind: str, rows: Sequence[tuple[Key, Row]], way: str, now: float) -> None:
     """Note that rows were told of again, and what versions they have."""
-    shape = shape_of(kind)
-    values = [_marked(shape, key, {"versions": write_versions(row), way: now}) for key, row in rows]
-    if values:
-        connection.execute(_update(kind, way, with_raw=False, whole=False), values)
+    at = write_moment(now)
+    _run(connection, _update(kind, ("versions", way)), [(_write_versions(row), at, *key) for key, row in rows])
 
 
-def _whole(shape: Shape, key: Key, row: Row) -> dict[str, Any]:
-    told = row.values
-    values = {name: told.get(name) for name in shape.told}
-    values |= zip(shape.key, key, strict=True)
-    return values | {"versions": write_versions(row), "deleted_at": row.deleted_at}
+def _write(shape: Shape, row: Row) -> list[Any]:
+    """What a row tells, as both databases take it from their drivers, its versions and its end."""
+    told = row.values.get
+    written = list(map(told, shape.plain))
+    written += [None if (at := told(name)) is None else write_moment(at) for name in shape.times]
+    written += [None if (value := told(name)) is None else write_document(value) for name in shape.documents]
+    written += (_write_versions(row), None if row.deleted_at is None else write_moment(row.deleted_at))
+    return written
 
 
-def _marked(shape: Shape, key: Key, values: dict[str, Any]) -> dict[str, Any]:
-    """The key under names that are no columns: an update takes those for what is to be set."""
-    return values | {f"key_{name}": part for name, part in zip(shape.key, key, strict=True)}
+def _write_versions(row: Row) -> str:
+    return write_document(write_versions(row))
+
+
+def _write_raw(row: Row) -> str | None:
+    return None if row.raw is None else write_document(row.raw)
+
+
+def _run(connection: Connection, statement: str, values: Sequence[tuple[Any, ...]]) -> int:
+    """By the driver itself: to go through SQLAlchemy's types costs more than all else; how many rows it was for."""
+    if connection.dialect.name != "postgresql":
+        statement = statement.replace("%s", "?")
+    return sum(
+        connection.exec_driver_sql(statement, some, execution_options=_COUNTED).rowcount for some in _chunks(values)
+    )
 
 
 def _chunks(items: Sequence[Any]) -> Iterator[list[Any]]:
@@ -132,16 +160,19 @@ def _query(kind: str, *, on_postgres: bool) -> Any:
 
 
 @cache
-def _insert(dialect: str, kind: str, way: str) -> Any:
+def _insert(kind: str, way: str) -> str:
     shape = shape_of(kind)
-    names = (*shape.key, *shape.told, "versions", "deleted_at", "raw", way)
-    make = postgresql.insert if dialect.endswith("postgresql") else sqlite.insert
-    return make(shape.table).values({name: bindparam(name) for name in names}).on_conflict_do_nothing()
+    names = (*shape.told, "versions", "deleted_at", way, "raw", *shape.key)
+    columns, marks = ", ".join(map(_quote, names)), ", ".join(["%s"] * len(names))
+    return f"INSERT INTO {shape.table.name} ({columns}) VALUES ({marks}) ON CONFLICT DO NOTHING"  # noqa: S608  as above
 
 
 @cache
-def _update(kind: str, way: str, *, with_raw: bool, whole: bool) -> Any:
+def _update(kind: str, names: tuple[str, ...]) -> str:
     shape = shape_of(kind)
-    names = ("versions", way, *((*shape.told, "deleted_at") if whole else ()), *(("raw",) if with_raw else ()))
-    of = [shape.table.c[name] == bindparam(f"key_{name}") for name in shape.key]
-    return update(shape.table).where(*of).values({name: bindparam(name) for name in names})
+    told = ", ".join(f"{_quote(name)} = %s" for name in names)
+    return f"UPDATE {shape.table.name} SET {told} WHERE {' AND '.join(f'{_quote(name)} = %s' for name in shape.key)}"  # noqa: S608
+
+
+def _quote(name: str) -> str:
+    return f'"{name}"'

@@ -173,8 +173,12 @@ def renew_targets(connection: Connection, name: str, targets: Sequence[str], own
 
 
 def finish_reports(connection: Connection, held: Held, owner: str, now: float) -> bool:
-    """All was told. False, and nothing changed, when the lease is lost."""
-    return _settle(connection, held, owner, {"state": "done", "finished_at": now, "error": None})
+    """All was told, and with it what had been given up before. False, and nothing changed, when the lease is lost."""
+    if not _settle(connection, held, owner, {"state": "done", "finished_at": now, "error": None}):
+        return False
+    given_up = (report.c.reporter == held.reporter, report.c.target == held.target, report.c.state == "failed")
+    connection.execute(update(report).where(*given_up).values(state="done"))
+    return True
 
 
 def give_up_reports(connection: Connection, held: Held, owner: str, now: float, error: str) -> bool:

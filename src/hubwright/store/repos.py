@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
-from sqlalchemy import ColumnElement, Connection, ScalarSelect, func, select
+from collections.abc import Collection
+
+from sqlalchemy import ColumnElement, Connection, ScalarSelect, bindparam, func, select
 
 from hubwright.domain.repos import PullRequestEvent, Repository
 from hubwright.store.moments import read_moment
 from hubwright.store.schema import gh_pull_request, gh_repository
+
+_CHANGE_TIMES = (
+    select(
+        gh_pull_request.c.repository_id,
+        gh_pull_request.c.number,
+        func.max(gh_pull_request.c.updated_at).label("at"),
+    )
+    .where(
+        gh_pull_request.c.repository_id.in_(bindparam("repositories", expanding=True)),
+        gh_pull_request.c.number.in_(bindparam("numbers", expanding=True)),
+    )
+    .group_by(gh_pull_request.c.repository_id, gh_pull_request.c.number)
+)
 
 
 def find_repository(name: str) -> ScalarSelect[int]:
@@ -32,6 +47,13 @@ def is_old_news(connection: Connection, event: PullRequestEvent) -> bool:
         return False
     known = connection.execute(select(func.max(gh_pull_request.c.updated_at)).where(*of_number(event))).scalar()
     return known is not None and read_moment(event.updated_at) < known
+
+
+def load_change_times(connection: Connection, names: Collection[tuple[int, int]]) -> dict[tuple[int, int], float]:
+    """When pull requests, named by their repositories' and their own numbers, were last changed, as far as is told."""
+    given = {"repositories": sorted({name for name, _ in names}), "numbers": sorted({number for _, number in names})}
+    rows = connection.execute(_CHANGE_TIMES, given)
+    return {(row.repository_id, row.number): row.at for row in rows if row.at is not None}
 
 
 def of_number(event: PullRequestEvent) -> tuple[ColumnElement[bool], ...]:

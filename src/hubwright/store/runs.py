@@ -132,6 +132,7 @@ _RESULTS = select(run.c.result, run.c.tests_total, run.c.tests_failed, run.c.tes
     run.c.build_id == bindparam("build"), run.c.latest, run.c.result.is_not(None)
 )
 _WISH_CANCEL = update(run).where(run.c.build_id == _RUN, run.c.state != FINISHED).values(cancel=bindparam("reason"))
+_WISH_CANCEL_RUN = update(run).where(run.c.id == _RUN, run.c.state != FINISHED).values(cancel=bindparam("reason"))
 _DETAIL = update(run).where(run.c.id == _RUN).values(detail=bindparam("why"))
 _REPLACE = update(run).where(run.c.id == _RUN).values(latest=False)
 
@@ -247,6 +248,11 @@ def wish_cancel(connection: Connection, build_id: int, reason: str) -> list[Row[
     """Note on every unfinished run of a build that it is to be cancelled; the rows."""
     connection.execute(_WISH_CANCEL, {"run_key": build_id, "reason": reason})
     return list(connection.execute(_OPEN_OF_BUILD, {"build": build_id}))
+
+
+def wish_cancel_run(connection: Connection, number: int, reason: str) -> bool:
+    """Note on one run that it is to be cancelled; False when it has ended."""
+    return connection.execute(_WISH_CANCEL_RUN, {"run_key": number, "reason": reason}).rowcount == 1
 
 
 def load_open(connection: Connection, build_id: int) -> list[Row[Any]]:

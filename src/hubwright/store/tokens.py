@@ -15,11 +15,11 @@ from hubwright.store.schema import token
 PREFIX = "hwt_"
 """What every token begins with, so that people and secret scanners know it."""
 
-BUILDER, JOIN = "builder", "join"
-ROLES = ("read", "write", "admin", BUILDER, JOIN)
+BUILDER, JOIN, SQL = "builder", "join", "sql"
+ROLES = ("read", "write", "admin", BUILDER, JOIN, SQL)
 """What a token may be for; each of the first three may all that the ones before it may.
 
-`builder` is for builders only; with `join` one machine becomes a builder, once.
+`builder` is for builders only; with `join` one machine becomes a builder, once; `sql` asks the database, and no more.
 """
 
 JOIN_SECONDS = 3600.0

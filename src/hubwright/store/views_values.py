@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
@@ -246,6 +247,7 @@ class DeliveryView:
     error: str | None
     attempts: int
     finished_at: float | None
+    headers: Mapping[str, str] | None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

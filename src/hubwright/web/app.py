@@ -11,6 +11,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from hubwright.github.client import GitHubClient
 from hubwright.hub.addresses import AddressRules
+from hubwright.hub.github_app_hook import AppHook
 from hubwright.hub.github_hooks import GitHubHooks
 from hubwright.hub.github_setup import GitHubSetup
 from hubwright.hub.healing import Healing
@@ -21,6 +22,7 @@ from hubwright.hub.wishes import Wishes
 from hubwright.store.sql import Questions
 from hubwright.web.api import make_api
 from hubwright.web.api.github_hooks import HookDoors
+from hubwright.web.api.identity import IdentityDoors
 from hubwright.web.api.reference import make_reference
 from hubwright.web.attempts import Attempts
 from hubwright.web.builders import make_builder_routes
@@ -75,6 +77,7 @@ class Works:
     github: GitHubClient
     github_hooks: GitHubHooks
     github_setup: GitHubSetup
+    app_hook: AppHook
     healing: Healing
     questions: Questions
 
@@ -101,6 +104,7 @@ def make_app(site: Site, gate: Gate, works: Works, lifespan: Lifespan) -> ASGIAp
     app.router.routes.append(Live(site, gate, feed).route())
     app.include_router(LoadDoors(site, gate, works.replica, works.github).make_router())
     app.include_router(HookDoors(site, gate, works.github_hooks).make_router())
+    app.include_router(IdentityDoors(gate, works.github_setup, works.app_hook).make_router())
     sql = SqlDoors(gate, pages.frame, works.questions)
     app.include_router(sql.make_router())
     app.router.routes.extend(sql.routes())
@@ -113,7 +117,8 @@ def make_app(site: Site, gate: Gate, works: Works, lifespan: Lifespan) -> ASGIAp
     app.router.routes.extend(make_reference())
     app.router.routes.extend(pages.routes)
     app.router.routes.extend(RepositoryPages(pages.frame, works.github_hooks).routes())
-    app.router.routes.extend(GitHubPages(pages.frame, gate, works.github_setup, attempts).routes())
+    github = GitHubPages(pages.frame, gate, works.github_setup, attempts, works.app_hook)
+    app.router.routes.extend(github.routes())
     return Doors(works.hooks, app)
 
 

@@ -12,6 +12,8 @@ from starlette.requests import HTTPConnection
 
 from hubwright.errors import ForbiddenError, UnauthenticatedError
 from hubwright.store.tokens import (
+    BUILDER,
+    SQL,
     Token,
     find_token,
     hash_token,
@@ -31,13 +33,14 @@ REMEMBERED = 30.0
 MAX_REMEMBERED = 1024
 _MAX_TOKEN = 512
 _RANKS = {"read": 1, "write": 2, "admin": 3}
+_APART = frozenset({BUILDER, SQL})
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 @dataclass(frozen=True, slots=True)
 class Asker:
-    """Who asks: `role` is read, write, admin, builder, or "" for nobody; `by` is token, cookie or anonymous."""
+    """Who asks: `role` is read, write, admin, builder, sql, or "" for nobody; `by` is token, cookie or anonymous."""
 
     role: str
     name: str
@@ -45,8 +48,10 @@ class Asker:
     token_id: int | None = None
 
     def may(self, role: str) -> bool:
-        """Whether the asker has the role, or one that includes it. A builder's token is for builders only."""
-        if role == "builder" or self.role == "builder":
+        """Whether the asker has the role, or one that includes it; `builder` and `sql` are for that alone."""
+        if role == SQL and self.role == "admin":
+            return True
+        if {role, self.role} & _APART:
             return self.role == role
         return _RANKS.get(self.role, 0) >= _RANKS[role]
 

@@ -11,9 +11,9 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from hubwright.domain.wording import word_size
-from hubwright.hub.healing import DAY, Healing, word_healing
+from hubwright.hub.healing import DAY, Healing, word_healing, word_place
 from hubwright.hub.replay import replay
-from hubwright.store.healing import list_missing, list_watches, load_figures
+from hubwright.store.healing_figures import HealFigures, list_missing, list_watches, load_figures
 from hubwright.store.views_lists import DeliveryFilter, load_deliveries, load_delivery
 from hubwright.web.api.answers import Number, answer, moment
 from hubwright.web.gate import Gate
@@ -54,7 +54,10 @@ class HealingDoors:
         ]
 
     async def show(self, request: Request) -> Response:
-        """The last day's figures, what is watched and how that stands, and the deliveries that did not arrive."""
+        """The last day's figures and how far they are known, what is watched, and the deliveries that did not arrive.
+
+        `places` are watched; `behind` of them were not tried since somebody has asked; `unlooked` were never looked at.
+        """
         await self._gate.require(request, "read")
         since = self._site.clock() - DAY
         figures, watches, missing = await self._site.database.read(
@@ -66,12 +69,18 @@ class HealingDoors:
         )
         return answer(
             {
-                "text": word_healing(figures),
+                "text": word_healing(figures, on=self._healing.on),
+                "on": self._healing.on,
                 "since": moment(since),
                 "delivered": figures.delivered,
                 "recovered": figures.recovered,
                 "missing": figures.missing,
                 "looked_at": moment(figures.looked_at),
+                "places": figures.watches,
+                "behind": figures.behind,
+                "unlooked": figures.unlooked,
+                "could_not_look": _write_unseen(figures),
+                "could_not_look_count": figures.unseen_count,
                 "watches": [_write_watch(row) for row in watches],
                 "deliveries": [_write_missed(row) for row in missing],
             }
@@ -100,7 +109,10 @@ class HealingDoors:
                 load_figures(connection, since),
             )
         )
-        return self._frame.show(request, "deliveries.html", page=page, told=word_healing(figures), chosen=chosen)
+        told, unseen = word_healing(figures, on=self._healing.on), _write_unseen(figures)
+        return self._frame.show(
+            request, "deliveries.html", page=page, told=told, unseen=unseen, on=self._healing.on, chosen=chosen
+        )
 
     async def show_page(self, request: Request) -> Response:
         """`GET /deliveries/{id}`: for those who may write, because a body may tell of private repositories."""
@@ -138,11 +150,26 @@ def read_filter(request: Request) -> DeliveryFilter:
     )
 
 
+def _write_unseen(figures: HealFigures) -> list[dict[str, Any]]:
+    return [
+        {
+            "what": one.what,
+            "place": one.place,
+            "name": word_place(one.what, one.place),
+            "reason": one.why,
+            "refused": one.refused,
+            "due_at": moment(one.due),
+        }
+        for one in figures.unseen
+    ]
+
+
 def _write_watch(row: Any) -> dict[str, Any]:
     return {
         "what": row.what,
         "place": row.place,
         "hook": row.told.get("hook"),
+        "tried_at": moment(row.tried_at),
         "looked_at": moment(row.looked_at),
         "due_at": moment(row.next_try_at),
         "note": row.error,

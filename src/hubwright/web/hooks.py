@@ -58,7 +58,7 @@ class Hooks:
             delivery, source = await self._read(scope, receive)
             kept: Kept = await self._site.database.write_each(
                 keep_deliveries,
-                Incoming(delivery.guid, delivery.event, source, delivery.body, self._site.clock()),
+                Incoming(delivery.guid, delivery.event, source, delivery.body, self._site.clock(), delivery.headers),
             )
         except RefusedError as error:
             return answer_refusal(Request(scope), error)

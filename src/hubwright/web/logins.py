@@ -41,7 +41,7 @@ def make_logins(
         with attempts.counted(request):
             asker = await gate.judge(text)
         if not asker.may("read"):
-            raise ForbiddenError("A token of this role is for builders only, not for people.")
+            raise ForbiddenError(f"A token of the role {asker.role} is for programs, not for people.")
         return _welcome(gate, await gate.start_session(asker.role))
 
     async def log_out(request: Request) -> Response:

@@ -17,6 +17,7 @@ from hubwright.errors import TooLargeError, UnprocessableError
 from hubwright.store.sql import MAX_TEXT, Questions
 from hubwright.store.sql_answers import Found, write_csv, write_objects
 from hubwright.store.sql_tables import READABLE
+from hubwright.store.tokens import SQL
 from hubwright.web.api.answers import answer
 from hubwright.web.api.bodies import convert, read_object
 from hubwright.web.gate import Asker, Gate
@@ -58,7 +59,7 @@ class SqlDoors:
 
     async def answer(self, request: Request) -> Response:
         """One SELECT, `{"query", "rows"}`: `{"columns", "rows", "cut", "seconds"}`, or CSV where `Accept` says so."""
-        asker = await self._gate.require(request, "admin")
+        asker = await self._gate.require(request, SQL)
         asked = convert(await read_object(request), _Question)
         found = await self._ask(asker, asked.query, asked.rows)
         if "text/csv" in request.headers.get("accept", ""):
@@ -67,12 +68,12 @@ class SqlDoors:
 
     async def show(self, request: Request) -> Response:
         """`GET /sql?query=`: the form, filled but not sent."""
-        request.state.asker = await self._gate.require(request, "admin")
+        request.state.asker = await self._gate.require(request, SQL)
         return self._page(request, request.query_params.get("query", _EXAMPLE)[:MAX_TEXT])
 
     async def show_found(self, request: Request) -> Response:
         """`POST /sql`: the answer below the form, or as a file."""
-        request.state.asker = asker = await self._gate.require(request, "admin")
+        request.state.asker = asker = await self._gate.require(request, SQL)
         fields = await _read_form(request)
         query = fields.get("query", "")
         try:

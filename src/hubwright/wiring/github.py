@@ -12,7 +12,8 @@ from hubwright.domain.github_budget import Limits
 from hubwright.github.budget import BudgetGate
 from hubwright.github.client import GitHubClient
 from hubwright.github.credentials import Credential, make_credential
-from hubwright.hub.github_credentials import APP, Credentials, Kept
+from hubwright.hub.github_app_hook import AppHook
+from hubwright.hub.github_credentials import APP, TOKEN, Credentials, Kept
 from hubwright.hub.github_hooks import GitHubHooks
 from hubwright.hub.github_setup import GitHubSetup, Terms
 from hubwright.hub.github_sharing import DatabaseEtags, DatabaseGate, SealedTokens
@@ -71,6 +72,19 @@ def make_hooks(settings: Settings, database: Database, access: GitHubAccess) -> 
     )
 
 
+def make_app_hook(settings: Settings, access: GitHubAccess, url: str) -> AppHook:
+    """What looks after the hook of this hub's App, which sends to `url`. One made here has its own secret."""
+    given = settings.github.webhook_secrets
+
+    def find_secret(by: str) -> str:
+        kept = None if access.identity.is_fixed else access.credentials.find(APP)
+        if kept is not None:
+            return str(kept.secret["webhook_secret"])
+        return given[0] if given else access.credentials.make_webhook_secret(by)
+
+    return AppHook(lambda: access.app, url, find_secret)
+
+
 def make_setup(settings: Settings, access: GitHubAccess, wake: Callable[[], None]) -> GitHubSetup:
     """What makes the hub's App, and knows who logs in."""
     github = settings.github
@@ -85,7 +99,7 @@ def make_setup(settings: Settings, access: GitHubAccess, wake: Callable[[], None
         repository=github.login_repository,
         comments=github.comment != "off",
         issues=github.issue != "off",
-        is_fixed=access.identity.is_fixed,
+        named="" if not access.identity.is_fixed else "app" if access.identity.app_id else "token",
     )
     return GitHubSetup(terms, access.credentials, access.client, wake)
 
@@ -99,7 +113,7 @@ def _find_pages(settings: Settings) -> str:
 
 
 class Identity:
-    """Who the hub is to GitHub: the settings' App or token, else the App that was made on its page, else nobody.
+    """Who the hub is to GitHub: the settings' App or token, else the App or the token of its page, else nobody.
 
     Called for each request, in any thread, with the owner asked about.
     """
@@ -115,6 +129,7 @@ class Identity:
         self._token = make_credential(github.token) if github.token else None
         self._app: AppAccess | None = None
         self._made_of: Kept | None = None
+        self._entered: tuple[Kept | None, Credential | None] = (None, None)
         if github.app_id and github.app_private_key:
             self._app = self._make_app(github.app_id, github.app_private_key)
             self._app_id: str | None = github.app_id
@@ -126,18 +141,23 @@ class Identity:
     def __call__(self, owner: str | None) -> Credential:
         """What to ask with. Raises GitHubError."""
         app = self.find_app()
-        return app(owner) if app is not None else self._token or self._anonymous
+        return app(owner) if app is not None else self._find_token() or self._anonymous
 
     @property
     def is_known(self) -> bool:
         """Whether there is a token or an App."""
-        return self.find_app() is not None or self._token is not None
+        return self.find_app() is not None or self._find_token() is not None
 
     @property
     def app_id(self) -> str | None:
         """The App's number, None where there is no App."""
         self.find_app()
         return self._app_id
+
+    @property
+    def who(self) -> tuple[str | None, str]:
+        """The App's number, and a name for whose token is asked with otherwise: other news, other reporters."""
+        return self.app_id, (self._find_token() or self._anonymous).budget
 
     @property
     def is_fixed(self) -> bool:
@@ -153,6 +173,16 @@ class Identity:
             with self._lock:
                 self._change(kept)
         return self._app
+
+    def _find_token(self) -> Credential | None:
+        """The settings' token, else the one that was entered, as it is by now."""
+        if self._fixed:
+            return self._token
+        kept = self._credentials.find(TOKEN)
+        known = self._entered
+        if kept is not known[0]:
+            known = self._entered = (kept, None if kept is None else make_credential(str(kept.secret["token"])))
+        return known[1]
 
     def close(self) -> None:
         """Close the connections."""
@@ -176,4 +206,9 @@ class Identity:
 
 def make_limits(settings: Settings) -> Limits:
     """The pace that the settings allow."""
-    return Limits(points_per_minute=settings.github.points_per_minute, write_interval=settings.github.write_interval)
+    own = settings.github
+    return Limits(
+        points_per_minute=own.points_per_minute,
+        write_interval=own.write_interval,
+        writes_per_minute=own.writes_per_minute,
+    )

@@ -23,4 +23,5 @@ def make_healing(
     rhythm = Rhythm(heal=settings.github.heal_interval, poll=settings.github.poll_interval, reach=min(KEPT_FOR, kept))
     hooks = HookLooks(database, github, settings.public_url, rhythm, time.time, wake)
     heads = HeadLooks(database, github, rhythm, time.time, wake)
-    return Healing(database, github, {HOOKS: hooks.look, HEADS: heads.look}, owner, time.time, wake)
+    looks = {HOOKS: hooks.look, HEADS: heads.look}
+    return Healing(database, github, looks, owner, time.time, wake, on=settings.github.heal)

@@ -37,7 +37,7 @@ from hubwright.web.hooks import Hooks
 from hubwright.web.site import FACTS, Site
 from hubwright.wire import Vitals
 from hubwright.wiring.first_start import FirstStart, prepare
-from hubwright.wiring.github import make_hooks, make_setup
+from hubwright.wiring.github import make_app_hook, make_hooks, make_setup
 from hubwright.wiring.hiding import hide_from_builds
 from hubwright.wiring.local_builder import LocalBuilder, make_local_builder, read_slots
 from hubwright.wiring.logging import configure_logging
@@ -127,6 +127,7 @@ class Hub:
                 on_search=lambda: self.wake("bisections"),
             ),
         )
+        github_hooks = make_hooks(settings, self.parts.database, self.parts.github)
         works = Works(
             hooks=Hooks(self.site, pressure.note),
             sessions=self._sessions,
@@ -140,7 +141,8 @@ class Hub:
             replica=self.parts.replica,
             github=self.parts.github.client,
             healing=self.parts.healing,
-            github_hooks=make_hooks(settings, self.parts.database, self.parts.github),
+            github_hooks=github_hooks,
+            app_hook=make_app_hook(settings, self.parts.github, github_hooks.url),
             github_setup=make_setup(settings, self.parts.github, lambda: self.wake("facts")),
             questions=open_questions(settings),
         )

@@ -101,7 +101,11 @@ def open_parts(
     mirrors = Mirrors(mirrors_folder(settings), make_git(settings), settings.git.fetch_timeout)
     github = open_github(settings, database)
     platform = settings.builds.default_platform or default_platform or ANY_PLATFORM
-    rules = replace(_make_rules(settings, platform, github.token_of), refusal_of=partial(_find_refusal, github))
+    rules = replace(
+        _make_rules(settings, platform, github.token_of),
+        refusal_of=partial(_find_refusal, github),
+        app_id_of=lambda: github.identity.app_id,
+    )
     understanding = Understanding(database, mirrors, rules)
     intake = Intake(database, understanding, owner, time.time, wake, pressure or Pressure(), partial(_follow, github))
     wishes = Wishes(database, mirrors, understanding.origin_of, rules.ground, wake, rules.defaults)

@@ -20,17 +20,17 @@ OFF, ALL = "off", "all"
 
 
 class Changing:
-    """A reporter that is another one as soon as the hub is another App, or none; its name stays.
+    """A reporter that is another one as soon as the hub is another App or asks with another token; its name stays.
 
     `make` is told the App's number, None where there is no App.
     """
 
-    def __init__(self, make: Callable[[str | None], Reporter], app_id_of: Callable[[], str | None]) -> None:
+    def __init__(self, make: Callable[[str | None], Reporter], who_of: Callable[[], tuple[str | None, str]]) -> None:
         self._make = make
-        self._app_id_of = app_id_of
+        self._who_of = who_of
         self._lock = threading.Lock()
-        self._app_id = app_id_of()
-        self._now = make(self._app_id)
+        self._who = who_of()
+        self._now = make(self._who[0])
         self.name = self._now.name
 
     def read_reports(self, fact: Fact) -> Sequence[Report]:
@@ -43,8 +43,8 @@ class Changing:
 
     def _find(self) -> Reporter:
         with self._lock:
-            if (app_id := self._app_id_of()) != self._app_id:
-                self._now, self._app_id = self._make(app_id), app_id
+            if (who := self._who_of()) != self._who:
+                self._now, self._who = self._make(who[0]), who
             return self._now
 
 
@@ -68,4 +68,4 @@ def make_reporters(settings: Settings, database: Database, access: GitHubAccess)
         makers.append(make_comments)
     if github.issue != OFF:
         makers.append(make_issues)
-    return [Changing(make, lambda: access.identity.app_id) for make in makers]
+    return [Changing(make, lambda: access.identity.who) for make in makers]

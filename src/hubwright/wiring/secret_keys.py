@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import structlog
-from sqlalchemy import create_engine
+from sqlalchemy import create_engine, inspect
 from sqlalchemy.pool import NullPool
 
 from hubwright.config import Settings
 from hubwright.domain.secrets import check_name, check_value
 from hubwright.errors import SettingsError, UnprocessableError
+from hubwright.hub.github_credentials import Kept, find_closed, load_open
 from hubwright.hub.sealing import Keys, make_key
 from hubwright.hub.secrets import Vault
 
@@ -52,7 +53,7 @@ def add_key(settings: Settings) -> Path:
 def check_keys(settings: Settings) -> None:
     """Tell of stored secrets that no key here opens; with several hubs that is a SettingsError.
 
-    One hub goes on without: only the runs that need those secrets lack them.
+    One hub goes on without: only what needs those secrets lacks them.
     """
     open_vault(settings)
     told = find_missing_keys(settings)
@@ -61,16 +62,34 @@ def check_keys(settings: Settings) -> None:
     if settings.broker_url is not None:
         raise SettingsError(
             f"SECRETS__KEYS lacks keys that stored secrets need: {told}. Give all hubs the same keys, "
-            "or remove those secrets with `hubwright secret rm`."
+            "or remove those secrets with `hubwright secret rm`, and the hub's own on its page GitHub."
         )
-    logger.warning("secret_keys_missing", keys=told)
+    place = "SECRETS__KEYS" if settings.secrets.keys else str(_key_file(settings))
+    logger.warning(
+        "secret_keys_missing",
+        keys=told,
+        what=f"Stored secrets can't be opened, because {place} lacks their keys: {told}. Add the keys and start the "
+        "hub again, or set those secrets anew; until then all that needs them goes without.",
+    )
 
 
 def find_missing_keys(settings: Settings) -> str:
     """The keys that stored secrets need and these settings lack, in words; "" when none. Raises SettingsError."""
+    keys = keys_of(settings)()
     with create_engine(settings.database_url, poolclass=NullPool).connect() as connection:
-        unknown = Vault(keys_of(settings)).find_unknown_keys(connection)
-    return ", ".join(f"{key} ({count} secrets)" for key, count in sorted(unknown.items()))
+        unknown = Vault(lambda: keys).find_unknown_keys(connection)
+        closed = find_closed(connection, keys) if inspect(connection).has_table("github_credential") else []
+    needs: dict[str, list[str]] = {key: [f"{count} secrets"] for key, count in sorted(unknown.items())}
+    for key, what in closed:
+        needs.setdefault(key, []).append(what)
+    return "; ".join(f"{key} ({', '.join(things)})" for key, things in needs.items())
+
+
+def load_kept(settings: Settings) -> Mapping[str, Kept]:
+    """What was made or entered at the hub for GitHub, and can be opened. Raises SettingsError, DBAPIError."""
+    keys = keys_of(settings)()
+    with create_engine(settings.database_url, poolclass=NullPool).connect() as connection:
+        return load_open(connection, keys) if inspect(connection).has_table("github_credential") else {}
 
 
 def read_pairs(name: str, pairs: tuple[str, ...]) -> dict[str, str]:

@@ -10,6 +10,7 @@ from hubwright.wiring.hiding import hide_from_builds
 from hubwright.wiring.logging import configure_logging
 from hubwright.wiring.parts import QUEUES, Parts, open_parts
 from hubwright.wiring.scale_out import ScaleOut, open_scale_out
+from hubwright.wiring.secret_keys import check_keys
 
 
 def run_worker(settings: Settings) -> int:
@@ -18,6 +19,7 @@ def run_worker(settings: Settings) -> int:
     configure_logging()
     hide_from_builds()
     prepare_ground(settings)
+    check_keys(settings)
     tasks = load_tasks()
     scale = open_scale_out(broker_url, _hear_nothing)
     parts: Parts = open_parts(settings, lambda queue: _wake(scale, queue))

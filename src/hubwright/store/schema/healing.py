@@ -14,6 +14,7 @@ watch = Table(
     Column("what", String(10), nullable=False),  # hooks: their deliveries; heads: of branches and pull requests
     Column("place", String(300), nullable=False),  # as GitHub's API has it: /repos/octo/hello, /orgs/octo, /app
     Column("asked_at", Moment),  # when a person asked for a look
+    Column("tried_at", Moment),  # when the last look began, whatever came of it
     Column("looked_at", Moment),  # the last look that saw all
     Column("told", Document, nullable=False),  # what it found, and where a look that was stopped goes on
     *waiting(),

@@ -23,7 +23,7 @@ scan = Table(
     Column("began_at", Moment, nullable=False),
     Column("finished_at", Moment, nullable=False),
     Column("whole_at", Moment),  # began_at of the last one that read all of it
-    Column("changed_until", String(30)),  # the latest `updated_at` that GitHub told, ISO 8601
+    Column("changed_until", String(64)),  # the latest `updated_at` that GitHub told, ISO 8601; of commits the newest
     Column("pages", Integer, nullable=False),
     Column("items", Integer, nullable=False),
     Column("vanished", Integer, nullable=False),

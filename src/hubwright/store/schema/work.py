@@ -26,6 +26,7 @@ delivery = Table(
     Column("event", String(100), nullable=False),
     Column("source", String(10), nullable=False, server_default="github"),
     Column("received_at", Moment, nullable=False),
+    Column("headers", Document),  # those that tell what came and from which hook; no signatures
     Column("body", LargeBinary, nullable=False),  # JSON, zlib; `hubwright` pages and API show it plain
     Column("repository", String(201)),
     Column("outcome", Text),

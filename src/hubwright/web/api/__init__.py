@@ -18,6 +18,7 @@ from hubwright.web.api.jobs import Jobs
 from hubwright.web.api.lists import Lists
 from hubwright.web.api.provenance import Provenance
 from hubwright.web.api.replica import ReplicaReads
+from hubwright.web.api.reports import Reports
 from hubwright.web.api.runs import Runs
 from hubwright.web.api.secrets import Secrets
 from hubwright.web.api.tokens import Tokens
@@ -39,6 +40,7 @@ def make_api(site: Site, gate: Gate, wishes: Wishes, vault: Vault, feed: Feed) -
     api.include_router(Builders(site, gate).make_router())
     api.include_router(Bisections(site, gate).make_router())
     api.include_router(ReplicaReads(site, gate).make_router())
+    api.include_router(Reports(site, gate).make_router())
     api.include_router(Tokens(site, gate).make_router())
     api.include_router(Secrets(site, gate, vault).make_router())
     router = APIRouter(dependencies=[Depends(require_reader)])

@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from fastapi import APIRouter
+from sqlalchemy import Boolean, Column, Integer
 from starlette.requests import Request
 from starlette.responses import Response
 
 from hubwright.errors import NotFoundError, UnprocessableError
 from hubwright.store.moments import Moment
-from hubwright.store.replica_reading import PLACES, Place, Wanted, filters_of, load_list, load_one
+from hubwright.store.replica_reading import PLACES, Place, Wanted, filters_of, load_list, load_one, times_of
 from hubwright.web.api.answers import MAX_NUMBER, answer, answer_page, moment
 from hubwright.web.api.bodies import check_keys
 from hubwright.web.gate import Gate
@@ -22,6 +23,12 @@ _CONVERTERS = {"number": ":int", "id": ":int", "name": ":path"}
 _OPTIONS = ("limit", "cursor", "deleted", "raw")
 _OFF = frozenset({"", "0", "false", "no", "off"})
 _LONGEST = 600
+_TOLD: Mapping[str, dict[str, Any]] = {
+    "limit": {"schema": {"type": "integer", "minimum": 1}, "description": "Rows at once; never more than 200."},
+    "cursor": {"schema": {"type": "string"}, "description": "The `next` of the page before."},
+    "deleted": {"schema": {"type": "boolean"}, "description": "Also rows that are deleted at GitHub."},
+    "raw": {"schema": {"type": "boolean"}, "description": "Also GitHub's own document (role `write`)."},
+}
 
 
 class ReplicaReads:
@@ -41,7 +48,7 @@ class ReplicaReads:
         return router
 
     async def read(self, request: Request) -> Response:
-        """Rows of the copy; `?limit= &cursor=`, columns as filters, `?deleted=1`, `?raw=1` (role `write`)."""
+        """Rows of the copy; `?limit= &cursor=`, columns and times as filters, `?deleted=1`, `?raw=1` (role `write`)."""
         place = PLACES[_find_address(request)]
         query = request.query_params
         raw = query.get("raw", "").lower() not in _OFF
@@ -82,7 +89,7 @@ def _read_parts(request: Request) -> dict[str, Any]:
 
 def _read_filters(query: Mapping[str, str], place: Place) -> dict[str, str]:
     """The columns that the query names. Raises UnprocessableError."""
-    known = filters_of(place.table)
+    known = (*filters_of(place.table), *times_of(place.table))
     given = {name: value for name, value in query.items() if name not in _OPTIONS}
     check_keys(given, (*known, *_OPTIONS))
     for name, value in {**given, "cursor": query.get("cursor", "")}.items():
@@ -124,10 +131,23 @@ def _describe(address: str, place: Place) -> dict[str, Any]:
         }
         for name in names
     ]
-    more = ("deleted", "raw") if place.one else (*_OPTIONS, *filters_of(place.table))
+    known = {} if place.one else {name: _TOLD[name] for name in ("limit", "cursor")}
+    known |= {name: _TOLD[name] for name in ("deleted", "raw")}
+    if not place.one:
+        known |= {name: _describe_column(place.table.c[name]) for name in filters_of(place.table)}
+        known |= {name: _describe_time(column.name, later) for name, (column, later) in times_of(place.table).items()}
     options = [
-        {"name": name, "in": "query", "required": False, "schema": {"type": "string"}}
-        for name in more
-        if name not in names
+        {"name": name, "in": "query", "required": False, **told} for name, told in known.items() if name not in names
     ]
     return {"summary": f"Read {place.table.name}", "parameters": [*inside, *options]}
+
+
+def _describe_column(column: Column[Any]) -> dict[str, Any]:
+    kinds = ((Boolean, "boolean"), (Integer, "integer"))
+    kind = next((word for type_, word in kinds if isinstance(column.type, type_)), "string")
+    return {"schema": {"type": kind}, "description": f"Only rows whose `{column.name}` is this."}
+
+
+def _describe_time(name: str, later: bool) -> dict[str, Any]:  # noqa: FBT001 - from a table of two kinds
+    which = "at this time or later" if later else "before this time"
+    return {"schema": {"type": "string", "format": "date-time"}, "description": f"Only rows whose `{name}` is {which}."}

@@ -93,6 +93,7 @@ def assemble_pages(site: Site, gate: Gate) -> Pages:
     routes = [
         *(Route(path, frame.guard(show)) for path, show in read.items()),
         Route("/builds/{id:int}/rerun", builds.rerun, methods=["POST"]),
+        Route("/builds/{id:int}/tell", builds.tell, methods=["POST"]),
         Route("/builds/{id:int}/approve", builds.approve, methods=["POST"]),
         Route("/builds/{id:int}/cancel", builds.cancel, methods=["POST"]),
         *builders.routes(),

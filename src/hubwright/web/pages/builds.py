@@ -18,12 +18,14 @@ from hubwright.hub.builds import cancel, rerun
 from hubwright.hub.differences import Difference
 from hubwright.store.approvals import Approver
 from hubwright.store.recordings import Kept, load_causes, load_recording
+from hubwright.store.report_troubles import Trouble, load_troubles_of
 from hubwright.store.views import load_build
 from hubwright.store.views_bisections import BisectionView, load_searches_of
 from hubwright.store.views_history import Neighbours, load_neighbours, load_usual_duration
 from hubwright.store.views_lists import load_artifacts
 from hubwright.store.views_values import ArtifactView, BuildView, CaseView, RunView
 from hubwright.store.views_waiting import load_waits
+from hubwright.web.api.reports import tell_again
 from hubwright.web.pages.charts import Span, draw_gantt
 from hubwright.web.pages.findings import COUNTED, Findings, find_lines, load_findings
 from hubwright.web.pages.frame import HEADERS, Frame
@@ -60,6 +62,7 @@ class Rows:
     recording: Kept | None
     causes: dict[int, str]
     searches: list[tuple[BisectionView, int | None]]
+    untold: tuple[Trouble, ...]
 
 
 class BuildPages:
@@ -135,6 +138,15 @@ class BuildPages:
         await self._frame.site.database.write_soon(lambda connection: cancel(connection, build_id, now, reason))
         return self._changed(build_id)
 
+    async def tell(self, request: Request) -> Response:
+        """`POST /builds/{id}/tell`: tell again what GitHub could not be told."""
+        await self._frame.require(request, "write")
+        build_id: int = request.path_params["id"]
+        now = self._frame.site.clock()
+        await self._frame.site.database.write_soon(lambda connection: tell_again(connection, build_id, now))
+        self._frame.site.wake("reports")
+        return RedirectResponse(f"/builds/{build_id}", 303)
+
     async def approve(self, request: Request) -> Response:
         """`POST /builds/{id}/approve?sha=&base=`: the commit that the page showed, and the branch that it is for."""
         asker = await self._frame.require(request, "write")
@@ -192,6 +204,7 @@ def _load_rows(connection: Connection, build_id: int, wanted: int | None, now: f
         None if chosen is None else load_recording(connection, chosen.id),
         load_causes(connection, [run.id for run in build.earlier]),
         load_searches_of(connection, build_id),
+        load_troubles_of(connection, build),
     )
 
 

@@ -1,8 +1,9 @@
-"""`/github`: who this hub is to GitHub, the App that it makes for itself, and logging in with an account there."""
+"""`/github`: who this hub is to GitHub, the App that it makes for itself, its token, and logging in with GitHub."""
 
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 from urllib.parse import parse_qs
 
 import orjson
@@ -11,26 +12,31 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from hubwright.domain.github_app import check_organization
+from hubwright.domain.github_hooks import HookState
+from hubwright.domain.github_tokens import MAX_TOKEN
+from hubwright.hub.github_app_hook import AppHook
 from hubwright.hub.github_setup import GitHubSetup
+from hubwright.store.views_hooks import load_installations
 from hubwright.web.attempts import Attempts
 from hubwright.web.flows import Flow
 from hubwright.web.gate import COOKIE, Gate
 from hubwright.web.hooks import read_body
 from hubwright.web.pages.frame import HEADERS, Frame
 
-MAX_FORM = 4096
+MAX_FORM = 4 * MAX_TOKEN
 GITHUB_SESSION = 12 * 3600
 """Seconds after which who logged in with GitHub does so again, and their rights are looked up anew."""
 
 
 class GitHubPages:
-    """The pages. All that makes or forgets the App needs the role `admin`."""
+    """The pages. All that makes or forgets the App or the token needs the role `admin`."""
 
-    def __init__(self, frame: Frame, gate: Gate, setup: GitHubSetup, attempts: Attempts) -> None:
+    def __init__(self, frame: Frame, gate: Gate, setup: GitHubSetup, attempts: Attempts, hook: AppHook) -> None:
         self._frame = frame
         self._gate = gate
         self._setup = setup
         self._attempts = attempts
+        self._hook = hook
         self._making = Flow(frame.site, gate, "app")
         self._entering = Flow(frame.site, gate, "login")
 
@@ -41,6 +47,10 @@ class GitHubPages:
             Route("/github/app/new", self.begin_app, methods=["POST"]),
             Route("/github/app/created", self.end_app),
             Route("/github/app/forget", self.forget_app, methods=["POST"]),
+            Route("/github/hook", self.show_hook),
+            Route("/github/hook/on", self.install_hook, methods=["POST"]),
+            Route("/github/token", self.keep_token, methods=["POST"]),
+            Route("/github/token/forget", self.forget_token, methods=["POST"]),
             Route("/login/github", self.begin_login),
             Route("/login/github/callback", self.end_login),
         ]
@@ -48,20 +58,57 @@ class GitHubPages:
     async def show(self, request: Request) -> Response:
         """`GET /github`."""
         request.state.asker = await self._frame.require(request, "admin")
-        app = await asyncio.to_thread(self._setup.find_app)
-        return self._frame.show(request, "github.html", app=app, terms=self._setup.terms, posted=None, manifest="")
+        return await self._show(request)
+
+    async def _show(self, request: Request, hook: HookState | None = None) -> Response:
+        standing = await asyncio.to_thread(self._setup.describe)
+        number = standing.app["id"] if standing.app and not self._setup.terms.named else None
+        installed = []
+        if isinstance(number, int):
+            installed = await self._frame.site.database.read(lambda connection: load_installations(connection, number))
+        given: dict[str, Any] = {"standing": standing, "installed": installed, "hook": hook, "terms": self._setup.terms}
+        return self._frame.show(request, "github.html", posted=None, manifest="", **given)
+
+    async def show_hook(self, request: Request) -> Response:
+        """`GET /github/hook`: the App's hook as GitHub tells it now."""
+        request.state.asker = await self._frame.require(request, "admin")
+        return await self._show(request, await asyncio.to_thread(self._hook.look))
+
+    async def install_hook(self, request: Request) -> Response:
+        """`POST /github/hook/on`: have the App's hook send here."""
+        asker = await self._frame.require(request, "admin")
+        await asyncio.to_thread(self._hook.install, asker.name)
+        return RedirectResponse("/github/hook", 303)
+
+    async def keep_token(self, request: Request) -> Response:
+        """`POST /github/token`: ask with this personal token from now on."""
+        asker = await self._frame.require(request, "admin")
+        token = await self._read_field(request, "token")
+        await asyncio.to_thread(self._setup.keep_token, token, asker.name)
+        return RedirectResponse("/github", 303)
+
+    async def forget_token(self, request: Request) -> Response:
+        """`POST /github/token/forget`."""
+        await self._frame.require(request, "admin")
+        await asyncio.to_thread(self._setup.forget_token)
+        return RedirectResponse("/github", 303)
+
+    async def _read_field(self, request: Request, name: str) -> str:
+        body = await read_body(request.headers.get("content-length"), request.receive, MAX_FORM)
+        return parse_qs(body.decode("utf-8", "replace"), max_num_fields=5).get(name, [""])[0].strip()
 
     async def begin_app(self, request: Request) -> Response:
         """`POST /github/app/new`: the form that takes the browser to GitHub with the manifest."""
         request.state.asker = await self._frame.require(request, "admin")
-        body = await read_body(request.headers.get("content-length"), request.receive, MAX_FORM)
-        named = parse_qs(body.decode("utf-8", "replace"), max_num_fields=5).get("organization", [""])[0]
-        where, manifest = await asyncio.to_thread(self._setup.form_app, check_organization(named.strip()))
+        named = check_organization(await self._read_field(request, "organization"))
+        where, manifest = await asyncio.to_thread(self._setup.form_app, named)
         kept, state, _ = self._making.begin()
         page = self._frame.show(
             request,
             "github.html",
-            app=None,
+            standing=await asyncio.to_thread(self._setup.describe),
+            installed=[],
+            hook=None,
             terms=self._setup.terms,
             posted=f"{where}?state={state}",
             manifest=orjson.dumps(manifest).decode(),

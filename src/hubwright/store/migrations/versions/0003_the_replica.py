@@ -1120,7 +1120,7 @@ def upgrade() -> None:
         sa.Column("began_at", Moment(), nullable=False),
         sa.Column("finished_at", Moment(), nullable=False),
         sa.Column("whole_at", Moment(), nullable=True),
-        sa.Column("changed_until", sa.String(length=30), nullable=True),
+        sa.Column("changed_until", sa.String(length=64), nullable=True),
         sa.Column("pages", sa.Integer(), nullable=False),
         sa.Column("items", sa.Integer(), nullable=False),
         sa.Column("vanished", sa.Integer(), nullable=False),
@@ -1139,6 +1139,7 @@ def upgrade() -> None:
         sa.Column("what", sa.String(length=10), nullable=False),
         sa.Column("place", sa.String(length=300), nullable=False),
         sa.Column("asked_at", Moment(), nullable=True),
+        sa.Column("tried_at", Moment(), nullable=True),
         sa.Column("looked_at", Moment(), nullable=True),
         sa.Column("told", Document, nullable=False),
         sa.Column("state", sa.String(length=10), server_default="waiting", nullable=False),
@@ -1170,6 +1171,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("watch_id", "ref", name=op.f("pk_watched_head")),
     )
     with op.batch_alter_table("delivery", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("headers", Document, nullable=True))
         batch_op.create_index("ix_delivery_received_at", ["received_at", "source"], unique=False)
 
     with op.batch_alter_table("task", schema=None) as batch_op:

@@ -1,0 +1,85 @@
+"""What the database alone tells of many events at once: most lead to no build, and nobody need be asked for them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from hubwright.domain.builds import MERGE_GROUP, commits_to_build, pull_request_to_build
+from hubwright.domain.jobs import Job
+from hubwright.domain.repos import Event, Other, PullRequestEvent, Push, RefEvent, Repository
+from hubwright.github.payloads import is_skipped
+from hubwright.store.jobs import load_jobs
+from hubwright.store.moments import read_moment
+from hubwright.store.repos import load_change_times
+
+MayBuild = Callable[[Repository], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """An event that leads to no more than news: its outcome in words, and whether GitHub has told later ones before."""
+
+    outcome: str
+    late: bool = False
+
+
+def glance(connection: Connection, events: Sequence[Event], may_build: MayBuild) -> list[Seen | None]:
+    """An answer to each event, in order; None where it takes more than a look, such as a commit that is to be had."""
+    outcomes = _find_outcomes(connection, events, may_build)
+    pulls = [
+        event for event, told in zip(events, outcomes, strict=True) if told and isinstance(event, PullRequestEvent)
+    ]
+    times = load_change_times(connection, {_name(pull) for pull in pulls}) if pulls else {}
+    seen: list[Seen | None] = []
+    for event, outcome in zip(events, outcomes, strict=True):
+        late = False
+        if outcome and isinstance(event, PullRequestEvent) and event.updated_at is not None:
+            at = read_moment(event.updated_at)
+            last = times.get(_name(event), at)
+            late = at < last
+            times[_name(event)] = max(at, last)
+        seen.append(Seen(outcome, late) if outcome else None)
+    return seen
+
+
+def _name(event: PullRequestEvent) -> tuple[int, int]:
+    return event.repository.id or 0, event.number
+
+
+def _find_outcomes(connection: Connection, events: Sequence[Event], may_build: MayBuild) -> list[str | None]:
+    """What is said of each event; None of one that leads to more. The jobs of a repository are looked for once."""
+    jobs: dict[tuple[int | None, str], list[Job]] = {}
+    outcomes: list[str | None] = []
+    for event in events:
+        if isinstance(event, Push | PullRequestEvent) and event.repository.id is not None:
+            name = (event.repository.id, event.repository.full_name)
+            if name not in jobs:
+                jobs[name] = load_jobs(connection, event.repository)
+            outcomes.append(_find_outcome(event, jobs[name], may_build))
+        else:
+            outcomes.append("kept" if isinstance(event, Other | RefEvent) else None)
+    return outcomes
+
+
+def _find_outcome(event: Push | PullRequestEvent, jobs: list[Job], may_build: MayBuild) -> str | None:
+    if not jobs:
+        return None if may_build(event.repository) else "the owner is not one of GITHUB__OWNERS"
+    enabled = [job for job in jobs if job.enabled]
+    if not enabled:
+        return "every job of the repository is disabled"
+    if any(_has_moved(job, event.repository) or _wants_builds(event, job) for job in enabled):
+        return None
+    return "0 builds"
+
+
+def _has_moved(job: Job, repository: Repository) -> bool:
+    """Whether the job knows its repository by another number or name."""
+    return job.clone_url is None and (job.repository_id, job.repository) != (repository.id, repository.full_name)
+
+
+def _wants_builds(event: Push | PullRequestEvent, job: Job) -> bool:
+    wanted = commits_to_build(event, job.settings) if isinstance(event, Push) else pull_request_to_build(event)
+    return any(wish.event == MERGE_GROUP or not is_skipped(wish.message) for wish in wanted)
