@@ -51,7 +51,7 @@ def _name(event: PullRequestEvent) -> tuple[int, int]:
 
 def _find_outcomes(connection: Connection, events: Sequence[Event], may_build: MayBuild) -> list[str | None]:
     """What is said of each event; None of one that leads to more. The jobs of a repository are looked for once."""
-    jobs: dict[tuple[int | None, str], list[Job]] = {}
+    jobs: dict[tuple[int | None, str], Sequence[Job]] = {}
     outcomes: list[str | None] = []
     for event in events:
         if isinstance(event, Push | PullRequestEvent) and event.repository.id is not None:
@@ -64,7 +64,7 @@ def _find_outcomes(connection: Connection, events: Sequence[Event], may_build: M
     return outcomes
 
 
-def _find_outcome(event: Push | PullRequestEvent, jobs: list[Job], may_build: MayBuild) -> str | None:
+def _find_outcome(event: Push | PullRequestEvent, jobs: Sequence[Job], may_build: MayBuild) -> str | None:
     if not jobs:
         return None if may_build(event.repository) else "the owner is not one of GITHUB__OWNERS"
     enabled = [job for job in jobs if job.enabled]
