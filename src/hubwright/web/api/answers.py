@@ -11,13 +11,15 @@ from fastapi import Path, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
-from hubwright.store.moments import write_moment
+from hubwright.store import documents
 from hubwright.store.views_values import Page
 
 Item = TypeVar("Item")
 
 MAX_NUMBER = 2**63 - 1
 """The largest number that a database holds."""
+
+moment, duration = documents.moment, documents.duration
 
 Number = Annotated[int, Path(ge=0, le=MAX_NUMBER)]
 Limit = Annotated[int, Query(ge=1, description="Items at once; more than 200 are never given.")]
@@ -46,13 +48,3 @@ def answer_page(
         headers["Link"] = f'<{public_url}{request.url.path}?{urlencode(query)}>; rel="next"'
     items = [write(item) for item in page.items]
     return answer({"items": items, "next": following, **(more or {})}, headers=headers)
-
-
-def moment(seconds: float | None) -> str | None:
-    """Unix seconds as RFC 3339."""
-    return None if seconds is None else write_moment(seconds)
-
-
-def duration(start: float | None, end: float | None) -> float | None:
-    """Seconds from start to end, when both are known."""
-    return None if start is None or end is None else round(end - start, 3)

@@ -1,94 +1,27 @@
-"""What the API shows of builds and all the rest, as plain documents. Times are RFC 3339 in UTC, durations seconds."""
+"""What the API shows beside builds, as plain documents. Times are RFC 3339 in UTC, durations seconds."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Any
 from urllib.parse import quote
 
 from hubwright.domain.waiting import Reason, Waiting
+from hubwright.store.documents import BuildDocuments, Document, moment
 from hubwright.store.test_strips import Strip
 from hubwright.store.views import MAX_PAGE
 from hubwright.store.views_values import (
     ArtifactView,
-    BuildView,
     CaseView,
     CommitView,
     DeliveryView,
-    FactView,
     JobView,
     QueuedView,
-    RunView,
-    StageView,
-    Totals,
 )
 from hubwright.store.views_waiting import QueueView
-from hubwright.web.api.answers import duration, moment
-
-Document = dict[str, Any]
 
 
-class Documents:
-    """Writes documents; addresses in them begin with `public_url`."""
-
-    def __init__(self, public_url: str) -> None:
-        self._public = public_url.rstrip("/")
-
-    def build(self, build: BuildView) -> Document:
-        """A build with its runs."""
-        return {
-            "id": build.id,
-            "number": build.number,
-            "job": build.job,
-            "repo": build.repository,
-            "sha": build.sha,
-            "ref": build.ref,
-            "branch": build.branch,
-            "event": build.event,
-            "trust": build.trust,
-            "pull_request": build.pull_request,
-            "message": build.message,
-            "author": build.author_login or build.author_name,
-            "state": build.state,
-            "result": build.result,
-            "problem": build.problem,
-            "recipe": build.recipe,
-            "queued_at": moment(build.queued_at),
-            "started_at": moment(build.started_at),
-            "finished_at": moment(build.finished_at),
-            "duration": duration(build.started_at, build.finished_at),
-            "tests": write_totals(build.tests),
-            "url": f"{self._public}/builds/{build.id}",
-            "runs": [self.run(run) for run in build.runs],
-        }
-
-    def whole_build(self, build: BuildView) -> Document:
-        """A build with its runs, and those that newer attempts replaced."""
-        return {**self.build(build), "earlier_runs": [self.run(run) for run in build.earlier]}
-
-    def run(self, run: RunView) -> Document:
-        """A run with its stages."""
-        return {
-            "id": run.id,
-            "build": run.build_id,
-            "platform": run.platform,
-            "labels": run.labels,
-            "matrix": run.matrix,
-            "attempt": run.attempt,
-            "state": run.state,
-            "result": run.result,
-            "detail": run.detail,
-            "builder": run.builder,
-            "images": run.images or [],
-            "queued_at": moment(run.queued_at),
-            "started_at": moment(run.started_at),
-            "finished_at": moment(run.finished_at),
-            "duration": duration(run.started_at, run.finished_at),
-            "log_size": run.log_size,
-            "log_url": f"{self._public}/api/v1/runs/{run.id}/log",
-            "tests": write_totals(run.tests),
-            "stages": [write_stage(stage) for stage in run.stages],
-        }
+class Documents(BuildDocuments):
+    """Writes documents of all that the API shows; addresses in them begin with `public_url`."""
 
     def job(self, job: JobView) -> Document:
         """A job; `newest` is its newest build, without its runs."""
@@ -139,30 +72,6 @@ class Documents:
 def artifact_path(artifact: ArtifactView) -> str:
     """The path of an artifact's address."""
     return f"/artifacts/{artifact.sha}/{quote(artifact.platform, safe='')}/{quote(artifact.path)}"
-
-
-def write_stage(stage: StageView) -> Document:
-    """A stage; `log` are the bytes of the run's log that are its own, `end` None while it runs."""
-    return {
-        "position": stage.position,
-        "name": stage.name,
-        "kind": stage.kind,
-        "state": stage.state,
-        "result": stage.result,
-        "exit_code": stage.exit_code,
-        "detail": stage.detail,
-        "allow_failure": stage.allow_failure,
-        "attempt": stage.attempt,
-        "started_at": moment(stage.started_at),
-        "finished_at": moment(stage.finished_at),
-        "duration": duration(stage.started_at, stage.finished_at),
-        "log": {"start": stage.log_start, "end": stage.log_end},
-    }
-
-
-def write_totals(totals: Totals | None) -> Document | None:
-    """Counts of test cases."""
-    return None if totals is None else asdict(totals)
 
 
 def write_case(case: CaseView) -> Document:
@@ -230,17 +139,3 @@ def write_delivery(delivery: DeliveryView) -> Document:
     """A webhook, without its body."""
     times = {"received_at": moment(delivery.received_at), "finished_at": moment(delivery.finished_at)}
     return {**asdict(delivery), **times}
-
-
-def write_fact(fact: FactView) -> Document:
-    """What happened."""
-    return {
-        "id": fact.id,
-        "kind": fact.kind,
-        "at": moment(fact.at),
-        "job": fact.job_id,
-        "build": fact.build_id,
-        "run": fact.run_id,
-        "sentence": fact.sentence,
-        "data": fact.data,
-    }

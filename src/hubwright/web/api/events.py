@@ -14,9 +14,9 @@ from fastapi import APIRouter, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
+from hubwright.store.documents import write_fact
 from hubwright.store.views import MAX_PAGE
 from hubwright.web.api.answers import MAX_NUMBER
-from hubwright.web.api.documents import write_fact
 from hubwright.web.feed import Feed
 from hubwright.web.following import PAUSE
 from hubwright.web.streams import HEARTBEAT, PING, RETRY, STREAMED, EventStream, write_event

@@ -13,9 +13,9 @@ from hubwright.domain.places import source_address
 from hubwright.hub.line_index import LineIndex
 from hubwright.hub.logs import Logs
 from hubwright.reports.descriptions import describe_build, describe_run
+from hubwright.store.documents import Document, write_totals
 from hubwright.store.views_results import ProblemView
 from hubwright.store.views_values import BuildView, CaseView, RunView, StageView
-from hubwright.web.api.documents import Document, write_totals
 
 MAX_BYTES = 64_000
 """Bytes of the whole document, at most."""

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict
 from starlette.requests import Request
 from starlette.responses import Response
 
+from hubwright.store.documents import write_fact
 from hubwright.store.views_lists import DeliveryFilter, load_commits, load_deliveries, load_delivery, load_facts
 from hubwright.store.views_queue import count_runs, load_running
 from hubwright.store.views_waiting import load_queues, load_waiting_runs
@@ -25,7 +26,6 @@ from hubwright.web.api.answers import (
 from hubwright.web.api.documents import (
     write_commit,
     write_delivery,
-    write_fact,
     write_queue,
     write_queued,
 )

@@ -15,6 +15,7 @@ from starlette.responses import Response, StreamingResponse
 from hubwright.domain.test_difference import Change, identify
 from hubwright.errors import NotFoundError
 from hubwright.hub.line_index import LineIndex
+from hubwright.store.documents import write_totals
 from hubwright.store.recordings import load_recording
 from hubwright.store.test_strips import Strip, load_case, load_strips
 from hubwright.store.views import load_build, load_run
@@ -22,7 +23,7 @@ from hubwright.store.views_lists import load_artifacts
 from hubwright.store.views_results import CaseFilter, load_tests
 from hubwright.store.views_values import Page, RunView
 from hubwright.web.api.answers import MAX_NUMBER, Number, answer, answer_page
-from hubwright.web.api.documents import Documents, write_case, write_totals
+from hubwright.web.api.documents import Documents, write_case
 from hubwright.web.api.failures import write_difference
 from hubwright.web.api.recordings import write_flight, write_recording
 from hubwright.web.api.windows import (
