@@ -11,6 +11,7 @@ HubwrightError
 │   │   └── DefinitionError          422; carries pointers to all that is wrong
 │   ├── NotFoundError            404
 │   ├── ConflictError            409
+│   ├── OutdatedError            412
 │   ├── TooLargeError            413
 │   └── TooManyAttemptsError     429; carries `retry_after` seconds
 ├── RecipeError              a build file is wrong; carries file:line:col problems
@@ -129,6 +130,13 @@ class ConflictError(RefusedError):
 
     status = 409
     title = "Conflict"
+
+
+class OutdatedError(RefusedError):
+    """The thing is not as the request expects it (If-Match): read it again."""
+
+    status = 412
+    title = "Precondition failed"
 
 
 class TooLargeError(RefusedError):

@@ -32,7 +32,11 @@ def read_definition(
 
     Raises DefinitionError with all that is wrong.
     """
-    tree = grow(source, form)
+    return read_tree(grow(source, form), folder=folder)
+
+
+def read_tree(tree: Tree, *, folder: bool = False) -> Document:
+    """As `read_definition`, of a tree that has been grown; its keys get the names of the format."""
     root = _rename(tree)
     reader = Reader()
     data = reader.read(FOLDER if folder else JOB, root, "the definition")

@@ -33,7 +33,8 @@ class _Pairs(list[tuple[str, Any]]):
 class Tree:
     """The nodes of a definition: `root` is a mapping, `pointers` has where each node stands, by the node's `id`.
 
-    `lines`: whether the nodes know their lines.
+    `nulls` has the paths of the keys of mappings that are null, as they were written. `lines`: whether the nodes know
+    their lines.
     """
 
     def __init__(self, root: yaml.Node, *, lines: bool) -> None:
@@ -42,6 +43,7 @@ class Tree:
             raise DefinitionError([Wrong("", "a definition is a mapping of keys to values")])
         self.root = root
         self.pointers: dict[int, str] = {}
+        self.nulls: list[tuple[str, ...]] = []
         self._made: list[yaml.Node] = []
         problems = [self.blame(node, message) for node, message in self._walk(root, ())]
         if problems:
@@ -72,6 +74,8 @@ class Tree:
         """Note the pointers of all nodes and drop what is null; what can't be dropped is a problem."""
         self.pointers.setdefault(id(node), write_pointer(path))
         if isinstance(node, yaml.MappingNode):
+            null = [key for key, value in node.value if _is_null(value)]
+            self.nulls += [(*map(str, path), key.value) for key in null if isinstance(key, yaml.ScalarNode)]
             node.value = [(key, value) for key, value in node.value if not _is_null(value)]
             for key, value in node.value:
                 inner = (*path, key.value if isinstance(key, yaml.ScalarNode) else "")

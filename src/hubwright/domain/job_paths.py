@@ -19,6 +19,10 @@ _NAME = r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,99}"
 _PATH = re.compile(rf"(?!.*/builds\Z){_NAME}(?:/{_NAME}){{0,9}}\Z")  # below …/builds are a job's builds
 
 
+_TAKEN = frozenset({"builds", "versions", "differences"})
+"""What the API has below a job's address: a job of such a name would hide it, or be hidden."""
+
+
 def is_path(path: str) -> bool:
     """Whether a job or folder can be at this path."""
     return _PATH.match(path) is not None
@@ -26,10 +30,10 @@ def is_path(path: str) -> bool:
 
 def check_path(path: str) -> str:
     """The path, when people may have a job or folder there. Raises UnprocessableError."""
-    if not is_path(path) or len(path) > MAX_PATH:
+    if not is_path(path) or len(path) > MAX_PATH or split_path(path)[1] in _TAKEN:
         raise UnprocessableError(
             "A path is names of letters, digits, `_`, `-` and `.`, with `/` between them: at most ten names, "
-            f"{MAX_PATH} characters, and the last is not `builds`."
+            f"{MAX_PATH} characters, and the last is not `builds`, `versions` or `differences`."
         )
     return path
 

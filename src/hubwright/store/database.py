@@ -14,7 +14,7 @@ import re
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -97,13 +97,18 @@ _Answers = list[tuple[_Write, Any, BaseException | None]]
 
 
 class Database:
-    """An open database. `url` is SQLAlchemy's; `sqlite:///path` or `postgresql+psycopg://…`."""
+    """An open database. `url` is SQLAlchemy's; `sqlite:///path` or `postgresql+psycopg://…`.
 
-    def __init__(self, url: str, *, readers: int = 4) -> None:
+    `given` is what each of its connections says in its execution options.
+    """
+
+    def __init__(self, url: str, *, readers: int = 4, given: Mapping[str, Any] | None = None) -> None:
         self.url = url
         self.dialect = make_url(url).get_backend_name()
         self._writer_engine = _open(url, size=1, begin="BEGIN IMMEDIATE")
         self.engine = _open(url, size=readers, begin="BEGIN")
+        for engine in (self._writer_engine, self.engine):
+            engine.update_execution_options(**(given or {}))
         self._readers = ThreadPoolExecutor(readers, thread_name_prefix="reader")
         self._queue: queue.SimpleQueue[_Write | None] = queue.SimpleQueue()
         self._closed = False

@@ -3,18 +3,46 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, delete, exists, select, update
 
 from hubwright.domain.job_settings import write_document
 from hubwright.domain.jobs import JobSettings
 from hubwright.store.jobs import add_job, whole_document
 from hubwright.store.repos import find_repository
-from hubwright.store.schema import job
+from hubwright.store.schema import bisection, build, definition, dependency, flaky_test, folder, job, link, schedule
 from hubwright.store.versions import Change, Kind, keep_version
 
+REMOVED = "branch:~removed"
+"""What a job that was removed is a copy of: no branch has such a name."""
+
 _COLUMNS = ("repository", "clone_url", "enabled")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Subject:
+    """A job, copy or folder that is there: its number of ours, the number of its version, and what it says itself."""
+
+    kind: Kind
+    id: int
+    path: str
+    version: int
+    document: dict[str, Any]
+    copy_of: int | None = None
+
+
+def find_subject(connection: Connection, kind: Kind, path: str, *, to_change: bool = False) -> Subject | None:
+    """The job or folder at a path. `to_change`: nobody else changes it until the transaction ends."""
+    table = job if kind is Kind.JOB else folder
+    query = select(*table.c).where(table.c.path == path)
+    row = connection.execute(query.with_for_update() if to_change else query).one_or_none()
+    if row is None:
+        return None
+    document = whole_document(row._asdict()) if kind is Kind.JOB else row.settings
+    copy_of = row.copy_of if kind is Kind.JOB else None
+    return Subject(kind=kind, id=row.id, path=path, version=row.version, document=document, copy_of=copy_of)
 
 
 def keep_definition(
@@ -66,5 +94,32 @@ def keep_document(connection: Connection, path: str, document: Mapping[str, Any]
 
 def load_document(connection: Connection, path: str) -> dict[str, Any] | None:
     """The whole own definition of the job or copy at a path, as versions of it have it."""
-    row = connection.execute(select(*job.c).where(job.c.path == path)).one_or_none()
-    return whole_document(row._asdict()) if row is not None else None
+    found = find_subject(connection, Kind.JOB, path)
+    return found.document if found is not None else None
+
+
+def remove_job(connection: Connection, known: Subject, now: float) -> None:
+    """Take a job away, with its links, times and versions, and close its copies.
+
+    One that has builds becomes a copy of itself, under a name that nobody can give: so it is in no list of jobs nor
+    of a repository's, its builds stay as long as others do, and its path is free.
+    """
+    for table in (link, schedule, dependency):
+        connection.execute(delete(table).where(table.c.job_id == known.id))
+    copies = update(job).where(job.c.copy_of == known.id, job.c.copy_of.is_not(None), job.c.closed_at.is_(None))
+    connection.execute(copies.values(closed_at=now))
+    connection.execute(
+        delete(definition).where(definition.c.kind == Kind.JOB.value, definition.c.subject_id == known.id)
+    )
+    if connection.execute(select(_is_needed(known.id))).scalar_one():
+        hidden = {"path": f"{known.path[:380]}~{known.id}", "copy_of": known.id, "copy_key": REMOVED, "enabled": False}
+        connection.execute(update(job).where(job.c.id == known.id).values(**hidden, closed_at=now, archived_at=now))
+    else:
+        connection.execute(delete(flaky_test).where(flaky_test.c.job_id == known.id))
+        connection.execute(delete(job).where(job.c.id == known.id))
+
+
+def _is_needed(number: int) -> Any:
+    """Whether rows stand on the job with this number."""
+    copies = exists().where(job.c.copy_of == number, job.c.copy_of.is_not(None))
+    return exists().where(build.c.job_id == number) | exists().where(bisection.c.job_id == number) | copies

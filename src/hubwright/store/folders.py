@@ -6,11 +6,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, exists, select, update
+from sqlalchemy import Connection, bindparam, delete, exists, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from hubwright.domain.job_paths import ROOT, folders_of, split_path
-from hubwright.store.schema import folder, job
+from hubwright.store.schema import definition, folder, job
 from hubwright.store.versions import Change, Kind, keep_version
 from hubwright.store.views import bounded, load_rows
 from hubwright.store.views_values import Page
@@ -72,6 +72,14 @@ def keep_folders(connection: Connection, paths: Iterable[str], now: float) -> No
         for path in sorted(set(paths))
     ]
     connection.execute(dialect.insert(folder).on_conflict_do_nothing(index_elements=["path"]), rows)
+
+
+def remove_folder(connection: Connection, known: int) -> None:
+    """Drop a folder that nothing is in, by its number of ours, with its versions."""
+    connection.execute(
+        delete(definition).where(definition.c.kind == Kind.FOLDER.value, definition.c.subject_id == known)
+    )
+    connection.execute(delete(folder).where(folder.c.id == known))
 
 
 def is_in_use(connection: Connection, path: str) -> bool:

@@ -19,6 +19,9 @@ from hubwright.store.folders import keep_folders, load_folders
 from hubwright.store.schema import job
 from hubwright.store.versions import Change, Kind, keep_version
 
+HUB = "hub_layer"
+"""The execution option that has what the hub's settings say of all jobs, a `Layer`."""
+
 _PARENT = job.alias("parent")
 _WITH_PARENT: Select[Any] = select(
     job,
@@ -84,11 +87,29 @@ def load_jobs_by_ids(connection: Connection, numbers: Sequence[int]) -> dict[int
 
 
 def load_effective(connection: Connection, path: str, hub: Layer | None = None) -> Effective | None:
-    """What holds for the job or copy at a path, and where each value comes from; `hub` lies below the folders."""
+    """What holds for the job or copy at a path, and where each value comes from, what it is of included.
+
+    `hub` lies below the folders; without it what the hub says that opened the database.
+    """
     row = connection.execute(_BY_PATHS, {"paths": [path]}).one_or_none()
     if row is None:
         return None
-    return _lay(row, load_folders(connection, _folders_above(row)), hub)
+    above = load_folders(connection, _folders_above(row))
+    return lay_all([Layer(Origin(Source.DEFAULT), {"enabled": True})]).under(
+        _lay(row, above, hub or hub_of(connection)).under(lay_all(_lay_columns(row)))
+    )
+
+
+def load_effective_folder(connection: Connection, path: str) -> Effective:
+    """What holds for jobs in the folder at a path, there or not, as long as they say nothing themselves."""
+    paths = [*folders_of(path), path] if path else [path]
+    return lay_all(_lay_folders(paths, load_folders(connection, paths), hub_of(connection)))
+
+
+def hub_of(connection: Connection) -> Layer | None:
+    """What the settings of the hub say of all jobs: `Database` has been given it under `HUB`."""
+    layer: Layer | None = connection.get_execution_options().get(HUB)
+    return layer
 
 
 def keep_job(
@@ -107,7 +128,10 @@ def keep_job(
         return known
     values = {"repository": repository.full_name, "repository_id": repository.id, "clone_url": clone_url}
     change = Change(None, now, "The repository was built for the first time.")
-    number = add_job(connection, path, {**values, "settings": write_document(settings)}, change)
+    hub = hub_of(connection)
+    said = write_document(settings).items()
+    own = {key: value for key, value in said if hub is None or hub.document.get(key) != value}
+    number = add_job(connection, path, {**values, "settings": own}, change)
     (made,) = _define(connection, connection.execute(_BY_ID, {"job_key": number}).all())
     return made
 
@@ -165,17 +189,18 @@ def _define(connection: Connection, rows: Sequence[Row[Any]]) -> list[DefinedJob
     if not rows:
         return []
     folders = load_folders(connection, [path for row in rows for path in _folders_above(row)])
-    return [_job(row, folders) for row in rows]
+    hub = hub_of(connection)
+    return [_job(row, folders, hub) for row in rows]
 
 
-def _job(row: Row[Any], folders: Mapping[str, dict[str, Any]]) -> DefinedJob:
+def _job(row: Row[Any], folders: Mapping[str, dict[str, Any]], hub: Layer | None) -> DefinedJob:
     return DefinedJob(
         id=row.id,
         path=row.path,
         repository_id=row.repository_id,
         repository=row.repository,
         clone_url=row.clone_url,
-        settings=read_effective(_lay(row, folders).document()),
+        settings=read_effective(_lay(row, folders, hub).document()),
         enabled=row.enabled and _of_parent(row, "enabled", True),
         version=row.version,
         copy_of=row.copy_of,
@@ -185,15 +210,28 @@ def _job(row: Row[Any], folders: Mapping[str, dict[str, Any]]) -> DefinedJob:
     )
 
 
-def _lay(row: Row[Any], folders: Mapping[str, dict[str, Any]], hub: Layer | None = None) -> Effective:
+def _lay(row: Row[Any], folders: Mapping[str, dict[str, Any]], hub: Layer | None) -> Effective:
     own = canonical(row.settings)
     path, settings = (row.path, own)
     if row.copy_of is not None:
         path, settings = row.parent_path, canonical(row.parent_settings)
-    above = [Layer(Origin(Source.FOLDER, one), folders[one]) for one in folders_of(path) if one in folders]
-    layers = [DEFAULTS, *([hub] if hub is not None else []), *above, Layer(Origin(Source.JOB, path), settings)]
-    holding = lay_all(layers)
+    above = _lay_folders(folders_of(path), folders, hub)
+    holding = lay_all([*above, Layer(Origin(Source.JOB, path), settings)])
     return holding if row.copy_of is None else lay_copy(holding, Layer(Origin(Source.COPY, row.path), own))
+
+
+def _lay_folders(paths: Sequence[str], folders: Mapping[str, dict[str, Any]], hub: Layer | None) -> list[Layer]:
+    above = [Layer(Origin(Source.FOLDER, one), folders[one]) for one in paths if one in folders]
+    return [DEFAULTS, *([hub] if hub is not None else []), *above]
+
+
+def _lay_columns(row: Row[Any]) -> list[Layer]:
+    """What a job is of, and whether it or the job that it is a copy of is switched off."""
+    own = Origin(Source.JOB if row.copy_of is None else Source.COPY, row.path)
+    layers = [Layer(own, {"repository": row.repository, "clone_url": row.clone_url})]
+    if not _of_parent(row, "enabled", True):
+        layers.append(Layer(Origin(Source.JOB, row.parent_path), {"enabled": False}))
+    return [*layers, Layer(own, {"enabled": False})] if not row.enabled else layers
 
 
 def _folders_above(row: Row[Any]) -> list[str]:

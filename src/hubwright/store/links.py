@@ -14,6 +14,8 @@ from sqlalchemy import BigInteger, Connection, bindparam, delete, func, insert, 
 from hubwright.domain.job_copies import CopyKind, Link
 from hubwright.domain.repos import Repository
 from hubwright.store.schema import job, link
+from hubwright.store.views import bounded
+from hubwright.store.views_values import Page
 
 _MOST = 1_000
 
@@ -65,6 +67,20 @@ def load_links_to(connection: Connection, job_id: int) -> list[KeptLink]:
     """The links to a job, the oldest first, at most a thousand."""
     rows = connection.execute(_LINKS.where(link.c.job_id == job_id).order_by(link.c.id).limit(_MOST))
     return [_read(row) for row in rows]
+
+
+def load_all_links(
+    connection: Connection, limit: int = 200, cursor: int | None = None, job_id: int | None = None
+) -> Page[KeptLink]:
+    """All links, or those to a job, the newest first; the cursor is a number."""
+    limit = bounded(limit)
+    query = _LINKS.order_by(link.c.id.desc()).limit(limit + 1)
+    if cursor is not None:
+        query = query.where(link.c.id < cursor)
+    if job_id is not None:
+        query = query.where(link.c.job_id == job_id)
+    found = [_read(row) for row in connection.execute(query)]
+    return Page(tuple(found[:limit]), found[limit - 1].id if len(found) > limit else None)
 
 
 def keep_link(

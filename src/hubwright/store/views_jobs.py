@@ -19,6 +19,7 @@ from hubwright.store.views_values import JobView, Page
 
 _COLUMNS = [job.c[field.name] for field in fields(JobView) if field.name in job.c]
 _SETTINGS = {field.name: getattr(JobSettings(), field.name) for field in fields(JobSettings)}
+_PARENT = job.alias("parent")
 _IS_JOB = job.c.copy_of.is_(None)  # in the words of the indexes, without which SQLite would not use them
 
 
@@ -71,7 +72,8 @@ def _jobs() -> Select[Any]:
         .limit(1)
         .scalar_subquery()
     )
-    return select(*_COLUMNS, newest.label("newest_id"))
+    parent = select(_PARENT.c.path).where(_PARENT.c.id == job.c.copy_of).scalar_subquery()
+    return select(*_COLUMNS, newest.label("newest_id"), parent.label("parent"))
 
 
 def _load(connection: Connection, query: Select[Any]) -> tuple[JobView, ...]:

@@ -166,7 +166,7 @@ class JobView:
     """A job or copy; `builds` is the number of its newest build, `newest` that build.
 
     `settings` is what its own definition says, as values that the API always had. `closed_at`: what it is a copy of is
-    gone since then.
+    gone since then. `parent` is the path of the job that it is a copy of, its own for a job that was removed.
     """
 
     id: int
@@ -181,6 +181,7 @@ class JobView:
     newest: BuildView | None = None
     version: int = 0
     copy_of: int | None = None
+    parent: str | None = None
     copy_key: str | None = None
     closed_at: float | None = None
     archived_at: float | None = None

@@ -39,7 +39,7 @@ from hubwright.web.pages import assemble_pages
 from hubwright.web.pages.github import GitHubPages
 from hubwright.web.pages.repositories import RepositoryPages
 from hubwright.web.problems import PROBLEM_HANDLERS
-from hubwright.web.recipe_schema import make_recipe_schema
+from hubwright.web.recipe_schema import make_job_schemas, make_recipe_schema
 from hubwright.web.register import make_register_routes
 from hubwright.web.site import Site
 from hubwright.web.sql import SqlDoors
@@ -112,7 +112,7 @@ def make_app(site: Site, gate: Gate, works: Works, lifespan: Lifespan) -> ASGIAp
     app.include_router(healing.make_router())
     app.router.routes.extend(healing.routes())
     app.router.routes.extend(make_health(site, gate))
-    app.router.routes.append(make_recipe_schema(site))
+    app.router.routes.extend([make_recipe_schema(site), *make_job_schemas(site)])
     app.router.routes.extend(make_logins(gate, attempts, pages.frame, lambda: works.github_setup.can_log_in))
     app.router.routes.extend(make_reference())
     app.router.routes.extend(pages.routes)

@@ -34,9 +34,11 @@ from hubwright.hub.understanding import Rules, Understanding, refuse
 from hubwright.hub.wishes import Wishes
 from hubwright.reports.relay import Relay
 from hubwright.store.database import Database
+from hubwright.store.jobs import HUB
 from hubwright.wire import ReportLimits
 from hubwright.wiring.github import GitHubAccess, open_github
 from hubwright.wiring.healing import make_healing
+from hubwright.wiring.job_defaults import make_hub_layer
 from hubwright.wiring.owners import hand_back, make_owner, take_back_from_the_dead
 from hubwright.wiring.reporters import make_reporters
 
@@ -97,7 +99,7 @@ def open_parts(
 ) -> Parts:
     """Open what both a hub and a worker need."""
     owner = make_owner()
-    database = Database(settings.database_url)
+    database = Database(settings.database_url, given={HUB: make_hub_layer(settings)})
     mirrors = Mirrors(mirrors_folder(settings), make_git(settings), settings.git.fetch_timeout)
     github = open_github(settings, database)
     platform = settings.builds.default_platform or default_platform or ANY_PLATFORM

@@ -14,7 +14,9 @@ from hubwright.web.api.builders import Builders
 from hubwright.web.api.builds import Builds
 from hubwright.web.api.downloads import Downloads
 from hubwright.web.api.events import Events
+from hubwright.web.api.folders import Folders
 from hubwright.web.api.jobs import Jobs
+from hubwright.web.api.links import Links
 from hubwright.web.api.lists import Lists
 from hubwright.web.api.provenance import Provenance
 from hubwright.web.api.replica import ReplicaReads
@@ -36,6 +38,8 @@ def make_api(site: Site, gate: Gate, wishes: Wishes, vault: Vault, feed: Feed) -
     api = APIRouter(prefix="/api/v1")
     for resource in (Builds(site, gate), Runs(site), Jobs(site, gate, wishes), Lists(site, gate), Events(feed)):
         api.include_router(resource.make_router())
+    api.include_router(Folders(site, gate).make_router())
+    api.include_router(Links(site, gate).make_router())
     api.include_router(Approvals(site, gate).make_router())
     api.include_router(Builders(site, gate).make_router())
     api.include_router(Bisections(site, gate).make_router())

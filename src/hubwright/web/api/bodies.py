@@ -20,11 +20,7 @@ MAX_BODY = 256 * 1024
 
 async def read_object(request: Request) -> dict[str, Any]:
     """The body's JSON object; no body is an empty one. Raises TooLargeError, MalformedError."""
-    body = b""
-    async for piece in request.stream():
-        body += piece
-        if len(body) > MAX_BODY:
-            raise TooLargeError(f"The body has more than {MAX_BODY} bytes.")
+    body = await read_bytes(request)
     try:
         data = orjson.loads(body or b"{}")
     except ValueError as error:
@@ -32,6 +28,16 @@ async def read_object(request: Request) -> dict[str, Any]:
     if not isinstance(data, dict):
         raise MalformedError("The body is not a JSON object.")
     return data
+
+
+async def read_bytes(request: Request) -> bytes:
+    """The body as it was sent. Raises TooLargeError."""
+    body = b""
+    async for piece in request.stream():
+        body += piece
+        if len(body) > MAX_BODY:
+            raise TooLargeError(f"The body has more than {MAX_BODY} bytes.")
+    return body
 
 
 def convert(data: Mapping[str, Any], kind: type[Body]) -> Body:

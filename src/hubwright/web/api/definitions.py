@@ -1,18 +1,16 @@
-"""What people send to define and build jobs, read and checked; every refusal names the key."""
+"""What people send to build jobs, read and checked; every refusal names the key."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import fields
 from typing import Any
 
 import msgspec
 
-from hubwright.domain.jobs import JobSettings
-from hubwright.domain.refs import check_owner, check_ref, check_repository, check_sha
+from hubwright.domain.refs import check_ref, check_sha
 from hubwright.errors import UnprocessableError
-from hubwright.web.api.bodies import check_keys, convert
+from hubwright.web.api.bodies import convert
 
 MAX_PARAMETERS = 100
 """Parameters of a build."""
@@ -21,16 +19,6 @@ MAX_VALUE = 10_000
 """Characters of a parameter's value."""
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}\Z")
-_SETTINGS = tuple(field.name for field in fields(JobSettings))
-
-
-class Definition(msgspec.Struct):
-    """A job as it is PUT. `repo` is `owner/name`; without it and `clone_url`, both stay as they are."""
-
-    repo: str | None = None
-    clone_url: str | None = None
-    enabled: bool = True
-    settings: JobSettings = JobSettings()
 
 
 class Start(msgspec.Struct):
@@ -39,28 +27,6 @@ class Start(msgspec.Struct):
     ref: str | None = None
     sha: str | None = None
     parameters: dict[str, str] = {}
-
-
-def read_definition(data: Mapping[str, Any]) -> Definition:
-    """A job's definition. Raises UnprocessableError, MalformedError that name what is wrong."""
-    settings = data.get("settings")
-    if isinstance(settings, dict):
-        check_keys(settings, _SETTINGS, "settings.")
-    definition = convert(data, Definition)
-    _check_bounds(definition.settings)
-    if definition.repo is not None:
-        owner, _, name = definition.repo.partition("/")
-        definition.repo = f"{check_owner(owner)}/{check_repository(name)}"
-    return definition
-
-
-def _check_bounds(settings: JobSettings) -> None:
-    for name, value, most in (
-        ("timeout", settings.timeout, 7 * 86_400),
-        ("max_commits_per_push", settings.max_commits_per_push, 2048),
-    ):
-        if not 1 <= value <= most:
-            raise UnprocessableError(f"settings.{name} is {value}; between 1 and {most} is expected.")
 
 
 def read_start(data: Mapping[str, Any]) -> Start:
@@ -80,16 +46,3 @@ def read_start(data: Mapping[str, Any]) -> Start:
         if len(value) > MAX_VALUE or "\0" in value:
             raise UnprocessableError(f"parameters.{name} is longer than {MAX_VALUE} characters or holds a NUL.")
     return wanted
-
-
-def merge_patch(known: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """The document with the changes in it; what is null in them is left out. https://www.rfc-editor.org/rfc/rfc7396"""
-    merged = dict(known)
-    for name, value in changes.items():
-        if value is None:
-            merged.pop(name, None)
-        elif isinstance(value, dict) and isinstance(merged.get(name), dict):
-            merged[name] = merge_patch(merged[name], value)
-        else:
-            merged[name] = value
-    return merged

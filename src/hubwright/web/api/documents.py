@@ -24,13 +24,22 @@ class Documents(BuildDocuments):
     """Writes documents of all that the API shows; addresses in them begin with `public_url`."""
 
     def job(self, job: JobView) -> Document:
-        """A job; `newest` is its newest build, without its runs."""
+        """A job or copy; `newest` is its newest build, `copy_of` the path of the job that it is a copy of.
+
+        One that was removed is shown for as long as it has builds.
+        """
         return {
             "path": job.path,
             "repo": job.repository,
             "clone_url": job.clone_url,
             "enabled": job.enabled,
             "settings": job.settings,
+            "version": job.version,
+            "copy_of": job.parent if job.copy_of != job.id else None,
+            "copy_key": job.copy_key if job.copy_of != job.id else None,
+            "closed_at": moment(job.closed_at),
+            "archived_at": moment(job.archived_at),
+            "removed": job.copy_of == job.id,
             "builds": job.builds,
             "created_at": moment(job.created_at),
             "newest": None if job.newest is None else self.build(job.newest),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import secrets
 from typing import Annotated
 
@@ -12,24 +11,30 @@ from sqlalchemy import Connection
 from starlette.requests import Request
 from starlette.responses import Response
 
-from hubwright.domain.refs import read_clone_url
 from hubwright.errors import NotFoundError, UnprocessableError
-from hubwright.hub.backfill import ask_backfill
 from hubwright.hub.wishes import Wishes
-from hubwright.store.definitions import keep_definition
+from hubwright.store.definitions import find_subject
+from hubwright.store.versions import Kind
 from hubwright.store.views import load_build
-from hubwright.store.views_jobs import load_job, load_jobs
-from hubwright.web.api.answers import Limit, TextCursor, answer, answer_page
+from hubwright.store.views_jobs import load_copies, load_jobs
+from hubwright.store.views_values import JobView, Page
+from hubwright.web.api.answers import MAX_NUMBER, Limit, TextCursor, answer, answer_page
 from hubwright.web.api.bodies import read_object
-from hubwright.web.api.definitions import Definition, merge_patch, read_definition, read_start
+from hubwright.web.api.changes import Changes, Reason, answer_yaml, wants_yaml
+from hubwright.web.api.conditions import write_tag
+from hubwright.web.api.definition_documents import load_whole_job, write_effective
+from hubwright.web.api.definition_examples import JOB, JOBS, PATCH_JOB, PUT_JOB
+from hubwright.web.api.definitions import read_start
 from hubwright.web.api.documents import Documents
+from hubwright.web.api.versions import Versions
 from hubwright.web.gate import Gate
 from hubwright.web.site import Site
 
-_PATH = re.compile(r"(?!.*/builds\Z)[A-Za-z0-9_-][A-Za-z0-9_.-]{0,99}(?:/[A-Za-z0-9_-][A-Za-z0-9_.-]{0,99}){0,9}\Z")
-
 MAX_KEY = 200
 """Characters of an Idempotency-Key."""
+
+FolderName = Annotated[str, Query(max_length=400, description="The folder that they are below.")]
+CopiesOf = Annotated[str, Query(max_length=400, description="The path of a job: its copies instead, newest first.")]
 
 
 class Jobs:
@@ -40,65 +45,82 @@ class Jobs:
         self._gate = gate
         self._wishes = wishes
         self._documents = Documents(site.public_url)
+        self._changes = Changes(site, gate, Kind.JOB)
 
     def make_router(self) -> APIRouter:
         """The routes, for the API."""
         router = APIRouter(prefix="/jobs", tags=["jobs"])
-        router.add_api_route("", self.list_jobs, methods=["GET"])
-        router.add_api_route("/{path:path}", self.show_job, methods=["GET"])
-        router.add_api_route("/{path:path}", self.put_job, methods=["PUT"])
-        router.add_api_route("/{path:path}", self.patch_job, methods=["PATCH"])
+        router.add_api_route("", self.list_jobs, methods=["GET"], openapi_extra=JOBS)
+        Versions(self._site, self._changes, Kind.JOB, self._show).add_routes(router)
+        router.add_api_route("/{path:path}", self.show_job, methods=["GET"], openapi_extra=JOB)
+        router.add_api_route("/{path:path}", self.put_job, methods=["PUT"], openapi_extra=PUT_JOB)
+        router.add_api_route("/{path:path}", self.patch_job, methods=["PATCH"], openapi_extra=PATCH_JOB)
+        router.add_api_route("/{path:path}", self.remove_job, methods=["DELETE"])
         router.add_api_route("/{path:path}/builds", self.start_build, methods=["POST"], status_code=202)
         return router
 
     async def list_jobs(
         self,
         request: Request,
-        folder: Annotated[str, Query(max_length=400)] = "",
+        folder: FolderName = "",
+        *,
+        direct: Annotated[bool, Query(description="Only those right in the folder.")] = False,
+        copies: CopiesOf = "",
+        archived: Annotated[bool, Query(description="Of copies: those too whose branch or pull request is gone.")] = (
+            False
+        ),
         limit: Limit = 200,
         cursor: TextCursor = None,
     ) -> Response:
-        """Jobs by path, those below `folder` or all."""
-        page = await self._site.database.read(
-            lambda connection: load_jobs(connection, folder.strip("/"), limit, cursor)
-        )
+        """Jobs by path, those below `folder` or all; or the copies of one."""
+
+        def load(connection: Connection) -> Page[JobView]:
+            if not copies:
+                return load_jobs(connection, folder.strip("/"), limit, cursor, direct=direct)
+            parent = find_subject(connection, Kind.JOB, copies.strip("/"))
+            if parent is None:
+                raise NotFoundError(f"There is no job {copies!r}.")
+            return load_copies(connection, parent.id, limit, _read_cursor(cursor), archived=archived)
+
+        page = await self._site.database.read(load)
         return answer_page(request, page, self._documents.job, self._site.public_url)
 
     async def show_job(self, request: Request, path: str) -> Response:
-        """The job at a path, or the jobs of a folder."""
+        """The job or copy at a path: what it says itself, what holds, and where each value comes from.
+
+        Its own definition as YAML, where Accept asks for `application/yaml`. Of a folder, the jobs below it.
+        """
+        path = path.strip("/")
         try:
-            job = await self._site.database.read(lambda connection: load_job(connection, path))
+            return await self._show(request, path)
         except NotFoundError:
-            page = await self._site.database.read(lambda connection: load_jobs(connection, path.strip("/")))
+            page = await self._site.database.read(lambda connection: load_jobs(connection, path))
             if not page.items:
                 raise
             return answer_page(request, page, self._documents.job, self._site.public_url)
-        return answer(self._documents.job(job))
 
-    async def put_job(self, request: Request, path: str) -> Response:
-        """Define the job at a path: `{"repo", "clone_url", "enabled", "settings"}`; 201 when it is new."""
-        asker = await self._gate.require(request, "write")
-        if not _PATH.match(path):
-            raise UnprocessableError(
-                "A job's path is names of letters, digits, `_`, `-` and `.`, with `/` between them."
-            )
-        wanted = read_definition(await read_object(request))
-        new = await self._site.database.write_soon(lambda connection: self._keep(connection, path, wanted, asker.name))
-        return await self._show_kept(path, 201 if new else 200)
+    async def put_job(self, request: Request, path: str, reason: Reason = "") -> Response:
+        """Define the job at a path, in JSON or YAML; 201 when it is new. See /schema/job.json.
 
-    async def patch_job(self, request: Request, path: str) -> Response:
-        """Change what is named of the job; a setting that is null gets its default again (RFC 7396)."""
-        asker = await self._gate.require(request, "write")
-        changes = await read_object(request)
+        Without `repository` and `clone_url` both stay. `If-Match` with the ETag of what was read: 412 if it changed.
+        """
+        path = path.strip("/")
+        new = await self._changes.put(request, path, reason)
+        return await self._show(request, path, 201 if new else 200)
 
-        def keep(connection: Connection) -> None:
-            known = load_job(connection, path)
-            fields = {"repo": known.repository, "clone_url": known.clone_url, "enabled": known.enabled}
-            merged = merge_patch({**fields, "settings": known.settings}, changes)
-            self._keep(connection, path, read_definition(merged), asker.name)
+    async def patch_job(self, request: Request, path: str, reason: Reason = "") -> Response:
+        """Change what is named of the definition; what is null is not said any more, so that it is inherited.
 
-        await self._site.database.write_soon(keep)
-        return await self._show_kept(path, 200)
+        Maps that are inherited key by key are changed so, as in RFC 7396; all else is replaced as a whole.
+        """
+        path = path.strip("/")
+        await self._changes.patch(request, path, reason)
+        return await self._show(request, path)
+
+    async def remove_job(self, request: Request, path: str) -> Response:
+        """Take the job away. Its builds stay for as long as others do; a push to its repository may make it anew."""
+        await self._changes.remove(request, path.strip("/"))
+        return Response(status_code=204)
 
     async def start_build(self, request: Request, path: str) -> Response:
         """Build the job: `{"ref", "sha", "parameters"}`, all optional; once for each `Idempotency-Key`."""
@@ -114,29 +136,19 @@ class Jobs:
         headers = {"Location": f"/api/v1/builds/{asked.build_id}"}
         return answer(self._documents.build(build), 202, headers)
 
-    def _keep(self, connection: Connection, path: str, wanted: Definition, author: str) -> bool:
-        source = _find_source(connection, path, wanted)
-        now = self._site.clock()
-        new = keep_definition(connection, path, wanted.settings, source, enabled=wanted.enabled, now=now, author=author)
-        if not new:
-            ask_backfill(connection, path, now)
-        return new
-
-    async def _show_kept(self, path: str, status: int) -> Response:
-        self._site.wake("deliveries")
-        job = await self._site.database.read(lambda connection: load_job(connection, path))
-        return answer(self._documents.job(job), status, {"Location": f"/api/v1/jobs/{path}"})
+    async def _show(self, request: Request, path: str, status: int = 200) -> Response:
+        whole = await self._site.database.read(lambda connection: load_whole_job(connection, path))
+        if wants_yaml(request):
+            return answer_yaml(whole.subject.document, whole.subject.version, status)
+        content = self._documents.job(whole.view) | {"definition": whole.subject.document}
+        headers = {"Location": f"/api/v1/jobs/{path}", "ETag": write_tag(whole.subject.version)}
+        return answer(content | write_effective(whole.effective), status, headers)
 
 
-def _find_source(connection: Connection, path: str, wanted: Definition) -> tuple[str, str | None]:
-    """The repository and its address: as wanted, else as they are. Raises UnprocessableError for a new job without."""
-    if wanted.repo is not None:
-        return wanted.repo, wanted.clone_url
-    if wanted.clone_url is not None:
-        address = read_clone_url(wanted.clone_url)
-        return f"{address.owner}/{address.name}", wanted.clone_url
-    try:
-        known = load_job(connection, path)
-    except NotFoundError as error:
-        raise UnprocessableError('A new job needs `"repo": "owner/name"` or a `clone_url`.') from error
-    return known.repository, known.clone_url
+def _read_cursor(cursor: str | None) -> int | None:
+    """A number, as `next` was. Raises UnprocessableError."""
+    if cursor is None:
+        return None
+    if not (cursor.isascii() and cursor.isdigit()) or int(cursor) > MAX_NUMBER:
+        raise UnprocessableError("The cursor is not the `next` of a page of copies.")
+    return int(cursor)

@@ -1,0 +1,121 @@
+"""Definitions of jobs and folders as people change them: made, changed, restored and removed, with a version of each.
+
+Everything here happens in the caller's transaction; what is changed is locked until it ends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection
+
+from hubwright.domain.job_paths import ROOT, check_path
+from hubwright.domain.refs import check_owner, check_repository, read_clone_url
+from hubwright.errors import ConflictError, DefinitionError, MalformedError, NotFoundError, UnprocessableError, Wrong
+from hubwright.hub.backfill import ask_backfill
+from hubwright.store.definitions import Subject, find_subject, keep_document, remove_job
+from hubwright.store.folders import is_in_use, keep_folder, remove_folder
+from hubwright.store.versions import Change, Kind, load_version
+
+Document = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """Who wants something changed where, and why. `check` gets the version that is there, None for nothing there, and
+    raises OutdatedError if another one was expected."""
+
+    kind: Kind
+    path: str
+    change: Change
+    check: Callable[[int | None], None]
+
+
+def put_definition(connection: Connection, wish: Wish, said: Mapping[str, Any]) -> bool:
+    """Say this of a job or folder, instead of all that was said; whether it is new.
+
+    A job that names no repository keeps that which it has. Raises DefinitionError, UnprocessableError for a path that
+    nothing can be at, OutdatedError.
+    """
+    known = find_subject(connection, wish.kind, wish.path, to_change=True)
+    wish.check(known.version if known is not None else None)
+    if known is None and wish.path != ROOT:
+        check_path(wish.path)
+    document = dict(said)
+    if known is not None and "repository" not in document and "clone_url" not in document:
+        document |= {key: known.document[key] for key in ("repository", "clone_url") if key in known.document}
+    return _keep(connection, wish, known, document)
+
+
+def change_definition(connection: Connection, wish: Wish, document: Document, version: int) -> bool:
+    """Say this of a job or folder whose version this is; False, and nothing kept, if it has another one by now.
+
+    Raises NotFoundError, OutdatedError, DefinitionError.
+    """
+    known = _find(connection, wish)
+    if known.version != version:
+        return False
+    _keep(connection, wish, known, document)
+    return True
+
+
+def restore_definition(connection: Connection, wish: Wish, number: int) -> None:
+    """Say again what a version has said. Raises NotFoundError, OutdatedError."""
+    known = _find(connection, wish)
+    _keep(connection, wish, known, load_version(connection, wish.kind, known.id, number).document)
+
+
+def remove_definition(connection: Connection, wish: Wish) -> None:
+    """Take a job, copy or empty folder away. Raises NotFoundError, OutdatedError, ConflictError."""
+    known = _find(connection, wish)
+    if wish.kind is Kind.JOB:
+        remove_job(connection, known, wish.change.at)
+        return
+    if wish.path == ROOT:
+        raise ConflictError("The root folder stays; have it say nothing instead.")
+    if is_in_use(connection, wish.path):
+        raise ConflictError(f"There are jobs or folders in {wish.path}: remove them first.")
+    remove_folder(connection, known.id)
+
+
+def _find(connection: Connection, wish: Wish) -> Subject:
+    known = find_subject(connection, wish.kind, wish.path, to_change=True)
+    if known is None or "~" in wish.path:  # as jobs that were removed are called
+        raise NotFoundError(f"There is no {wish.kind.value} {wish.path!r}.")
+    wish.check(known.version)
+    return known
+
+
+def _keep(connection: Connection, wish: Wish, known: Subject | None, document: Document) -> bool:
+    """Keep the document where it says something new; whether the job or folder is new."""
+    document = dict(document)
+    if wish.kind is Kind.JOB and (known is None or known.copy_of is None):
+        document = _with_repository(document)
+    elif wish.kind is Kind.JOB:
+        document = {key: value for key, value in document.items() if key not in {"repository", "clone_url"}}
+    if wish.kind is Kind.JOB and document.get("enabled"):
+        del document["enabled"]  # as jobs are that say nothing of it
+    if known is not None and known.document == document and known.version:
+        return False
+    if wish.kind is Kind.FOLDER:
+        keep_folder(connection, wish.path, document, wish.change)
+        return known is None
+    new = keep_document(connection, wish.path, document, wish.change)
+    if not new:
+        ask_backfill(connection, wish.path, wish.change.at)
+    return new
+
+
+def _with_repository(document: Document) -> Document:
+    """The document with a repository that can be one; of a plain address it is its last two names."""
+    key = "repository" if "repository" in document else "clone_url"
+    try:
+        if key in document:
+            owner, _, name = document[key].partition("/")
+            said = (owner, name) if key == "repository" else read_clone_url(document[key])[1:]
+            return {**document, "repository": f"{check_owner(said[0])}/{check_repository(said[1])}"}
+    except (MalformedError, UnprocessableError) as error:
+        raise DefinitionError([Wrong(f"/{key}", str(error).rstrip("."))]) from error
+    raise DefinitionError([Wrong("/repository", "a job needs a `repository`, `owner/name`, or a `clone_url`")])

@@ -1,0 +1,149 @@
+"""`/api/v1/links`: which job the pull requests and branches of a repository have copies of."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+from fastapi import APIRouter, Path, Query
+from sqlalchemy import Connection, select
+from starlette.requests import Request
+from starlette.responses import Response
+
+from hubwright.domain.job_copies import EVERYTHING, CopyKind
+from hubwright.domain.refs import check_owner, check_repository
+from hubwright.domain.repos import Repository
+from hubwright.errors import NotFoundError, UnprocessableError
+from hubwright.store.definitions import Subject, find_subject
+from hubwright.store.links import KeptLink, drop_link, keep_link, load_all_links, load_link
+from hubwright.store.repos import find_repository
+from hubwright.store.versions import Kind
+from hubwright.store.views_values import Page
+from hubwright.web.api.answers import Cursor, Limit, answer, answer_page
+from hubwright.web.api.bodies import convert, read_object
+from hubwright.web.api.definition_documents import write_link
+from hubwright.web.api.definition_examples import LINK, LINKS, PUT_LINK
+from hubwright.web.gate import Gate
+from hubwright.web.site import Site
+
+MAX_GLOBS = 64
+"""Globs of a link."""
+
+_MAX_GLOB = 200
+_ADDRESS = "/{owner}/{repo}/{kind}"
+
+Owner = Annotated[str, Path(max_length=100)]
+Repo = Annotated[str, Path(max_length=100)]
+
+
+class LinkBody(msgspec.Struct):
+    """A link as it is PUT: the path of the job, and globs of the branches, or of those that pull requests go into."""
+
+    job: str
+    globs: list[str] = msgspec.field(default_factory=lambda: list(EVERYTHING))
+
+
+class Links:
+    """The routes of links."""
+
+    def __init__(self, site: Site, gate: Gate) -> None:
+        self._site = site
+        self._gate = gate
+
+    def make_router(self) -> APIRouter:
+        """The routes, for the API."""
+        router = APIRouter(prefix="/links", tags=["jobs"])
+        router.add_api_route("", self.list_links, methods=["GET"], openapi_extra=LINKS)
+        router.add_api_route(_ADDRESS, self.show_link, methods=["GET"], openapi_extra=LINK)
+        router.add_api_route(_ADDRESS, self.put_link, methods=["PUT"], openapi_extra=PUT_LINK)
+        router.add_api_route(_ADDRESS, self.remove_link, methods=["DELETE"])
+        return router
+
+    async def list_links(
+        self,
+        request: Request,
+        job: Annotated[str, Query(max_length=400, description="Only those to the job at this path.")] = "",
+        limit: Limit = 200,
+        cursor: Cursor = None,
+    ) -> Response:
+        """Links, the newest first."""
+
+        def load(connection: Connection) -> Page[KeptLink]:
+            number = _find_job(connection, job.strip("/")).id if job else None
+            return load_all_links(connection, limit, cursor, number)
+
+        page = await self._site.database.read(load)
+        return answer_page(request, page, write_link, self._site.public_url)
+
+    async def show_link(self, owner: Owner, repo: Repo, kind: CopyKind) -> Response:
+        """Which job a repository's pull requests, or branches, have copies of."""
+        return answer(await self._site.database.read(lambda connection: _show(connection, owner, repo, kind)))
+
+    async def put_link(self, request: Request, owner: Owner, repo: Repo, kind: CopyKind) -> Response:
+        """Link them to a job: `{"job": "team/app", "globs": ["**", "!wip/*"]}`, instead of any before; 201 when new.
+
+        The repository may be another than the job's own.
+        """
+        await self._gate.require(request, "write")
+        wanted = convert(await read_object(request), LinkBody)
+        globs = _check_globs(wanted.globs)
+        name = f"{check_owner(owner)}/{check_repository(repo)}"
+
+        def keep(connection: Connection) -> bool:
+            target = _find_job(connection, wanted.job.strip("/"))
+            if target.copy_of is not None:
+                raise UnprocessableError(f"{target.path} is a copy itself: link to the job that it is a copy of.")
+            known = _find_repository(connection, name)
+            return keep_link(connection, known, kind, target.id, globs, self._site.clock())
+
+        new = await self._site.database.write_soon(keep)
+        shown = await self._site.database.read(lambda connection: _show(connection, owner, repo, kind))
+        return answer(shown, 201 if new else 200, {"Location": f"/api/v1/links/{name}/{kind.value}"})
+
+    async def remove_link(self, request: Request, owner: Owner, repo: Repo, kind: CopyKind) -> Response:
+        """Link them to no job any more; the copies that there are stay."""
+        await self._gate.require(request, "write")
+
+        def drop(connection: Connection) -> bool:
+            return drop_link(connection, _find_repository(connection, f"{owner}/{repo}"), kind)
+
+        if not await self._site.database.write_soon(drop):
+            raise NotFoundError(_no_link(owner, repo, kind))
+        return Response(status_code=204)
+
+
+def _show(connection: Connection, owner: str, repo: str, kind: CopyKind) -> dict[str, object]:
+    found = load_link(connection, _find_repository(connection, f"{owner}/{repo}"), kind)
+    if found is None:
+        raise NotFoundError(_no_link(owner, repo, kind))
+    return write_link(found)
+
+
+def _no_link(owner: str, repo: str, kind: CopyKind) -> str:
+    return (
+        f"The {kind.value.replace('_', ' ')}{'es' if kind is CopyKind.BRANCH else 's'} of {owner}/{repo} have no link."
+    )
+
+
+def _find_job(connection: Connection, path: str) -> Subject:
+    found = find_subject(connection, Kind.JOB, path)
+    if found is None or "~" in path:
+        raise NotFoundError(f"There is no job {path!r}.")
+    return found
+
+
+def _find_repository(connection: Connection, name: str) -> Repository:
+    """The repository with this name, with GitHub's number where that is known."""
+    owner, _, repo = name.partition("/")
+    number = connection.execute(select(find_repository(name))).scalar()
+    return Repository(id=number, owner=owner, name=repo)
+
+
+def _check_globs(globs: list[str]) -> list[str]:
+    """Raises UnprocessableError."""
+    if not 1 <= len(globs) <= MAX_GLOBS:
+        raise UnprocessableError(f"globs: 1 to {MAX_GLOBS} are expected; `**` is any branch.")
+    for glob in globs:
+        if not glob.strip("!") or len(glob) > _MAX_GLOB or not glob.isprintable() or " " in glob:
+            raise UnprocessableError(f"globs: {glob[:80]!a} is no name or glob of branches.")
+    return globs
