@@ -178,7 +178,7 @@ def test_a_jobs_settings_are_shown_and_changed(demo: HubProcess) -> None:
     assert after["settings"] == before["settings"] | {"commits": "head", "timeout": 600}
     assert (after["repo"], after["clone_url"]) == (before["repo"], before["clone_url"])
     assert slip.returncode == 1
-    assert "did you mean settings.commits?" in slip.stderr
+    assert "did you mean 'commits'?" in slip.stderr
     assert DEMO in run(demo, "job", "ls").stdout
 
 

@@ -75,21 +75,33 @@ class HubClient:
         """The JSON of a page of the API; queries that are None are left out."""
         return self._send("GET", path, query=query)
 
-    def post(self, path: str, body: object = None) -> Any:
+    def post(self, path: str, body: object = None, **query: object) -> Any:
         """The JSON answer to a POST, None when there is none."""
-        return self._send("POST", path, body=body)
+        return self._send("POST", path, body=body, query=query)
 
-    def put(self, path: str, body: object) -> Any:
+    def put(self, path: str, body: object, **query: object) -> Any:
         """The JSON answer to a PUT."""
-        return self._send("PUT", path, body=body)
+        return self._send("PUT", path, body=body, query=query)
 
-    def patch(self, path: str, body: object) -> Any:
+    def patch(self, path: str, body: object, **query: object) -> Any:
         """The JSON answer to a PATCH."""
-        return self._send("PATCH", path, body=body)
+        return self._send("PATCH", path, body=body, query=query)
 
-    def delete(self, path: str) -> Any:
+    def delete(self, path: str, **query: object) -> Any:
         """What deleting a thing answers."""
-        return self._send("DELETE", path)
+        return self._send("DELETE", path, query=query)
+
+    def put_text(self, path: str, text: bytes, kind: str, **query: object) -> Any:
+        """The JSON answer to a PUT of a text of this media type."""
+        return self._send("PUT", path, query=query, text=text, kind=kind)
+
+    def read_text(self, path: str, kind: str, **query: object) -> str:
+        """A page of the API as a text of this media type."""
+        with self._explained():
+            response = self._http.get(path, params=_given(query) or None, headers={"Accept": kind})
+            if not response.is_success:
+                raise _refusal(response)
+            return response.text
 
     def read(self, path: str, **query: object) -> Iterator[bytes]:
         """The bytes of a log or file, as they come."""
@@ -130,10 +142,16 @@ class HubClient:
                 raise _refusal(events.response)
             yield from events
 
-    def _send(self, method: str, path: str, *, query: dict[str, object] | None = None, body: object = None) -> Any:
+    def _send(
+        self, method: str, path: str, *, query: dict[str, object] | None = None, body: object = None,
+        text: bytes | None = None, kind: str | None = None,
+    ) -> Any:  # fmt: skip
         with self._explained():
             # params that are empty, not None, would take the path's own query away
-            response = self._http.request(method, path, params=_given(query or {}) or None, json=body)
+            headers = None if kind is None else {"Content-Type": kind}
+            response = self._http.request(
+                method, path, params=_given(query or {}) or None, json=body, content=text, headers=headers
+            )
             if not response.is_success:
                 raise _refusal(response)
             try:
@@ -188,6 +206,15 @@ def _given(query: dict[str, object]) -> dict[str, str]:
     return {name: str(value) for name, value in query.items() if value is not None}
 
 
+def _list_wrong(problem: dict[str, Any]) -> list[str]:
+    """Each thing that is wrong in what was sent, with its place."""
+    found = problem.get("errors")
+    problems = [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
+    lines = [f"line {one['line']}, " if "line" in one else "" for one in problems]
+    told = zip(lines, problems, strict=True)
+    return [f"  {line}{one.get('pointer', one.get('parameter', ''))}: {one.get('detail', '')}" for line, one in told]
+
+
 def _refusal(response: httpx2.Response) -> HubwrightError:
     """The sentence of a problem+json. https://www.rfc-editor.org/rfc/rfc9457"""
     try:
@@ -196,4 +223,6 @@ def _refusal(response: httpx2.Response) -> HubwrightError:
     except (ValueError, AttributeError):
         detail = None
     kind = _ERRORS.get(response.status_code, HubwrightError)
+    if detail and len(wrong := _list_wrong(problem)) > 1:
+        detail = "\n".join([str(detail), *wrong])
     return kind(str(detail or f"The hub answered {response.status_code} {response.reason_phrase}."))
