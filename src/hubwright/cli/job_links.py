@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from urllib.parse import quote
 
 import click
@@ -48,7 +49,7 @@ def link(
 _WORDS = {"pull_request": "pull requests", "branch": "branches"}
 
 
-def _list(client: HubClient, path: str) -> list[dict[str, object]]:
+def _list(client: HubClient, path: str) -> list[dict[str, Any]]:
     page = client.get("/api/v1/links", job=path.strip("/"))
     found = page["items"]
     while page["next"] is not None:
