@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from hubwright.domain.job_stages import add_hooks, write_recipe
-from hubwright.domain.matching import runs_after
+from hubwright.domain.matching import Circumstances, runs_after
+from hubwright.domain.planning import plan_runs
 from hubwright.domain.recipe import read_recipe
 from hubwright.domain.recipe_values import Stage
 
@@ -78,10 +79,12 @@ def test_titles_are_no_commands(tmp_path: Path) -> None:
 def test_a_jobs_commands_come_first_and_last() -> None:
     recipe = read_recipe("stages: [{build: make}, {On Failure: echo}]")
 
-    whole = add_hooks(recipe, ["a"], ["b"], ["c", "d"])
+    (run,) = plan_runs(recipe, Circumstances(event="push"), [], "linux")
 
-    assert [stage.name for stage in whole.stages] == ["on start", "build", "On Failure", "on success", "on failure 2"]
-    assert all(stage.allow_failure for stage in (whole.stages[0], *whole.stages[3:]))
-    assert [stage.run for stage in whole.stages if runs_after(stage, failed=True)] == ["c\nd"]
-    assert [stage.run for stage in whole.stages if runs_after(stage, failed=False)] == ["a", "make", "echo", "b"]
-    assert add_hooks(recipe, [], [], []) == recipe
+    whole = [one.stage for one in add_hooks(run, ["a"], ["b"], ["c", "d"], ("TOKEN",)).stages]
+
+    assert [stage.name for stage in whole] == ["on start", "build", "On Failure", "on success", "on failure 2"]
+    assert all(stage.allow_failure and stage.secrets == ("TOKEN",) for stage in (whole[0], *whole[3:]))
+    assert [stage.run for stage in whole if runs_after(stage, failed=True)] == ["c\nd"]
+    assert [stage.run for stage in whole if runs_after(stage, failed=False)] == ["a", "make", "echo", "b"]
+    assert add_hooks(run, [], [], []) == run

@@ -94,9 +94,9 @@ def commits_to_build(push: Push, settings: JobSettings) -> list[Wanted]:
     if push.deleted or push.after == NO_COMMIT:
         return []
     head = _wanted(push, push.head_commit or _named(push), _head_of(push))
-    queued = _QUEUED.fullmatch(push.branch or "")
-    if queued is not None:
-        return [replace(head, event=MERGE_GROUP, target_branch=queued[1], paths=None)]
+    target = merge_target(push.branch or "")
+    if target is not None:
+        return [replace(head, event=MERGE_GROUP, target_branch=target, paths=None)]
     if push.tag is not None or settings.commits is not Commits.EACH:
         return [head]
     older = list({commit.sha: commit for commit in reversed(push.commits) if commit.sha != push.after}.values())
@@ -106,6 +106,12 @@ def commits_to_build(push: Push, settings: JobSettings) -> list[Wanted]:
     bound = max(settings.max_commits_per_push - 1, 0)
     wanted = [_wanted(push, commit, commit.sha) for commit in older[:bound]]
     return [head, *(replace(one, priority=-age, head=False) for age, one in enumerate(wanted))]
+
+
+def merge_target(branch: str) -> str | None:
+    """The branch that GitHub's merge queue wants to merge into, when this is one of its own branches."""
+    queued = _QUEUED.fullmatch(branch)
+    return queued[1] if queued is not None else None
 
 
 def pull_request_to_build(event: PullRequestEvent) -> list[Wanted]:

@@ -37,15 +37,21 @@ class CopyKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CopyKey:
-    """What a copy is of: a pull request's number or a branch's name; `repository` is set if it is not the job's own."""
+    """What a copy is of: a pull request's number or a branch's name; `repository` is set if it is not the job's own.
+
+    Its number at GitHub counts where that is known: a name may be another repository's later.
+    """
 
     kind: CopyKind
     name: str
     repository: str | None = None
+    repository_id: int | None = None
 
     def __str__(self) -> str:
-        """As the database has it: `pull_request:25`, `branch:release/1.2`, `branch:main owner/name`."""
+        """As the database has it: `pull_request:25`, `branch:main #7`, or without a number `branch:main owner/name`."""
         own = f"{self.kind.value}:{self.name}"
+        if self.repository_id is not None:
+            return f"{own} #{self.repository_id}"
         return own if self.repository is None else f"{own} {self.repository.lower()}"
 
 
@@ -54,18 +60,21 @@ class Link:
     """That the pull requests or branches of a repository have copies of a job.
 
     `globs` are of the branches, or of those that pull requests go into; `!glob` excludes. `repository` is set if it is
-    not the job's own.
+    not the job's own, and with it GitHub's number.
     """
 
     kind: CopyKind
     globs: tuple[str, ...] = EVERYTHING
     repository: str | None = None
+    repository_id: int | None = None
 
 
 def read_copy_key(text: str) -> CopyKey:
-    """The key that `str` has written. Raises ValueError."""
+    """The key that `str` has written; a repository has its number or its name. Raises ValueError."""
     kind, _, rest = text.partition(":")
     name, _, repository = rest.partition(" ")  # no branch has a blank
+    if repository.startswith("#"):
+        return CopyKey(CopyKind(kind), name, None, int(repository[1:]))
     return CopyKey(CopyKind(kind), name, repository or None)
 
 
@@ -85,14 +94,14 @@ def copy_of_branch(link: Link, branch: str, default_branch: str | None) -> CopyK
     if link.kind is not CopyKind.BRANCH or not is_wanted(link.globs, branch):
         return None
     own_default = link.repository is None and branch == default_branch
-    return None if own_default else CopyKey(CopyKind.BRANCH, branch, link.repository)
+    return None if own_default else CopyKey(CopyKind.BRANCH, branch, link.repository, link.repository_id)
 
 
 def copy_of_pull_request(link: Link, number: int, target: str) -> CopyKey | None:
     """The copy that builds a pull request into branch `target`, wherever its commits come from; None for the job."""
     if link.kind is not CopyKind.PULL_REQUEST or not is_wanted(link.globs, target):
         return None
-    return CopyKey(CopyKind.PULL_REQUEST, str(number), link.repository)
+    return CopyKey(CopyKind.PULL_REQUEST, str(number), link.repository, link.repository_id)
 
 
 def copy_paths(parent: str, key: CopyKey) -> tuple[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 
-from hubwright.domain.builds import BUILDING_ACTIONS
+from hubwright.domain.builds import BUILDING_ACTIONS, merge_target
 from hubwright.domain.job_copies import EVERYTHING, CopyKey, CopyKind, Link, copy_of_branch, copy_of_pull_request
 from hubwright.domain.job_settings import Triggers
 from hubwright.domain.repos import NO_COMMIT, PullRequestEvent, Push, RefEvent
@@ -16,7 +16,7 @@ class Linked:
     """What is asked of a job when something happens in a repository.
 
     `links` are those of the repository to this job; `own`: it is the job's own repository. `branches_of_pulls` are the
-    branches of this repository that open pull requests come from.
+    branches of this repository that open pull requests come from, those that a link wants.
     """
 
     links: tuple[Link, ...] = ()
@@ -76,6 +76,9 @@ def _follow_push(event: Push, linked: Linked) -> Builds | None:
     if event.tag is not None:
         return Builds() if linked.own and linked.triggers.want("tag", event.tag) else None
     branch = event.branch or ""
+    target = merge_target(branch)
+    if target is not None:  # it must pass what pull requests must, and the next push has another branch
+        return Builds() if linked.own and linked.triggers.want("pull_request", target) else None
     key = _copy_of(branch, linked)
     if key is not None:
         pulls = any(link.kind is CopyKind.PULL_REQUEST for link in linked.links)
@@ -84,6 +87,8 @@ def _follow_push(event: Push, linked: Linked) -> Builds | None:
 
 
 def _end_branch(branch: str | None, linked: Linked) -> Ends | None:
+    if branch is not None and merge_target(branch) is not None:
+        return None
     key = _copy_of(branch, replace(linked, links=_all_of(linked))) if branch is not None else None
     return Ends(key) if key is not None else None
 

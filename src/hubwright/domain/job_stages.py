@@ -10,7 +10,8 @@ from typing import Any
 
 import yaml
 
-from hubwright.domain.recipe_values import Recipe, Rule, Stage
+from hubwright.domain.planning import PlannedRun, PlannedStage
+from hubwright.domain.recipe_values import Rule, Stage
 
 _BREAKS = re.compile("[\r\x85\u2028\u2029]")
 _LONGEST = 64
@@ -31,12 +32,23 @@ def write_recipe(stages: Sequence[Mapping[str, Any]]) -> str:
     return write_yaml({"stages": made})
 
 
-def add_hooks(recipe: Recipe, on_start: Sequence[str], on_success: Sequence[str], on_failure: Sequence[str]) -> Recipe:
-    """The recipe with a job's own commands as stages before and after; whether they fail makes no difference."""
-    stages = list(recipe.stages)
+def add_hooks(
+    run: PlannedRun,
+    on_start: Sequence[str],
+    on_success: Sequence[str],
+    on_failure: Sequence[str],
+    secrets: tuple[str, ...] = (),
+) -> PlannedRun:
+    """The run with a job's own commands as stages before and after; whether they fail makes no difference."""
+    stages = [planned.stage for planned in run.stages]
+    after: list[Stage] = []
     for name, commands, status in (("on success", on_success, "success"), ("on failure", on_failure, "failure")):
-        stages += _hook(name, commands, status, stages)
-    return replace(recipe, stages=(*_hook("on start", on_start, "always", stages), *stages))
+        after += _hook(name, commands, status, [*stages, *after])
+    before = _hook("on start", on_start, "always", [*stages, *after])
+    first, last = (
+        tuple(PlannedStage(stage=replace(stage, secrets=secrets)) for stage in hooks) for hooks in (before, after)
+    )
+    return replace(run, stages=(*first, *run.stages, *last))
 
 
 def write_yaml(document: Mapping[str, Any]) -> str:

@@ -17,6 +17,7 @@ from sqlalchemy import Connection, Row
 
 from hubwright.domain.builds import BuildPlan, Wanted
 from hubwright.domain.facts import Fact, FactKind
+from hubwright.domain.job_settings import DefinedJob
 from hubwright.domain.jobs import Job
 from hubwright.domain.planning import PlannedRun
 from hubwright.domain.repos import Backfill, Repository, Trust
@@ -53,7 +54,7 @@ logger = structlog.get_logger()
 class Gap:
     """A build that may lack runs, its job, and its commit as it was wanted."""
 
-    job: Job
+    job: DefinedJob
     build: Row[Any]
     wanted: Wanted
 

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Row
 
 from hubwright.domain.backoff import backoff
 from hubwright.domain.bisection import TRIES, Finding, Search, Sight, Verdict, findings, give_up, next_commit
-from hubwright.domain.jobs import Job
+from hubwright.domain.job_settings import DefinedJob
 from hubwright.domain.results import Result, State
 from hubwright.domain.sights import Target, choose_targets, read_targets
 from hubwright.errors import HubwrightError, VanishedCommitError
@@ -112,7 +112,7 @@ class Bisections:
 
     # --- the steps
 
-    def _begin(self, row: Row[Any], job: Job) -> None:
+    def _begin(self, row: Row[Any], job: DefinedJob) -> None:
         """Find the commits to search: from the newest that is known to be good, else from where the push began."""
         origin = self._origin_of(job)
         self._mirrors.fetch(origin, row.bad, row.ref)
@@ -125,7 +125,7 @@ class Bisections:
             return
         self._start(row, job, newest_first[last::-1])
 
-    def _begin_asked(self, row: Row[Any], job: Job) -> None:
+    def _begin_asked(self, row: Row[Any], job: DefinedJob) -> None:
         """Find the commits that somebody has named, and those between."""
         origin = self._origin_of(job)
         ends = find_ends(self._mirrors, origin, row.before, row.bad)
@@ -137,7 +137,7 @@ class Bisections:
         commits = newest_first[newest_first.index(ends.good) :: -1]
         self._start(row, job, commits, bad=ends.bad, ref=ends.ref, max_builds=self._bounds.builds)
 
-    def _start(self, row: Row[Any], job: Job, commits: list[str], **more: Any) -> None:
+    def _start(self, row: Row[Any], job: DefinedJob, commits: list[str], **more: Any) -> None:
         now = self._clock()
 
         def keep(connection: Connection) -> None:
@@ -148,7 +148,7 @@ class Bisections:
 
         self._write(keep)
 
-    def _search(self, row: Row[Any], job: Job) -> None:
+    def _search(self, row: Row[Any], job: DefinedJob) -> None:
         """Do what the builds that have ended say is next."""
         with self._database.reading() as connection:
             trigger = own_trigger(row.id, row.builds)
@@ -172,7 +172,7 @@ class Bisections:
         else:
             self._build(row, job, commit)
 
-    def _find_targets(self, row: Row[Any], job: Job) -> None:
+    def _find_targets(self, row: Row[Any], job: DefinedJob) -> None:
         """Nobody said what to search for: all that fails at the bad end, which is built if nobody has."""
         with self._database.reading() as connection:
             run = sights.load_settled_run(connection, _point(row), row.bad)
@@ -191,7 +191,7 @@ class Bisections:
             stored = [target.to_json() for target in found]
             self._write(lambda connection: bisections.change_bisection(connection, row.id, targets=stored))
 
-    def _find_end(self, row: Row[Any], job: Job, targets: Sequence[Target]) -> str | None:
+    def _find_end(self, row: Row[Any], job: DefinedJob, targets: Sequence[Target]) -> str | None:
         """Why nobody needs the answer any more: the branch is gone, pushed over or mended. None: they do."""
         if row.build_id is None or row.branch is None:
             return None
@@ -209,7 +209,7 @@ class Bisections:
             return f"Superseded: build {newer.number} of {row.branch} no longer fails."
         return None
 
-    def _build(self, row: Row[Any], job: Job, commit: str) -> None:
+    def _build(self, row: Row[Any], job: DefinedJob, commit: str) -> None:
         """Ask for one more build: of this commit, in this place, up to the stages that are looked at."""
         origin = self._origin_of(job)
         self._mirrors.fetch(origin, commit, row.ref)
@@ -230,7 +230,7 @@ class Bisections:
 
         self._write(keep)
 
-    def _end(self, row: Row[Any], job: Job, found: Sequence[Finding]) -> None:
+    def _end(self, row: Row[Any], job: DefinedJob, found: Sequence[Finding]) -> None:
         guilty = [finding.suspects[0] for finding in found if finding.verdict is Verdict.CULPRIT]
         told: Mapping[str, Described] = describe_commits(self._mirrors, self._origin_of(job), guilty)
         now = self._clock()
@@ -241,7 +241,7 @@ class Bisections:
 
         self._write(keep)
 
-    def _stop(self, row: Row[Any], job: Job, reason: str) -> None:
+    def _stop(self, row: Row[Any], job: DefinedJob, reason: str) -> None:
         now = self._clock()
 
         def keep(connection: Connection) -> None:
@@ -250,7 +250,7 @@ class Bisections:
 
         self._write(keep)
 
-    def _try_later(self, row: Row[Any], job: Job, why: str) -> None:
+    def _try_later(self, row: Row[Any], job: DefinedJob, why: str) -> None:
         tries = row.tries + 1
         if tries >= PATIENCE:
             self._stop(row, job, why)

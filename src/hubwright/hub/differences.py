@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from hubwright.domain.job_settings import DefinedJob
 from hubwright.domain.jobs import Job, RecipeSide
 from hubwright.domain.recipe_difference import Change, compare_recipes, deciding_files, write_changes
 from hubwright.domain.recipe_values import Recipe
@@ -93,15 +94,15 @@ class Differences:
         recipe = "base" if own else "head"
         return Difference(**place, changes=changes, touched=len(files), deciding=deciding, recipe=recipe)
 
-    def _compare(self, origin: Origin, job: Job, base_sha: str, sha: str) -> tuple[Change, ...]:
+    def _compare(self, origin: Origin, job: DefinedJob, base_sha: str, sha: str) -> tuple[Change, ...]:
         return compare_recipes(self._base_recipe(origin, job, base_sha), self._recipe(origin, job, sha))
 
-    def _base_recipe(self, origin: Origin, job: Job, sha: str) -> Recipe:
+    def _base_recipe(self, origin: Origin, job: DefinedJob, sha: str) -> Recipe:
         """A base without a recipe runs nothing: all that the head runs is new."""
         try:
             return self._recipe(origin, job, sha)
         except RecipeError:
             return Recipe(stages=())
 
-    def _recipe(self, origin: Origin, job: Job, sha: str) -> Recipe:
+    def _recipe(self, origin: Origin, job: DefinedJob, sha: str) -> Recipe:
         return find_recipe(self._mirrors, origin, job.settings, sha)[0]

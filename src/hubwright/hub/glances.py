@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from hubwright.domain.builds import MERGE_GROUP, commits_to_build, pull_request_to_build
+from hubwright.domain.job_events import Ends
 from hubwright.domain.jobs import Job
 from hubwright.domain.repos import Event, Other, PullRequestEvent, Push, RefEvent, Repository
 from hubwright.github.payloads import is_skipped
-from hubwright.store.jobs import load_jobs
+from hubwright.hub.followers import Circle, complete_circle
+from hubwright.store.links import load_links_of
 from hubwright.store.moments import read_moment
 from hubwright.store.repos import load_change_times
 
@@ -50,34 +52,39 @@ def _name(event: PullRequestEvent) -> tuple[int, int]:
 
 
 def _find_outcomes(connection: Connection, events: Sequence[Event], may_build: MayBuild) -> list[str | None]:
-    """What is said of each event; None of one that leads to more. The jobs of a repository are looked for once."""
-    jobs: dict[tuple[int | None, str], Sequence[Job]] = {}
+    """What is said of each event; None of one that leads to more. A repository is looked for once, links at once."""
+    circles: dict[tuple[int | None, str], Circle] = {}
+    named = {
+        (event.repository.id, event.repository.full_name): event.repository
+        for event in events
+        if isinstance(event, Push | PullRequestEvent | RefEvent) and event.repository.id is not None
+    }
+    links = load_links_of(connection, list(named.values()))
+    linked_names = {one.full_name for one in links}
     outcomes: list[str | None] = []
     for event in events:
         if isinstance(event, Push | PullRequestEvent) and event.repository.id is not None:
             name = (event.repository.id, event.repository.full_name)
-            if name not in jobs:
-                jobs[name] = load_jobs(connection, event.repository)
-            outcomes.append(_find_outcome(event, jobs[name], may_build))
+            if name not in circles:
+                circles[name] = complete_circle(connection, named[name], links.get(named[name], ()))
+            outcomes.append(_find_outcome(event, circles[name], may_build))
+        elif isinstance(event, RefEvent):
+            linked = event.action == "delete" and event.repository.full_name in linked_names
+            outcomes.append(None if linked else "kept")
         else:
-            outcomes.append("kept" if isinstance(event, Other | RefEvent) else None)
+            outcomes.append("kept" if isinstance(event, Other) else None)
     return outcomes
 
 
-def _find_outcome(event: Push | PullRequestEvent, jobs: Sequence[Job], may_build: MayBuild) -> str | None:
-    if not jobs:
+def _find_outcome(event: Push | PullRequestEvent, circle: Circle, may_build: MayBuild) -> str | None:
+    if not circle.jobs:
         return None if may_build(event.repository) else "the owner is not one of GITHUB__OWNERS"
-    enabled = [job for job in jobs if job.enabled]
-    if not enabled:
+    effects = circle.follow(event, event.repository.default_branch)
+    if not effects and not any(job.enabled for job in circle.jobs):
         return "every job of the repository is disabled"
-    if any(_has_moved(job, event.repository) or _wants_builds(event, job) for job in enabled):
+    if circle.has_moved or any(isinstance(one.what, Ends) or _wants_builds(event, one.job) for one in effects):
         return None
     return "0 builds"
-
-
-def _has_moved(job: Job, repository: Repository) -> bool:
-    """Whether the job knows its repository by another number or name."""
-    return job.clone_url is None and (job.repository_id, job.repository) != (repository.id, repository.full_name)
 
 
 def _wants_builds(event: Push | PullRequestEvent, job: Job) -> bool:

@@ -12,6 +12,8 @@ from sqlalchemy import Connection
 from hubwright.domain.builds import BuildPlan, Wanted
 from hubwright.domain.environment import Place, build_environment
 from hubwright.domain.facts import Fact, FactKind
+from hubwright.domain.job_settings import DefinedJob
+from hubwright.domain.job_stages import add_hooks
 from hubwright.domain.jobs import Approval, Job, RecipeSide
 from hubwright.domain.planning import PlannedRun, plan_runs
 from hubwright.domain.recipe_excerpt import problem_report
@@ -56,6 +58,11 @@ class Base:
     sha: str
 
 
+def ground_of(job: DefinedJob, ground: Ground) -> Ground:
+    """The ground as it is for a job, which may have another default branch than its repository."""
+    return replace(ground, default_branch=job.settings.default_branch or ground.default_branch)
+
+
 def takes_base(job: Job, wanted: Wanted, ground: Ground) -> bool:
     """Whether the recipe is to be that of the base: of what a fork brings, when job or hub say so."""
     side = job.settings.untrusted_recipe or ground.untrusted_recipe
@@ -63,7 +70,7 @@ def takes_base(job: Job, wanted: Wanted, ground: Ground) -> bool:
 
 
 def plan_build(
-    mirrors: Mirrors, origin: Origin, job: Job, wanted: Wanted, ground: Ground, base: Base | None = None
+    mirrors: Mirrors, origin: Origin, job: DefinedJob, wanted: Wanted, ground: Ground, base: Base | None = None
 ) -> BuildPlan:
     """What to run for a commit that the mirror has (or need not have). A wrong recipe is a plan that fails.
 
@@ -84,14 +91,18 @@ def plan_build(
     return planned(job, wanted, recipe, ground)
 
 
-def planned(job: Job, wanted: Wanted, recipe: Recipe, ground: Ground) -> BuildPlan:
-    """The plan that a recipe makes in these circumstances."""
-    if job.settings.platforms and not recipe.platforms:
-        recipe = replace(recipe, platforms=job.settings.platforms)
+def planned(job: DefinedJob, wanted: Wanted, recipe: Recipe, ground: Ground) -> BuildPlan:
+    """The plan that a recipe makes in these circumstances, with what the job says for every recipe."""
+    own = job.settings
+    if own.platforms and not recipe.platforms:
+        recipe = replace(recipe, platforms=own.platforms)
+    recipe = replace(recipe, secrets=tuple(dict.fromkeys((*recipe.secrets, *own.secrets))))
     withheld = withheld_secrets(recipe) if wanted.trust is Trust.UNTRUSTED else ()
     recipe = share_secrets(recipe, wanted.trust)
     known = platforms_with(ground.kinds, labels_at(recipe.labels, {}))
     runs = plan_runs(recipe, wanted.circumstances(), known, ground.default_platform)
+    shared = recipe.secrets if wanted.trust is Trust.TRUSTED else ()
+    runs = [add_hooks(run, own.on_start, own.on_success, own.on_failure, shared) for run in runs]
     return BuildPlan(
         wanted=wanted,
         runs=tuple(runs),
@@ -116,7 +127,7 @@ def vanished_plan(wanted: Wanted, error: VanishedCommitError) -> BuildPlan:
 
 
 def keep_plans(
-    connection: Connection, job: Job, origin: Origin, plans: Sequence[BuildPlan], ground: Ground, now: float
+    connection: Connection, job: DefinedJob, origin: Origin, plans: Sequence[BuildPlan], ground: Ground, now: float
 ) -> list[int]:
     """Add the builds that are new, or fill those that waited for their repository; the ids of the builds touched."""
     known = builds.load_triggers(connection, job.id, [plan.wanted.trigger for plan in plans])
@@ -155,7 +166,7 @@ def keep_plans(
 
 def _fill(
     connection: Connection,
-    job: Job,
+    job: DefinedJob,
     origin: Origin,
     plan: BuildPlan,
     ground: Ground,
@@ -196,7 +207,9 @@ def _wait(job: Job, build_id: int, wanted: Wanted) -> Wait:
     )
 
 
-def make_runs(job: Job, origin: Origin, plan: BuildPlan, ground: Ground, place: tuple[int, int]) -> list[builds.NewRun]:
+def make_runs(
+    job: DefinedJob, origin: Origin, plan: BuildPlan, ground: Ground, place: tuple[int, int]
+) -> list[builds.NewRun]:
     """The runs of a plan for the build of this id and number, each with its complete assignment."""
     env = build_environment(_place(job, origin, ground, *place), plan.wanted)
     return [
@@ -204,16 +217,17 @@ def make_runs(job: Job, origin: Origin, plan: BuildPlan, ground: Ground, place: 
             build_id=place[0],
             planned=run,
             assignment=_assignment(job, origin, plan, run, env, ground),
-            priority=plan.wanted.priority,
+            priority=plan.wanted.priority + job.settings.priority,
         )
         for run in plan.runs
     ]
 
 
 def _assignment(
-    job: Job, origin: Origin, plan: BuildPlan, run: PlannedRun, env: dict[str, str], ground: Ground
+    job: DefinedJob, origin: Origin, plan: BuildPlan, run: PlannedRun, env: dict[str, str], ground: Ground
 ) -> dict[str, Any]:
     stages = {planned.stage.name for planned in run.stages}
+    answers = {one.name: one.default for one in job.settings.parameters if one.default is not None}
     payload = Payload(
         source=Source(
             repository=job.repository,
@@ -223,7 +237,7 @@ def _assignment(
             checkout=job.settings.checkout,
         ),
         stages=tuple(stage_to_json(planned.stage) for planned in run.stages),
-        env={**env, **job.settings.env, **dict(plan.env), **dict(plan.wanted.parameters)},
+        env={**env, **job.settings.env, **dict(plan.env), **answers, **dict(plan.wanted.parameters)},
         # names only; the values join the order when it is sent
         secrets=dict.fromkeys((name for planned in run.stages for name in planned.stage.secrets), ""),
         matrix=run.matrix,

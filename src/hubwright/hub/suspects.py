@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 from hubwright.domain.builds import BuildPlan, Wanted
-from hubwright.domain.jobs import Job
+from hubwright.domain.job_settings import DefinedJob
 from hubwright.domain.planning import PlannedRun, PlannedStage
 from hubwright.domain.recipe_values import Stage
 from hubwright.domain.results import Result
@@ -49,7 +49,9 @@ def want_suspect(sha: str, ref: str, trigger: str, told: Described | None) -> Wa
     )
 
 
-def plan_suspect(mirrors: Mirrors, origin: Origin, job: Job, wanted: Wanted, ground: Ground, spot: Spot) -> BuildPlan:
+def plan_suspect(
+    mirrors: Mirrors, origin: Origin, job: DefinedJob, wanted: Wanted, ground: Ground, spot: Spot
+) -> BuildPlan:
     """The plan that the commit's recipe makes for a push to the branch, cut down to the spot; it keeps no files.
 
     Without a run there it is our error; without the stages that are looked at there is nothing to do.

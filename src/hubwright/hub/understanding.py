@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
 from sqlalchemy import Connection
 
-from hubwright.domain.builds import (
-    MERGE_GROUP,
-    BuildPlan,
-    Wanted,
-    commits_to_build,
-    manual_to_build,
-    pull_request_to_build,
-)
-from hubwright.domain.jobs import Job, JobSettings, new_job
+from hubwright.domain.builds import BuildPlan
+from hubwright.domain.job_events import Builds
+from hubwright.domain.jobs import Job, JobSettings
 from hubwright.domain.repos import (
     ApprovalComment,
     Backfill,
@@ -25,24 +19,33 @@ from hubwright.domain.repos import (
     Manual,
     PullRequestEvent,
     Push,
+    RefEvent,
     Repository,
-    Trust,
 )
-from hubwright.errors import HubwrightError, VanishedCommitError
-from hubwright.git.history import describe_commits
+from hubwright.errors import HubwrightError
 from hubwright.git.mirrors import Mirrors, Origin
-from hubwright.github.payloads import is_skipped
 from hubwright.hub.approvals import approve_head
 from hubwright.hub.backfill import fill_gap, find_gap
 from hubwright.hub.check_requests import fulfil
+from hubwright.hub.commit_plans import Building, CommitPlans, find_wanted
+from hubwright.hub.followers import (
+    Circle,
+    Effect,
+    Follower,
+    close_ended,
+    foresee,
+    have,
+    keep_identities,
+    load_circle,
+    load_pulled,
+    was_built,
+)
 from hubwright.hub.news import keep_event
-from hubwright.hub.plans import Base, Ground, keep_plans, plan_build, takes_base, vanished_plan
+from hubwright.hub.plans import Ground, ground_of, keep_plans
 from hubwright.store import jobs, repos
 from hubwright.store.builders import load_kinds
-from hubwright.store.builds import load_triggers, was_pushed
+from hubwright.store.builds import load_triggers
 from hubwright.store.database import Database
-
-Building = Push | PullRequestEvent | Manual
 
 
 def _no_token(_owner: str) -> str | None:
@@ -68,6 +71,16 @@ class Rules:
 
 
 @dataclass(frozen=True, slots=True)
+class Asked:
+    """Who builds an event, and what it does to the jobs and copies of its repository's circle."""
+
+    event: Building
+    circle: Circle
+    effects: Sequence[Effect] = ()
+    builds: Sequence[Follower] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Understood:
     """What is to be written: `keep` does it and gives the outcome in words; `waits` says why it is not all yet."""
 
@@ -80,7 +93,7 @@ class Understanding:
 
     def __init__(self, database: Database, mirrors: Mirrors, rules: Rules) -> None:
         self._database = database
-        self._mirrors = mirrors
+        self._plans = CommitPlans(database, mirrors, self.origin_of)
         self._rules = rules
 
     def understand(self, event: Event, *, delay: float | None) -> Understood:
@@ -91,6 +104,8 @@ class Understanding:
         match event:
             case Push() | PullRequestEvent() | Manual():
                 return self._understand_commits(event, delay=delay)
+            case RefEvent(action="delete", ref_type="branch"):
+                return self._understand_end(event)
             case ApprovalComment():
                 return self._understand_comment(event, delay=delay)
             case CheckRequest():
@@ -106,9 +121,10 @@ class Understanding:
             return []
         found: list[int] = []
         with self._database.reading() as connection:
-            for job in _jobs(connection, event, event.repository):
-                triggers = [wish.trigger for wish in _wanted(event, job.settings)]
-                found += [row.id for row in load_triggers(connection, job.id, triggers).values()]
+            ground = self._ground(connection, event.repository)
+            for follower in self._find_followers(connection, event, ground).builds:
+                triggers = [wish.trigger for wish in find_wanted(event, follower.job.settings)]
+                found += [row.id for row in load_triggers(connection, follower.job.id, triggers).values()]
         return found
 
     def _understand_comment(self, event: ApprovalComment, *, delay: float | None) -> Understood:
@@ -151,7 +167,7 @@ class Understanding:
         if gap is None:
             return Understood(lambda _connection, _now: "nothing to add")
         try:
-            plan = self._plan(gap.job, gap.wanted, ground)
+            plan = self._plans.plan(gap.job, gap.wanted, ground)
         except HubwrightError as error:
             why = str(error)
             return Understood(lambda _connection, _now: why, None if delay is None else why)
@@ -162,86 +178,72 @@ class Understanding:
         """A push, a pull request or a wish: find out what is wanted, have it, plan it."""
         repository = event.repository
         with self._database.reading() as connection:
-            known = _jobs(connection, event, repository)
             ground = self._ground(connection, repository)
-        if not known and isinstance(event, Manual):
+            asked = self._find_followers(connection, event, ground)
+        if isinstance(event, Manual) and not asked.builds:
             return _just_keep(event, "the job is gone")
-        if not known and not self.may_build(repository):
+        if not asked.circle.jobs and not isinstance(event, Manual) and not self.may_build(repository):
             return _just_keep(event, "the owner is not one of GITHUB__OWNERS")
-        if known and not (known := [job for job in known if job.enabled or isinstance(event, Manual)]):
+        if asked.circle.jobs and not asked.effects and not any(job.enabled for job in asked.circle.jobs):
             return _just_keep(event, "every job of the repository is disabled")
-        chosen = known or [new_job(repository, self._rules.defaults)]
-        wishes = [(job, _wanted(event, job.settings)) for job in chosen]
-        plans, waits = self._plan_all(wishes, ground, delay=delay)
+        plans = [(one, self._plans.plan_job(one.job, event, ground, delay=delay)) for one in asked.builds]
+        waits = next((plan.problem for _, of_job in plans for plan in of_job if plan.waits is not None), None)
 
         def keep(connection: Connection, now: float) -> str:
+            late = isinstance(event, PullRequestEvent) and repos.is_old_news(connection, event)
             keep_event(connection, event, now)
+            keep_identities(connection, asked.circle)
             count = 0
-            for job in known:
-                jobs.keep_identity(connection, job, repository)
-            for job, of_job in plans:
-                kept = job if known else jobs.keep_job(connection, repository, job.settings, now)
-                count += len(keep_plans(connection, kept, self.origin_of(kept), of_job, ground, now))
+            for follower, of_job in plans:
+                if of_job or follower.effect is None or follower.job.id:  # else there is no copy, nor need for one
+                    count += self._keep_plans(connection, asked, (follower, of_job), ground, now)
+            if not isinstance(event, Manual):
+                close_ended(connection, asked.circle, event, asked.effects, now, late=late)
             return f"{count} builds" if count != 1 else "1 build"
 
         return Understood(keep, waits)
 
-    def _plan_all(
-        self, wishes: list[tuple[Job, list[Wanted]]], ground: Ground, *, delay: float | None
-    ) -> tuple[list[tuple[Job, list[BuildPlan]]], str | None]:
-        """The plans of each job, and why they wait when the repository does not answer."""
-        plans = [(job, self._plan_job(job, wanted, ground, delay=delay)) for job, wanted in wishes]
-        return plans, next((plan.problem for _, of_job in plans for plan in of_job if plan.waits is not None), None)
-
-    def _plan_job(self, job: Job, wanted: list[Wanted], ground: Ground, *, delay: float | None) -> list[BuildPlan]:
-        """All plans of a job. When its repository does not answer, it is not asked again for the next commit."""
-        plans: list[BuildPlan] = []
-        for wish in wanted:
-            try:
-                plans.append(self._plan(job, wish, ground))
-            except HubwrightError as error:
-                fault = "error" if delay is None else None
-                rest = wanted[len(plans) :]
-                return plans + [BuildPlan(wanted=one, problem=str(error), waits=delay, fault=fault) for one in rest]
-        return plans
-
-    def _plan(self, job: Job, wanted: Wanted, ground: Ground) -> BuildPlan:
-        """The plan of one commit. Raises HubwrightError when the repository does not answer."""
-        origin = self.origin_of(job)
-        try:
-            if job.settings.checkout or job.settings.recipe is None:
-                self._mirrors.fetch(origin, wanted.sha, wanted.ref)
-                wanted = self._trusted(origin, job, wanted)
-            base = self._find_base(origin, wanted, ground) if takes_base(job, wanted, ground) else None
-        except VanishedCommitError as error:
-            return vanished_plan(wanted, error)
-        return plan_build(self._mirrors, origin, job, self._described(origin, wanted), ground, base)
-
-    def _trusted(self, origin: Origin, job: Job, wanted: Wanted) -> Wanted:
-        """A wish names any commit: one that was never pushed to the repository is what a fork brought (S17)."""
-        if wanted.event != "manual" or wanted.trust is Trust.UNTRUSTED:
-            return wanted
+    def _understand_end(self, event: RefEvent) -> Understood:
+        """A branch is gone, and its copies with it."""
         with self._database.reading() as connection:
-            known = was_pushed(connection, job.repository, wanted.sha)
-        ours = known or self._mirrors.is_reachable(origin, wanted.sha)
-        return wanted if ours else replace(wanted, trust=Trust.UNTRUSTED)
+            circle = load_circle(connection, event.repository)
+            effects = circle.follow(event, self._ground(connection, event.repository).default_branch)
 
-    def _find_base(self, origin: Origin, wanted: Wanted, ground: Ground) -> Base:
-        """The newest commit of the branch that the pull request is for, or of the default branch, in the mirror."""
-        branch = wanted.target_branch or ground.default_branch
-        heads = self._mirrors.read_heads(origin)
-        sha = heads.get(f"refs/heads/{branch}" if branch else "HEAD")
-        if sha is None:
-            raise VanishedCommitError(f"{origin.repository} has no branch {branch or 'at all'}, whose recipe counts.")
-        self._mirrors.fetch(origin, sha, f"refs/heads/{branch}" if branch else "HEAD")
-        return Base(branch or "the default branch", sha)
+        def keep(connection: Connection, now: float) -> str:
+            keep_event(connection, event, now)
+            close_ended(connection, circle, event, effects, now, late=False)
+            return "kept"
 
-    def _described(self, origin: Origin, wanted: Wanted) -> Wanted:
-        """A wish names a commit only: its author and subject are those of the mirror, when it has the commit."""
-        if wanted.event != "manual" or not self._mirrors.has(origin, wanted.sha):
-            return wanted
-        told = describe_commits(self._mirrors, origin, [wanted.sha]).get(wanted.sha)
-        return wanted if told is None else replace(wanted, message=told.subject, author_name=told.author)
+        return Understood(keep)
+
+    def _find_followers(self, connection: Connection, event: Building, ground: Ground) -> Asked:
+        """Who builds: one job for a wish, else those that the event is about, else the one that is to be made."""
+        repository = event.repository
+        if isinstance(event, Manual):
+            job = jobs.load_job(connection, event.job_path)
+            return Asked(event, Circle(repository), builds=[Follower(job)] if job is not None else [])
+        circle = load_circle(connection, repository)
+        if not circle.jobs:
+            return Asked(
+                event, circle, builds=[Follower(jobs.foresee_job(connection, repository, self._rules.defaults))]
+            )
+        effects = circle.follow(event, ground.default_branch, load_pulled(connection, circle, event))
+        chosen = [foresee(connection, circle, one) for one in effects if isinstance(one.what, Builds)]
+        return Asked(event, circle, effects, [one for one in chosen if one.job.enabled])
+
+    def _keep_plans(
+        self, connection: Connection, asked: Asked, work: tuple[Follower, list[BuildPlan]], ground: Ground, now: float
+    ) -> int:
+        """Keep what is planned of a job or copy, which are made where they are not there; how many builds."""
+        event, (follower, plans) = asked.event, work
+        if not asked.circle.jobs and not follower.job.id:
+            kept = jobs.keep_job(connection, event.repository, self._rules.defaults, now)
+        else:
+            kept = have(connection, asked.circle, follower, now)
+        if not isinstance(event, Manual):
+            built = partial(was_built, connection, asked.circle, follower, event)
+            plans = [plan for plan in plans if not built(plan.wanted.trigger)]
+        return len(keep_plans(connection, kept, self.origin_of(kept), plans, ground_of(kept, ground), now))
 
     def may_build(self, repository: Repository) -> bool:
         """Whether a repository that nobody has made a job for is built all the same."""
@@ -273,22 +275,3 @@ def _just_keep(event: Event, outcome: str) -> Understood:
         return outcome
 
     return Understood(keep)
-
-
-def _jobs(connection: Connection, event: Building, repository: Repository) -> list[Job]:
-    """The jobs that the event is about: one for a wish, else all of the repository."""
-    if isinstance(event, Manual):
-        job = jobs.load_job(connection, event.job_path)
-        return [job] if job is not None else []
-    return list(jobs.load_jobs(connection, repository))
-
-
-def _wanted(event: Building, settings: JobSettings) -> list[Wanted]:
-    match event:
-        case Push():
-            wanted = commits_to_build(event, settings)
-        case PullRequestEvent():
-            wanted = pull_request_to_build(event)
-        case Manual():
-            return manual_to_build(event)
-    return [wish for wish in wanted if wish.event == MERGE_GROUP or not is_skipped(wish.message)]  # its queue waits

@@ -11,6 +11,7 @@ import orjson
 from sqlalchemy import Connection
 
 from hubwright.domain.builds import BuildPlan, manual_to_build
+from hubwright.domain.job_settings import DefinedJob
 from hubwright.domain.jobs import Job, JobSettings, new_job
 from hubwright.domain.repos import Manual, Repository, Trust
 from hubwright.domain.waiting import FETCHING
@@ -120,7 +121,7 @@ class Wishes:
         self._wake("facts")
         return asked
 
-    def _keep(self, connection: Connection, job: Job, wish: Manual, now: float) -> Asked:
+    def _keep(self, connection: Connection, job: DefinedJob, wish: Manual, now: float) -> Asked:
         """The build shows at once; its delivery makes sure that it is planned."""
         wish = replace(wish, trust=_trust(connection, wish))
         (wanted,) = manual_to_build(wish)

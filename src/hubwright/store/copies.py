@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import Connection, select, tuple_, update
@@ -51,6 +51,29 @@ def find_or_make_copy(
     if copy is None:
         raise ConflictError(f"The copy {key} of {parent.path} was removed just now: try again.")
     return copy
+
+
+def foresee_copy(connection: Connection, parent: DefinedJob, key: CopyKey, of: Repository | None = None) -> DefinedJob:
+    """The copy as it is or, where there is none yet, as `find_or_make_copy` would make it, without a number of ours."""
+    number = _find(connection, parent.id, key)
+    copy = load_job_by_id(connection, number) if number is not None else None
+    if copy is not None:
+        return copy
+    own = parent.settings
+    return replace(
+        parent,
+        id=0,
+        path=copy_paths(parent.path, key)[0],
+        repository_id=parent.repository_id if of is None else of.id,
+        repository=parent.repository if of is None else of.full_name,
+        clone_url=parent.clone_url if of is None else None,
+        settings=replace(own, triggers=replace(own.triggers, schedule=(), after=(), poll=True)),
+        version=0,
+        copy_of=parent.id,
+        copy_key=str(key),
+        parent=parent.path,
+        paused=False,
+    )
 
 
 def close_copy(connection: Connection, parent_id: int, key: CopyKey, now: float) -> int | None:

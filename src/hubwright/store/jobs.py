@@ -136,6 +136,23 @@ def keep_job(
     return made
 
 
+def foresee_job(
+    connection: Connection, repository: Repository, settings: JobSettings, clone_url: str | None = None
+) -> DefinedJob:
+    """The job as `keep_job` would make it, with what the folders above say by now; its number of ours is nought."""
+    path = repository.full_name
+    folders = load_folders(connection, folders_of(path))
+    own = Layer(Origin(Source.JOB, path), write_document(settings))
+    return DefinedJob(
+        id=0,
+        path=path,
+        repository_id=repository.id,
+        repository=repository.full_name,
+        clone_url=clone_url,
+        settings=read_effective(lay_all([*_lay_folders(folders_of(path), folders, None), own]).document()),
+    )
+
+
 def add_job(connection: Connection, path: str, values: Mapping[str, Any], change: Change) -> int:
     """Add a job with these columns, its folders and its first version; its number of ours."""
     keep_folders(connection, folders_of(path), change.at)

@@ -5,7 +5,7 @@ A link that was kept by name has no number until GitHub tells it; a number is th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,6 +32,12 @@ class KeptLink:
     job: str
     globs: tuple[str, ...]
 
+    def is_of(self, repository: Repository) -> bool:
+        """Whether it is the repository's: by GitHub's number, else by name while it has no number."""
+        if self.repository_id is not None:
+            return self.repository_id == repository.id
+        return self.repository.lower() == repository.full_name.lower()
+
     def of_job(self, own: str) -> Link:
         """As the job sees it whose repository is `own`."""
         other = None if self.repository.lower() == own.lower() else self.repository
@@ -42,6 +48,10 @@ _LINKS = select(*(column for column in link.c if column.name != "created_at"), j
     job, job.c.id == link.c.job_id
 )
 _BY_NAME = _LINKS.where(func.lower(link.c.repository) == bindparam("name"), link.c.repository_id.is_(None))
+_OF_MANY = union_all(
+    _LINKS.where(link.c.repository_id.in_(bindparam("numbers", expanding=True)), link.c.repository_id.is_not(None)),
+    _LINKS.where(func.lower(link.c.repository).in_(bindparam("names", expanding=True)), link.c.repository_id.is_(None)),
+)
 _BY_NUMBER = union_all(
     _LINKS.where(link.c.repository_id == bindparam("number", type_=BigInteger()), link.c.repository_id.is_not(None)),
     _BY_NAME,
@@ -52,10 +62,20 @@ def load_links(connection: Connection, repository: Repository) -> list[KeptLink]
     """The links of a repository, at most one of each kind."""
     named = {"name": repository.full_name.lower()}
     query, values = (_BY_NAME, named) if repository.id is None else (_BY_NUMBER, {**named, "number": repository.id})
-    found: dict[CopyKind, KeptLink] = {}
-    for row in connection.execute(query, values):  # that of the number first
-        found.setdefault(CopyKind(row.kind), _read(row))
-    return sorted(found.values(), key=lambda one: one.id)
+    return _choose(_read(row) for row in connection.execute(query, values))
+
+
+def load_links_of(connection: Connection, repositories: Collection[Repository]) -> dict[Repository, list[KeptLink]]:
+    """The links of many repositories, each with GitHub's number, in one statement; those without are left out."""
+    given = {
+        "numbers": sorted({one.id for one in repositories if one.id is not None}),
+        "names": sorted({one.full_name.lower() for one in repositories}),
+    }
+    links = [_read(row) for row in connection.execute(_OF_MANY, given)] if repositories else []
+    if not links:
+        return {}
+    found = {one: _choose(each for each in links if each.is_of(one)) for one in repositories}
+    return {one: own for one, own in found.items() if own}
 
 
 def load_link(connection: Connection, repository: Repository, kind: CopyKind) -> KeptLink | None:
@@ -117,6 +137,14 @@ def keep_link_identity(connection: Connection, repository: Repository) -> None:
         if (one.repository_id, one.repository) != (repository.id, repository.full_name):
             values = {"repository_id": repository.id, "repository": repository.full_name}
             connection.execute(update(link).where(link.c.id == one.id).values(**values))
+
+
+def _choose(links: Iterable[KeptLink]) -> list[KeptLink]:
+    """One of each kind: that with a number before that with a name only."""
+    found: dict[CopyKind, KeptLink] = {}
+    for one in sorted(links, key=lambda each: (each.repository_id is None, each.id)):
+        found.setdefault(one.kind, one)
+    return sorted(found.values(), key=lambda one: one.id)
 
 
 def _read(row: Any) -> KeptLink:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from sqlalchemy import ColumnElement, Connection, ScalarSelect, bindparam, func, select
+from sqlalchemy import ColumnElement, Connection, ScalarSelect, bindparam, func, literal_column, select
 
+from hubwright.domain.job_copies import CopyKey, CopyKind
 from hubwright.domain.repos import PullRequestEvent, Repository
 from hubwright.store.moments import read_moment
-from hubwright.store.schema import gh_pull_request, gh_repository
+from hubwright.store.schema import gh_branch, gh_pull_request, gh_repository
 
 _CHANGE_TIMES = (
     select(
@@ -47,6 +48,31 @@ def is_old_news(connection: Connection, event: PullRequestEvent) -> bool:
         return False
     known = connection.execute(select(func.max(gh_pull_request.c.updated_at)).where(*of_number(event))).scalar()
     return known is not None and read_moment(event.updated_at) < known
+
+
+def load_pull_targets(connection: Connection, repository: Repository, branch: str) -> list[str]:
+    """The branches that open pull requests from this branch of the repository itself go into."""
+    if repository.id is None:
+        return []
+    pull = gh_pull_request.c
+    query = (
+        select(pull.base_ref)
+        .where(pull.repository_id == repository.id, pull.head_ref == branch, literal_column("state = 'open'"))
+        .where(pull.head_repository_id == repository.id, pull.deleted_at.is_(None), pull.base_ref.is_not(None))
+    )
+    return list(connection.execute(query).scalars())
+
+
+def is_gone(connection: Connection, repository: Repository, key: CopyKey) -> bool:
+    """Whether GitHub has told that a branch was deleted or a pull request closed, and nothing later."""
+    number = _number_of(repository)
+    if key.kind is CopyKind.BRANCH:
+        gone = gh_branch.c.deleted_at.is_not(None)
+        query = select(gone).where(gh_branch.c.repository_id == number, gh_branch.c.name == key.name)
+    else:
+        of_number = (gh_pull_request.c.repository_id == number, gh_pull_request.c.number == int(key.name))
+        query = select(func.coalesce(gh_pull_request.c.state, "") == "closed").where(*of_number)
+    return bool(connection.execute(query.limit(1)).scalar())
 
 
 def load_change_times(connection: Connection, names: Collection[tuple[int, int]]) -> dict[tuple[int, int], float]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, Index, String
+from sqlalchemy import Column, Index, String, text
 
 from hubwright.store.schema.github_columns import (
     counts,
@@ -31,6 +31,13 @@ gh_pull_request = replica(
     times("created_at", "updated_at", "closed_at", "merged_at"),
 )
 Index("ix_gh_pull_request_number", gh_pull_request.c.repository_id, gh_pull_request.c.number)
+Index(
+    "ix_gh_pull_request_open",
+    gh_pull_request.c.repository_id,
+    gh_pull_request.c.head_ref,
+    sqlite_where=text("state = 'open'"),
+    postgresql_where=text("state = 'open'"),
+)
 
 gh_pull_request_file = replica(
     "gh_pull_request_file",

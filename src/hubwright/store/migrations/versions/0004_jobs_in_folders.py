@@ -223,4 +223,12 @@ def upgrade() -> None:
             sqlite_where=sa.text("state = 'queued'"),
             postgresql_where=sa.text("state = 'queued'"),
         )
+    with op.batch_alter_table("gh_pull_request", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_gh_pull_request_open",
+            ["repository_id", "head_ref"],
+            unique=False,
+            sqlite_where=sa.text("state = 'open'"),
+            postgresql_where=sa.text("state = 'open'"),
+        )
     jobs_in_folders.move(op.get_bind())

@@ -1,0 +1,159 @@
+"""Which jobs and copies an event of a repository is about: its own jobs, and those that links bring its news to."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from hubwright.domain.job_copies import CopyKind, Link, copy_of_branch, is_wanted
+from hubwright.domain.job_events import Builds, Ends, Linked, follow
+from hubwright.domain.job_settings import DefinedJob
+from hubwright.domain.repos import PullRequestEvent, Push, RefEvent, Repository
+from hubwright.store.builds import was_built_by_kin
+from hubwright.store.copies import close_copy, find_or_make_copy, foresee_copy
+from hubwright.store.jobs import keep_identity, load_jobs, load_jobs_by_ids
+from hubwright.store.links import KeptLink, keep_link_identity, load_links
+from hubwright.store.repos import is_gone, load_pull_targets
+
+News = Push | PullRequestEvent | RefEvent
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """What an event does to a job."""
+
+    job: DefinedJob
+    what: Builds | Ends
+
+
+@dataclass(frozen=True, slots=True)
+class Follower:
+    """Who builds: a job itself or, where `effect` says so, its copy, which may not be there yet (number nought)."""
+
+    job: DefinedJob
+    effect: Effect | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Circle:
+    """A repository with its `own` jobs, its links, and the `others` that these lead to."""
+
+    repository: Repository
+    own: Sequence[DefinedJob] = ()
+    links: Sequence[KeptLink] = ()
+    others: Sequence[DefinedJob] = ()
+
+    @property
+    def jobs(self) -> list[DefinedJob]:
+        """All jobs that its news are about; copies are not among them."""
+        return [*self.own, *self.others]
+
+    @property
+    def has_moved(self) -> bool:
+        """Whether a job or link knows the repository by another number or name."""
+        now = (self.repository.id, self.repository.full_name)
+        jobs = any(job.clone_url is None and (job.repository_id, job.repository) != now for job in self.own)
+        return jobs or any((link.repository_id, link.repository) != now for link in self.links)
+
+    def follow(self, event: News, default_branch: str | None, pulled: Collection[str] = ()) -> list[Effect]:
+        """What the event does to the jobs; a disabled one builds nothing. `pulled`: see `load_pulled`."""
+        return [
+            Effect(job, what)
+            for job in self.jobs
+            if (what := follow(event, self._see(job, default_branch, pulled))) is not None
+            and (job.enabled or isinstance(what, Ends))
+        ]
+
+    def links_to(self, job: DefinedJob) -> tuple[Link, ...]:
+        """The links as the job sees them."""
+        own = job in self.own
+        name, number = (None, None) if own else (self.repository.full_name, self.repository.id)
+        return tuple(Link(one.kind, one.globs, name, number) for one in self.links if one.job_id == job.id)
+
+    def _see(self, job: DefinedJob, default_branch: str | None, pulled: Collection[str]) -> Linked:
+        return Linked(
+            links=self.links_to(job),
+            triggers=job.settings.triggers,
+            default_branch=job.settings.default_branch or default_branch,
+            own=job in self.own,
+            branches_of_pulls=pulled,
+        )
+
+
+def load_circle(connection: Connection, repository: Repository) -> Circle:
+    """The jobs and links of a repository."""
+    return complete_circle(connection, repository, load_links(connection, repository))
+
+
+def complete_circle(connection: Connection, repository: Repository, links: Sequence[KeptLink]) -> Circle:
+    """The circle of a repository that has these links."""
+    own = load_jobs(connection, repository)
+    linked = {link.job_id for link in links} - {job.id for job in own}
+    others = load_jobs_by_ids(connection, sorted(linked)) if linked else {}
+    return Circle(repository, own, links, [others[number] for number in sorted(others)])
+
+
+def load_pulled(connection: Connection, circle: Circle, event: News) -> Collection[str]:
+    """The pushed branch, when an open pull request comes from it that has a copy by a link."""
+    pulls = next((link for link in circle.links if link.kind is CopyKind.PULL_REQUEST), None)
+    if not isinstance(event, Push) or event.branch is None or pulls is None or len(circle.links) == 1:
+        return ()
+    targets = load_pull_targets(connection, circle.repository, event.branch)
+    return {event.branch} if any(is_wanted(pulls.globs, target) for target in targets) else ()
+
+
+def foresee(connection: Connection, circle: Circle, effect: Effect) -> Follower:
+    """Who builds, with the settings that hold for it; nothing is made yet."""
+    if not isinstance(effect.what, Builds) or effect.what.copy is None:
+        return Follower(effect.job)
+    of = None if effect.job in circle.own else circle.repository
+    return Follower(foresee_copy(connection, effect.job, effect.what.copy, of), effect)
+
+
+def keep_identities(connection: Connection, circle: Circle) -> None:
+    """Have jobs and links know the repository by its number and its name of today."""
+    for job in circle.own:
+        keep_identity(connection, job, circle.repository)
+    if circle.links:
+        keep_link_identity(connection, circle.repository)
+
+
+def have(connection: Connection, circle: Circle, follower: Follower, now: float) -> DefinedJob:
+    """The job that builds: a copy is made or opened again. Raises ConflictError."""
+    effect = follower.effect
+    if effect is None or effect.what.copy is None:
+        return follower.job
+    of = None if effect.job in circle.own else circle.repository
+    copy = find_or_make_copy(connection, effect.job, effect.what.copy, now, of)
+    keep_identity(connection, copy, circle.repository)
+    return copy
+
+
+def was_built(connection: Connection, circle: Circle, follower: Follower, event: News, trigger: str) -> bool:
+    """Whether a pull request's commit has just been built by the copy of the branch that it comes from."""
+    effect = follower.effect
+    if effect is None or not isinstance(event, PullRequestEvent) or event.from_fork:
+        return False
+    own = effect.job.settings.default_branch or circle.repository.default_branch
+    keys = [copy_of_branch(link, event.head_ref, own) for link in circle.links_to(effect.job)]
+    key = next((one for one in keys if one is not None), None)
+    return key is not None and was_built_by_kin(connection, effect.job.id, str(key), trigger)
+
+
+def close_ended(
+    connection: Connection, circle: Circle, event: News, effects: Sequence[Effect], now: float, *, late: bool
+) -> None:
+    """Close the copies of what is gone: as the event says, unless GitHub has told later news of it already.
+
+    A push may have waited for its repository until its branch was gone.
+    """
+    for effect in effects:
+        key = effect.what.copy
+        if key is None:
+            continue
+        ends = isinstance(effect.what, Ends)
+        told = late or (isinstance(event, Push) and not ends)
+        if is_gone(connection, circle.repository, key) if told else ends:
+            close_copy(connection, effect.job.id, key, now)
