@@ -128,10 +128,7 @@ def keep_job(
         return known
     values = {"repository": repository.full_name, "repository_id": repository.id, "clone_url": clone_url}
     change = Change(None, now, "The repository was built for the first time.")
-    hub = hub_of(connection)
-    said = write_document(settings).items()
-    own = {key: value for key, value in said if hub is None or hub.document.get(key) != value}
-    number = add_job(connection, path, {**values, "settings": own}, change)
+    number = add_job(connection, path, {**values, "settings": _own(settings, hub_of(connection))}, change)
     (made,) = _define(connection, connection.execute(_BY_ID, {"job_key": number}).all())
     return made
 
@@ -141,16 +138,22 @@ def foresee_job(
 ) -> DefinedJob:
     """The job as `keep_job` would make it, with what the folders above say by now; its number of ours is nought."""
     path = repository.full_name
-    folders = load_folders(connection, folders_of(path))
-    own = Layer(Origin(Source.JOB, path), write_document(settings))
+    folders, hub = load_folders(connection, folders_of(path)), hub_of(connection)
+    own = Layer(Origin(Source.JOB, path), _own(settings, hub))
     return DefinedJob(
         id=0,
         path=path,
         repository_id=repository.id,
         repository=repository.full_name,
         clone_url=clone_url,
-        settings=read_effective(lay_all([*_lay_folders(folders_of(path), folders, None), own]).document()),
+        settings=read_effective(lay_all([*_lay_folders(folders_of(path), folders, hub), own]).document()),
     )
+
+
+def _own(settings: JobSettings, hub: Layer | None) -> dict[str, Any]:
+    """What the hub's settings do not say of all jobs anyway."""
+    said = write_document(settings).items()
+    return {key: value for key, value in said if hub is None or hub.document.get(key) != value}
 
 
 def add_job(connection: Connection, path: str, values: Mapping[str, Any], change: Change) -> int:
