@@ -112,6 +112,13 @@ def hub_of(connection: Connection) -> Layer | None:
     return layer
 
 
+def load_effectives(connection: Connection, paths: Sequence[str]) -> list[tuple[Row[Any], Effective]]:
+    """The rows of the jobs and copies at these paths, with `parent_path`, and what holds for each."""
+    rows = connection.execute(_BY_PATHS, {"paths": list(paths)}).all()
+    folders = load_folders(connection, [path for row in rows for path in _folders_above(row)]) if rows else {}
+    return [(row, _lay(row, folders)) for row in rows]
+
+
 def keep_job(
     connection: Connection, repository: Repository, settings: JobSettings, now: float, clone_url: str | None = None
 ) -> DefinedJob:

@@ -73,6 +73,11 @@ def load_build(connection: Connection, build_id: int) -> BuildView:
     return found[0]
 
 
+def load_builds_by_ids(connection: Connection, ids: Iterable[int]) -> tuple[BuildView, ...]:
+    """The builds of these ids that are there, at most `MAX_PAGE`, oldest first, with their latest runs and stages."""
+    return _load(connection, _builds().where(build.c.id.in_(list(ids)[:MAX_PAGE])).order_by(build.c.id))
+
+
 def load_newest_builds(connection: Connection, ids: Iterable[int]) -> dict[int, BuildView]:
     """The builds of these ids, at most `MAX_PAGE`, without their runs."""
     wanted = list(ids)[:MAX_PAGE]

@@ -1,0 +1,176 @@
+"""Builds and commits in Redis: what is to be written about those that something happened to, read from the database.
+
+Nothing is told from memory and nothing is counted up: each key is written as the database has it now. So telling a
+fact twice, or late, does no harm.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+import orjson
+from redis import Redis
+from sqlalchemy import Connection
+
+from hubwright.reports.redis_documents import write_commit_fields, write_execution, write_outcomes
+from hubwright.reports.redis_keys import Keys
+from hubwright.reports.redis_writer import Command, read_text
+from hubwright.store import read_model
+from hubwright.store.documents import BuildDocuments
+from hubwright.store.views import MAX_PAGE, load_builds, load_builds_by_ids
+from hubwright.store.views_values import BuildFilter, BuildView
+
+DAY = 86_400.0
+
+BUILDS_OF_COMMIT = 50
+"""Builds of a commit that are looked at, the newest."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Terms:
+    """How much is kept: builds of each job, commits, and days. Addresses begin with `public_url`."""
+
+    public_url: str
+    recent: int = 25
+    commits: int = 1000
+    days: int = 730
+    keys: Keys = field(default_factory=Keys)
+
+
+class BuildTeller:
+    """Finds the commands that bring builds and commits up to date. It writes nothing itself."""
+
+    def __init__(self, client: Redis, terms: Terms) -> None:
+        self._client = client
+        self._terms = terms
+        self._keys = terms.keys
+        self._documents = BuildDocuments(terms.public_url)
+
+    def tell_builds(self, connection: Connection, builds: Sequence[BuildView]) -> list[Command]:
+        """The builds, as far as they are among the newest of their jobs, and the lists that they are in."""
+        recents = read_model.load_recents(connection, {build.job_id for build in builds}, self._terms.recent)
+        commands: list[Command] = []
+        for recent in recents.values():
+            commands += self._tell_recent(recent)
+        for build in builds:
+            if build.job_id in recents and build.number in recents[build.job_id].numbers:
+                commands += self._tell_build(build)
+        return commands
+
+    def tell_job(self, connection: Connection, job_id: int) -> list[Command]:
+        """All of a job that came into the tree: its list and the builds in it."""
+        recent = read_model.load_recents(connection, [job_id], self._terms.recent).get(job_id)
+        if recent is None:
+            return []
+        ids = read_model.load_build_ids(connection, job_id, recent.numbers)
+        commands = self._tell_recent(recent)
+        for build in _load(connection, ids):
+            commands += self._tell_build(build)
+        return commands
+
+    def forget_job(self, path: str) -> list[Command]:
+        """All builds of a job that is gone."""
+        recent = self._keys.recent(path)
+        kept = [("DEL", self._keys.build(path, number)) for number in self._numbers(recent)]
+        return [("DEL", recent), *kept]
+
+    def tell_commits(self, connection: Connection, builds: Sequence[BuildView], queued: Iterable[int]) -> list[Command]:
+        """The commits of builds: those that `queued` brought for the first time, and how all fare."""
+        new = set(queued)
+        first = read_model.find_first_builds(connection, sorted({one.sha for one in builds if one.id in new}))
+        fresh = {one.sha: one for one in builds if first.get(one.sha) == one.id}
+        known = {one.sha for one in builds if one.sha in fresh or self._client.exists(self._keys.commit(one.sha))}
+        commands, gone = self._add_commits(list(fresh.values()))
+        platforms = read_model.load_platforms(connection) if known else {}
+        for sha in sorted(known - gone):
+            commands += self._tell_outcomes(connection, sha, platforms)
+        return commands
+
+    def tell_every_commit(self, connection: Connection) -> Iterable[list[Command]]:
+        """All commits anew, the newest that there is room for; in steps."""
+        shas = list(read_model.walk_commits(connection, self._terms.commits))
+        platforms = read_model.load_platforms(connection)
+        listed: list[Command] = [("DEL", self._keys.commits)]
+        listed += [("RPUSH", self._keys.commits, sha) for sha in shas]
+        yield listed
+        for start in range(0, len(shas), MAX_PAGE):
+            some = shas[start : start + MAX_PAGE]
+            first = read_model.find_first_builds(connection, some)
+            commands: list[Command] = []
+            for build in _load(connection, list(first.values())):
+                commands += self._tell_commit(build) + self._tell_outcomes(connection, build.sha, platforms)
+            yield commands
+
+    def _tell_build(self, build: BuildView) -> list[Command]:
+        key = self._keys.build(build.job, build.number)
+        document = write_execution(build, self._documents.build(build))
+        told: list[Command] = [("SET", key, orjson.dumps(document))]
+        if build.finished_at is not None:
+            told.append(("EXPIREAT", key, self._until(build.finished_at)))
+        return told
+
+    def _tell_recent(self, recent: read_model.Recent) -> list[Command]:
+        key = self._keys.recent(recent.path)
+        known = self._numbers(key)
+        if known == list(recent.numbers):
+            return []
+        gone = [("DEL", self._keys.build(recent.path, number)) for number in set(known) - set(recent.numbers)]
+        pushed: list[Command] = [("RPUSH", key, *recent.numbers)] if recent.numbers else []
+        return [("DEL", key), *pushed, *gone]
+
+    def _numbers(self, key: str) -> list[int]:
+        found = self._client.lrange(key, 0, -1)
+        return [int(number) for number in found]
+
+    def _add_commits(self, fresh: Sequence[BuildView]) -> tuple[list[Command], set[str]]:
+        """Put commits before those that are there, and drop the last ones where they are too many: these too."""
+        listed = [read_text(sha) for sha in self._client.lrange(self._keys.commits, 0, -1)] if fresh else []
+        commands: list[Command] = []
+        for build in fresh:  # in the order in which they came
+            if build.sha not in listed:
+                commands.append(("LPUSH", self._keys.commits, build.sha))
+                listed.insert(0, build.sha)
+            commands += self._tell_commit(build)
+        gone = listed[self._terms.commits :]
+        if gone:
+            commands.append(("LTRIM", self._keys.commits, 0, self._terms.commits - 1))
+            for sha in gone:
+                commands += self._forget_commit(sha)
+        return commands, set(gone)
+
+    def _forget_commit(self, sha: str) -> list[Command]:
+        platforms = [read_text(name) for name in self._client.lrange(self._keys.platforms(sha), 0, -1)]
+        outcomes = [self._keys.outcome(name, sha) for name in platforms]
+        return [("DEL", self._keys.commit(sha), self._keys.platforms(sha), *outcomes)]
+
+    def _tell_commit(self, build: BuildView) -> list[Command]:
+        key = self._keys.commit(build.sha)
+        fields = [part for pair in write_commit_fields(build).items() for part in pair]
+        return [("DEL", key), ("HSET", key, *fields), ("EXPIREAT", key, self._until(build.queued_at))]
+
+    def _tell_outcomes(self, connection: Connection, sha: str, platforms: dict[str, str]) -> list[Command]:
+        builds = load_builds(connection, BuildFilter(sha=sha), BUILDS_OF_COMMIT).items
+        told = write_outcomes(builds, platforms)
+        listed = self._keys.platforms(sha)
+        until = self._until(builds[0].queued_at) if builds else 0
+        commands: list[Command] = [("DEL", listed)]
+        if told:
+            commands += [("RPUSH", listed, *sorted(told)), ("EXPIREAT", listed, until)]
+        for platform, fields in told.items():
+            key = self._keys.outcome(platform, sha)
+            flat = [part for pair in fields.items() for part in pair]
+            commands += [("DEL", key), ("HSET", key, *flat), ("EXPIREAT", key, until)]
+        return commands
+
+    def _until(self, moment: float) -> int:
+        return int(moment + self._terms.days * DAY)
+
+
+def _load(connection: Connection, ids: Sequence[int]) -> list[BuildView]:
+    """More builds than a page has."""
+    return [
+        build
+        for start in range(0, len(ids), MAX_PAGE)
+        for build in load_builds_by_ids(connection, ids[start : start + MAX_PAGE])
+    ]

@@ -1,0 +1,125 @@
+"""What a copy of jobs and builds elsewhere is made of: small answers by key, and the whole tree in one walk."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, func, select
+
+from hubwright.domain.job_paths import folders_of
+from hubwright.store.jobs import load_effectives
+from hubwright.store.schema import build, builder, fact, folder, job, link
+from hubwright.store.views import load_rows
+
+_PARENT = job.alias("parent")
+_BUILD = build.alias("earlier")
+_STAMPED = ("version", "enabled", "repository", "paused_at", "closed_at")
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """All jobs and open copies, folders and links. A stamp changes whenever what is told of that path does.
+
+    `links` are repository, kind and the path of the job.
+    """
+
+    jobs: Mapping[str, str]
+    folders: Mapping[str, str]
+    links: Sequence[tuple[str, str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Recent:
+    """A job that is not archived, and the numbers of its newest builds, the newest first."""
+
+    path: str
+    numbers: tuple[int, ...]
+
+
+def load_tree(connection: Connection) -> Tree:
+    """Everything that has a place in the tree; the root folder has none."""
+    folders = {row.path: str(row.version) for row in connection.execute(select(folder.c.path, folder.c.version))}
+    columns = [job.c.path, *(job.c[name] for name in _STAMPED), _PARENT.c.version, _PARENT.c.enabled]
+    rows = connection.execute(
+        select(*columns).outerjoin(_PARENT, _PARENT.c.id == job.c.copy_of).where(job.c.archived_at.is_(None))
+    )
+    jobs = {row[0]: _stamp(row[0], row[1:], folders) for row in rows}
+    linked = connection.execute(
+        select(link.c.repository, link.c.kind, job.c.path).join(job, job.c.id == link.c.job_id).order_by(link.c.id)
+    )
+    folders.pop("", None)
+    return Tree(jobs, folders, [(row[0], row[1], row[2]) for row in linked])
+
+
+def _stamp(path: str, values: Sequence[Any], folders: Mapping[str, str]) -> str:
+    above = ".".join(folders.get(one, "") for one in folders_of(path))
+    return f"{above}|{'|'.join('' if value is None else str(value) for value in values)}"
+
+
+def load_job_documents(connection: Connection, paths: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Of the jobs and copies at these paths all that holds for them, with what they are."""
+    found = {}
+    for row, effective in load_effectives(connection, paths):
+        found[row.path] = {
+            **effective.document(),
+            "path": row.path,
+            "folder": row.folder,
+            "repository": row.repository,
+            "enabled": bool(row.enabled and (row.copy_of is None or row.parent_enabled)),
+            "paused": row.paused_at is not None,
+            "version": row.version,
+            "copy_of": row.parent_path,
+            "copy_key": row.copy_key,
+            "closed": row.closed_at is not None,
+        }
+    return found
+
+
+def load_recents(connection: Connection, jobs: Iterable[int], most: int) -> dict[int, Recent]:
+    """By the jobs' numbers of ours their newest builds; archived ones are not among them."""
+    wanted = list(jobs)
+    rows = connection.execute(select(job.c.id, job.c.path).where(job.c.id.in_(wanted), job.c.archived_at.is_(None)))
+    return {row.id: Recent(row.path, _numbers(connection, row.id, most)) for row in rows.all()}
+
+
+def load_job_ids(connection: Connection, paths: Sequence[str]) -> list[int]:
+    """The numbers of ours of the jobs at these paths."""
+    return list(connection.execute(select(job.c.id).where(job.c.path.in_(paths))).scalars())
+
+
+def load_build_ids(connection: Connection, job_id: int, numbers: Sequence[int]) -> list[int]:
+    """The ids of these builds of a job."""
+    return list(
+        connection.execute(select(build.c.id).where(build.c.job_id == job_id, build.c.number.in_(numbers))).scalars()
+    )
+
+
+def find_first_builds(connection: Connection, shas: Sequence[str]) -> dict[str, int]:
+    """The first build of each commit."""
+    firsts = select(build.c.sha, func.min(build.c.id)).where(build.c.sha.in_(shas)).group_by(build.c.sha)
+    return {row[0]: row[1] for row in connection.execute(firsts)}
+
+
+def walk_commits(connection: Connection, most: int) -> Iterator[str]:
+    """The commits that were built, the last that came first: by their first builds."""
+    is_first = ~select(_BUILD.c.id).where(_BUILD.c.sha == build.c.sha, _BUILD.c.id < build.c.id).exists()
+    query = select(build.c.sha).where(is_first).order_by(build.c.id.desc()).limit(most)
+    yield from connection.execute(query).scalars()
+
+
+def load_platforms(connection: Connection) -> dict[str, str]:
+    """The platform of each builder."""
+    return {row[0]: row[1] for row in connection.execute(select(builder.c.name, builder.c.platform))}
+
+
+def load_fact_time(connection: Connection, number: int) -> float | None:
+    """When the fact of this number became true; None where there is no such fact (any more)."""
+    found = load_rows(connection, select(fact.c.at).where(fact.c.id == number))
+    return found[0]["at"] if found else None
+
+
+def _numbers(connection: Connection, job_id: int, most: int) -> tuple[int, ...]:
+    query = select(build.c.number).where(build.c.job_id == job_id).order_by(build.c.number.desc()).limit(most)
+    return tuple(connection.execute(query).scalars())
