@@ -6,6 +6,7 @@ import json
 import random
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,11 +15,15 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 from sqlalchemy import delete, insert, update
 
+import servers
 from build_lives import Clock, Lives
 from hubwright.domain.job_copies import CopyKey, CopyKind
 from hubwright.domain.repos import Repository
+from hubwright.hub.bell import LoudBell
+from hubwright.hub.logs import Logs
 from hubwright.reports.redis_builds import Terms
 from hubwright.reports.redis_keys import Keys
+from hubwright.reports.redis_output import BEHIND, CHUNK, LogFiles, RedisOutput
 from hubwright.reports.redis_view import SHARE, RedisView
 from hubwright.reports.redis_writer import LostLeaseError, Writer
 from hubwright.store import schema
@@ -33,6 +38,12 @@ from hubwright.store.versions import Change
 COOL = "games/cool/project"
 RECIPE = "stages:\n  - build: make\n  - test: make check\n  - docs: {kind: docs, run: make docs}\n"
 OCTO = Repository(id=None, owner="octo", name="cool_app")
+
+
+@pytest.fixture
+def own() -> Keys:
+    """Channels that no other test hears: they are one for all databases of a server."""
+    return Keys(f"t{servers.next_number('prefix')}:")
 
 
 class World:
@@ -220,7 +231,7 @@ def test_what_goes_from_the_database_goes_from_redis(world: World) -> None:
     assert world.items("jobs") == ["folder_games"]
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(3))
 def test_what_is_kept_up_is_what_would_be_built_anew(world: World, seed: int) -> None:
     """However the database changes and however often it is looked at: following it ends where a rebuild ends."""
     chance = random.Random(seed)
@@ -248,7 +259,7 @@ def test_what_is_kept_up_is_what_would_be_built_anew(world: World, seed: int) ->
                 archived = update(schema.job).where(schema.job.c.copy_of.is_not(None)).values(archived_at=1.0)
                 world.write(lambda c: c.execute(archived))
 
-    for _ in range(60):
+    for _ in range(40):
         act()
         if chance.random() < 0.3:
             world.later(view)
@@ -309,22 +320,22 @@ def test_one_writes_at_a_time(world: World) -> None:
     assert world.items("jobs") == ["job_app"]
 
 
-def test_facts_go_out_on_channels(world: World) -> None:
+def test_facts_go_out_on_channels(world: World, own: Keys) -> None:
     """Whoever listens hears each fact once, on the channel of all and on that of its build."""
     world.define("app")
-    view = world.view()
+    view = world.view(keys=own)
     view.drain()
     with closing(world.client.pubsub()) as ear:
-        ear.psubscribe("hubwright:facts", "job_app_*")
+        ear.psubscribe(own.facts, own.build("app", 1))
         world.lives.live(world.lives.build(sha(1), job=world.job("app")), 0, 0)
         view.drain()
         view.drain()
         heard = [(one["channel"].decode(), json.loads(one["data"])["kind"]) for one in listen(ear)]
 
-    of_build = [kind for channel, kind in heard if channel == "job_app_1"]
+    of_build = [kind for channel, kind in heard if channel == own.build("app", 1)]
     assert of_build[0] == "BuildQueued"
     assert of_build[-1] == "BuildFinished"
-    assert of_build == [kind for channel, kind in heard if channel == "hubwright:facts"]
+    assert of_build == [kind for channel, kind in heard if channel == own.facts]
 
 
 def test_postgresql_gives_the_same(database: Database, valkey_url: str) -> None:
@@ -344,3 +355,61 @@ def test_postgresql_gives_the_same(database: Database, valkey_url: str) -> None:
         assert view.rebuild() == 0
         assert world.dump() == kept
         assert kept["commits"] == [sha(3), sha(2)]
+
+
+def test_output_goes_out_while_it_is_written(world: World, tmp_path: Path, own: Keys) -> None:
+    """On the channels of the build and of its builder, which is also heard when it has nothing to do (system 2)."""
+    world.define("app")
+    build = world.lives.build(sha(1), job=world.job("app"))
+    (run,) = world.lives.runs(build)
+    world.lives.start(run)
+    values = {"platform": "linux", "labels": [], "slots": 1, "version": "1", "executor": "process", "instance": "i"}
+    for name, state in (("anvil", "connected"), ("gone", "away")):
+        world.write(lambda c, n=name, s=state: c.execute(insert(schema.builder).values(name=n, state=s, **values)))
+    bell = LoudBell()
+    logs = Logs(tmp_path / "logs", bell)
+    files = LogFiles(logs.read, logs.size)
+    output = RedisOutput(world.client, world.database, own, files, world.clock)
+    bell.listener = output.note
+    with closing(world.client.pubsub()) as ear, closing(logs):
+        ear.subscribe(own.build("app", 1), own.node("anvil"), own.node("gone"), own.facts)
+        logs.append(run, 0, b"one\n")
+        output.publish()
+        logs.append(run, 4, "zwö".encode()[:-1])
+        output.publish()
+        heard = [(one["channel"].decode(), json.loads(one["data"])) for one in listen(ear)]
+
+    beats = [(channel, one["state"]) for channel, one in heard if one["type"] == "heartbeat"]
+    assert beats == [(own.node("anvil"), "busy"), (own.facts, "building")]
+    for name in (own.build("app", 1), own.node("anvil")):
+        told = [one for channel, one in heard if channel == name and one["type"] == "log"]
+        assert [(one["start"], one["end"], one.get("text")) for one in told] == [(0, 4, "one\n"), (4, 7, None)]
+        assert (told[0]["run"], told[0]["builder"]) == (run, "anvil")
+
+
+def test_output_of_an_outage_comes_later_and_in_bounds(world: World, free_port: int, own: Keys) -> None:
+    """What was written meanwhile is published from its file; far too much is only in the log."""
+    world.define("app")
+    (run,) = world.lives.runs(world.lives.build(sha(1), job=world.job("app")))
+    world.lives.start(run)
+    data = {"size": 10}
+    nobody = redis.Redis(port=free_port, retry=Retry(NoBackoff(), 0))
+    files = LogFiles(
+        lambda _run, start, most: b"x" * max(0, min(most, data["size"] - start)), lambda _run: data["size"]
+    )
+    output = RedisOutput(nobody, world.database, own, files, world.clock)
+    output.note(f"log:{run}")
+    with pytest.raises(redis.ConnectionError):
+        output.publish()
+    data["size"] = 30
+    output._client = world.client
+    with closing(world.client.pubsub()) as ear:
+        ear.subscribe(own.build("app", 1))
+        output.note(f"log:{run}")
+        output.publish()
+        data["size"] += BEHIND + 1
+        output.note(f"log:{run}")
+        output.publish()
+        told = [json.loads(one["data"]) for one in listen(ear)]
+    nobody.close()
+    assert [(one["start"], one["end"]) for one in told] == [(0, 30), (data["size"] - CHUNK, data["size"])]

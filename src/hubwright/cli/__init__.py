@@ -47,6 +47,7 @@ COMMANDS = {
     "token": Entry("hubwright.cli.tokens:token", "Make, list and revoke tokens."),
     "secret": Entry("hubwright.cli.secret:secret", "Set, list, remove and rotate secrets of builds."),
     "db": Entry("hubwright.cli.db:db", "Look after the database."),
+    "redis": Entry("hubwright.cli.redis_view:redis", "Look after what is kept in Redis."),
     "config": Entry("hubwright.cli.settings:config", "Show the settings and where they come from."),
     "doctor": Entry("hubwright.cli.doctor:doctor", "Check this machine and say how to mend it."),
     "version": Entry("hubwright.cli.version:version", "The version of this program."),

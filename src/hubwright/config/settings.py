@@ -168,6 +168,14 @@ class Cache(Section, frozen=True, kw_only=True):
     total: Bytes = 10 * 1024**3
 
 
+class Redis(Section, frozen=True, kw_only=True):
+    """What is kept in Redis for other programs to read."""
+
+    prefix: Text | None = None
+    recent: Count = 25
+    commits: Count = 1000
+
+
 class Retention(Section, frozen=True, kw_only=True):
     """How many days things are kept."""
 
@@ -263,6 +271,7 @@ class Settings(Section, frozen=True, kw_only=True):
     secrets: SecretKeys = SecretKeys()
     hooks: Hooks = Hooks()
     live: Live = Live()
+    redis: Redis = Redis()
     retention: Retention = Retention()
     sql: Sql = Sql()
     artifacts: Artifacts = Artifacts()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import defaultdict
+from collections.abc import Callable
 
 
 class Bell:
@@ -64,6 +65,23 @@ class Bell:
                 self._waiting[topic] = waiting
             else:
                 self._waiting.pop(topic, None)
+
+
+class LoudBell(Bell):
+    """A bell that one listener hears too, in the thread of whoever rings: it must be quick and never fail."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.listener: Callable[[str], None] = _ignore
+
+    def ring(self, topic: str) -> None:
+        """Wake all who wait for the topic, and tell the listener."""
+        super().ring(topic)
+        self.listener(topic)
+
+
+def _ignore(_topic: str) -> None:
+    """Before there is a listener."""
 
 
 def _release(future: asyncio.Future[None]) -> None:

@@ -23,6 +23,7 @@ from hubwright.store.sql import Questions
 from hubwright.web.api import make_api
 from hubwright.web.api.github_hooks import HookDoors
 from hubwright.web.api.identity import IdentityDoors
+from hubwright.web.api.info import Info
 from hubwright.web.api.reference import make_reference
 from hubwright.web.attempts import Attempts
 from hubwright.web.builders import make_builder_routes
@@ -101,6 +102,7 @@ def make_app(site: Site, gate: Gate, works: Works, lifespan: Lifespan) -> ASGIAp
     app.router.routes.extend(make_register_routes(site, gate, works.wishes, works.rules))
     feed = Feed(site)
     app.include_router(make_api(site, gate, works.wishes, works.vault, feed))
+    app.include_router(Info(site, gate).make_router())
     app.router.routes.append(Live(site, gate, feed).route())
     app.include_router(LoadDoors(site, gate, works.replica, works.github).make_router())
     app.include_router(HookDoors(site, gate, works.github_hooks).make_router())

@@ -46,6 +46,8 @@ class Site:
     max_body: int = 25 * 1024 * 1024
     max_watchers: int = 2000  # at `/api/v1/live`, at once
     clone_base: str = "https://github.com"  # where repositories, and so the pages of their files, are
+    redis_url: str | None = None  # of the read model, with what the hub says there
+    redis_prefix: str = ""
     searches: int = MAX_OPEN  # for culprits, of a job at a time
     artifacts: ArtifactRules = field(default_factory=ArtifactRules)
     signing_key: Path | None = None  # where the key is that provenance is signed with

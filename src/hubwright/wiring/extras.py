@@ -22,6 +22,16 @@ def load_tasks() -> Any:
         raise SettingsError("BROKER_URL needs Celery: pip install 'hubwright[hub,celery]'.") from error
 
 
+def load_redis_parts() -> Any:
+    """The module `wiring.redis_parts`, with its client. Raises SettingsError when the extra is not installed."""
+    try:
+        return importlib.import_module("hubwright.wiring.redis_parts")  # noqa: TID251  an extra that may be missing
+    except ModuleNotFoundError as error:
+        if error.name != "redis":
+            raise
+        raise SettingsError("REDIS_URL needs the client of Redis: pip install 'hubwright[hub,redis]'.") from error
+
+
 class AppAccess(Protocol):
     """A GitHub App's credentials, and the client that asks as the App itself; `hubwright.github.apps.AppTokens`."""
 

@@ -20,7 +20,7 @@ from hubwright.config import Settings
 from hubwright.domain.artifacts import ArtifactRules
 from hubwright.hub.addresses import AddressRules
 from hubwright.hub.backfill import Kinds
-from hubwright.hub.bell import Bell
+from hubwright.hub.bell import Bell, LoudBell
 from hubwright.hub.dispatcher import Dispatcher, InProcessDispatcher
 from hubwright.hub.flights import Flight
 from hubwright.hub.logs import Logs
@@ -43,6 +43,7 @@ from hubwright.wiring.local_builder import LocalBuilder, make_local_builder, rea
 from hubwright.wiring.logging import configure_logging
 from hubwright.wiring.parts import Parts, open_parts
 from hubwright.wiring.questions import open_questions
+from hubwright.wiring.redis_opening import REDIS, open_redis
 from hubwright.wiring.scale_out import ScaleOut, open_scale_out
 from hubwright.wiring.secret_keys import check_keys, open_vault
 from hubwright.wiring.server import Server, listen, server_config
@@ -93,7 +94,7 @@ class Hub:
         self._extras = extras
         self._start = start
         self._port = port
-        self._bell = Bell()
+        self._bell = LoudBell() if settings.redis_url else Bell()
         self._scheduler: Scheduler | None = None
         self._builder: LocalBuilder | None = None
         read_slots(settings.slots)  # a wrong one is told before anything starts
@@ -111,7 +112,9 @@ class Hub:
         )
         retention = _make_retention(settings, self.site, self.parts)
         kinds = Kinds(self.parts.database, time.time, self.wake)
-        self._housekeeping = InProcessDispatcher({"retention": retention.drain, "kinds": kinds.drain})
+        self._redis = open_redis(settings, self.parts, self.site.logs, self._bell)
+        drains = {"retention": retention.drain, "kinds": kinds.drain}
+        self._housekeeping = InProcessDispatcher(drains | (self._redis.drains() if self._redis else {}))
         self.gate = Gate(self.site)
         vault = open_vault(settings)
         self._sessions = Sessions(
@@ -172,6 +175,7 @@ class Hub:
             self._scheduler.call_roll()
         elif queue == "facts":
             self._bell.ring(FACTS)
+            self._housekeeping.wake(REDIS)
 
     def _drains(self) -> dict[str, Callable[[], float | None]]:
         return self.parts.drains()
@@ -191,6 +195,8 @@ class Hub:
         scheduling = asyncio.create_task(self._scheduler.run())
         self._dispatcher.start()
         self._housekeeping.start()
+        if self._redis is not None:
+            self._redis.start()
         if self._scale is not None:
             self._scale.start()
         if self._extras.builder:
@@ -207,6 +213,8 @@ class Hub:
     def _stop(self) -> None:
         self._dispatcher.stop(10.0)
         self._housekeeping.stop(10.0)
+        if self._redis is not None:
+            self._redis.stop()
         if self._scale is not None:
             self._scale.stop()
         self.site.logs.close()
@@ -247,6 +255,8 @@ def _make_site(settings: Settings, parts: Parts, bell: Bell, wake: Callable[[str
         max_body=settings.hooks.max_body,
         max_watchers=settings.live.watchers,
         searches=settings.builds.bisect_searches,
+        redis_url=settings.redis_url,
+        redis_prefix=settings.redis.prefix or "",
     )
 
 

@@ -64,7 +64,6 @@ class Lists:
         router.add_api_route("/deliveries/{delivery_id}", self.show_delivery, methods=["GET"])
         router.add_api_route("/facts", self.list_facts, methods=["GET"])
         router.add_api_route("/ping", self.ping, methods=["GET"])
-        router.add_api_route("/info", self.show_info, methods=["GET"])
         return router
 
     async def list_queue(self, limit: Limit = 200) -> Response:
@@ -123,7 +122,3 @@ class Lists:
         state = "building" if building else "idle"
         content: dict[str, Any] = {"state": state, "running": running, "remaining": remaining}
         return answer({**content, "building": building, "status": "building" if building else "success"})
-
-    async def show_info(self) -> Response:
-        """What answers here."""
-        return answer({"name": "hubwright", "version": self._site.version, "url": self._public, "api": "/api/v1"})
