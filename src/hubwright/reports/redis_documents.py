@@ -89,7 +89,7 @@ def _write_outcome(runs: Sequence[RunView]) -> dict[str, str]:
     built = min((_judge(run) for run in runs), key=_RANK.__getitem__)
     told = {
         "buildResult": built,
-        "testResult": _judge_tests(built, tests, any(total.failed for total in totals), bool(totals)),
+        "testResult": _judge_tests(built, tests, failed=any(total.failed for total in totals), counted=bool(totals)),
         "csources": _made(stages, "csources"),
         "docs": _made(stages, "docs"),
         "timeBuild": _seconds(stage for stage in stages if _kind(stage) != "test"),
@@ -116,7 +116,7 @@ def _judge(run: RunView) -> str:
     return SUCCESS if bad and all(_kind(stage) == "test" for stage in bad) else FAIL
 
 
-def _judge_tests(built: str, tests: Sequence[StageView], failed: bool, counted: bool) -> str:  # noqa: FBT001
+def _judge_tests(built: str, tests: Sequence[StageView], *, failed: bool, counted: bool) -> str:
     """In system 1 the tests of what could not be built have failed too."""
     if built == FAIL or failed or any(stage.result not in {None, *_GOOD} for stage in tests):
         return FAIL

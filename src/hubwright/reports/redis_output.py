@@ -104,7 +104,7 @@ class RedisOutput:
                 failures = 0
             except RedisError:  # the view tells that it is away
                 failures += 1
-            except Exception as error:
+            except Exception as error:  # the thread must outlive every failure
                 failures += 1
                 log.warning("output_not_published", error=str(error), exc_info=not is_outage(error))
 

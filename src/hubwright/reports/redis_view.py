@@ -65,7 +65,7 @@ class RedisView:
             self._failures += 1
             if self._failures in {1, 10, 100}:
                 log.warning("redis_away", failures=self._failures, error=str(error))
-            return self._clock() + backoff(self._failures, FIRST_RETRY, LAST_RETRY, random.random())  # noqa: S311
+            return self._clock() + backoff(self._failures, FIRST_RETRY, LAST_RETRY, random.random())  # noqa: S311  no secret
         if self._failures:
             log.info("redis_back", failures=self._failures)
         self._failures = 0

@@ -110,11 +110,8 @@ class Hub:
             vitals_of=self._find_vitals,
             difference_of=self.parts.differences.compare,
         )
-        retention = _make_retention(settings, self.site, self.parts)
-        kinds = Kinds(self.parts.database, time.time, self.wake)
         self._redis = open_redis(settings, self.parts, self.site.logs, self._bell)
-        drains = {"retention": retention.drain, "kinds": kinds.drain}
-        self._housekeeping = InProcessDispatcher(drains | (self._redis.drains() if self._redis else {}))
+        self._housekeeping = InProcessDispatcher(self._house_drains())
         self.gate = Gate(self.site)
         vault = open_vault(settings)
         self._sessions = Sessions(
@@ -176,6 +173,13 @@ class Hub:
         elif queue == "facts":
             self._bell.ring(FACTS)
             self._housekeeping.wake(REDIS)
+
+    def _house_drains(self) -> dict[str, Callable[[], float | None]]:
+        """What every hub does by itself, with workers or without."""
+        retention = _make_retention(self._settings, self.site, self.parts)
+        kinds = Kinds(self.parts.database, time.time, self.wake)
+        redis = {} if self._redis is None else self._redis.drains()
+        return {"retention": retention.drain, "kinds": kinds.drain, **redis}
 
     def _drains(self) -> dict[str, Callable[[], float | None]]:
         return self.parts.drains()
