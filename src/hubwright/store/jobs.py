@@ -116,7 +116,8 @@ def load_effectives(connection: Connection, paths: Sequence[str]) -> list[tuple[
     """The rows of the jobs and copies at these paths, with `parent_path`, and what holds for each."""
     rows = connection.execute(_BY_PATHS, {"paths": list(paths)}).all()
     folders = load_folders(connection, [path for row in rows for path in _folders_above(row)]) if rows else {}
-    return [(row, _lay(row, folders)) for row in rows]
+    hub = hub_of(connection)
+    return [(row, _lay(row, folders, hub)) for row in rows]
 
 
 def keep_job(

@@ -20,6 +20,8 @@ from hubwright.reports.redis_keys import Keys
 from hubwright.reports.redis_output import LogFiles, RedisOutput
 from hubwright.reports.redis_view import RedisView
 from hubwright.store.database import Database
+from hubwright.store.jobs import HUB
+from hubwright.wiring.job_defaults import make_hub_layer
 from hubwright.wiring.owners import make_owner
 from hubwright.wiring.parts import Parts
 from hubwright.wiring.redis_opening import REDIS
@@ -63,7 +65,8 @@ def make_redis_parts(settings: Settings, parts: Parts, logs: Logs, bell: LoudBel
 
 def rebuild_view(settings: Settings) -> int:
     """Build the read model anew, hubs may run meanwhile; how many stale keys went. Raises HubwrightError."""
-    client, database = _open(settings), Database(settings.database_url, readers=1)
+    client = _open(settings)
+    database = Database(settings.database_url, readers=1, given={HUB: make_hub_layer(settings)})
     view = RedisView(client, database, make_owner(), time.time, _make_terms(settings))
     deadline = time.monotonic() + TAKE_OVER
     try:
