@@ -61,6 +61,11 @@ ASKED: dict[str, Ask] = {
     "a version": lambda it: versions.load_version(it, Kind.JOB, 1, 500),
     "links by number": lambda it: links.load_links(it, BY_NUMBER),
     "links by name": lambda it: links.load_links(it, BY_NAME),
+    "what holds in a folder": lambda it: jobs.load_effective_folder(it, "team7"),
+    "a job that is to be changed": lambda it: definitions.find_subject(it, Kind.JOB, "team7/app7", to_change=True),
+    "a folder that is to be changed": lambda it: definitions.find_subject(it, Kind.FOLDER, "team7", to_change=True),
+    "all links, deep": lambda it: links.load_all_links(it, PAGE, 1_500),
+    "links to a job, newest first": lambda it: links.load_all_links(it, PAGE, job_id=1_500),
     "links to a job": lambda it: links.load_links_to(it, 1_500),
 }
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection
+from sqlalchemy.exc import IntegrityError
 
 from hubwright.domain.job_paths import ROOT, check_path
 from hubwright.domain.refs import check_owner, check_repository, read_clone_url
@@ -102,7 +103,10 @@ def _keep(connection: Connection, wish: Wish, known: Subject | None, document: D
     if wish.kind is Kind.FOLDER:
         keep_folder(connection, wish.path, document, wish.change)
         return known is None
-    new = keep_document(connection, wish.path, document, wish.change)
+    try:
+        new = keep_document(connection, wish.path, document, wish.change)
+    except IntegrityError as error:
+        raise ConflictError(f"Somebody else has made {wish.path} just now: read it, then change that.") from error
     if not new:
         ask_backfill(connection, wish.path, wish.change.at)
     return new
