@@ -23,7 +23,7 @@ from hubwright.store.schema import metadata
 TABLES = metadata.tables
 _JOB = (
     "id", "path", "repository_id", "repository", "settings", "enabled", "builds", "created_at", "folder", "version",
-    "copy_of", "copy_key", "closed_at", "archived_at", "turn",
+    "copy_of", "copy_key", "closed_at", "archived_at",
 )  # fmt: skip
 
 
@@ -73,7 +73,7 @@ def _jobs(world: World) -> Iterator[tuple[Any, ...]]:
 def _job(of: Subject, created: float, settings: str, parent: int | None, gone: tuple[Any, Any]) -> tuple[Any, ...]:
     return (
         of.id, of.path, REPOSITORY + of.family, of.repository, settings, 1, of.builds, write_moment(created),
-        of.path.rpartition("/")[0], 1, parent, str(of.key) if of.key else None, *gone, of.turn,
+        of.path.rpartition("/")[0], 1, parent, str(of.key) if of.key else None, *gone,
     )  # fmt: skip
 
 

@@ -22,7 +22,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
     "run": (
         "id", "build_id", "platform", "labels", "matrix", "latest", "priority", "state", "result", "assignment",
         "builder", "lease", "leased_at", "log_size", "tests_total", "tests_passed", "tests_skipped", "tests_failed",
-        "queued_at", "started_at", "finished_at", "job_id", "turn",
+        "queued_at", "started_at", "finished_at", "family", "turn",
     ),
     "stage": (
         "run_id", "position", "name", "kind", "state", "result", "exit_code", "log_start", "log_end", "started_at",
@@ -123,7 +123,7 @@ class Builds:
         rows["run"].append((
             self._run, number, platform, "", "{}", 1, 0, state, result, _ASSIGNMENT,
             BUILDERS[self._run % len(BUILDERS)] if here else None, int(here), started_at, 40_000 if here else 0,
-            *(tests or (None,) * 4), queued_at, started_at, finished_at, subject.id, subject.turn,
+            *(tests or (None,) * 4), queued_at, started_at, finished_at, subject.family, subject.turn,
         ))  # fmt: skip
         if here:
             said, times = "success" if good else result, (started_at, finished_at)

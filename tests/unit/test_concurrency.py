@@ -9,8 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hubwright.domain.concurrency import Admission, Contender, PlacedRun, Policy, admit, admit_runs
+from hubwright.domain.pauses import Pause
 
 LIMITS = {"deploy": 1, "test": 2}
+ANN = Pause("ann", 0.0)
 JOB_LIMITS = {1: 1, 2: 3, 3: None}
 
 
@@ -41,7 +43,7 @@ def contenders(draw: st.DrawFn) -> tuple[list[Contender], list[Contender]]:
                 job_limit=JOB_LIMITS[job],
                 policy=draw(st.sampled_from(Policy)),
                 line=draw(st.sampled_from([None, "main", "next"])),
-                paused=draw(st.sampled_from([None, None, None, "ann"])),
+                paused=draw(st.sampled_from([None, None, None, ANN])),
             )
         )
     running = list(admit([one for one in made if draw(st.booleans())], []).starts)
@@ -74,15 +76,15 @@ def test_who_waits_in_a_group_hears_how_many_are_before() -> None:
 
 
 def test_a_build_whose_job_is_paused_keeps_its_place_and_holds_up_nobody() -> None:
-    waiting = [in_group(1, paused="ann"), in_group(2, job=2)]
+    waiting = [in_group(1, paused=ANN), in_group(2, job=2)]
 
     assert admit(waiting, []).starts == (2,)
     assert admit([replace(waiting[0], paused=None), waiting[1]], []).starts == (1,)
-    assert admit(waiting, []).waits[1].sentence == "The job is paused by ann."
+    assert admit(waiting, []).waits[1].sentence == "The job is paused. ann did that just now."
 
 
 def test_while_the_hub_is_paused_nothing_starts_and_nothing_is_lost() -> None:
-    admission = admit([build(1), build(2)], [], hub_paused="ann")
+    admission = admit([build(1), build(2)], [], hub_paused=ANN)
 
     assert admission.starts == ()
     assert {reason.kind for reason in admission.waits.values()} == {"hub_paused"}

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from hubwright.domain.pauses import Pause, explain_hub, explain_job
 from hubwright.domain.scheduling import fits
 from hubwright.domain.waiting import Reason
 from hubwright.domain.wording import word_count
@@ -44,7 +45,7 @@ class Contender:
     job_limit: int | None = None
     policy: Policy = Policy.QUEUE
     line: str | None = None
-    paused: str | None = None  # who has paused its job
+    paused: Pause | None = None  # of its job
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -59,15 +60,17 @@ class Admission:
     superseded: Mapping[int, int] = field(default_factory=dict)
 
 
-def admit(waiting: Sequence[Contender], running: Sequence[Contender], hub_paused: str | None = None) -> Admission:
-    """Decide about every waiting build; `hub_paused` is who has paused the whole hub."""
+def admit(
+    waiting: Sequence[Contender], running: Sequence[Contender], hub_paused: Pause | None = None, now: float = 0.0
+) -> Admission:
+    """Decide about every waiting build at a moment (Unix seconds); `hub_paused`: the whole hub is paused."""
     superseded = find_superseded([*waiting, *running])
     left = [one for one in waiting if one.id not in superseded]
     counts = _Counts(left, running)
     starts: list[int] = []
     waits: dict[int, Reason] = {}
     for one in _in_order(left):
-        reason = _explain_pause(one, hub_paused) or counts.explain(one)
+        reason = _explain_pause(one, hub_paused, now) or counts.explain(one)
         if reason is None:
             counts.add(one)
             starts.append(one.id)
@@ -98,6 +101,7 @@ class PlacedRun:
     id: int
     job: int
     platform: str
+    build: int = 0
 
 
 def admit_runs(
@@ -174,13 +178,10 @@ class _Counts:
         return _explain_group(one.group, limit, going, ahead)
 
 
-def _explain_pause(one: Contender, hub_paused: str | None) -> Reason | None:
+def _explain_pause(one: Contender, hub_paused: Pause | None, now: float) -> Reason | None:
     if hub_paused is not None:
-        more = {"by": hub_paused}
-        return Reason(kind="hub_paused", sentence=f"The hub is paused by {hub_paused}: no build starts.", more=more)
-    if one.paused is not None:
-        return Reason(kind="job_paused", sentence=f"The job is paused by {one.paused}.", more={"by": one.paused})
-    return None
+        return explain_hub(hub_paused, now)
+    return explain_job(one.paused, now) if one.paused is not None else None
 
 
 def _explain_group(group: str, limit: int, going: Sequence[str], ahead: int) -> Reason:

@@ -16,6 +16,8 @@ class FactKind(StrEnum):
     BUILD_FINISHED = "BuildFinished"
     BUILD_HELD = "BuildHeld"
     BUILD_APPROVED = "BuildApproved"
+    BUILD_BLOCKED = "BuildBlocked"
+    BUILD_ADMITTED = "BuildAdmitted"
     APPROVAL_REARMED = "ApprovalRearmed"
     RUN_QUEUED = "RunQueued"
     RUN_STARTED = "RunStarted"
@@ -30,6 +32,12 @@ class FactKind(StrEnum):
     BUILDER_DRAINED = "BuilderDrained"
     BUILDER_REVOKED = "BuilderRevoked"
     BUILDER_REMOVED = "BuilderRemoved"
+    JOB_PAUSED = "JobPaused"
+    JOB_RESUMED = "JobResumed"
+    PLATFORM_PAUSED = "PlatformPaused"
+    PLATFORM_RESUMED = "PlatformResumed"
+    HUB_PAUSED = "HubPaused"
+    HUB_RESUMED = "HubResumed"
     SECRET_SET = "SecretSet"  # noqa: S105  a name
     SECRET_REMOVED = "SecretRemoved"  # noqa: S105
     BISECTION_STARTED = "BisectionStarted"
@@ -60,6 +68,8 @@ _SENTENCES = {
     FactKind.BUILD_FINISHED: "{job} #{number} finished: {result}.",
     FactKind.BUILD_HELD: "{job} #{number} waits for approval of {sha7}.",
     FactKind.BUILD_APPROVED: "{job} #{number}: {sha7} approved by {by}.",
+    FactKind.BUILD_BLOCKED: "{job} #{number} waits: {why}.",
+    FactKind.BUILD_ADMITTED: "{job} #{number} may start.",
     FactKind.APPROVAL_REARMED: "{job} #{number}: the approval of {sha7} no longer holds: {why}.",
     FactKind.RUN_QUEUED: "{job} #{number} on {platform} queued again (attempt {attempt}).",
     FactKind.RUN_STARTED: "{job} #{number} on {platform} started at builder {builder}.",
@@ -74,6 +84,12 @@ _SENTENCES = {
     FactKind.BUILDER_DRAINED: "Builder {builder} told by {by} to end after its runs.",
     FactKind.BUILDER_REVOKED: "Builder {builder} shut out: its token was revoked.",
     FactKind.BUILDER_REMOVED: "Builder {builder} removed by {by}.",
+    FactKind.JOB_PAUSED: "Job {job} paused by {by}.",
+    FactKind.JOB_RESUMED: "Job {job} resumed by {by}.",
+    FactKind.PLATFORM_PAUSED: "Platform {platform} paused by {by}.",
+    FactKind.PLATFORM_RESUMED: "Platform {platform} resumed by {by}.",
+    FactKind.HUB_PAUSED: "The hub paused by {by}.",
+    FactKind.HUB_RESUMED: "The hub resumed by {by}.",
     FactKind.SECRET_SET: "Secret {secret} of {where} set by {by}.",
     FactKind.SECRET_REMOVED: "Secret {secret} of {where} removed by {by}.",
     FactKind.BISECTION_STARTED: "{job} on {platform}: looking through {commits} commits for what broke {what}.",

@@ -11,6 +11,7 @@ from hubwright.domain.job_copies import EVERYTHING, is_wanted
 from hubwright.domain.job_inheritance import Layer, Origin, Source
 from hubwright.domain.job_parameters import Parameter, read_parameters
 from hubwright.domain.jobs import Approval, Commits, Job, JobSettings, RecipeSide
+from hubwright.domain.pauses import Pause
 from hubwright.domain.schedules import Schedule
 
 
@@ -94,6 +95,18 @@ class EffectiveSettings(JobSettings):
     on_success: tuple[str, ...] = ()
     on_failure: tuple[str, ...] = ()
 
+    @property
+    def limited(self) -> bool:
+        """Whether builds have to be admitted: something limits them, or newer ones supersede older ones."""
+        told = self.concurrency
+        return bool(
+            told.group is not None
+            or told.limit is not None
+            or told.policy is not Policy.QUEUE
+            or self.max_builds is not None
+            or self.platform_limits
+        )
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DefinedJob(Job):
@@ -108,7 +121,12 @@ class DefinedJob(Job):
     copy_of: int | None = None
     copy_key: str | None = None
     parent: str | None = None
-    paused: bool = False
+    paused: Pause | None = None  # it, or the job that it is a copy of
+
+    @property
+    def family(self) -> int:
+        """The number of the job that all its copies share limits and turns with."""
+        return self.copy_of or self.id
 
 
 DEFAULTS = Layer(

@@ -7,7 +7,8 @@ from enum import StrEnum
 
 
 class State(StrEnum):
-    """Where a build, run or stage is on its way. Only runs are held: they wait for approval, their build is queued."""
+    """Where a build, run or stage is on its way. Only runs are held: they wait for approval or within
+    limits, their build is queued."""
 
     QUEUED = "queued"
     HELD = "held"

@@ -28,6 +28,7 @@ from hubwright.hub.builds import reopen
 from hubwright.hub.plans import Ground, make_runs
 from hubwright.hub.wishes import MANUAL
 from hubwright.store import builds, kinds, runs
+from hubwright.store.admission import block_again
 from hubwright.store.approvals import hold_waiting
 from hubwright.store.builders import load_kinds
 from hubwright.store.database import Database
@@ -130,6 +131,7 @@ def fill_gap(connection: Connection, gap: Gap, origin: Origin, plan: BuildPlan, 
     if not missing:
         return 0
     new = make_runs(gap.job, origin, replace(plan, runs=tuple(missing)), ground, (row.id, row.number))
+    block_again(connection, row)
     ids = builds.keep_runs(connection, new, now)
     if row.trust == Trust.UNTRUSTED:
         hold_waiting(connection, [row.id])

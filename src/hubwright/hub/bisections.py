@@ -267,7 +267,7 @@ class Bisections:
 
     def _write(self, keep: Callable[[Connection], None]) -> None:
         self._database.write(keep)
-        for queue in ("runs", "facts", "bisections"):  # the search itself goes on at once
+        for queue in ("runs", "facts", "admission", "bisections"):  # the search itself goes on at once
             self._wake(queue)
 
 

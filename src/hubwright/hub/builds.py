@@ -15,6 +15,7 @@ from hubwright.errors import ConflictError, NotFoundError
 from hubwright.hub import moves
 from hubwright.hub.wishes import keep_wish
 from hubwright.store import runs
+from hubwright.store.admission import block_again
 from hubwright.store.bisections import BUILT_FOR_IT
 from hubwright.store.builds import finish_build, load_build_row, note_problem
 from hubwright.store.facts import keep_facts
@@ -97,6 +98,7 @@ def rerun(
         return []
     if not chosen:
         raise ConflictError(f"Build {build_id} has no finished run to begin again.")
+    block_again(connection, row)
     facts = moves.attempt_again(connection, chosen, now)
     keep_facts(connection, [reopen(connection, row, chosen[0].job, len(chosen), now), *facts])
     return [run.id for run in chosen]
@@ -114,6 +116,7 @@ def _plan_again(connection: Connection, row: Row[Any], now: float) -> None:
     wish = Manual(
         repository=repository, job_path=job.path, sha=row.sha, ref=row.ref, trigger=row.trigger, trust=Trust(row.trust)
     )
+    block_again(connection, row)
     fact = reopen(connection, row, job.path, 0, now)
     note_problem(connection, row.id, FETCHING)
     keep_wish(connection, row.id, wish, now)

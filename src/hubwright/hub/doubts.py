@@ -59,6 +59,7 @@ class Doubts:
                 answers[who] = self._ask(row)
             self._database.write(partial(_settle_one, number=row.id, answer=answers[who]))
         self._wake("runs")
+        self._wake("admission")
         self._wake("facts")
 
     def _ask(self, row: Row[Any]) -> Callable[[Connection, Row[Any]], None]:

@@ -44,7 +44,7 @@ ACK_SOON = 0.05
 
 class Hearing:
     """Hears all sessions of this process. `on_change` is called when a builder may have become free, `on_search` when
-    a build has ended that searches for culprits look at.
+    a build has ended that searches for culprits look at, `on_room` when a run within limits has ended.
     """
 
     def __init__(
@@ -54,12 +54,14 @@ class Hearing:
         clock: Callable[[], float],
         on_change: Callable[[], None],
         on_search: Callable[[], None],
+        on_room: Callable[[], None],
     ) -> None:
         self._database = database
         self._logs = logs
         self._clock = clock
         self._on_change = on_change
         self._on_search = on_search
+        self._on_room = on_room
         self._tasks: set[asyncio.Task[Any]] = set()
 
     async def hear(self, session: Session, frame: str | bytes) -> None:
@@ -161,6 +163,8 @@ class Hearing:
             self._logs.ring(message.run)
         if applied.searched:
             self._on_search()
+        if applied.admits:
+            self._on_room()
         self._on_change()
 
     def _advance(self, session: Session, message: moves.Telling, *, ended: bool) -> None:

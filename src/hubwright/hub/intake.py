@@ -22,6 +22,7 @@ from hubwright.domain.facts import Fact, FactKind
 from hubwright.domain.replica import Reading
 from hubwright.domain.repos import Event, Other
 from hubwright.errors import MalformedError
+from hubwright.hub.admission import ADMISSION
 from hubwright.hub.builds import give_up_waiting
 from hubwright.hub.copying import Follow, follow_nothing, keep_told, read_told
 from hubwright.hub.glances import Seen, glance
@@ -166,8 +167,11 @@ class Intake:
     def _handle(self, things: list[Taken]) -> None:
         """Understand some deliveries of one repository."""
         for some in part_pulls(things):
-            if self._keep(lambda some=some: [Step(taken, self._understand(taken)) for taken in some]):  # type: ignore[misc]
+            limited: list[bool] = []
+            if self._keep(lambda some=some, it=limited: [Step(one, self._understand(one, it)) for one in some]):  # type: ignore[misc]
                 self._wake("runs")
+                if limited:
+                    self._wake(ADMISSION)
 
     def _keep(self, understand: Callable[[], list[Step]]) -> bool:
         """Write what was understood; while the database is away, wait for it. False when that was in vain."""
@@ -193,7 +197,8 @@ class Intake:
                 return True
         return False
 
-    def _understand(self, taken: Taken) -> Work:
+    def _understand(self, taken: Taken, limited: list[bool]) -> Work:
+        """Adds to `limited` when builds may have to be admitted."""
         row, event = taken.row, taken.event
         try:
             if event is None:
@@ -203,6 +208,8 @@ class Intake:
             if is_outage(error):
                 raise
             return self._failed(row, error, event)
+        if understood.limited:
+            limited.append(True)
         return partial(self._finish, row, taken.repository, understood)
 
     def _write(self, steps: list[Step]) -> list[list[Step]]:

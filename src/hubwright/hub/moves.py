@@ -45,13 +45,15 @@ class Told:
 class Applied:
     """What a message did. `held` false: the lease is gone; `gap`: messages before it are missing, resend them.
 
-    `searched`: with the run a build has ended that searches for culprits look at.
+    `searched`: with the run a build has ended that searches for culprits look at; `admits`: the run was within limits,
+    and has made room.
     """
 
     held: bool
     gap: bool = False
     ended: bool = False
     searched: bool = False
+    admits: bool = False
 
 
 @dataclass(slots=True)
@@ -117,7 +119,8 @@ def _move(connection: Connection, standing: _Standing, told: Told, facts: list[F
                 inquest.keep_told(connection, standing.row, message.recording, told.at)
             ends = _end(connection, standing.row, message, told.at)
             facts += ends
-            return Applied(held=True, ended=True, searched=any(map(concerns_searches, ends)))
+            searched, admits = any(map(concerns_searches, ends)), standing.row.group is not None
+            return Applied(held=True, ended=True, searched=searched, admits=admits)
         case Tests() as message:
             results.keep_tests(connection, message)
         case Problems() as message:

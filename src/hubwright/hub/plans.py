@@ -10,6 +10,7 @@ import msgspec
 from sqlalchemy import Connection
 
 from hubwright.domain.builds import BuildPlan, Wanted
+from hubwright.domain.concurrency import Policy
 from hubwright.domain.environment import Place, build_environment
 from hubwright.domain.facts import Fact, FactKind
 from hubwright.domain.job_settings import DefinedJob
@@ -29,10 +30,14 @@ from hubwright.errors import RecipeError, SourceError, VanishedCommitError
 from hubwright.git.mirrors import Mirrors, Origin
 from hubwright.hub.recipes import find_recipe
 from hubwright.store import builds
+from hubwright.store.admission import NEW
 from hubwright.store.approvals import Wait, hold_waiting, keep_wait
 from hubwright.store.facts import keep_facts
 from hubwright.store.jobs import take_numbers
 from hubwright.wire import CacheWish, Payload, ReportLimits, ServiceWish, Source
+
+_SUPERSEDING = frozenset({"push", "tag", "pull_request"})
+"""Events whose builds newer ones make needless, where the job says so; what people ask for is not."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -145,7 +150,9 @@ def keep_plans(
         first = take_numbers(connection, job.id, len(fresh))
         # Planned newest first, added oldest first: numbers and ids rise with the history.
         for number, plan in enumerate(reversed(fresh), first):
-            build_id = builds.keep_build(connection, job.id, number, job.repository, plan.wanted, now)
+            build_id = builds.keep_build(
+                connection, job.id, number, job.repository, plan.wanted, now, make_entry(job, plan.wanted)
+            )
             if _needs_approval(job, plan.wanted, ground):
                 keep_wait(connection, _wait(job, build_id, plan.wanted), now)
             facts.append(_queued(job, build_id, number, plan.wanted, now))
@@ -189,6 +196,23 @@ def _fill(
         data = _data(job, number, plan.wanted)
         return [Fact(kind=FactKind.BUILD_HELD, at=now, job_id=job.id, build_id=build_id, data=data)]
     return []
+
+
+def is_limited(job: Job) -> bool:
+    """Whether builds of the job have to be admitted."""
+    return isinstance(job, DefinedJob) and (job.settings.limited or job.paused is not None)
+
+
+def make_entry(job: Job, wanted: Wanted) -> builds.Entry:
+    """How a build comes into the queue: within limits, or while its job is paused, it waits to be admitted."""
+    if not isinstance(job, DefinedJob) or not is_limited(job):
+        return builds.UNLIMITED
+    supersedes = job.settings.concurrency.policy is Policy.CANCEL_SUPERSEDED and wanted.event in _SUPERSEDING
+    return builds.Entry(
+        group=(job.settings.concurrency.group or "") if job.settings.limited else None,
+        line=f"{job.repository} {wanted.ref}" if supersedes else None,
+        blocked=NEW,
+    )
 
 
 def _needs_approval(job: Job, wanted: Wanted, ground: Ground) -> bool:

@@ -41,7 +41,7 @@ from hubwright.hub.followers import (
     was_built,
 )
 from hubwright.hub.news import keep_event
-from hubwright.hub.plans import Ground, ground_of, keep_plans
+from hubwright.hub.plans import Ground, ground_of, is_limited, keep_plans
 from hubwright.store import jobs, repos
 from hubwright.store.builders import load_kinds
 from hubwright.store.builds import load_triggers
@@ -82,10 +82,14 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Understood:
-    """What is to be written: `keep` does it and gives the outcome in words; `waits` says why it is not all yet."""
+    """What is to be written: `keep` does it and gives the outcome in words; `waits` says why it is not all yet.
+
+    `limited`: builds may have to be admitted then.
+    """
 
     keep: Callable[[Connection, float], str]
     waits: str | None = None
+    limited: bool = False
 
 
 class Understanding:
@@ -157,7 +161,7 @@ class Understanding:
             return Understood(lambda _connection, _now: why, None if delay is None else why)
         if refusal is not None:
             return _just_keep(event, f"{otherwise}: {refusal}")
-        return Understood(keep)
+        return Understood(keep, limited=True)
 
     def _understand_backfill(self, event: Backfill, *, delay: float | None) -> Understood:
         """Plan the newest commit anew; runs for platforms that it has not been built on join its build."""
@@ -172,7 +176,9 @@ class Understanding:
             why = str(error)
             return Understood(lambda _connection, _now: why, None if delay is None else why)
         fill = partial(fill_gap, gap=gap, origin=self.origin_of(gap.job), plan=plan, ground=ground)
-        return Understood(lambda connection, now: f"{fill(connection, now=now)} runs added")
+        return Understood(
+            lambda connection, now: f"{fill(connection, now=now)} runs added", limited=is_limited(gap.job)
+        )
 
     def _understand_commits(self, event: Building, *, delay: float | None) -> Understood:
         """A push, a pull request or a wish: find out what is wanted, have it, plan it."""
@@ -201,7 +207,7 @@ class Understanding:
                 close_ended(connection, asked.circle, event, asked.effects, now, late=late)
             return f"{count} builds" if count != 1 else "1 build"
 
-        return Understood(keep, waits)
+        return Understood(keep, waits, any(is_limited(one.job) for one in asked.builds))
 
     def _understand_end(self, event: RefEvent) -> Understood:
         """A branch is gone, and its copies with it."""

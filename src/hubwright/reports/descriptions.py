@@ -79,7 +79,7 @@ def read_result(result: str | None) -> Result:
 
 
 def _unfinished_run(run: RunView) -> str:
-    if run.state == State.HELD:
+    if run.state == State.HELD and not run.limited:
         return _HELD
     if run.state == State.RUNNING:
         return _with_reason("running", f"on builder {run.builder}" if run.builder else None, " ")
@@ -89,7 +89,7 @@ def _unfinished_run(run: RunView) -> str:
 def _unfinished(build: BuildView) -> str:
     if build.state == State.RUNNING:
         return "running"
-    if any(run.state == State.HELD for run in build.runs):
+    if any(run.state == State.HELD and not run.limited for run in build.runs):
         return _HELD
     return _with_reason("waiting", _first_line(build.problem)) if build.problem else "queued"
 

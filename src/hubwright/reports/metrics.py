@@ -123,7 +123,9 @@ def _queue_gauges(queues: Mapping[Want, tuple[int, int, float | None]], now: flo
 
 
 def _held_gauge(held: Mapping[Want, int]) -> Metric:
-    gauge = GaugeMetricFamily("hubwright_queue_held", "Runs that wait for approval.", labels=["platform", "labels"])
+    gauge = GaugeMetricFamily(
+        "hubwright_queue_held", "Runs that wait for approval, or within limits.", labels=["platform", "labels"]
+    )
     for want, count in held.items():
         gauge.add_metric([want.platform, join_labels(want.labels)], count)
     return gauge

@@ -55,6 +55,14 @@ UNSURE = (
 )
 """Of a run: that nobody has approved its build, or that it was not seen since moment `known` that they may."""
 
+_MAKE_ROOM = (
+    update(build)
+    .where(build.c.id.in_(bindparam("builds", expanding=True)), build.c.state == State.QUEUED.value)
+    .where(or_(build.c.blocked == "waits", and_(build.c.group.is_not(None), build.c.blocked.is_(None))))
+    .values(blocked="new")
+)
+"""Who waits for approval takes nobody's place within limits; see `store.admission`."""
+
 _WAITS = or_(approval.c.approved_at.is_(None), approval.c.ask_at.is_not(None))
 _IN_FORCE: Select[Any] = (
     select(approval, build.c.state.label("build_state"), build.c.result, build.c.job_id, build.c.number)
@@ -117,12 +125,14 @@ def hold_waiting(connection: Connection, build_ids: Sequence[int]) -> set[int]:
     if waiting:
         hold = update(run).where(run.c.build_id.in_(waiting), _IS_QUEUED).values(state=State.HELD.value)
         connection.execute(hold)
+        connection.execute(_MAKE_ROOM, {"builds": list(waiting)})
     return waiting
 
 
 def release(connection: Connection, build_id: int) -> int:
-    """Let the held runs of a build into the queue; how many."""
-    free = update(run).where(run.c.build_id == build_id, _IS_HELD).values(state=State.QUEUED.value)
+    """Let the held runs of a build into the queue, unless it waits to be admitted as well; how many."""
+    admitted = exists().where(build.c.id == build_id, build.c.blocked.is_(None))
+    free = update(run).where(run.c.build_id == build_id, _IS_HELD, admitted).values(state=State.QUEUED.value)
     return connection.execute(free).rowcount
 
 

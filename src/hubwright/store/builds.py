@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import BindParameter, Connection, Row, bindparam, func, insert, select, update
+from sqlalchemy import BindParameter, Connection, Row, bindparam, case, func, insert, select, update
 
 from hubwright.domain.builds import MERGE_GROUP, Wanted
 from hubwright.domain.planning import PlannedRun
@@ -15,6 +15,7 @@ from hubwright.domain.results import Result, State
 from hubwright.domain.scheduling import join_labels
 from hubwright.store.moments import Moment
 from hubwright.store.schema import build, job, run, stage
+from hubwright.store.turns import next_turn
 
 _TOLD = ("push", "tag", "pull_request", MERGE_GROUP)
 """What GitHub tells of commits that are the repository's own, unless they are untrusted."""
@@ -36,9 +37,17 @@ _ADD_BUILD = (
     .values(family=select(func.coalesce(job.c.copy_of, job.c.id)).where(job.c.id == bindparam("of")).scalar_subquery())
     .returning(build.c.id)
 )
+_OF: BindParameter[Any] = bindparam("of")
+_FAMILY = select(build.c.family).where(build.c.id == _OF).scalar_subquery()
 _ADD_RUN = (
     insert(run)
-    .values(job_id=select(build.c.job_id).where(build.c.id == bindparam("of")).scalar_subquery())
+    .values(
+        family=_FAMILY,
+        turn=next_turn(_FAMILY, bindparam("at_priority"), bindparam("at_platform"), bindparam("at_labels")),
+        state=select(case((build.c.blocked.is_(None), State.QUEUED.value), else_=State.HELD.value))
+        .where(build.c.id == _OF)
+        .scalar_subquery(),
+    )
     .returning(run.c.id)
 )
 _ADD_STAGES = insert(stage)
@@ -55,6 +64,7 @@ _FINISH = (
         result=bindparam("ended"),
         finished_at=bindparam("now", type_=Moment()),
         runs_left=0,
+        blocked=None,
         problem=func.coalesce(bindparam("why"), build.c.problem),
     )
     .returning(build)
@@ -70,6 +80,19 @@ class NewRun:
     assignment: dict[str, Any]
     priority: int = 0
     attempt: int = 1
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Entry:
+    """How a build comes into the queue: the columns of these names. With `blocked` it waits to be admitted."""
+
+    group: str | None = None
+    line: str | None = None
+    blocked: str | None = None
+
+
+UNLIMITED = Entry()
+"""Of builds that nothing limits."""
 
 
 def load_triggers(connection: Connection, job_id: int, triggers: Sequence[str]) -> dict[str, Row[Any]]:
@@ -107,7 +130,10 @@ def was_pushed(connection: Connection, repository: str, sha: str) -> bool:
     return connection.execute(query.limit(1)).first() is not None
 
 
-def keep_build(connection: Connection, job_id: int, number: int, repository: str, wanted: Wanted, now: float) -> int:
+def keep_build(
+    connection: Connection, job_id: int, number: int, repository: str, wanted: Wanted, now: float,
+    entry: Entry = UNLIMITED,
+) -> int:  # fmt: skip
     """Add a queued build without runs; its id."""
     values = {
         "of": job_id,
@@ -128,12 +154,15 @@ def keep_build(connection: Connection, job_id: int, number: int, repository: str
         "priority": wanted.priority,
         "trust": wanted.trust.value,
         "queued_at": now,
+        "group": entry.group,
+        "line": entry.line,
+        "blocked": entry.blocked,
     }
     return int(connection.execute(_ADD_BUILD, values).scalar_one())
 
 
 def keep_runs(connection: Connection, runs: Sequence[NewRun], now: float) -> list[int]:
-    """Add queued runs with their stages; their ids, in order."""
+    """Add runs with their stages, queued, or held when their build waits to be admitted; their ids, in order."""
     ids = [int(connection.execute(_ADD_RUN, _run_values(new, now)).scalar_one()) for new in runs]
     stages = [
         {
@@ -182,14 +211,14 @@ def finish_build(
 
 
 def _run_values(new: NewRun, now: float) -> dict[str, Any]:
+    place = {"platform": new.planned.platform, "labels": join_labels(new.planned.labels), "priority": new.priority}
     return {
         "of": new.build_id,
         "build_id": new.build_id,
-        "platform": new.planned.platform,
-        "labels": join_labels(new.planned.labels),
+        **place,
+        **{f"at_{name}": value for name, value in place.items()},
         "matrix": new.planned.matrix,
         "attempt": new.attempt,
-        "priority": new.priority,
         "assignment": new.assignment,
         "queued_at": now,
     }

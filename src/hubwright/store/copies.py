@@ -72,7 +72,6 @@ def foresee_copy(connection: Connection, parent: DefinedJob, key: CopyKey, of: R
         copy_of=parent.id,
         copy_key=str(key),
         parent=parent.path,
-        paused=False,
     )
 
 

@@ -14,6 +14,7 @@ from hubwright.domain.job_inheritance import Effective, Layer, Origin, Source, l
 from hubwright.domain.job_paths import folders_of, split_path
 from hubwright.domain.job_settings import DEFAULTS, DefinedJob, read_effective, write_document
 from hubwright.domain.jobs import Job, JobSettings
+from hubwright.domain.pauses import Pause
 from hubwright.domain.repos import Repository
 from hubwright.store.folders import keep_folders, load_folders
 from hubwright.store.schema import job
@@ -28,6 +29,8 @@ _WITH_PARENT: Select[Any] = select(
     _PARENT.c.path.label("parent_path"),
     _PARENT.c.settings.label("parent_settings"),
     _PARENT.c.enabled.label("parent_enabled"),
+    _PARENT.c.paused_at.label("parent_paused_at"),
+    _PARENT.c.paused_by.label("parent_paused_by"),
 ).outerjoin(_PARENT, _PARENT.c.id == job.c.copy_of)
 _IS_JOB = job.c.copy_of.is_(None)  # in the words of the indexes, without which SQLite would not use them
 _BY_NAME = select(job).where(func.lower(job.c.repository) == bindparam("name"), _IS_JOB)
@@ -234,8 +237,15 @@ def _job(row: Row[Any], folders: Mapping[str, dict[str, Any]], hub: Layer | None
         copy_of=row.copy_of,
         copy_key=row.copy_key,
         parent=_of_parent(row, "path", None),
-        paused=row.paused_at is not None,
+        paused=_paused(row),
     )
+
+
+def _paused(row: Row[Any]) -> Pause | None:
+    if row.paused_at is not None:
+        return Pause(row.paused_by or "?", row.paused_at)
+    at = _of_parent(row, "paused_at", None)
+    return Pause(_of_parent(row, "paused_by", None) or "?", at) if at is not None else None
 
 
 def _lay(row: Row[Any], folders: Mapping[str, dict[str, Any]], hub: Layer | None) -> Effective:

@@ -39,13 +39,14 @@ _RUN: BindParameter[Any] = bindparam("run_key")
 
 _RUNS = (
     select(
-        *(column for column in run.c if column is not run.c.job_id),  # that of runs is for an index only
+        run,
         build.c.job_id,
         build.c.number,
         build.c.repository,
         build.c.sha,
         build.c.ref,
         build.c.state.label("build_state"),
+        build.c.group,
         job.c.path.label("job"),
         job.c.clone_url,
     )

@@ -198,6 +198,8 @@ def _load_runs(connection: Connection, builds: list[int], *, replaced: bool) -> 
 
 
 def _with_runs(one: BuildView, runs: list[RunView]) -> BuildView:
+    if not one.awaits_approval:
+        runs = [replace(each, limited=True) if each.state == "held" else each for each in runs]
     latest = tuple(each for each in runs if each.latest)
     earlier = tuple(each for each in runs if not each.latest)
     return replace(one, runs=latest, earlier=earlier, tests=_sum(latest))

@@ -49,7 +49,10 @@ class StageView:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RunView:
-    """A build on one platform and matrix point; `latest` is False when a newer attempt replaced it."""
+    """A build on one platform and matrix point; `latest` is False when a newer attempt replaced it.
+
+    `limited`: it is held within limits or by a pause, and not for approval.
+    """
 
     id: int
     build_id: int
@@ -72,6 +75,7 @@ class RunView:
     tests_difference: dict[str, Any] | None = None
     images: list[dict[str, str]] | None = None
     stages: tuple[StageView, ...] = ()
+    limited: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -106,6 +110,12 @@ class BuildView:
     runs: tuple[RunView, ...] = ()
     earlier: tuple[RunView, ...] = ()
     tests: Totals | None = None
+    blocked: str | None = None
+
+    @property
+    def awaits_approval(self) -> bool:
+        """Whether its held runs wait for people, rather than within limits."""
+        return self.trust == "untrusted" and self.blocked in {None, "new"}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

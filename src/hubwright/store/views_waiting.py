@@ -7,19 +7,22 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import median
 from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, and_, bindparam, func, literal_column, or_, select
 
 from hubwright.domain.estimates import Station, Waiter, Work, time_left
+from hubwright.domain.pauses import Stops, explain_stops
 from hubwright.domain.scheduling import Want, split_labels
 from hubwright.domain.waiting import FETCHING, Line, Reason, Waiting, explain_doubted, explain_held, explain_unplanned
 from hubwright.store.approvals import load_doubts_of
 from hubwright.store.builds import load_retry
+from hubwright.store.pauses import load_stops
 from hubwright.store.schema import build, builder, job, run
 from hubwright.store.views import QUEUED, RUNNING, bounded, load_rows
+from hubwright.store.views_admission import load_limits
 from hubwright.store.views_values import BuildView, QueuedView
 
 MAX_LINE = 20_000
@@ -43,7 +46,8 @@ _LINE: Select[Any] = (
 _UP_TO: Select[Any] = _LINE.where(
     or_(
         run.c.priority > bindparam("priority"),
-        and_(run.c.priority == bindparam("priority"), run.c.id <= bindparam("last")),
+        and_(run.c.priority == bindparam("priority"), run.c.turn < bindparam("turn")),
+        and_(run.c.priority == bindparam("priority"), run.c.turn == bindparam("turn"), run.c.id <= bindparam("last")),
     )
 )
 _RUNNING = (
@@ -77,7 +81,9 @@ _BUILDERS: Select[Any] = (
     .order_by(builder.c.seen_at.desc())
     .limit(MAX_BUILDERS)
 )
-_OF_BUILD = select(run.c.id, run.c.priority).where(run.c.build_id == bindparam("build"), run.c.state == QUEUED)
+_OF_BUILD = select(run.c.id, run.c.priority, run.c.turn).where(
+    run.c.build_id == bindparam("build"), run.c.state == QUEUED
+)
 _COUNTED = (
     select(run.c.platform, run.c.labels, func.count().label("amount"), func.min(run.c.queued_at).label("oldest"))
     .where(run.c.state == QUEUED)
@@ -117,7 +123,7 @@ Usual = dict[Kind, float]
 class QueueView:
     """The queue of one want, `builders` may take its runs; `connected`, `slots` and `free` count those that do now.
 
-    `held` runs wait for approval and are not among the `waiting`.
+    `held` runs wait for approval or within limits and are not among the `waiting`.
 
     `oldest` is when the first of it came, `estimate` in how many seconds a run that comes now should start.
     """
@@ -134,38 +140,73 @@ class QueueView:
     free: int = 0
 
 
-def load_waiting_runs(connection: Connection, limit: int, now: float) -> list[tuple[QueuedView, Waiting]]:
-    """The first of the waiting runs in their order, each with why it waits; those that wait for approval come last."""
+def load_waiting_runs(
+    connection: Connection, limit: int, now: float, limits: Mapping[str, int] | None = None
+) -> list[tuple[QueuedView, Waiting]]:
+    """The first of the waiting runs in their order, each with why it waits; those that are held come last.
+
+    `limits` of platforms are the hub's, here and below.
+    """
     query = _QUEUED_VIEW.where(run.c.state == QUEUED).order_by(*_ORDER).limit(bounded(limit))
     views = [QueuedView(**{**row, "labels": split_labels(row["labels"])}) for row in load_rows(connection, query)]
     held = _load_held(connection, bounded(limit) - len(views), now)
     if not views:
         return held
     line = _load_line(connection, connection.execute(_LINE, {"most": len(views)}).all(), now)
-    return [*((view, line.explain(view.id)) for view in views), *held]
+    stops = load_stops(connection, limits)
+    return [*((view, _explain(line, view.id, stops, now)) for view in views), *held]
 
 
 def _load_held(connection: Connection, limit: int, now: float) -> list[tuple[QueuedView, Waiting]]:
-    """Runs that wait for approval, behind all others."""
+    """Runs that wait for approval, or within limits, behind all others."""
     rows = load_rows(connection, _QUEUED_VIEW.where(run.c.state == _HELD).order_by(run.c.id).limit(limit))
     views = [QueuedView(**{**row, "labels": split_labels(row["labels"])}) for row in rows]
     reasons = _load_held_reasons(connection, {one.build_id: one.sha for one in views}, now)
     wants = [Want(platform=one.platform, labels=one.labels) for one in views]
-    return [(one, _alone(one.id, want, reasons[one.build_id])) for one, want in zip(views, wants, strict=True)]
+    return [
+        (one, _alone(one.id, want, reasons.of(one.id, one.build_id))) for one, want in zip(views, wants, strict=True)
+    ]
 
 
-def _load_held_reasons(connection: Connection, builds: Mapping[int, str], now: float) -> dict[int, Reason]:
-    """Why the runs of these builds (with their commits) are held: for an approval, or for what GitHub says of it."""
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """Why runs are held, by build or, where they are held for reasons of their own, by run."""
+
+    builds: dict[int, Reason]
+    runs: dict[int, Reason]
+
+    def of(self, run_id: int, build_id: int) -> Reason:
+        return self.runs.get(run_id) or self.builds[build_id]
+
+
+def _load_held_reasons(connection: Connection, builds: Mapping[int, str], now: float) -> _Held:
+    """Why the runs of these builds (with their commits) are held: for limits and pauses, for an approval, or for what
+    GitHub says of it."""
+    limits = load_limits(connection, builds, now)
     doubts = {row.build_id: row for row in load_doubts_of(connection, list(builds))} if builds else {}
-    return {
+    approvals = {
         build_id: explain_doubted(doubts[build_id].approver, doubts[build_id].doubt, doubts[build_id].ask_at, now)
         if build_id in doubts
         else explain_held(sha)
         for build_id, sha in builds.items()
     }
+    return _Held(approvals | limits.builds, limits.runs)
 
 
-def load_waits(connection: Connection, one: BuildView, now: float) -> dict[int, Waiting]:
+def _explain(line: Line, run_id: int, stops: Stops, now: float) -> Waiting:
+    """Why it waits; what stops the whole hub or its platforms comes before whatever else it waits for."""
+    waiting = line.explain(run_id)
+    reasons = explain_stops(line.eligible(waiting.want), stops, now)
+    if not reasons:
+        return waiting
+    others = tuple(one for one in waiting.reasons if one.kind != "starting")
+    full = all(one.kind == "platform_full" for one in reasons)
+    return replace(waiting, reasons=(*reasons, *others), estimate=waiting.estimate if full else None)
+
+
+def load_waits(
+    connection: Connection, one: BuildView, now: float, limits: Mapping[str, int] | None = None
+) -> dict[int, Waiting]:
     """Why each waiting run of the build waits, by run; a build that has no runs yet has its reason under nought."""
     if not one.runs and one.state == "queued":
         failed = one.problem is not None and one.problem != FETCHING
@@ -173,15 +214,17 @@ def load_waits(connection: Connection, one: BuildView, now: float) -> dict[int, 
         return {0: _alone(0, Want(platform=""), explain_unplanned(one.problem, failed=failed, again=again, now=now))}
     wants = {each.id: Want(platform=each.platform, labels=each.labels) for each in one.runs}
     held_runs = [each.id for each in one.runs if each.state == "held"]
-    reasons = _load_held_reasons(connection, {one.id: one.sha}, now) if held_runs else {}
-    held = {number: _alone(number, wants[number], reasons[one.id]) for number in held_runs}
+    reasons = _load_held_reasons(connection, {one.id: one.sha} if held_runs else {}, now)
+    held = {number: _alone(number, wants[number], reasons.of(number, one.id)) for number in held_runs}
     waiting = connection.execute(_OF_BUILD, {"build": one.id}).all()
     if not waiting:
         return held
-    end = {"priority": min(row.priority for row in waiting), "last": max(row.id for row in waiting)}
+    last = max(waiting, key=lambda row: (-row.priority, row.turn, row.id))
+    end = {"priority": last.priority, "turn": last.turn, "last": last.id}
     line = _load_line(connection, connection.execute(_UP_TO, {**end, "most": MAX_LINE}).all(), now)
+    stops = load_stops(connection, limits)
     return held | {
-        row.id: line.explain(row.id) if row.id in line else _alone(row.id, wants[row.id], _FAR_BEHIND)
+        row.id: _explain(line, row.id, stops, now) if row.id in line else _alone(row.id, wants[row.id], _FAR_BEHIND)
         for row in waiting
         if row.id in wants
     }
@@ -218,7 +261,7 @@ def load_queues(connection: Connection, now: float) -> tuple[QueueView, ...]:
 
 
 def count_held(connection: Connection) -> dict[Want, int]:
-    """How many runs of each queue wait for approval."""
+    """How many runs of each queue wait for approval, or within limits."""
     return {_want(row): row.amount for row in connection.execute(_COUNT_HELD.limit(MAX_KINDS))}
 
 

@@ -19,6 +19,7 @@ from hubwright import __version__
 from hubwright.config import Settings
 from hubwright.domain.artifacts import ArtifactRules
 from hubwright.hub.addresses import AddressRules
+from hubwright.hub.admission import ADMISSION
 from hubwright.hub.backfill import Kinds
 from hubwright.hub.bell import Bell, LoudBell
 from hubwright.hub.dispatcher import Dispatcher, InProcessDispatcher
@@ -103,7 +104,7 @@ class Hub:
         self.parts: Parts = open_parts(settings, self.wake, pressure=pressure, default_platform=local)
         self._scale: ScaleOut | None = open_scale_out(settings.broker_url, self._hear) if settings.broker_url else None
         self._dispatcher: Dispatcher = self._scale.dispatcher if self._scale else InProcessDispatcher(self._drains())
-        site = _make_site(settings, self.parts, self._bell, self.wake)
+        site = _make_site(settings, self.parts, self._bell, self._wake_for_people)
         self.site = replace(
             site,
             flight_of=self._find_flight,
@@ -125,6 +126,7 @@ class Hub:
                 vault=vault,
                 token_of=self.parts.github.token_of,
                 on_search=lambda: self.wake("bisections"),
+                on_room=lambda: self.wake(ADMISSION),
             ),
         )
         github_hooks = make_hooks(settings, self.parts.database, self.parts.github)
@@ -161,6 +163,12 @@ class Hub:
             self._dispatcher.wake(queue)
         if self._scale is not None and queue in {"runs", "builders", "facts"}:
             self._scale.ring(queue)
+
+    def _wake_for_people(self, queue: str) -> None:
+        """What people do with builds may make room for others, or be for the limits to judge."""
+        self.wake(queue)
+        if queue == "runs":
+            self.wake(ADMISSION)
 
     def _hear(self, queue: str) -> None:
         """A wake of this process or a ring of another."""

@@ -19,6 +19,7 @@ from hubwright.domain.scheduling import ANY_PLATFORM
 from hubwright.git.commands import Git
 from hubwright.git.mirrors import Mirrors
 from hubwright.github.credentials import TokenOf
+from hubwright.hub.admission import ADMISSION, Admitting
 from hubwright.hub.bisection_grounds import Bounds, Grounds
 from hubwright.hub.bisections import Bisections
 from hubwright.hub.differences import Differences
@@ -44,7 +45,7 @@ from hubwright.wiring.reporters import make_reporters
 
 Wake = Callable[[str], None]
 
-QUEUES = ("deliveries", "facts", "reports", "bisections", "approvals", HEALING, *LANES)
+QUEUES = ("deliveries", "facts", "reports", "bisections", "approvals", ADMISSION, HEALING, *LANES)
 """What rows wait in."""
 
 
@@ -60,6 +61,7 @@ class Parts:
     bisections: Bisections
     replica: Replica
     doubts: Doubts
+    admitting: Admitting
     healing: Healing
     relay: Relay
     github: GitHubAccess
@@ -71,6 +73,7 @@ class Parts:
             "deliveries": self.intake.drain,
             "bisections": self.bisections.drain,
             "approvals": self.doubts.drain,
+            ADMISSION: self.admitting.drain,
             HEALING: self.healing.drain,
             **self.replica.drains(),
             "facts": self.relay.drain_facts,
@@ -124,6 +127,7 @@ def open_parts(
         bisections=Bisections(database, _make_grounds(settings, mirrors, understanding, rules), time.time, wake),
         replica=Replica(database, github.client, owner, time.time, wake),
         doubts=Doubts(database, rules.refusal_of, time.time, wake),
+        admitting=Admitting(database, time.time, wake),
         healing=make_healing(settings, database, github, owner, wake),
         relay=relay,
         github=github,

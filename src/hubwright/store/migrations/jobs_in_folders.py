@@ -60,7 +60,7 @@ def move(connection: Connection) -> None:
     connection.execute(sa.insert(_FOLDER), values)
     connection.execute(sa.text("UPDATE build SET family = job_id"))
     connection.execute(
-        sa.text("UPDATE run SET job_id = (SELECT build.job_id FROM build WHERE build.id = run.build_id)")
+        sa.text("UPDATE run SET family = (SELECT build.job_id FROM build WHERE build.id = run.build_id)")
     )
 
 

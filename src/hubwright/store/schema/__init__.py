@@ -49,7 +49,7 @@ from hubwright.store.schema.github_talk import (
     gh_review_comment,
 )
 from hubwright.store.schema.healing import missed_delivery, watch, watched_head
-from hubwright.store.schema.jobs import definition, dependency, folder, link, schedule
+from hubwright.store.schema.jobs import definition, dependency, folder, link, pause, schedule
 from hubwright.store.schema.recorder import recording
 from hubwright.store.schema.results import artifact, flaky_test, problem, test_case
 from hubwright.store.schema.scans import scan, scan_page
@@ -110,6 +110,7 @@ __all__ = [
     "link",
     "metadata",
     "missed_delivery",
+    "pause",
     "problem",
     "recording",
     "report",

@@ -53,14 +53,13 @@ job = Table(
     Column("archived_at", Moment),  # and it is in no list any more
     Column("paused_at", Moment),
     Column("paused_by", Text),
-    Column("turn", Float, nullable=False, server_default="0"),  # the last that its runs were given
     *_where("copy_of IS NULL", ("folder", "folder", "path"), ("path", "path"), ("of_repository", "repository_id")),
     *_where("copy_of IS NULL", ("of_name", func.lower(text("repository")))),
     *_where("copy_of IS NOT NULL", ("copy_key", "copy_of", "copy_key"), unique=True),
     *_where("copy_of IS NOT NULL", ("copies", "copy_of", "id")),
     *_where("copy_of IS NOT NULL AND archived_at IS NULL", ("open_copies", "copy_of", "id")),
     *_where("closed_at IS NOT NULL AND archived_at IS NULL", ("closed", "closed_at", "id")),
-    Index("ix_job_turn", "turn"),
+    *_where("paused_at IS NOT NULL", ("paused", "id")),
 )
 
 build = Table(
@@ -93,9 +92,9 @@ build = Table(
     Column("started_at", Moment),
     Column("finished_at", Moment),
     Column("family", Identity),  # the job, or that which it is a copy of
-    Column("group", String(200)),  # what it shares a limit with, see domain.concurrency
-    Column("line", Text),
-    Column("blocked", String(10)),  # waits: it is not admitted yet
+    Column("group", String(200)),  # what it shares a limit with; "": only the job has limits; None: nothing limits it
+    Column("line", Text),  # what newer builds supersede it in, see domain.concurrency
+    Column("blocked", String(10)),  # not admitted: new or waits; its runs only in part: partly. See store.admission
     Column("parameters", Document),
     UniqueConstraint("job_id", "number"),
     UniqueConstraint("job_id", "trigger"),
@@ -149,8 +148,8 @@ run = Table(
     Column("queued_at", Moment, nullable=False),
     Column("started_at", Moment),
     Column("finished_at", Moment),
-    Column("job_id", Identity),  # its build's
-    Column("turn", Float, nullable=False, server_default="0"),  # see domain.fair_turns
+    Column("family", Identity),  # its build's
+    Column("turn", Float, nullable=False, server_default="0"),  # see store.turns
     Index(
         "ix_run_queued",
         text("priority DESC"),
@@ -158,11 +157,11 @@ run = Table(
         "id",
         "platform",  # for reading only: who looks for waiting runs finds all in the index; SQLite wants `state` too
         "labels",
-        "job_id",
         "state",
         sqlite_where=text("state = 'queued'"),
         postgresql_where=text("state = 'queued'"),
     ),
+    *_where("state = 'queued'", ("turn", "family", "priority", "turn"), table="run"),
     Index("ix_run_held", "build_id", sqlite_where=text("state = 'held'"), postgresql_where=text("state = 'held'")),
     Index(
         "ix_run_running", "builder", sqlite_where=text("state = 'running'"), postgresql_where=text("state = 'running'")

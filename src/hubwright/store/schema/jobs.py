@@ -34,6 +34,15 @@ definition = Table(
     UniqueConstraint("kind", "subject_id", "number"),
 )
 
+pause = Table(
+    "pause",
+    metadata,
+    Column("kind", String(10), primary_key=True),  # hub or platform; a job's is in its row
+    Column("name", String(100), primary_key=True),  # of the platform, or a glob; "" for the hub
+    Column("at", Moment, nullable=False),
+    Column("by", Text, nullable=False),
+)
+
 link = Table(
     "link",
     metadata,

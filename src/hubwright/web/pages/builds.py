@@ -86,7 +86,7 @@ class BuildPages:
         log, problems = await asyncio.to_thread(self._read_logs, rows, run, read_number(request, "line"))
         findings = await asyncio.to_thread(find_lines, rows.found, self._logs, build.runs)
         box = await asyncio.to_thread(self._open_box, rows, run) if run is not None else None
-        held = build.state == "queued" and any(each.state == "held" for each in build.runs)
+        held = build.state == "queued" and any(each.state == "held" and not each.limited for each in build.runs)
         live = build.state != "finished"
         end = build.finished_at or self._frame.site.clock()
         return self._frame.show(

@@ -118,7 +118,7 @@ def explained(waiting: Waiting) -> Markup:
 
 
 def _look_of(thing: Any) -> wording.Look:
-    return wording.look_of(thing.state, thing.result)
+    return wording.look_of("queued" if getattr(thing, "limited", False) else thing.state, thing.result)
 
 
 def _subject(message: str) -> str:

@@ -61,6 +61,14 @@ def upgrade() -> None:
         batch_op.create_index("ix_dependency_after", ["after"], unique=False)
 
     op.create_table(
+        "pause",
+        sa.Column("kind", sa.String(length=10), nullable=False),
+        sa.Column("name", sa.String(length=100), nullable=False),
+        sa.Column("at", Moment(), nullable=False),
+        sa.Column("by", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("kind", "name", name=op.f("pk_pause")),
+    )
+    op.create_table(
         "link",
         sa.Column("id", Identity, nullable=False),
         sa.Column("repository_id", sa.BigInteger(), nullable=True),
@@ -151,7 +159,6 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("archived_at", Moment(), nullable=True))
         batch_op.add_column(sa.Column("paused_at", Moment(), nullable=True))
         batch_op.add_column(sa.Column("paused_by", sa.Text(), nullable=True))
-        batch_op.add_column(sa.Column("turn", sa.Float(), server_default="0", nullable=False))
         batch_op.drop_index(batch_op.f("ix_job_repository"))
         batch_op.drop_index(batch_op.f("ix_job_repository_id"))
         batch_op.create_index(
@@ -210,15 +217,28 @@ def upgrade() -> None:
             sqlite_where=sa.text("copy_of IS NULL"),
             postgresql_where=sa.text("copy_of IS NULL"),
         )
-        batch_op.create_index("ix_job_turn", ["turn"], unique=False)
+        batch_op.create_index(
+            "ix_job_paused",
+            ["id"],
+            unique=False,
+            sqlite_where=sa.text("paused_at IS NOT NULL"),
+            postgresql_where=sa.text("paused_at IS NOT NULL"),
+        )
 
     with op.batch_alter_table("run", schema=None) as batch_op:
-        batch_op.add_column(sa.Column("job_id", Identity, nullable=True))
+        batch_op.add_column(sa.Column("family", Identity, nullable=True))
         batch_op.add_column(sa.Column("turn", sa.Float(), server_default="0", nullable=False))
         batch_op.drop_index(batch_op.f("ix_run_queued"), postgresql_where="((state)::text = 'queued'::text)")
         batch_op.create_index(
             "ix_run_queued",
-            [sa.literal_column("priority DESC"), "turn", "id", "platform", "labels", "job_id", "state"],
+            [sa.literal_column("priority DESC"), "turn", "id", "platform", "labels", "state"],
+            unique=False,
+            sqlite_where=sa.text("state = 'queued'"),
+            postgresql_where=sa.text("state = 'queued'"),
+        )
+        batch_op.create_index(
+            "ix_run_turn",
+            ["family", "priority", "turn"],
             unique=False,
             sqlite_where=sa.text("state = 'queued'"),
             postgresql_where=sa.text("state = 'queued'"),
