@@ -157,6 +157,12 @@ class TooManyAttemptsError(RefusedError):
         super().__init__(message)
 
 
+class TooManyRequestsError(TooManyAttemptsError):
+    """One token, session or address sends more than the hub allows: wait `retry_after` seconds."""
+
+    title = "Too many requests"
+
+
 class RecipeError(HubwrightError):
     """A build file is wrong; `problems` hold (line, column, message), 1-based, in the order of the file."""
 

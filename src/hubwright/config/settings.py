@@ -144,6 +144,12 @@ class Hooks(Section, frozen=True, kw_only=True):
     max_body: Bytes = 25 * 1024 * 1024
 
 
+class Access(Section, frozen=True, kw_only=True):
+    """Bounds of those who ask."""
+
+    requests_per_minute: Count = 12_000
+
+
 class Live(Section, frozen=True, kw_only=True):
     """Those who watch over `/api/v1/live`."""
 
@@ -184,6 +190,7 @@ class Retention(Section, frozen=True, kw_only=True):
     logs: Days = 180
     artifacts: Days = 90
     builds: Days = 730
+    audit: Days = 365
 
 
 class Sql(Section, frozen=True, kw_only=True):
@@ -270,6 +277,7 @@ class Settings(Section, frozen=True, kw_only=True):
     builders: Builders = Builders()
     secrets: SecretKeys = SecretKeys()
     hooks: Hooks = Hooks()
+    access: Access = Access()
     live: Live = Live()
     redis: Redis = Redis()
     retention: Retention = Retention()

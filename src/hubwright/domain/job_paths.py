@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from hubwright.errors import UnprocessableError
 
@@ -48,3 +49,8 @@ def folders_of(path: str) -> list[str]:
     """The folders that a path stands in, from the root down."""
     parts = path.split("/")[:-1]
     return ["/".join(parts[:count]) for count in range(len(parts) + 1)]
+
+
+def check_folders(paths: Sequence[str]) -> list[str]:
+    """Folders without slashes around them, each once. Raises UnprocessableError."""
+    return list(dict.fromkeys(check_path(path.strip("/")) for path in paths))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from hubwright.domain.estimates import Estimates, Station, Waiter
@@ -56,6 +56,12 @@ class Waiting:
     def sentence(self) -> str:
         """All reasons in words."""
         return " ".join(reason.sentence for reason in self.reasons)
+
+
+def hide_others(waiting: Waiting) -> Waiting:
+    """The same for who may not know of other jobs and of builders: only the kinds of its reasons."""
+    reasons = tuple(Reason(kind=reason.kind, sentence="It waits its turn.") for reason in waiting.reasons[:1])
+    return replace(waiting, reasons=reasons, eligible=())
 
 
 class Line:

@@ -14,12 +14,15 @@ from hubwright.hub.logs import Logs
 from hubwright.hub.sweeping import Sweeping
 from hubwright.store import healing, retention
 from hubwright.store.database import Database
-from hubwright.store.schema import artifact, delivery, fact, report, task, token
+from hubwright.store.schema import artifact, audit, delivery, fact, repetition, report, task, token
 
 EVERY = 3600.0
 """Seconds between two rounds."""
 
 DAY = 86_400.0
+
+REPEATED = DAY
+"""Seconds for which an Idempotency-Key is remembered."""
 
 T = TypeVar("T")
 
@@ -33,6 +36,7 @@ class Keep:
     logs: int
     artifacts: int
     builds: int
+    audit: int = 365
     reporters: tuple[str, ...] = ()
 
 
@@ -58,6 +62,8 @@ class Retention:
         self._drop(report, partial(retention.load_old_reports, before=facts))
         self._drop(task, partial(retention.load_old_tasks, before=facts))
         self._drop(fact, partial(retention.load_old_facts, before=facts, reporters=keep.reporters))
+        self._drop(audit, partial(retention.load_old_audit, before=now - keep.audit * DAY))
+        self._drop(repetition, partial(retention.load_old_repetitions, before=now - REPEATED))
         self._drop(token, partial(retention.load_old_tokens, now=now))
         self._drop_artifacts(now)
         self._sweeping.drain()

@@ -13,6 +13,7 @@ from hubwright.domain.artifacts import artifact_key
 from hubwright.store.schema import (
     approval,
     artifact,
+    audit,
     bisection,
     build,
     culprit,
@@ -20,6 +21,7 @@ from hubwright.store.schema import (
     fact,
     problem,
     recording,
+    repetition,
     report,
     reporter,
     run,
@@ -54,6 +56,16 @@ def load_old_facts(connection: Connection, before: float, reporters: Sequence[st
     """The oldest facts, as far as they are older than that and these reporters have been handed them."""
     handed = connection.execute(select(func.min(reporter.c.cursor)).where(reporter.c.name.in_(reporters))).scalar()
     return _oldest(connection, fact, fact.c.at < before, *([] if handed is None else [fact.c.id <= handed]))
+
+
+def load_old_audit(connection: Connection, before: float) -> list[int]:
+    """The oldest entries of the audit log."""
+    return _oldest(connection, audit, audit.c.at < before)
+
+
+def load_old_repetitions(connection: Connection, before: float) -> list[int]:
+    """Answers that are kept for requests which come again, long enough."""
+    return _oldest(connection, repetition, repetition.c.asked_at < before)
 
 
 def load_old_tokens(connection: Connection, now: float) -> list[int]:

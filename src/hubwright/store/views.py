@@ -14,6 +14,7 @@ from sqlalchemy import Column, ColumnElement, Connection, Select, Table, func, l
 
 from hubwright.domain.scheduling import split_labels
 from hubwright.errors import NotFoundError
+from hubwright.store.reach import newest_below
 from hubwright.store.schema import build, gh_repository, job, run, stage
 from hubwright.store.views_values import BuildFilter, BuildView, HomeView, Page, RunView, StageView, Totals
 
@@ -58,9 +59,12 @@ def load_builds(
     limit = bounded(limit)
     # within a job the number grows with the id, and there is an index on it
     order = build.c.number if wanted.job is not None else build.c.id
-    query = _builds().where(*_conditions(wanted)).order_by(order.desc()).limit(limit + 1)
+    conditions = _conditions(wanted)
     if cursor is not None:
-        query = query.where(build.c.id < cursor)
+        conditions.append(build.c.id < cursor)
+    if wanted.folders is not None:
+        conditions.append(newest_below(connection, wanted.folders, conditions, limit + 1))
+    query = _builds().where(*conditions).order_by(order.desc()).limit(limit + 1)
     builds = _load(connection, query)
     return Page(builds[:limit], builds[limit - 1].id if len(builds) > limit else None)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, fields
 from enum import StrEnum
 from typing import Any
@@ -13,6 +14,7 @@ from hubwright.domain.jobs import JobSettings
 from hubwright.errors import NotFoundError
 from hubwright.store.bisections import BUILT_FOR_IT
 from hubwright.store.jobs import canonical
+from hubwright.store.reach import below
 from hubwright.store.schema import build, job
 from hubwright.store.views import bounded, load_newest_builds, load_rows
 from hubwright.store.views_values import JobView, Page
@@ -24,11 +26,17 @@ _IS_JOB = job.c.copy_of.is_(None)  # in the words of the indexes, without which 
 
 
 def load_jobs(
-    connection: Connection, folder: str = "", limit: int = 200, cursor: str | None = None, *, direct: bool = False
+    connection: Connection,
+    folder: str = "",
+    limit: int = 200,
+    cursor: str | None = None,
+    *,
+    direct: bool = False,
+    within: Sequence[str] | None = None,
 ) -> Page[JobView]:
     """The jobs below `folder` (all for ``""``) by path, with their newest builds; the cursor is a path.
 
-    `direct`: only those right in the folder. Copies are in `load_copies`.
+    `direct`: only those right in the folder; `within`: only those below one of these. Copies are in `load_copies`.
     """
     limit = bounded(limit)
     query = _jobs().where(_IS_JOB).order_by(job.c.path).limit(limit + 1)
@@ -36,6 +44,8 @@ def load_jobs(
         query = query.where(job.c.folder == folder)
     elif folder:
         query = query.where(job.c.path.between(f"{folder}/", f"{folder}0"))  # "0" follows "/" in ASCII
+    if within is not None:
+        query = query.where(below(job.c.path, within))
     if cursor is not None:
         query = query.where(job.c.path > cursor)
     jobs = _load(connection, query)

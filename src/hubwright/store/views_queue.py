@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from typing import Literal
 
 from sqlalchemy import Connection, func, select
 
-from hubwright.store.schema import build, builder, run
+from hubwright.store.reach import below
+from hubwright.store.schema import build, builder, job, run
 from hubwright.store.views import FINISHED, MAX_PAGE, QUEUED, RUNNING, bounded, load_rows
 from hubwright.store.views_values import BuilderView, Page
 
@@ -35,18 +37,26 @@ def load_builders(connection: Connection, limit: int = 200, cursor: str | None =
     return Page(views[:limit], views[limit - 1].name if len(views) > limit else None)
 
 
-def count_runs(connection: Connection, state: Literal["queued", "running"]) -> int:
-    """How many runs wait, or run."""
+def count_runs(
+    connection: Connection, state: Literal["queued", "running"], folders: Sequence[str] | None = None
+) -> int:
+    """How many runs wait, or run; `folders`: of jobs below these only."""
     literal = QUEUED if state == "queued" else RUNNING
-    return connection.execute(select(func.count()).where(run.c.state == literal)).scalar_one()
+    query = select(func.count()).select_from(run).where(run.c.state == literal)
+    if folders is not None:
+        query = query.join(build, build.c.id == run.c.build_id).join(job, job.c.id == build.c.job_id)
+        query = query.where(below(job.c.path, folders))
+    return connection.execute(query).scalar_one()
 
 
-def load_running(connection: Connection) -> tuple[int, ...]:
-    """The builds that run, oldest first, at most `MAX_PAGE`."""
+def load_running(connection: Connection, folders: Sequence[str] | None = None) -> tuple[int, ...]:
+    """The builds that run, oldest first, at most `MAX_PAGE`; `folders`: of jobs below these only."""
     query = (
         select(build.c.id)
         .where(build.c.state == RUNNING, build.c.state != FINISHED)
         .order_by(build.c.id)
         .limit(MAX_PAGE)
     )
+    if folders is not None:
+        query = query.join(job, job.c.id == build.c.job_id).where(below(job.c.path, folders))
     return tuple(connection.execute(query).scalars())

@@ -122,7 +122,8 @@ class BuildView:
 class BuildFilter:
     """Which builds are wanted; None is any. `job` is a path; all of a sha's digits, or 7 and more from its start.
 
-    `told`: only builds that say how a job stands, none of those that searches for culprits have asked for.
+    `told`: only builds that say how a job stands, none of those that searches for culprits have asked for. `folders`:
+    only builds of jobs below one of these.
     """
 
     repository: str | None = None
@@ -132,6 +133,7 @@ class BuildFilter:
     state: str | None = None
     result: str | None = None
     told: bool = False
+    folders: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -26,6 +26,7 @@ from hubwright.web.api.identity import IdentityDoors
 from hubwright.web.api.info import Info
 from hubwright.web.api.reference import make_reference
 from hubwright.web.attempts import Attempts
+from hubwright.web.audit import Audit
 from hubwright.web.builders import make_builder_routes
 from hubwright.web.feed import Feed
 from hubwright.web.gate import Gate
@@ -121,7 +122,7 @@ def make_app(site: Site, gate: Gate, works: Works, lifespan: Lifespan) -> ASGIAp
     app.router.routes.extend(RepositoryPages(pages.frame, works.github_hooks).routes())
     github = GitHubPages(pages.frame, gate, works.github_setup, attempts, works.app_hook)
     app.router.routes.extend(github.routes())
-    return Doors(works.hooks, app)
+    return Doors(works.hooks, Audit(site, app))
 
 
 def _is_hook(path: str) -> bool:

@@ -2,27 +2,38 @@
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 import secrets
 from collections import OrderedDict
-from dataclasses import dataclass
+from collections.abc import Iterable
+from contextlib import suppress
+from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 from starlette.requests import HTTPConnection
 
 from hubwright.errors import ForbiddenError, UnauthenticatedError
+from hubwright.store.database import DatabaseBusyError
 from hubwright.store.tokens import (
     BUILDER,
-    SQL,
+    USED_EVERY,
     Token,
     find_token,
     hash_token,
     keep_login,
     keep_session,
+    note_uses,
     revoke_token,
     use_login,
 )
+from hubwright.web.askers import Asker, folders_of, visit_of
+from hubwright.web.rates import Rates
+from hubwright.web.reach import Reach
 from hubwright.web.site import Site
+from hubwright.web.topics import Topic
+
+__all__ = ["Asker", "Gate", "check_origin"]
 
 COOKIE = "hubwright_session"
 SESSION_SECONDS = 14 * 86_400
@@ -32,28 +43,8 @@ REMEMBERED = 30.0
 
 MAX_REMEMBERED = 1024
 _MAX_TOKEN = 512
-_RANKS = {"read": 1, "write": 2, "admin": 3}
-_APART = frozenset({BUILDER, SQL})
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
-
-
-@dataclass(frozen=True, slots=True)
-class Asker:
-    """Who asks: `role` is read, write, admin, builder, sql, or "" for nobody; `by` is token, cookie or anonymous."""
-
-    role: str
-    name: str
-    by: str
-    token_id: int | None = None
-
-    def may(self, role: str) -> bool:
-        """Whether the asker has the role, or one that includes it; `builder` and `sql` are for that alone."""
-        if role == SQL and self.role == "admin":
-            return True
-        if {role, self.role} & _APART:
-            return self.role == role
-        return _RANKS.get(self.role, 0) >= _RANKS[role]
 
 
 class Gate:
@@ -62,17 +53,23 @@ class Gate:
     def __init__(self, site: Site) -> None:
         self._site = site
         self._known: OrderedDict[str, tuple[Token, float]] = OrderedDict()
+        self._used: OrderedDict[int, float] = OrderedDict()  # token -> when its use was noted last
+        self._reach = Reach(site)
+        self._rates = Rates(site.requests_per_minute)
         public = urlsplit(site.public_url)
         self.secure = public.scheme == "https"
+        self.cookie = f"__Host-{COOKIE}" if self.secure else COOKIE  # then no other host's page can set it
         # a hub that only this machine reaches is guarded against DNS rebinding by the names it goes by
         self._hosts = _LOOPBACK | {public.hostname} if public.hostname in _LOOPBACK else None
 
     async def require(self, request: HTTPConnection, role: str) -> Asker:
-        """Who asks, when they may act as `role`. Raises UnauthenticatedError or ForbiddenError.
+        """Who asks, when they may act as `role`. Raises UnauthenticatedError, ForbiddenError, or NotFoundError.
 
         `request` may be a WebSocket: then cookies count only from our own pages, as with every change.
         """
         asker = await self.identify(request)
+        if asker.folders is not None:
+            await self._reach.check(request, asker)
         if asker.may(role):
             if asker.by == "cookie" and request.scope.get("method") not in _SAFE:
                 check_origin(request)
@@ -82,15 +79,26 @@ class Gate:
         raise ForbiddenError(f"This needs the role {role}; {asker.name} has the role {asker.role}.")
 
     async def identify(self, request: HTTPConnection) -> Asker:
-        """Who asks. Raises UnauthenticatedError for a bad token, ForbiddenError for a foreign host name."""
+        """Who asks; a request is counted once. Raises UnauthenticatedError for a bad token, ForbiddenError for a
+        foreign host name, TooManyRequestsError.
+        """
+        visit = visit_of(request)
+        if visit.asker is None or request.scope["type"] != "http":  # a WebSocket lasts longer than some tokens
+            visit.asker = asker = await self._look(request)
+            if asker.role != BUILDER:
+                address = request.client.host if request.client is not None else ""
+                self._rates.count(f"anonymous {address}" if asker.by == "anonymous" else f"{asker.token_id}")
+        return visit.asker
+
+    async def _look(self, request: HTTPConnection) -> Asker:
         self.check_host(request)
         scheme, _, bearer = request.headers.get("authorization", "").partition(" ")
         if bearer and scheme.lower() == "bearer":
             return await self.judge(bearer.strip())
-        if cookie := request.cookies.get(COOKIE):
+        if cookie := request.cookies.get(self.cookie):
             found = await self._find(cookie)
             if found is not None and found.kind == "session":
-                return Asker(found.role, found.user_login or "session", "cookie", found.id)
+                return self._meet(found, "cookie")
         return Asker("read" if self._site.anonymous_read else "", "anonymous", "anonymous")
 
     async def judge(self, plaintext: str) -> Asker:
@@ -100,7 +108,18 @@ class Gate:
         found = await self._find(plaintext)
         if found is None or found.kind != "token":
             raise UnauthenticatedError("The token is unknown, revoked or expired: make one with `hubwright token new`.")
-        return Asker(found.role, found.name, "token", found.id)
+        return self._meet(found, "token")
+
+    def _meet(self, found: Token, by: str) -> Asker:
+        """Who has this token or session; that it is used is written down seldom, and nobody waits for that."""
+        now = self._site.clock()
+        if now - max(self._used.get(found.id, 0.0), found.used_at or 0.0) >= USED_EVERY:
+            self._used[found.id] = now
+            while len(self._used) > MAX_REMEMBERED:
+                self._used.popitem(last=False)
+            with suppress(DatabaseBusyError):
+                self._site.database.write_each(note_uses, (found.id, now)).add_done_callback(_forget_failure)
+        return Asker(found.role, found.user_login or found.name, by, found.id, found.folders, found.expires_at)
 
     def check_host(self, request: HTTPConnection) -> None:
         """Refuse a name that only a page which rebinds DNS would use. Raises ForbiddenError."""
@@ -108,6 +127,10 @@ class Gate:
             return
         if _split(f"//{request.headers.get('host', '')}").hostname not in self._hosts:
             raise ForbiddenError("This hub listens on loopback only and goes by another name: set PUBLIC_URL.")
+
+    async def check_topics(self, request: HTTPConnection, topics: Iterable[Topic]) -> None:
+        """Raises NotFoundError for a topic that is not there for who asks."""
+        await self._reach.check_topics(folders_of(request), topics)
 
     async def make_login_link(self, role: str = "admin") -> str:
         """A link that logs one browser in, once, within ten minutes."""
@@ -118,7 +141,7 @@ class Gate:
         )
         return f"{self._site.public_url}/login?token={text}"
 
-    async def use_login_link(self, text: str) -> str:
+    async def use_login_link(self, request: HTTPConnection, text: str) -> str:
         """The text of a new session for the login link's token. Raises UnauthenticatedError."""
         now = self._site.clock()
         login = await self._site.database.write_soon(lambda connection: use_login(connection, text, now))
@@ -126,24 +149,52 @@ class Gate:
             raise UnauthenticatedError(
                 "This login link was used already or is older than ten minutes: ask for a new one."
             )
-        return await self.start_session(login.role)
+        return await self.enter(request, Asker(login.role, "login link", "anonymous"))
+
+    async def enter(
+        self,
+        request: HTTPConnection,
+        asker: Asker,
+        *,
+        user: tuple[int, str] | None = None,
+        seconds: float | None = None,
+    ) -> str:
+        """The text of a new session with the rights of `asker`, for the cookie; an older one of the browser ends."""
+        await self.end_session(request)
+        visit = visit_of(request)
+        visit.asker, visit.changes = asker, True
+        return await self.start_session(asker.role, user=user, seconds=seconds, of=asker)
 
     async def start_session(
-        self, role: str, *, user: tuple[int, str] | None = None, seconds: float = SESSION_SECONDS
+        self,
+        role: str,
+        *,
+        user: tuple[int, str] | None = None,
+        seconds: float | None = None,
+        of: Asker | None = None,
     ) -> str:
-        """The text of a new session, for the cookie; `user` is the number and name of who logged in with GitHub."""
+        """The text of a new session, for the cookie; `user` is the number and name of who logged in with GitHub.
+
+        `of` is whose token opened it: the session sees no more than that, and does not outlive it.
+        """
         now = self._site.clock()
+        until = now + (SESSION_SECONDS if seconds is None else seconds)
+        if of is not None and of.expires_at is not None:
+            until = min(until, of.expires_at)
+        parent = (of.token_id, of.folders) if of is not None and of.token_id is not None else None
         secret = secrets.token_urlsafe(32)
         text: str = await self._site.database.write_soon(
-            lambda connection: keep_session(connection, secret, role=role, now=now, expires=now + seconds, user=user)
+            lambda connection: keep_session(
+                connection, secret, role=role, now=now, expires=until, user=user, parent=parent
+            )
         )
         return text
 
     async def end_session(self, request: HTTPConnection) -> None:
         """Forget the browser's session, here and in the database."""
-        found = await self._find(request.cookies.get(COOKIE, ""))
-        self._known.clear()
+        found = await self._find(request.cookies.get(self.cookie, ""))
         if found is not None and found.kind == "session":
+            self._known.clear()
             now = self._site.clock()
             await self._site.database.write_soon(lambda connection: revoke_token(connection, found.id, now))
 
@@ -182,6 +233,12 @@ def check_origin(request: HTTPConnection) -> None:
         allowed = bool(origin.netloc) and origin.netloc == request.headers.get("host")
     if not allowed:
         raise ForbiddenError("This change was asked for by a page of another site.")
+
+
+def _forget_failure(written: asyncio.Future[Any]) -> None:
+    """When a token was used last is not worth an error."""
+    if not written.cancelled():
+        written.exception()
 
 
 def _split(address: str) -> SplitResult:

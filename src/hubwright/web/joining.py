@@ -15,6 +15,7 @@ from hubwright.errors import ConflictError, UnauthenticatedError
 from hubwright.hub import fleet
 from hubwright.web.api.answers import answer
 from hubwright.web.api.bodies import convert, read_object
+from hubwright.web.askers import Asker, visit_of
 from hubwright.web.attempts import Attempts
 from hubwright.web.gate import Gate
 from hubwright.web.site import Site
@@ -43,6 +44,7 @@ def make_join_route(site: Site, gate: Gate, attempts: Attempts) -> Route:
             except IntegrityError as error:  # two tokens, one name, the same moment
                 raise ConflictError("A builder of that name has just joined: choose another --name.") from error
         site.wake("facts")
+        visit_of(request).asker = Asker("join", joined.name, "token")
         fixed = {key: joined.bounds.get(key) for key in ("platform", "labels")}
         return answer({"name": joined.name, "token": joined.token, **fixed}, 201)
 

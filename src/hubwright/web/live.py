@@ -41,7 +41,7 @@ class Live:
             return
         self._broadcast.watchers += 1
         try:
-            await Watcher(self._site, self._broadcast, socket, self._check).serve()
+            await Watcher(self._site, self._broadcast, socket, self._check, self._gate).serve()
         finally:
             self._broadcast.watchers -= 1
 

@@ -11,7 +11,7 @@ from starlette.routing import Route
 
 from hubwright.errors import ForbiddenError, MalformedError, TooLargeError
 from hubwright.web.attempts import Attempts
-from hubwright.web.gate import COOKIE, SESSION_SECONDS, Gate, check_origin
+from hubwright.web.gate import SESSION_SECONDS, Gate, check_origin
 from hubwright.web.pages.frame import Frame
 
 MAX_FORM = 4096
@@ -31,7 +31,7 @@ def make_logins(
             return frame.show(request, "login.html", by_github=by_github())
         gate.check_host(request)
         with attempts.counted(request):
-            session = await gate.use_login_link(text)
+            session = await gate.use_login_link(request, text)
         return _welcome(gate, session)
 
     async def log_in(request: Request) -> Response:
@@ -42,14 +42,14 @@ def make_logins(
             asker = await gate.judge(text)
         if not asker.may("read"):
             raise ForbiddenError(f"A token of the role {asker.role} is for programs, not for people.")
-        return _welcome(gate, await gate.start_session(asker.role))
+        return _welcome(gate, await gate.enter(request, asker))
 
     async def log_out(request: Request) -> Response:
         gate.check_host(request)
         check_origin(request)
         await gate.end_session(request)
         response = RedirectResponse("/", 303)
-        response.delete_cookie(COOKIE, httponly=True, samesite="lax", secure=gate.secure)
+        response.delete_cookie(gate.cookie, httponly=True, samesite="lax", secure=gate.secure)
         return response
 
     return [
@@ -62,7 +62,9 @@ def make_logins(
 def _welcome(gate: Gate, session: str) -> Response:
     """To the first page, with the cookie. `Lax`, so that a link from GitHub to a build finds the reader logged in."""
     response = RedirectResponse("/", 303, {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"})
-    response.set_cookie(COOKIE, session, max_age=SESSION_SECONDS, httponly=True, samesite="lax", secure=gate.secure)
+    response.set_cookie(
+        gate.cookie, session, max_age=SESSION_SECONDS, httponly=True, samesite="lax", secure=gate.secure
+    )
     return response
 
 

@@ -44,6 +44,7 @@ class Site:
     unsigned_webhooks: bool = False  # no secret is set and the hub listens on loopback only
     credentials: Credentials | None = None  # more secrets for webhooks, known while the hub runs
     max_body: int = 25 * 1024 * 1024
+    requests_per_minute: int | None = None  # with one token, or from one address without; None for no limit
     max_watchers: int = 2000  # at `/api/v1/live`, at once
     clone_base: str = "https://github.com"  # where repositories, and so the pages of their files, are
     redis_url: str | None = None  # of the read model, with what the hub says there

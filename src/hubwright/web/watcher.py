@@ -19,8 +19,10 @@ from hubwright.errors import MalformedError, NotFoundError, RefusedError
 from hubwright.store.documents import write_fact
 from hubwright.store.views import load_run
 from hubwright.store.views_values import FactView
+from hubwright.web.askers import folders_of, sees
 from hubwright.web.broadcast import FRESH, Broadcast, write_message
 from hubwright.web.following import PAUSE, Follower
+from hubwright.web.gate import Gate
 from hubwright.web.site import Site
 from hubwright.web.topics import MAX_TOPICS, Topic, read_topics
 
@@ -44,12 +46,18 @@ class Watcher:
     """Serves one socket. `check` raises RefusedError once the watcher may no longer read."""
 
     def __init__(
-        self, site: Site, broadcast: Broadcast, socket: WebSocket, check: Callable[[WebSocket], Awaitable[None]]
+        self,
+        site: Site,
+        broadcast: Broadcast,
+        socket: WebSocket,
+        check: Callable[[WebSocket], Awaitable[None]],
+        gate: Gate,
     ) -> None:
         self._site = site
         self._broadcast = broadcast
         self._socket = socket
         self._check = check
+        self._gate = gate
         self._topics: dict[str, Topic] = {}
         self._streams: dict[Topic, asyncio.Task[None]] = {}  # logs and queues, which are more than facts
         self._told = 0  # the last fact that all topics have been told of
@@ -80,8 +88,8 @@ class Watcher:
                 raise WebSocketDisconnect
             try:
                 await self._obey(_read_wish(message.get("text") or message.get("bytes") or ""))
-            except MalformedError as error:
-                await self._send(write_message("error", status=400, message=str(error)))
+            except (MalformedError, NotFoundError) as error:
+                await self._send(write_message("error", status=error.status, message=str(error)))
 
     async def _obey(self, wish: dict[str, Any]) -> None:
         """`subscribe`, with `after` and `from`; `unsubscribe`. Raises MalformedError."""
@@ -94,6 +102,7 @@ class Watcher:
             raise MalformedError(f"At most {MAX_TOPICS} topics on one connection.")
         if sum(topic.kind == "run" for topic in [*self._streams, *new]) > MAX_LOGS:
             raise MalformedError(f"At most {MAX_LOGS} logs on one connection: unsubscribe from one.")
+        await self._gate.check_topics(self._socket, new)
         async with self._telling:
             begin = self._told if after is None else min(after, self._told)
             topics = [*self._topics, *(topic.text for topic in new)]
@@ -136,13 +145,16 @@ class Watcher:
 
     async def _send_facts(self, facts: Sequence[FactView], topics: Sequence[Topic]) -> None:
         for fact in facts:
-            if any(topic.has(fact) for topic in topics):
+            if any(topic.has(fact) for topic in topics) and sees(self._socket, fact.data.get("job")):
                 await self._send(write_message("fact", **write_fact(fact)))
 
     async def _beat(self) -> None:
         """Show that the connection lives, also when nothing runs; and look whether the watcher still may read."""
         while True:
-            await self._send(write_message("heartbeat", fact=self._told, **await self._broadcast.pulse.get()))
+            pulse = await self._broadcast.pulse.get()
+            if folders_of(self._socket) is not None:  # what the hub does elsewhere is not there for it
+                pulse = {"at": pulse["at"]}
+            await self._send(write_message("heartbeat", fact=self._told, **pulse))
             await asyncio.sleep(HEARTBEAT)
             await self._check(self._socket)
 

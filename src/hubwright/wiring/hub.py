@@ -265,6 +265,7 @@ def _make_site(settings: Settings, parts: Parts, bell: Bell, wake: Callable[[str
         unsigned_webhooks=on_loopback and not settings.github.webhook_secrets,
         credentials=parts.github.credentials,
         max_body=settings.hooks.max_body,
+        requests_per_minute=settings.access.requests_per_minute,
         max_watchers=settings.live.watchers,
         searches=settings.builds.bisect_searches,
         redis_url=settings.redis_url,
@@ -280,6 +281,7 @@ def _make_retention(settings: Settings, site: Site, parts: Parts) -> Retention:
         logs=kept.logs,
         artifacts=kept.artifacts,
         builds=kept.builds,
+        audit=kept.audit,
         reporters=parts.relay.names,
     )
     sweeping = Sweeping(site.database, site.storage, site.artifacts, site.clock)

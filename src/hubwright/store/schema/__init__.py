@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from hubwright.store.schema.access import builder, builder_kind, token
 from hubwright.store.schema.approvals import approval
+from hubwright.store.schema.audit import audit, repetition
 from hubwright.store.schema.bisections import bisection, culprit
 from hubwright.store.schema.builds import build, job, run, stage
 from hubwright.store.schema.caches import cache
@@ -61,6 +62,7 @@ __all__ = [
     "Identity",
     "approval",
     "artifact",
+    "audit",
     "bisection",
     "build",
     "builder",
@@ -113,6 +115,7 @@ __all__ = [
     "pause",
     "problem",
     "recording",
+    "repetition",
     "report",
     "reporter",
     "run",

@@ -49,6 +49,9 @@ token = Table(
     Column("bounds", Document),  # what its builder may say of itself: name, platform, labels
     Column("user_id", Identity),  # of a session: who logged in with GitHub, by their number
     Column("user_login", String(100)),  # their name there at that moment
+    Column("folders", Document),  # all that it sees lies below these; null: it sees everything
+    Column("used_at", Moment),  # about when it was used last, see web.gate
+    Column("parent_id", Identity),  # of a session: the token that it was opened with, and ends with
     Index(
         "ix_token_builder",
         "builder",

@@ -9,6 +9,7 @@ from hubwright.hub.secrets import Vault
 from hubwright.hub.wishes import Wishes
 from hubwright.web.api.approvals import Approvals
 from hubwright.web.api.artifacts import Artifacts
+from hubwright.web.api.audit import AuditLog
 from hubwright.web.api.bisections import Bisections
 from hubwright.web.api.builders import Builders
 from hubwright.web.api.builds import Builds
@@ -23,7 +24,7 @@ from hubwright.web.api.replica import ReplicaReads
 from hubwright.web.api.reports import Reports
 from hubwright.web.api.runs import Runs
 from hubwright.web.api.secrets import Secrets
-from hubwright.web.api.tokens import Tokens
+from hubwright.web.api.tokens import Sessions, Tokens
 from hubwright.web.feed import Feed
 from hubwright.web.gate import Gate
 from hubwright.web.site import Site
@@ -36,7 +37,7 @@ def make_api(site: Site, gate: Gate, wishes: Wishes, vault: Vault, feed: Feed) -
         await gate.require(request, "read")
 
     api = APIRouter(prefix="/api/v1")
-    for resource in (Builds(site, gate), Runs(site), Jobs(site, gate, wishes), Lists(site, gate), Events(feed)):
+    for resource in (Builds(site, gate), Runs(site), Jobs(site, gate, wishes), Lists(site, gate), Events(feed, gate)):
         api.include_router(resource.make_router())
     api.include_router(Folders(site, gate).make_router())
     api.include_router(Links(site, gate).make_router())
@@ -45,7 +46,9 @@ def make_api(site: Site, gate: Gate, wishes: Wishes, vault: Vault, feed: Feed) -
     api.include_router(Bisections(site, gate).make_router())
     api.include_router(ReplicaReads(site, gate).make_router())
     api.include_router(Reports(site, gate).make_router())
+    api.include_router(AuditLog(site, gate).make_router())
     api.include_router(Tokens(site, gate).make_router())
+    api.include_router(Sessions(site, gate).make_router())
     api.include_router(Secrets(site, gate, vault).make_router())
     router = APIRouter(dependencies=[Depends(require_reader)])
     router.include_router(api)

@@ -15,6 +15,7 @@ from starlette.responses import Response
 from hubwright.domain.failure_text import write_failure
 from hubwright.domain.places import source_base
 from hubwright.domain.results import Result, State
+from hubwright.domain.waiting import hide_others
 from hubwright.hub.builds import cancel, rerun
 from hubwright.store.views import load_build, load_builds
 from hubwright.store.views_results import load_clone_url, load_failed_tests, load_problems
@@ -25,6 +26,7 @@ from hubwright.web.api.bodies import convert, read_object
 from hubwright.web.api.documents import Documents
 from hubwright.web.api.failures import Evidence, Failures
 from hubwright.web.api.whys import write_why
+from hubwright.web.askers import folders_of
 from hubwright.web.gate import Gate
 from hubwright.web.site import Site
 
@@ -85,7 +87,8 @@ class Builds:
 
     async def list_builds(self, request: Request, wanted: Annotated[BuildQuery, Query()]) -> Response:
         """Builds, newest first; every filter narrows the list."""
-        chosen = BuildFilter(**wanted.model_dump(exclude={"limit", "cursor", "repo"}), repository=wanted.repo)
+        filters = wanted.model_dump(exclude={"limit", "cursor", "repo"})
+        chosen = BuildFilter(**filters, repository=wanted.repo, folders=folders_of(request))
         page = await self._site.database.read(
             lambda connection: load_builds(connection, chosen, wanted.limit, wanted.cursor)
         )
@@ -115,11 +118,13 @@ class Builds:
             return Response(write_failure(document), headers=_PLAIN, media_type="text/plain; charset=utf-8")
         return answer(document, headers={"Vary": "Accept"})
 
-    async def show_why(self, build_id: Number) -> Response:
+    async def show_why(self, request: Request, build_id: Number) -> Response:
         """Why there is such a build, why each of its runs waits, and why it ended as it did."""
         build = await self._site.database.read(lambda connection: load_build(connection, build_id))
         now = self._site.clock()
         waits = await self._site.database.read(lambda connection: load_waits(connection, build, now))
+        if folders_of(request) is not None:
+            waits = {run: hide_others(waiting) for run, waiting in waits.items()}
         return answer(write_why(build, waits))
 
     async def rerun_build(self, request: Request, build_id: Number) -> Response:

@@ -17,8 +17,10 @@ from starlette.responses import Response
 from hubwright.store.documents import write_fact
 from hubwright.store.views import MAX_PAGE
 from hubwright.web.api.answers import MAX_NUMBER
+from hubwright.web.askers import sees
 from hubwright.web.feed import Feed
 from hubwright.web.following import PAUSE
+from hubwright.web.gate import Gate
 from hubwright.web.streams import HEARTBEAT, PING, RETRY, STREAMED, EventStream, write_event
 from hubwright.web.topics import MAX_TOPICS, Topic, read_topics
 
@@ -26,8 +28,9 @@ from hubwright.web.topics import MAX_TOPICS, Topic, read_topics
 class Events:
     """The route that streams facts."""
 
-    def __init__(self, feed: Feed) -> None:
+    def __init__(self, feed: Feed, gate: Gate) -> None:
         self._feed = feed
+        self._gate = gate
 
     def make_router(self) -> APIRouter:
         """The route, for the API."""
@@ -51,12 +54,13 @@ class Events:
     ) -> Response:
         """Facts as server-sent events, from now on or after the one given."""
         topics = read_topics([*topic, *([] if build is None else [f"build:{build}"])])
+        await self._gate.check_topics(request, topics)
         resumed = request.headers.get("last-event-id", "")
         if resumed.isdecimal() and len(resumed) < 16:
             after = int(resumed)
-        return EventStream(self._follow(after, topics))
+        return EventStream(self._follow(request, after, topics))
 
-    async def _follow(self, after: int | None, topics: list[Topic]) -> AsyncIterator[bytes]:
+    async def _follow(self, request: Request, after: int | None, topics: list[Topic]) -> AsyncIterator[bytes]:
         sent = await self._feed.find_newest() if after is None else after
         yield RETRY + b"id: %d\n\n" % sent
         loop = asyncio.get_running_loop()
@@ -67,6 +71,7 @@ class Events:
             if facts:
                 sent = facts[-1].id
                 shown = [fact for fact in facts if not topics or any(topic.has(fact) for topic in topics)]
+                shown = [fact for fact in shown if sees(request, fact.data.get("job"))]
                 if shown:
                     yield b"".join(write_event("fact", orjson.dumps(write_fact(fact)), fact.id) for fact in shown)
                     quiet_since = loop.time()

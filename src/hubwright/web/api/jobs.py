@@ -27,6 +27,7 @@ from hubwright.web.api.definition_examples import JOB, JOBS, PATCH_JOB, PUT_JOB
 from hubwright.web.api.definitions import read_start
 from hubwright.web.api.documents import Documents
 from hubwright.web.api.versions import Versions
+from hubwright.web.askers import folders_of, sees
 from hubwright.web.gate import Gate
 from hubwright.web.site import Site
 
@@ -76,9 +77,11 @@ class Jobs:
 
         def load(connection: Connection) -> Page[JobView]:
             if not copies:
-                return load_jobs(connection, folder.strip("/"), limit, cursor, direct=direct)
+                return load_jobs(
+                    connection, folder.strip("/"), limit, cursor, direct=direct, within=folders_of(request)
+                )
             parent = find_subject(connection, Kind.JOB, copies.strip("/"))
-            if parent is None:
+            if parent is None or not sees(request, copies.strip("/")):
                 raise NotFoundError(f"There is no job {copies!r}.")
             return load_copies(connection, parent.id, limit, _read_cursor(cursor), archived=archived)
 

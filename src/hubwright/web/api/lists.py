@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Annotated, Any
+from urllib.parse import urlencode
 
 import orjson
 from fastapi import APIRouter, Query
@@ -29,6 +30,7 @@ from hubwright.web.api.documents import (
     write_queue,
     write_queued,
 )
+from hubwright.web.askers import folders_of, sees
 from hubwright.web.gate import Gate
 from hubwright.web.site import Site
 
@@ -106,17 +108,23 @@ class Lists:
 
     async def list_facts(
         self,
+        request: Request,
         after: Annotated[int, Query(ge=0, le=MAX_NUMBER, description="The id of the last fact known.")] = 0,
         limit: Limit = 200,
     ) -> Response:
         """What happened, oldest first; `next` is the `after` of the following page, also when nothing followed yet."""
         facts = await self._site.database.read(lambda connection: load_facts(connection, after, limit))
-        return answer({"items": [write_fact(fact) for fact in facts], "next": facts[-1].id if facts else after})
+        following = facts[-1].id if facts else after
+        query = urlencode({**request.query_params, "after": following})
+        link = f'<{self._public}{request.url.path}?{query}>; rel="next"'
+        items = [write_fact(fact) for fact in facts if sees(request, fact.data.get("job"))]
+        return answer({"items": items, "next": following}, headers={"Link": link})
 
-    async def ping(self) -> Response:
+    async def ping(self, request: Request) -> Response:
         """Whether something is being built, which builds, and how many runs remain in the queue."""
+        folders = folders_of(request)
         running, remaining = await self._site.database.read(
-            lambda connection: (load_running(connection), count_runs(connection, "queued"))
+            lambda connection: (load_running(connection, folders), count_runs(connection, "queued", folders))
         )
         building = bool(running or remaining)
         state = "building" if building else "idle"

@@ -1,4 +1,4 @@
-"""Tokens: for administrators only. A token's text is shown once, when it is made."""
+"""Tokens, for administrators only, and sessions, everybody's own. A token's text is shown once, when it is made."""
 
 from __future__ import annotations
 
@@ -9,36 +9,51 @@ from typing import Annotated, Any
 import msgspec
 from fastapi import APIRouter
 from msgspec import Meta
+from sqlalchemy import Connection
 from starlette.requests import Request
 from starlette.responses import Response
 
+from hubwright.domain.job_paths import check_folders
 from hubwright.errors import NotFoundError, UnprocessableError
 from hubwright.hub import fleet
 from hubwright.store.tokens import (
+    FOLDED,
     JOIN,
     JOIN_SECONDS,
     ROLES,
+    SESSION,
     Bounds,
     Token,
     join_line,
     keep_join,
     keep_token,
-    load_tokens,
+    load_token,
+    load_token_page,
+    revoke_token,
 )
-from hubwright.web.api.answers import Number, answer, moment
+from hubwright.store.views_values import Page
+from hubwright.web.api.answers import Cursor, Limit, Number, answer, answer_page, moment
 from hubwright.web.api.bodies import convert, read_object
+from hubwright.web.askers import Asker
 from hubwright.web.gate import Gate
 from hubwright.web.site import Site
+
+MAX_FOLDERS = 32
+"""Folders of one token."""
 
 Word = Annotated[str, Meta(min_length=1, max_length=100)]
 
 
 class NewToken(msgspec.Struct, frozen=True, kw_only=True):
-    """What a new token is to be; `expires` in seconds from now. Platform and labels are for the role `join`."""
+    """What a new token is to be; `expires` in seconds from now. Platform and labels are for the role `join`.
+
+    `folders`, for the roles `read` and `write`: it sees and changes only what lies below these.
+    """
 
     role: str
     name: Word | None = None
     expires: Annotated[float, Meta(gt=0, le=3e9)] | None = None
+    folders: Annotated[tuple[str, ...], Meta(min_length=1, max_length=MAX_FOLDERS)] | None = None
     platform: Word | None = None
     labels: Annotated[tuple[Word, ...], Meta(max_length=64)] | None = None
 
@@ -54,15 +69,15 @@ class Tokens:
         """The routes, for the API."""
         router = APIRouter(tags=["tokens"])
         router.add_api_route("/tokens", self.list, methods=["GET"])
-        router.add_api_route("/tokens", self.make, methods=["POST"])
+        router.add_api_route("/tokens", self.make, methods=["POST"], status_code=201)
         router.add_api_route("/tokens/{token_id}", self.revoke, methods=["DELETE"])
         return router
 
-    async def list(self, request: Request) -> Response:
-        """The newest tokens; none shows its secret."""
+    async def list(self, request: Request, limit: Limit = 200, cursor: Cursor = None) -> Response:
+        """Tokens, newest first, used and revoked ones too; none shows its secret."""
         await self._gate.require(request, "admin")
-        found = await self._site.database.read(load_tokens)
-        return answer({"items": [write_token(one) for one in found if one.kind == "token"], "next": None})
+        page = await self._site.database.read(partial(load_token_page, limit=limit, cursor=cursor, sessions=False))
+        return answer_page(request, page, write_token, self._site.public_url)
 
     async def make(self, request: Request) -> Response:
         """Make a token. For the role `join` the answer has the line that starts the builder."""
@@ -70,10 +85,15 @@ class Tokens:
         wanted = convert(await read_object(request), NewToken)
         if wanted.role not in ROLES:
             raise UnprocessableError(f"role: one of {', '.join(ROLES)} is expected.")
+        if wanted.folders is not None and wanted.role not in FOLDED:
+            raise UnprocessableError("folders: only tokens of the roles read and write can be bounded to folders.")
         return answer(await make_token(self._site, wanted), 201)
 
     async def revoke(self, request: Request, token_id: Number) -> Response:
-        """Make a token useless; a builder's connection with it ends at once, and its runs are lost."""
+        """Make a token useless, and sessions that were opened with it.
+
+        A builder's connection with it ends at once, and its runs are lost.
+        """
         await self._gate.require(request, "admin")
         now = self._site.clock()
         if not await self._site.database.write_soon(partial(fleet.revoke, token_id=token_id, now=now)):
@@ -82,6 +102,64 @@ class Tokens:
         for queue in ("builders", "facts"):
             self._site.wake(queue)
         return Response(status_code=204)
+
+
+class Sessions:
+    """`/sessions`: where people are logged in. Who is no admin sees, and ends, only their own."""
+
+    def __init__(self, site: Site, gate: Gate) -> None:
+        self._site = site
+        self._gate = gate
+
+    def make_router(self) -> APIRouter:
+        """The routes, for the API."""
+        router = APIRouter(tags=["tokens"])
+        router.add_api_route("/sessions", self.list, methods=["GET"])
+        router.add_api_route("/sessions/{session_id}", self.end, methods=["DELETE"], status_code=204)
+        return router
+
+    async def list(self, request: Request, limit: Limit = 200, cursor: Cursor = None) -> Response:
+        """Sessions, newest first; `current` is the one that asks. Who is no admin sees their own."""
+        asker = await self._gate.require(request, "read")
+
+        def load(connection: Connection) -> Page[Token]:
+            own = _find_own(connection, asker)
+            return load_token_page(connection, limit, cursor, sessions=True, of=own)
+
+        page = Page(()) if asker.token_id is None and asker.role != "admin" else await self._site.database.read(load)
+        return answer_page(request, page, lambda one: write_session(one, asker.token_id), self._site.public_url)
+
+    async def end(self, request: Request, session_id: Number) -> Response:
+        """End a session: that browser has to log in again."""
+        asker = await self._gate.require(request, "read")
+        now = self._site.clock()
+
+        def end(connection: Connection) -> bool:
+            found = load_token(connection, session_id)
+            if found is None or found.kind != SESSION or not _is_own(connection, asker, found):
+                return False
+            return revoke_token(connection, session_id, now)
+
+        if not await self._site.database.write_soon(end):
+            raise NotFoundError(f"There is no session {session_id} that goes on.")
+        self._gate.forget()
+        return Response(status_code=204)
+
+
+def _find_own(connection: Connection, asker: Asker) -> Token | None:
+    """Whose sessions the asker may see: None for everybody's."""
+    return None if asker.role == "admin" or asker.token_id is None else load_token(connection, asker.token_id)
+
+
+def _is_own(connection: Connection, asker: Asker, session: Token) -> bool:
+    if asker.role == "admin":
+        return True
+    own = _find_own(connection, asker)
+    if own is None:
+        return False
+    if own.user_id is not None:
+        return own.user_id == session.user_id
+    return session.id == own.id or (session.parent_id is not None and session.parent_id in {own.id, own.parent_id})
 
 
 async def make_token(site: Site, wanted: NewToken) -> dict[str, Any]:
@@ -97,9 +175,10 @@ async def make_token(site: Site, wanted: NewToken) -> dict[str, Any]:
         return made | {"command": join_line(site.public_url, text)}
     until = None if wanted.expires is None else now + wanted.expires
     name = wanted.name or wanted.role
-    keep = partial(keep_token, secret=secret, name=name, role=wanted.role, now=now, expires=until)
+    folders = None if wanted.folders is None else check_folders(wanted.folders)
+    keep = partial(keep_token, secret=secret, name=name, role=wanted.role, now=now, expires=until, folders=folders)
     text = await site.database.write_soon(keep)
-    return {"token": text, "role": wanted.role, "name": name, "expires_at": moment(until)}
+    return {"token": text, "role": wanted.role, "name": name, "folders": folders, "expires_at": moment(until)}
 
 
 def write_token(token: Token) -> dict[str, Any]:
@@ -110,7 +189,25 @@ def write_token(token: Token) -> dict[str, Any]:
         "role": token.role,
         "builder": token.builder,
         "bounds": token.bounds,
+        "folders": token.folders,
         "created_at": moment(token.created_at),
         "expires_at": moment(token.expires_at),
+        "used_at": moment(token.used_at),
         "revoked_at": moment(token.revoked_at),
+    }
+
+
+def write_session(session: Token, current: int | None) -> dict[str, Any]:
+    """Where somebody is logged in. `token`: the one that the session was opened with."""
+    return {
+        "id": session.id,
+        "user": session.user_login,
+        "role": session.role,
+        "folders": session.folders,
+        "token": session.parent_id,
+        "current": session.id == current,
+        "created_at": moment(session.created_at),
+        "expires_at": moment(session.expires_at),
+        "used_at": moment(session.used_at),
+        "ended_at": moment(session.revoked_at),
     }

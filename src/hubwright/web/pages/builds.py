@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from hubwright.domain.waiting import Waiting
+from hubwright.domain.waiting import Waiting, hide_others
 from hubwright.domain.wording import Look, look_of
 from hubwright.errors import NotFoundError
 from hubwright.hub.approvals import approve
@@ -26,6 +26,7 @@ from hubwright.store.views_lists import load_artifacts
 from hubwright.store.views_values import ArtifactView, BuildView, CaseView, RunView
 from hubwright.store.views_waiting import load_waits
 from hubwright.web.api.reports import tell_again
+from hubwright.web.askers import folders_of
 from hubwright.web.pages.charts import Span, draw_gantt
 from hubwright.web.pages.findings import COUNTED, Findings, find_lines, load_findings
 from hubwright.web.pages.frame import HEADERS, Frame
@@ -81,6 +82,8 @@ class BuildPages:
                 connection, request.path_params["id"], wanted, now, self._frame.site.clone_base
             )
         )
+        if folders_of(request) is not None:
+            rows = replace(rows, waits={run: hide_others(waiting) for run, waiting in rows.waits.items()})
         build = rows.build
         run = _choose_run(build, wanted)
         log, problems = await asyncio.to_thread(self._read_logs, rows, run, read_number(request, "line"))

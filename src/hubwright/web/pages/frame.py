@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
+from functools import wraps
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -68,6 +69,7 @@ class Frame:
     def guard(self, show: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
         """The page for those who may read; others do not even learn whether there is one."""
 
+        @wraps(show)
         async def show_guarded(request: Request) -> Response:
             request.state.asker = await self.require(request, "read")
             return await show(request)

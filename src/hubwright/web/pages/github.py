@@ -17,9 +17,10 @@ from hubwright.domain.github_tokens import MAX_TOKEN
 from hubwright.hub.github_app_hook import AppHook
 from hubwright.hub.github_setup import GitHubSetup
 from hubwright.store.views_hooks import load_installations
+from hubwright.web.askers import Asker
 from hubwright.web.attempts import Attempts
 from hubwright.web.flows import Flow
-from hubwright.web.gate import COOKIE, Gate
+from hubwright.web.gate import Gate
 from hubwright.web.hooks import read_body
 from hubwright.web.pages.frame import HEADERS, Frame
 
@@ -151,10 +152,11 @@ class GitHubPages:
             place, proof = self._entering.end(request)
             person = await asyncio.to_thread(self._setup.log_in, request.query_params.get("code", ""), proof)
         user = (person.id, person.login)
-        session = await self._gate.start_session(person.role, user=user, seconds=GITHUB_SESSION)
+        asker = Asker(person.role, person.login, "cookie")
+        session = await self._gate.enter(request, asker, user=user, seconds=GITHUB_SESSION)
         response = RedirectResponse(place, 303, {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"})
         self._entering.clear(response)
         response.set_cookie(
-            COOKIE, session, max_age=GITHUB_SESSION, httponly=True, samesite="lax", secure=self._gate.secure
+            self._gate.cookie, session, max_age=GITHUB_SESSION, httponly=True, samesite="lax", secure=self._gate.secure
         )
         return response

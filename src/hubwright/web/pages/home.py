@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from sqlalchemy import Connection
 from starlette.requests import Request
 from starlette.responses import Response
 
 from hubwright.domain.waiting import Waiting
-from hubwright.store.views import MAX_PAGE, load_home
+from hubwright.store.views import MAX_PAGE, load_builds, load_home
 from hubwright.store.views_history import load_culprits
 from hubwright.store.views_jobs import load_jobs
-from hubwright.store.views_queue import load_builders
-from hubwright.store.views_values import BuilderView, BuildView, HomeView, JobView, QueuedView
+from hubwright.store.views_queue import count_runs, load_builders
+from hubwright.store.views_values import BuilderView, BuildFilter, BuildView, HomeView, JobView, QueuedView
 from hubwright.store.views_waiting import load_queues, load_waiting_runs
+from hubwright.web.askers import folders_of
 from hubwright.web.pages.frame import Frame
 
 _QUEUED = 8
 _NEWEST = 15
+_STATES: tuple[Literal["queued", "running"], ...] = ("queued", "running")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +44,10 @@ class HomePage:
     async def show(self, request: Request) -> Response:
         """`GET /`."""
         now = self._frame.site.clock()
-        home = await self._frame.site.database.read(lambda connection: _load_home(connection, now))
+        folders = folders_of(request)
+        home = await self._frame.site.database.read(
+            lambda connection: _load_home(connection, now) if folders is None else _load_part(connection, folders)
+        )
         return self._frame.show(request, "home.html", home=home, stream="/fragments/stream")
 
     async def queue(self, request: Request) -> Response:
@@ -51,6 +57,24 @@ class HomePage:
             lambda connection: (load_waiting_runs(connection, MAX_PAGE, now), load_queues(connection, now))
         )
         return self._frame.show(request, "queue.html", runs=runs, queues=queues, stream="/fragments/stream")
+
+
+def _load_part(connection: Connection, folders: tuple[str, ...]) -> Home:
+    """The same of the jobs below these folders, as far as they tell nothing of others."""
+    running, finished = (
+        load_builds(connection, BuildFilter(state=state, folders=folders), _NEWEST).items
+        for state in ("running", "finished")
+    )
+    counts = {state: count_runs(connection, state, folders) for state in _STATES}
+    broken = load_builds(connection, BuildFilter(result="failure", folders=folders), _NEWEST).items
+    view = HomeView(
+        running=running,
+        finished=finished,
+        broken=broken,
+        queued=counts["queued"],
+        running_runs=counts["running"],
+    )
+    return Home(view, {}, load_jobs(connection, limit=50, within=folders).items, (), [])
 
 
 def _load_home(connection: Connection, now: float) -> Home:

@@ -16,6 +16,7 @@ from hubwright.store.views_bisections import BisectionView, load_bisections
 from hubwright.store.views_history import load_usual_duration
 from hubwright.store.views_jobs import load_job, load_jobs
 from hubwright.store.views_values import BuildFilter, BuildView, JobView
+from hubwright.web.askers import folders_of
 from hubwright.web.pages.charts import Bar, draw_strip
 from hubwright.web.pages.frame import Frame
 
@@ -65,14 +66,15 @@ class JobPages:
         sha: str = request.path_params["sha"]
         if not 7 <= len(sha) <= 64 or not set(sha.lower()) <= set("0123456789abcdef"):
             raise NotFoundError("A commit is named by 7 to 64 hexadecimal digits.")
-        wanted = BuildFilter(repository=f"{owner}/{name}", sha=sha)
+        wanted = BuildFilter(repository=f"{owner}/{name}", sha=sha, folders=folders_of(request))
         builds = await self._frame.site.database.read(lambda connection: load_builds(connection, wanted).items)
         if not builds:
             raise NotFoundError(f"No build of {owner}/{name} at {sha} is known.")
         return self._frame.show(request, "commit.html", builds=builds, stream="/fragments/stream")
 
     async def _folder(self, request: Request, folder: str) -> Response:
-        page = await self._frame.site.database.read(lambda connection: load_jobs(connection, folder))
+        within = folders_of(request)
+        page = await self._frame.site.database.read(lambda connection: load_jobs(connection, folder, within=within))
         if folder and not page.items:
             raise NotFoundError(f"There is no job {folder!r}.")
         return self._frame.show(request, "jobs.html", folder=folder, page=page, stream="/fragments/stream")

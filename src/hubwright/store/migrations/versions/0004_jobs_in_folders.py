@@ -22,6 +22,47 @@ Identity = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 def upgrade() -> None:
     """Only add: a hub of the release before may still be running on this database."""
     op.create_table(
+        "audit",
+        sa.Column("id", Identity, nullable=False),
+        sa.Column("at", Moment(), nullable=False),
+        sa.Column("actor", sa.String(length=200), nullable=False),
+        sa.Column("by", sa.String(length=10), nullable=False),
+        sa.Column("role", sa.String(length=10), nullable=False),
+        sa.Column("token_id", Identity, nullable=True),
+        sa.Column("method", sa.String(length=10), nullable=False),
+        sa.Column("action", sa.String(length=200), nullable=False),
+        sa.Column("path", sa.Text(), nullable=False),
+        sa.Column("status", sa.Integer(), nullable=False),
+        sa.Column("address", sa.String(length=64), server_default="", nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_audit")),
+        sqlite_autoincrement=True,
+    )
+    with op.batch_alter_table("audit", schema=None) as batch_op:
+        batch_op.create_index("ix_audit_actor", ["actor", "id"], unique=False)
+        batch_op.create_index("ix_audit_token_id", ["token_id", "id"], unique=False)
+
+    op.create_table(
+        "repetition",
+        sa.Column("id", Identity, nullable=False),
+        sa.Column("key", sa.String(length=64), nullable=False),
+        sa.Column("owner", sa.String(length=64), nullable=False),
+        sa.Column("body", sa.String(length=64), nullable=False),
+        sa.Column("asked_at", Moment(), nullable=False),
+        sa.Column("answer", sa.LargeBinary(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_repetition")),
+        sa.UniqueConstraint("key", name=op.f("uq_repetition_key")),
+        sqlite_autoincrement=True,
+    )
+    with op.batch_alter_table("repetition", schema=None) as batch_op:
+        batch_op.create_index("ix_repetition_owner", ["owner", "id"], unique=False)
+        batch_op.create_index("ix_repetition_asked_at", ["asked_at"], unique=False)
+
+    with op.batch_alter_table("token", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("folders", Document, nullable=True))
+        batch_op.add_column(sa.Column("used_at", Moment(), nullable=True))
+        batch_op.add_column(sa.Column("parent_id", Identity, nullable=True))
+
+    op.create_table(
         "definition",
         sa.Column("id", Identity, nullable=False),
         sa.Column("kind", sa.String(length=10), nullable=False),

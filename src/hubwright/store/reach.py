@@ -1,0 +1,50 @@
+"""What lies below folders: the part of the tree that a token with folders may see.
+
+A path is compared by its beginning, letter by letter: an order of text, and so `BETWEEN`, depends on the database's
+collation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import ColumnElement, Connection, func, or_, select, true, union_all
+
+from hubwright.store.schema import build, job, run
+
+FEW = 50
+"""Jobs whose newest builds are looked up one by one; where there are more, the newest of all are looked through."""
+
+
+def below(path: ColumnElement[str], folders: Sequence[str]) -> ColumnElement[bool]:
+    """Whether a path is below one of the folders; the folder itself is not."""
+    return or_(~true(), *(func.substr(path, 1, len(folder) + 1) == f"{folder}/" for folder in folders))
+
+
+def newest_below(
+    connection: Connection, folders: Sequence[str], conditions: Sequence[ColumnElement[bool]], limit: int
+) -> ColumnElement[bool]:
+    """A condition that only the newest `limit` builds below the folders meet, of those that meet the conditions."""
+    newest = select(build.c.id).where(*conditions).order_by(build.c.id.desc()).limit(limit)
+    inside = below(job.c.path, folders)
+    few = select(job.c.id).where(job.c.copy_of.is_(None), inside).limit(FEW + 1)
+    families = list(connection.execute(few).scalars())
+    if len(families) > FEW:
+        of_build = select(job.c.id).where(job.c.id == build.c.job_id, inside)
+        return build.c.id.in_(newest.where(of_build.exists()))
+    if not families:
+        return ~true()
+    each = [select(newest.where(build.c.family == family).subquery().c.id) for family in families]
+    return build.c.id.in_(union_all(*each))
+
+
+def load_job_of_build(connection: Connection, build_id: int) -> str | None:
+    """The path of the build's job; None when there is no such build."""
+    query = select(job.c.path).join(build, build.c.job_id == job.c.id).where(build.c.id == build_id)
+    return connection.execute(query).scalar()
+
+
+def load_job_of_run(connection: Connection, run_id: int) -> str | None:
+    """The path of the run's job; None when there is no such run."""
+    query = select(job.c.path).join(build, build.c.job_id == job.c.id).join(run, run.c.build_id == build.c.id)
+    return connection.execute(query.where(run.c.id == run_id)).scalar()
