@@ -21,6 +21,7 @@ from hubwright.web.pages.frame import Frame
 
 _QUEUED = 8
 _NEWEST = 15
+_BAD = frozenset({"failure", "error", "timeout"})
 _STATES: tuple[Literal["queued", "running"], ...] = ("queued", "running")
 
 
@@ -66,7 +67,8 @@ def _load_part(connection: Connection, folders: tuple[str, ...]) -> Home:
         for state in ("running", "finished")
     )
     counts = {state: count_runs(connection, state, folders) for state in _STATES}
-    broken = load_builds(connection, BuildFilter(result="failure", folders=folders), _NEWEST).items
+    jobs = load_jobs(connection, limit=50, within=folders).items
+    broken = tuple(one.newest for one in jobs if one.newest is not None and one.newest.result in _BAD)
     view = HomeView(
         running=running,
         finished=finished,
@@ -74,7 +76,7 @@ def _load_part(connection: Connection, folders: tuple[str, ...]) -> Home:
         queued=counts["queued"],
         running_runs=counts["running"],
     )
-    return Home(view, {}, load_jobs(connection, limit=50, within=folders).items, (), [])
+    return Home(view, {}, jobs, (), [])
 
 
 def _load_home(connection: Connection, now: float) -> Home:
