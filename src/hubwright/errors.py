@@ -14,6 +14,7 @@ HubwrightError
 │   ├── OutdatedError            412
 │   ├── TooLargeError            413
 │   └── TooManyAttemptsError     429; carries `retry_after` seconds
+│       └── TooManyRequestsError     429; the same
 ├── RecipeError              a build file is wrong; carries file:line:col problems
 ├── SourceError              a repository or commit can't be had
 │   ├── UnreachableRepositoryError    try again later

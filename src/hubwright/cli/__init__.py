@@ -45,6 +45,7 @@ COMMANDS = {
     "sql": Entry("hubwright.cli.sql:sql", "Ask the database one SELECT."),
     "builders": Entry("hubwright.cli.builders:builders", "List, pause, drain and remove builders."),
     "token": Entry("hubwright.cli.tokens:token", "Make, list and revoke tokens."),
+    "audit": Entry("hubwright.cli.audit:audit", "Show who changed what."),
     "secret": Entry("hubwright.cli.secret:secret", "Set, list, remove and rotate secrets of builds."),
     "db": Entry("hubwright.cli.db:db", "Look after the database."),
     "redis": Entry("hubwright.cli.redis_view:redis", "Look after what is kept in Redis."),

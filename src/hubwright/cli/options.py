@@ -37,3 +37,8 @@ def settings_of(config: Path | None, **flags: object) -> Settings:
     for warning in unknown_variables(os.environ):
         tell(f"Warning: {warning}")
     return load_settings(flags, config, os.environ)
+
+
+def asks_hub(hub: str | None, config: Path | None, data_dir: str | None) -> bool:
+    """Whether a command that can do without a hub is to ask one: `--hub`, or HUBWRIGHT_URL and no settings named."""
+    return bool(hub) or (bool(os.environ.get("HUBWRIGHT_URL")) and config is None and data_dir is None)

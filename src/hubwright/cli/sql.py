@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 import click
 
 from hubwright.cli.api_client import connect
-from hubwright.cli.options import hub_option, settings_of, settings_options
+from hubwright.cli.options import asks_hub, hub_option, settings_of, settings_options
 from hubwright.cli.output import json_option, print_json, print_table, shown, tell
 from hubwright.domain.wording import make_visible, word_count
 from hubwright.store.sql_answers import Found, write_csv, write_objects
@@ -45,7 +44,7 @@ def sql(
     (role sql or admin), else the database of this machine's settings.
     """
     text = _read_query(query)
-    if hub or (os.environ.get("HUBWRIGHT_URL") and config is None and data_dir is None):
+    if asks_hub(hub, config, data_dir):
         with connect(hub) as client:
             found = _read_found(client.post("/api/v1/sql", {"query": text} | ({"rows": rows} if rows else {})))
     else:
