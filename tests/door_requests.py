@@ -6,8 +6,8 @@ import re
 from typing import NamedTuple
 
 from hubwright.store.schema import fact
-from served import NOW
 from quiet_hub import Door, WholeHub
+from served import NOW
 
 FOLDER = "team/sub"
 NONE = "99999"
@@ -16,7 +16,7 @@ _SHA = "a" * 40
 _DIGEST = "b" * 64
 _COMMON = {
     "sha": _SHA, "platform": "linux", "owner": "octo", "repo": "hello", "org": "octo", "login": "ann", "case_id": "1",
-    "family": _DIGEST, "digest": _DIGEST, "version": "x",
+    "family": _DIGEST, "digest": _DIGEST, "version": "x", "kind": "branch",
 }  # fmt: skip
 
 
@@ -53,11 +53,13 @@ def form_address(door: Door, side: Side) -> str:
         if name in numbered or name in page:
             return str((numbered | page)[name])
         if name == "path":
-            return "dist/a.txt" if "artifacts" in door.path else side.path
+            gone = "-gone" if door.method == "DELETE" else ""  # what others ask about stays
+            return "dist/a.txt" if "artifacts" in door.path else side.path + gone
         return _COMMON.get(name, NONE)
 
     address = re.sub(r"\{([^}]+)\}", value, door.path)
     queries = {
+        "/api/v1/folders": f"parent={side.path.rpartition('/')[0]}",
         "/api/v1/downloads": f"job={side.path}",
         "/download/latest": f"job={side.path}",
         "/api/v1/commits": "repo=octo/hello",

@@ -125,4 +125,6 @@ def _read_number(text: str) -> int | None:
 def _compare_each(versions: list[Version]) -> list[Any]:
     """What each changed against the next, which is older; the last one against nothing."""
     older: list[dict[str, Any]] = [one.document for one in versions[1:]]
-    return [compare_definitions(old, one.document) for one, old in zip(versions, [*older, {}], strict=True)]
+    return [
+        compare_definitions(old, one.document) for one, old in zip(versions, [*older, {}][: len(versions)], strict=True)
+    ]
