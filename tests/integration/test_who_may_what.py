@@ -91,12 +91,15 @@ def expect(door: Door, rule: Rule, asker: str, side: Side) -> int | None:
         return 401
     if below and (rule.finds == "-" or (rule.finds == "of" and side is OUTSIDE)):
         return 404
+    needs, _, also = rule.needs.partition("+")
+    if also and role == also:
+        return None
     if asker == "cookie":
         changes = door.method not in READS and rule.needs != "builder"
         return 403 if changes or rule.needs == "builder" else None
     if rule.needs in {"builder", "sql"} or role in {"builder", "sql"}:
         return None if role == rule.needs or (rule.needs == "sql" and role == "admin") else 403
-    return None if RANKS.index(role) >= RANKS.index(rule.needs) else 403
+    return None if RANKS.index(role) >= RANKS.index(needs) else 403
 
 
 def ask(hub: WholeHub, door: Door, headers: dict[str, str], side: Side) -> int:

@@ -55,7 +55,7 @@ JOB = Subject("job", "job")
 DOORS: dict[str, Subject] = {
     "api.reference._show_page": FREE,
     "api.reference._show_document": FREE,
-    "api.lists.Lists.show_info": FREE,
+    "api.info.Info.show_info": FREE,
     "api.lists.Lists.ping": LISTED,
     "api.lists.Lists.list_facts": LISTED,
     "api.events.Events.stream_facts": LISTED,
