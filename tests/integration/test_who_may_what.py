@@ -85,15 +85,13 @@ def askers(hub: WholeHub) -> dict[str, dict[str, str]]:
 def expect(door: Door, rule: Rule, asker: str, side: Side) -> int | None:
     """The status; None where the asker comes in."""
     role, _, below = asker.partition(" ")
-    if rule.needs == "public":
+    needs, _, also = rule.needs.partition("+")
+    if needs == "public" or role == also:
         return None
     if asker in NO_TOKEN:
         return 401
     if below and (rule.finds == "-" or (rule.finds == "of" and side is OUTSIDE)):
         return 404
-    needs, _, also = rule.needs.partition("+")
-    if also and role == also:
-        return None
     if asker == "cookie":
         changes = door.method not in READS and rule.needs != "builder"
         return 403 if changes or rule.needs == "builder" else None
