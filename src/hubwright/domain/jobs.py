@@ -68,6 +68,12 @@ class Job:
     settings: JobSettings
     enabled: bool = True
 
+    def is_of(self, repository: Repository) -> bool:
+        """Whether it builds this repository: by GitHub's number, else by name while it has no number."""
+        if self.repository_id is not None:
+            return self.repository_id == repository.id
+        return self.repository.lower() == repository.full_name.lower()
+
 
 def new_job(repository: Repository, settings: JobSettings, clone_url: str | None = None) -> Job:
     """The job that a repository has before anybody defines one: at its own name, not kept yet (`id` 0)."""

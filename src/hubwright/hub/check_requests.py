@@ -10,7 +10,7 @@ from hubwright.domain.repos import CheckRequest, CheckWish
 from hubwright.domain.wording import word_count
 from hubwright.errors import ConflictError, NotFoundError
 from hubwright.hub.builds import cancel, cancel_run, rerun
-from hubwright.store.jobs import load_jobs
+from hubwright.store.jobs import load_job_by_id
 from hubwright.store.runs import load_runs
 from hubwright.store.told import load_builds_of
 
@@ -30,8 +30,8 @@ def fulfil(connection: Connection, request: CheckRequest, now: float) -> str:
 def _fulfil_for_run(connection: Connection, request: CheckRequest, number: int, now: float) -> str:
     """For the run of one check run; what failed is begun again in its whole build."""
     row = next(iter(load_runs(connection, [number])), None)
-    jobs = {job.id for job in load_jobs(connection, request.repository)}
-    if row is None or row.job_id not in jobs or row.sha != request.sha:
+    job = load_job_by_id(connection, row.job_id) if row is not None else None
+    if row is None or job is None or not job.is_of(request.repository) or row.sha != request.sha:
         return f"run {number} of commit {request.sha} is not known here"
     try:
         match request.wish:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from hubwright.domain.job_copies import CopyKind, Link, copy_of_branch, is_wanted
+from hubwright.domain.job_copies import CopyKey, CopyKind, Link, copy_of_branch, is_wanted
 from hubwright.domain.job_events import Builds, Ends, Linked, follow
 from hubwright.domain.job_settings import DefinedJob
 from hubwright.domain.repos import PullRequestEvent, Push, RefEvent, Repository
@@ -16,6 +16,8 @@ from hubwright.store.copies import close_copy, find_or_make_copy, foresee_copy
 from hubwright.store.jobs import keep_identity, load_jobs, load_jobs_by_ids
 from hubwright.store.links import KeptLink, keep_link_identity, load_links
 from hubwright.store.repos import is_gone, load_pull_targets
+
+_PLACES = {CopyKind.BRANCH: "refs/heads/", CopyKind.PULL_REQUEST: "refs/pull/"}
 
 News = Push | PullRequestEvent | RefEvent
 
@@ -112,6 +114,20 @@ def foresee(connection: Connection, circle: Circle, effect: Effect) -> Follower:
     return Follower(foresee_copy(connection, effect.job, effect.what.copy, of), effect)
 
 
+def find_followers(
+    connection: Connection,
+    circle: Circle,
+    event: News,
+    default_branch: str | None,
+    effects: Sequence[Effect] | None = None,
+) -> list[Follower]:
+    """Who builds the event; `effects` are those that it has, if they are known already."""
+    if effects is None:
+        effects = circle.follow(event, default_branch, load_pulled(connection, circle, event))
+    chosen = [foresee(connection, circle, one) for one in effects if isinstance(one.what, Builds)]
+    return [one for one in chosen if one.job.enabled]
+
+
 def keep_identities(connection: Connection, circle: Circle) -> None:
     """Have jobs and links know the repository by its number and its name of today."""
     for job in circle.own:
@@ -140,6 +156,17 @@ def was_built(connection: Connection, circle: Circle, follower: Follower, event:
     keys = [copy_of_branch(link, event.head_ref, own) for link in circle.links_to(effect.job)]
     key = next((one for one in keys if one is not None), None)
     return key is not None and was_built_by_kin(connection, effect.job.id, str(key), trigger)
+
+
+def close_gone(connection: Connection, circle: Circle, refs: Sequence[str], now: float) -> None:
+    """Close the copies of branches (`refs/heads/…`) and pull requests (`refs/pull/N`) that GitHub lists no more."""
+    for job in circle.jobs:
+        for link in circle.links_to(job):
+            for ref in refs:
+                kind, name = _PLACES[link.kind], ref.removeprefix(_PLACES[link.kind])
+                if ref.startswith(kind):
+                    key = CopyKey(link.kind, name, link.repository, link.repository_id)
+                    close_copy(connection, job.id, key, now)
 
 
 def close_ended(

@@ -19,13 +19,13 @@ import structlog
 from sqlalchemy import Connection, Row
 
 from hubwright.domain.builds import commits_to_build, pull_request_to_build
-from hubwright.domain.jobs import Job
 from hubwright.domain.repos import PullRequestEvent, Push
 from hubwright.errors import MalformedError
 from hubwright.github.heads import BRANCHES, PULLS, TAGS, Head, form_event, kind_of, name_found
 from hubwright.github.hook_deliveries import KEPT_FOR
 from hubwright.github.payloads import is_skipped, read_event
 from hubwright.github.requests import form_path
+from hubwright.hub.followers import Circle, close_gone, find_followers, load_circle, was_built
 from hubwright.hub.healing import HOOKS, GitHubSide, Looked, Rhythm
 from hubwright.hub.loads import Load, ask_for
 from hubwright.hub.upstream import Heads, Place, Upstream
@@ -34,7 +34,6 @@ from hubwright.store.builds import load_triggers
 from hubwright.store.database import Database
 from hubwright.store.deliveries import Incoming, keep_deliveries
 from hubwright.store.healing import COMPARED
-from hubwright.store.jobs import load_jobs
 
 SETTLE = 30.0
 """Seconds that the delivery of a head which has just moved may take, where there is a hook."""
@@ -56,6 +55,7 @@ class _Sight:
     copy has otherwise.
     """
 
+    circle: Circle
     built: bool
     hooked: bool
     known: Mapping[str, str]
@@ -115,7 +115,8 @@ class HeadLooks:
         def keep(connection: Connection, now: float) -> None:
             _keep_found(connection, row.id, found, now)
             seen = {head.ref: head.sha for head in heads.every if head.ref not in later}
-            _keep_seen(connection, row.id, sight.known, seen, heads, compared, now)
+            gone = _keep_seen(connection, row.id, sight.known, seen, heads, compared, now)
+            close_gone(connection, sight.circle, gone, now)
             _refresh(connection, place, due, now)
             self._wake("deliveries")
 
@@ -132,16 +133,18 @@ class HeadLooks:
     def _see(
         self, connection: Connection, row: Row[Any], place: Place, heads: Heads, compared: frozenset[str]
     ) -> _Sight:
-        jobs = [job for job in load_jobs(connection, place.repository) if job.enabled]
-        known = _load_known(connection, row, jobs, compared)
+        circle = load_circle(connection, place.repository)
+        jobs = [job for job in circle.jobs if job.enabled]
+        known = _load_known(connection, row, circle, compared)
         hooked = self._has_hook(connection, row.place, place)
         moved = [head for head in heads.every if known.get(head.ref) != head.sha]
         fresh = [head for head in moved if head.ref in known or head.kind in compared & heads.whole]
         return _Sight(
+            circle=circle,
             built=bool(jobs),
             hooked=hooked,
             known=known,
-            unbuilt=[head for head in fresh if _is_unbuilt(connection, place, jobs, head, known.get(head.ref))],
+            unbuilt=[head for head in fresh if _is_unbuilt(connection, place, circle, head, known.get(head.ref))],
             awaited=hooked
             and healing.has_awaited(connection, _hooks_of(place, row.place), self._clock() - AWAITED_FOR),
             stale=_find_stale(connection, place, heads),
@@ -181,12 +184,13 @@ def _hooks_of(place: Place, path: str) -> list[str]:
     return [path, form_path("orgs", place.repository.owner.lower()), "/app"]
 
 
-def _load_known(connection: Connection, row: Row[Any], jobs: Sequence[Job], compared: frozenset[str]) -> dict[str, str]:
+def _load_known(connection: Connection, row: Row[Any], circle: Circle, compared: frozenset[str]) -> dict[str, str]:
     """The heads that were seen last.
 
     Of a list that is compared for the first time those that were built: what is new then is as old as it is.
     """
-    built = healing_heads.load_built_heads(connection, [job.id for job in jobs])
+    families = [job.id for job in circle.jobs if job.enabled]
+    built = healing_heads.load_built_heads(connection, families, circle.repository)
     seen = healing_heads.load_heads(connection, row.id) if compared else {}
     return {ref: sha for ref, sha in built.items() if kind_of(ref) not in compared} | seen
 
@@ -199,12 +203,13 @@ def _keep_seen(
     heads: Heads,
     compared: frozenset[str],
     now: float,
-) -> None:
-    """Remember what is otherwise than it was. What a list that was cut does not have may be there all the same."""
+) -> list[str]:
+    """Remember what is otherwise than it was; what is gone. What a list that was cut lacks may be there."""
     listed = {head.ref for head in heads.every}
     gone = sorted(ref for ref in known if ref not in listed and kind_of(ref) in heads.whole)
     news = {ref: sha for ref, sha in seen.items() if kind_of(ref) not in compared or known.get(ref) != sha}
     healing_heads.keep_heads(connection, watch_id, news, gone, now)
+    return gone
 
 
 def _note_stale(known: Mapping[str, Any], stale: Mapping[str, str], now: float) -> dict[str, dict[str, Any]]:
@@ -234,20 +239,20 @@ def _find_stale(connection: Connection, place: Place, heads: Heads) -> Mapping[s
     return {kind: sha256("\n".join(lines).encode()).hexdigest() for kind, lines in found.items()}
 
 
-def _is_unbuilt(connection: Connection, place: Place, jobs: Sequence[Job], head: Head, before: str | None) -> bool:
-    """Whether a job of the repository wants the head and has no build for it."""
+def _is_unbuilt(connection: Connection, place: Place, circle: Circle, head: Head, before: str | None) -> bool:
+    """Whether a job of the repository or a copy wants the head and has no build for it."""
     try:
         event = read_event(head.event, form_event(head, place.json, before))
     except MalformedError:  # a name that we build nothing of
         return False
-    for job in jobs:
-        if isinstance(event, Push):
-            wanted = commits_to_build(event, job.settings)[:1]
-        else:
-            wanted = pull_request_to_build(event) if isinstance(event, PullRequestEvent) else []
-        triggers = [one.trigger for one in wanted]
-        if triggers and not load_triggers(connection, job.id, triggers):
-            return True
+    if not isinstance(event, Push | PullRequestEvent):
+        return False
+    for follower in find_followers(connection, circle, event, event.repository.default_branch):
+        settings = follower.job.settings
+        wanted = commits_to_build(event, settings) if isinstance(event, Push) else pull_request_to_build(event)
+        triggers = [one.trigger for one in wanted[:1]]
+        if triggers and not load_triggers(connection, follower.job.id, triggers):
+            return not was_built(connection, circle, follower, event, triggers[0])
     return False
 
 

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Table
 from hubwright.hub.logs import Logs
 from hubwright.hub.sweeping import Sweeping
 from hubwright.store import healing, retention
+from hubwright.store.copies import archive_copies
 from hubwright.store.database import Database
 from hubwright.store.schema import artifact, audit, delivery, fact, repetition, report, task, token
 
@@ -64,6 +65,7 @@ class Retention:
         self._drop(fact, partial(retention.load_old_facts, before=facts, reporters=keep.reporters))
         self._drop(audit, partial(retention.load_old_audit, before=now - keep.audit * DAY))
         self._drop(repetition, partial(retention.load_old_repetitions, before=now - REPEATED))
+        self._archive_copies(now)
         self._drop(token, partial(retention.load_old_tokens, now=now))
         self._drop_artifacts(now)
         self._sweeping.drain()
@@ -75,6 +77,12 @@ class Retention:
     def _drop(self, table: Table, find: Callable[[Connection], list[int]]) -> None:
         while ids := self._read(find):
             self._database.write(partial(retention.delete_rows, table=table, ids=ids))
+
+    def _archive_copies(self, now: float) -> None:
+        """Take copies out of the lists whose branch or pull request has been gone for long enough."""
+        cursor: tuple[float, int] | None = None
+        while (archived := self._database.write(partial(archive_copies, now=now, cursor=cursor))).cursor is not None:
+            cursor = archived.cursor
 
     def _drop_artifacts(self, now: float) -> None:
         """Rows first: a file without a row is found by nobody, a row without a file would be a broken link."""

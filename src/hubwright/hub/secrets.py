@@ -17,7 +17,7 @@ from hubwright.hub.sealing import Keys, Sealed, SealError
 from hubwright.store import secrets
 from hubwright.store.database import Database
 from hubwright.store.facts import keep_facts
-from hubwright.store.jobs import load_job
+from hubwright.store.jobs import load_job, load_parent_path
 
 BATCH = 100
 """Secrets sealed anew in one transaction."""
@@ -72,8 +72,10 @@ class Vault:
         keep_facts(connection, [_fact(FactKind.SECRET_REMOVED, place, *by)])
 
     def hand_out(self, connection: Connection, job: str, names: Sequence[str]) -> Handed:
-        """The values of these names for a run of the job, the nearest scope's; what fails is a warning."""
-        nearest = {scope: distance for distance, scope in enumerate(scopes_of(job))}
+        """The values of these names for a run of the job or copy, the nearest scope's; what fails is a warning."""
+        parent = load_parent_path(connection, job)
+        scopes = scopes_of(job) if parent is None else [job, *scopes_of(parent)]
+        nearest = {scope: distance for distance, scope in enumerate(scopes)}
         rows: dict[str, Row[Any]] = {}
         for row in sorted(secrets.load_of_job(connection, list(nearest), names), key=lambda row: nearest[row.scope]):
             rows.setdefault(row.name, row)
@@ -88,7 +90,7 @@ class Vault:
                 continue
             if value is None:
                 warnings.append(
-                    f"There is no secret {name} for {job}: `hubwright secret set {name} --job {job}` sets it."
+                    f"There is no secret {name} for {job}: `hubwright secret set {name} --job {parent or job}` sets it."
                 )
             else:
                 values[name] = value

@@ -9,7 +9,6 @@ from functools import partial
 from sqlalchemy import Connection
 
 from hubwright.domain.builds import BuildPlan
-from hubwright.domain.job_events import Builds
 from hubwright.domain.jobs import Job, JobSettings
 from hubwright.domain.repos import (
     ApprovalComment,
@@ -33,7 +32,7 @@ from hubwright.hub.followers import (
     Effect,
     Follower,
     close_ended,
-    foresee,
+    find_followers,
     have,
     keep_identities,
     load_circle,
@@ -234,8 +233,8 @@ class Understanding:
                 event, circle, builds=[Follower(jobs.foresee_job(connection, repository, self._rules.defaults))]
             )
         effects = circle.follow(event, ground.default_branch, load_pulled(connection, circle, event))
-        chosen = [foresee(connection, circle, one) for one in effects if isinstance(one.what, Builds)]
-        return Asked(event, circle, effects, [one for one in chosen if one.job.enabled])
+        followers = find_followers(connection, circle, event, ground.default_branch, effects)
+        return Asked(event, circle, effects, followers)
 
     def _keep_plans(
         self, connection: Connection, asked: Asked, work: tuple[Follower, list[BuildPlan]], ground: Ground, now: float

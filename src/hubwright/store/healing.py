@@ -17,6 +17,7 @@ from hubwright.store.schema import (
     gh_organization,
     gh_repository,
     job,
+    link,
     missed_delivery,
     scan,
     watch,
@@ -54,9 +55,10 @@ class Ended:
 
 
 def load_built_repositories(connection: Connection) -> list[str]:
-    """`owner/name` of every repository at GitHub that a job builds."""
-    query = select(job.c.repository).where(job.c.enabled, job.c.clone_url.is_(None)).distinct()
-    return sorted({str(name).lower(): str(name) for name in connection.execute(query).scalars()}.values())
+    """`owner/name` of every repository at GitHub that a job builds, or that is linked to one."""
+    own = select(job.c.repository).where(job.c.enabled, job.c.clone_url.is_(None), job.c.copy_of.is_(None))
+    names = [*connection.execute(own.distinct()).scalars(), *connection.execute(select(link.c.repository)).scalars()]
+    return sorted({str(name).lower(): str(name) for name in names}.values())
 
 
 def load_replicated_repositories(connection: Connection, limit: int) -> list[str]:
@@ -165,11 +167,13 @@ def is_concerned(connection: Connection, name: str, since: float) -> bool:
         lowered, wanted = func.lower(column), name.lower()
         return lowered == wanted if "/" in name else lowered.startswith(f"{wanted}/", autoescape=True)
 
-    built = select(job.c.id).where(job.c.enabled, job.c.clone_url.is_(None), is_of(job.c.repository))
+    own = (job.c.enabled, job.c.clone_url.is_(None), job.c.copy_of.is_(None))
+    built = select(job.c.id).where(*own, is_of(job.c.repository))
+    linked = select(link.c.id).where(is_of(link.c.repository))
     came = select(delivery.c.id).where(
         delivery.c.received_at >= since, delivery.c.source == GITHUB, is_of(delivery.c.repository)
     )
-    return any(connection.execute(query.limit(1)).first() is not None for query in (built, came))
+    return any(connection.execute(query.limit(1)).first() is not None for query in (built, linked, came))
 
 
 def keep_holes(connection: Connection, holes: Sequence[Hole], now: float) -> int:

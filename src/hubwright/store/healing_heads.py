@@ -9,7 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from sqlalchemy import Connection, delete, func, insert, or_, select
 
-from hubwright.store.schema import build, gh_branch, gh_pull_request, scan, watched_head
+from hubwright.domain.repos import Repository
+from hubwright.store.schema import build, gh_branch, gh_pull_request, job, scan, watched_head
 
 _PORTION = 500
 
@@ -33,11 +34,17 @@ def keep_heads(
         connection.execute(insert(watched_head), rows)
 
 
-def load_built_heads(connection: Connection, job_ids: Sequence[int]) -> dict[str, str]:
-    """A commit that was built of each branch, tag and pull request that the jobs have built, a late one."""
+def load_built_heads(connection: Connection, families: Sequence[int], repository: Repository) -> dict[str, str]:
+    """A commit that was built of each branch, tag and pull request of the repository by jobs or copies, a late one."""
     told = build.c.event.in_(("push", "tag", "pull_request"))
     key = func.coalesce(build.c.branch, build.c.ref)
-    last = select(func.max(build.c.id)).where(build.c.job_id.in_(job_ids), told).group_by(key, build.c.pull_request)
+    last = (
+        select(func.max(build.c.id))
+        .join(job, job.c.id == build.c.job_id)
+        .where(build.c.family.in_(families), told)
+        .where(or_(job.c.repository_id.is_(None), job.c.repository_id == repository.id))
+        .group_by(key, build.c.pull_request)
+    )
     heads = {}
     columns = (build.c.event, build.c.ref, build.c.branch, build.c.pull_request, build.c.sha)
     for row in connection.execute(select(*columns).where(build.c.id.in_(last))):

@@ -77,6 +77,13 @@ def load_jobs_at(connection: Connection, paths: Sequence[str]) -> dict[str, Defi
     return {one.path: one for one in _define(connection, rows)}
 
 
+def load_parent_path(connection: Connection, path: str) -> str | None:
+    """Where the job is that the one at this path is a copy of; None: it is none."""
+    query = select(_PARENT.c.path).join(job, job.c.copy_of == _PARENT.c.id).where(job.c.path == path)
+    found: str | None = connection.execute(query).scalar()
+    return found
+
+
 def load_job_by_id(connection: Connection, number: int) -> DefinedJob | None:
     """The job or copy with our number."""
     found = _define(connection, connection.execute(_BY_ID, {"job_key": number}).all())

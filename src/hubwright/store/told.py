@@ -9,7 +9,7 @@ from sqlalchemy import Connection, case, func, select
 
 from hubwright.domain.jobs import JobSettings
 from hubwright.domain.repos import Repository
-from hubwright.store.jobs import load_jobs, load_jobs_at
+from hubwright.store.jobs import load_jobs_at
 from hubwright.store.schema import build, gh_pull_request, gh_repository, job, problem
 from hubwright.store.views import load_build, load_rows
 from hubwright.store.views_results import ProblemView
@@ -47,11 +47,18 @@ def load_placed_problems(connection: Connection, run_id: int, limit: int) -> Pro
 
 
 def load_builds_of(connection: Connection, repository: Repository, sha: str) -> list[int]:
-    """The newest build of each job of the repository at a commit; none of searches, none that had nothing to do."""
-    jobs = [one.id for one in load_jobs(connection, repository) if one.clone_url is None]
+    """The newest build of each job and copy of the repository at a commit.
+
+    None of searches, none that had nothing to do.
+    """
     query = (
         select(func.max(build.c.id))
-        .where(build.c.job_id.in_(jobs), build.c.sha == sha, build.c.event != _SEARCHED)
+        .join(job, job.c.id == build.c.job_id)
+        .where(build.c.sha == sha, build.c.event != _SEARCHED, job.c.clone_url.is_(None))
+        .where(
+            (job.c.repository_id == repository.id)
+            | (job.c.repository_id.is_(None) & (func.lower(job.c.repository) == repository.full_name.lower()))
+        )
         .where(func.coalesce(build.c.result, "") != "skip")
         .group_by(build.c.job_id)
     )
