@@ -94,7 +94,8 @@ def complete_circle(connection: Connection, repository: Repository, links: Seque
     own = load_jobs(connection, repository)
     linked = {link.job_id for link in links} - {job.id for job in own}
     others = load_jobs_by_ids(connection, sorted(linked)) if linked else {}
-    return Circle(repository, own, links, [others[number] for number in sorted(others)])
+    there = [others[number] for number in sorted(others) if others[number].copy_of is None]  # it was not removed
+    return Circle(repository, own, links, there)
 
 
 def load_pulled(connection: Connection, circle: Circle, event: News) -> Collection[str]:

@@ -27,6 +27,7 @@ from hubwright.web.api.info import Info
 from hubwright.web.api.reference import make_reference
 from hubwright.web.attempts import Attempts
 from hubwright.web.audit import Audit
+from hubwright.web.badges import make_badges
 from hubwright.web.builders import make_builder_routes
 from hubwright.web.feed import Feed
 from hubwright.web.gate import Gate
@@ -115,6 +116,7 @@ def make_app(site: Site, gate: Gate, works: Works, lifespan: Lifespan) -> ASGIAp
     app.include_router(healing.make_router())
     app.router.routes.extend(healing.routes())
     app.router.routes.extend(make_health(site, gate))
+    app.router.routes.extend(make_badges(site, gate))
     app.router.routes.extend([make_recipe_schema(site), *make_job_schemas(site)])
     app.router.routes.extend(make_logins(gate, attempts, pages.frame, lambda: works.github_setup.can_log_in))
     app.router.routes.extend(make_reference())
