@@ -14,13 +14,15 @@ from hubwright.store.schema import build, job
 _TELLING = ("success", "failure", "error", "timeout")  # a skip or a cancellation says nothing of the code
 
 
-def load_standing(connection: Connection, path: str, branch: str | None = None) -> str | None:
+def load_standing(
+    connection: Connection, path: str, branch: str | None = None, *, of_repository: bool = True
+) -> str | None:
     """The result of the newest build that has one; None where there is none. Raises NotFoundError.
 
-    `path` is a job's, a copy's or, as of a job, a repository's `owner/name`. Of a job it is that of its default branch
-    or of `branch`, of a copy that of all that it has built.
+    `path` is a job's, a copy's or, with `of_repository`, the `owner/name` of what a job builds. Of a job it is the
+    result on its default branch or on `branch`, of a copy that of all that it has built.
     """
-    found = load_job(connection, path) or _load_job_of(connection, path)
+    found = load_job(connection, path) or (_load_job_of(connection, path) if of_repository else None)
     if found is None:
         raise NotFoundError(f"There is no job {path[:400]!r}.")
     query = select(build.c.result).where(build.c.job_id == found.id)

@@ -10,6 +10,7 @@ from starlette.routing import Route
 
 from hubwright.domain.wording import make_visible
 from hubwright.store.standings import load_standing
+from hubwright.web.askers import folders_of
 from hubwright.web.gate import Gate
 from hubwright.web.site import Site
 
@@ -32,7 +33,8 @@ def make_badges(site: Site, gate: Gate) -> list[Route]:
     async def find(request: Request) -> tuple[str, str, str, str]:
         await gate.require(request, "read")
         path, branch = request.path_params["path"], request.query_params.get("branch")
-        result = await site.database.read(lambda connection: load_standing(connection, path, branch))
+        whole = folders_of(request) is None  # a repository's job may lie elsewhere
+        result = await site.database.read(lambda it: load_standing(it, path, branch, of_repository=whole))
         return (make_visible(request.query_params.get("label") or "build")[:MAX_LABEL], *_WORDS[result])
 
     async def show_svg(request: Request) -> Response:

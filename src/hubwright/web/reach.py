@@ -82,6 +82,8 @@ DOORS: dict[str, Subject] = {
     "api.provenance.Provenance.show_key": FREE,
     "api.downloads.Downloads.download_latest": JOB,
     "api.downloads.Downloads.list_downloads": JOB,
+    "badges.make_badges.show_svg": BELOW,
+    "badges.make_badges.show_json": BELOW,
     "api.jobs.Jobs.list_jobs": LISTED,
     "api.jobs.Jobs.show_job": WITHIN,
     "api.jobs.Jobs.put_job": BELOW,
