@@ -15,6 +15,7 @@ from hubwright.web.gate import Gate
 from hubwright.web.pages.bisections import BisectionPages
 from hubwright.web.pages.builders import BuilderPages
 from hubwright.web.pages.builds import BuildPages
+from hubwright.web.pages.definitions import DefinitionPages
 from hubwright.web.pages.downloads import DownloadPages
 from hubwright.web.pages.frame import Frame
 from hubwright.web.pages.home import HomePage
@@ -98,6 +99,7 @@ def assemble_pages(site: Site, gate: Gate) -> Pages:
         Route("/builds/{id:int}/cancel", builds.cancel, methods=["POST"]),
         *builders.routes(),
         *BisectionPages(frame).routes(),
+        *DefinitionPages(frame).routes(),
         *assets.routes(),
     ]
     return Pages(routes, frame)

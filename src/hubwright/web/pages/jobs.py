@@ -11,18 +11,20 @@ from starlette.responses import Response
 
 from hubwright.domain.refs import check_owner, check_repository
 from hubwright.errors import NotFoundError
+from hubwright.store.folders import Folder, load_folder, load_subfolders
 from hubwright.store.views import load_builds
 from hubwright.store.views_bisections import BisectionView, load_bisections
 from hubwright.store.views_history import load_usual_duration
 from hubwright.store.views_jobs import load_job, load_jobs
-from hubwright.store.views_values import BuildFilter, BuildView, JobView
-from hubwright.web.askers import folders_of
+from hubwright.store.views_values import BuildFilter, BuildView, JobView, Page
+from hubwright.web.askers import folders_of, lies_below
 from hubwright.web.pages.charts import Bar, draw_strip
 from hubwright.web.pages.frame import Frame
 
 _STRIP = 30
 _HISTORY = 30
 _SEARCHES = 5
+_FOLDERS = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +76,20 @@ class JobPages:
 
     async def _folder(self, request: Request, folder: str) -> Response:
         within = folders_of(request)
-        page = await self._frame.site.database.read(lambda connection: load_jobs(connection, folder, within=within))
-        if folder and not page.items:
-            raise NotFoundError(f"There is no job {folder!r}.")
-        return self._frame.show(request, "jobs.html", folder=folder, page=page, stream="/fragments/stream")
+        asked = (request.query_params.get(name, "") for name in ("after", "folders"))
+        after, of_folders = (cursor.replace("\0", "")[:500] or None for cursor in asked)
+        hidden = within is not None and folder not in within and not lies_below(folder, within)
+
+        def load(connection: Connection) -> tuple[Page[JobView], Page[Folder]]:
+            page = load_jobs(connection, folder, cursor=after, within=within)
+            if folder and not page.items and (hidden or load_folder(connection, folder) is None):
+                raise NotFoundError(f"There is no job {folder!r}.")
+            return page, Page(()) if hidden else load_subfolders(connection, folder, _FOLDERS, of_folders)
+
+        page, folders = await self._frame.site.database.read(load)
+        return self._frame.show(
+            request, "jobs.html", folder=folder, page=page, folders=folders, stream="/fragments/stream"
+        )
 
 
 def _load_job(connection: Connection, path: str, cursor: int | None) -> Job:

@@ -1,0 +1,158 @@
+"""The pages of definitions: what holds for a job or folder and where each value comes from, its versions and what
+each changed, and the copies of a job."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+from sqlalchemy import Connection
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from hubwright.domain.job_differences import Difference, compare_definitions, write_differences
+from hubwright.domain.job_inheritance import Effective, Origin, Source
+from hubwright.errors import NotFoundError
+from hubwright.store.definitions import Subject, find_subject
+from hubwright.store.jobs import load_effective, load_effective_folder
+from hubwright.store.versions import Kind, Version, load_version, load_versions
+from hubwright.store.views_jobs import load_copies
+from hubwright.web.pages.frame import Frame
+from hubwright.web.pages.jobs import read_number
+
+_VERSIONS = 20
+_PLACES = 6  # of a change that are named in the list of versions
+_COPIES = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """A value that holds: its name, the value as text, whose it is, and that one's page, None where there is none."""
+
+    name: str
+    text: str
+    origin: str
+    address: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """A version, and what it says otherwise than the one before."""
+
+    version: Version
+    differences: tuple[Difference, ...]
+
+    @property
+    def places(self) -> str:
+        """The first places that it changed."""
+        named = [one.pointer[1:].replace("/", ".") for one in self.differences[:_PLACES]]
+        more = len(self.differences) - len(named)
+        return ", ".join([*named, *([f"{more} more"] if more else [])])
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """What the page shows. `shown` is the version whose differences are asked for, `report` those as text."""
+
+    subject: Subject
+    values: tuple[Value, ...]
+    changes: tuple[Changed, ...]
+    older: int | str | None
+    shown: Version | None
+    report: str
+
+
+class DefinitionPages:
+    """`/definitions/jobs/PATH`, `/definitions/folders/PATH` and `/copies/PATH`."""
+
+    def __init__(self, frame: Frame) -> None:
+        self._frame = frame
+
+    def routes(self) -> list[Route]:
+        """Those of all three."""
+        shown = {
+            "/definitions/jobs/{path:path}": self.job,
+            "/definitions/folders/{path:path}": self.folder,
+            "/copies/{path:path}": self.copies,
+        }
+        return [Route(path, self._frame.guard(show)) for path, show in shown.items()]
+
+    async def job(self, request: Request) -> Response:
+        """`GET /definitions/jobs/PATH?version=&before=`."""
+        return await self._show(request, Kind.JOB)
+
+    async def folder(self, request: Request) -> Response:
+        """`GET /definitions/folders/PATH?version=&before=`; the root is the empty path."""
+        return await self._show(request, Kind.FOLDER)
+
+    async def copies(self, request: Request) -> Response:
+        """`GET /copies/PATH?before=&archived=`: the copies of a job, the newest first."""
+        path = request.path_params["path"].strip("/")
+        cursor, archived = read_number(request, "before"), request.query_params.get("archived") == "true"
+
+        def load(connection: Connection) -> Any:
+            subject = find_subject(connection, Kind.JOB, path)
+            if subject is None:
+                raise NotFoundError(f"There is no job {path!r}.")
+            return load_copies(connection, subject.id, _COPIES, cursor, archived=archived)
+
+        page = await self._frame.site.database.read(load)
+        return self._frame.show(
+            request, "copies.html", job=path, page=page, archived=archived, stream="/fragments/stream"
+        )
+
+    async def _show(self, request: Request, kind: Kind) -> Response:
+        path = request.path_params["path"].strip("/")
+        number, cursor = read_number(request, "version"), read_number(request, "before")
+        found = await self._frame.site.database.read(lambda connection: _load(connection, kind, path, number, cursor))
+        return self._frame.show(request, "definition.html", definition=found, kind=kind.value)
+
+
+def _load(connection: Connection, kind: Kind, path: str, number: int | None, cursor: int | None) -> Definition:
+    subject = find_subject(connection, kind, path)
+    effective = load_effective(connection, path) if kind is Kind.JOB else load_effective_folder(connection, path)
+    if subject is None or effective is None:
+        raise NotFoundError(f"There is no {kind.value} {path!r}.")
+    page = load_versions(connection, kind, subject.id, _VERSIONS + 1, cursor)
+    changes = _compare(page.items)[:_VERSIONS]
+    shown, report = None, ""
+    if number is not None:
+        shown = load_version(connection, kind, subject.id, number)
+        before = load_version(connection, kind, subject.id, number - 1).document if number > 1 else {}
+        report = write_differences(compare_definitions(before, shown.document))
+    older = changes[-1].version.number if len(page.items) > _VERSIONS else None
+    return Definition(subject, _list_values(effective), changes, older, shown, report)
+
+
+def _compare(versions: Sequence[Version]) -> tuple[Changed, ...]:
+    """Each against the next one, which is older; the first of all against nothing."""
+    older: list[dict[str, Any]] = [one.document for one in versions[1:]]
+    pairs = zip(versions, [*older, {}], strict=True) if versions else ()
+    return tuple(Changed(one, compare_definitions(before, one.document)) for one, before in pairs)
+
+
+def _list_values(effective: Effective) -> tuple[Value, ...]:
+    """All that holds, by name; what people have said before what is as it is by itself."""
+    said = sorted(effective.said.items(), key=lambda item: (item[1].origin.source is Source.DEFAULT, item[0]))
+    return tuple(
+        Value(".".join(place), _write(one.value), str(one.origin), _address_of(one.origin)) for place, one in said
+    )
+
+
+def _write(value: Any) -> str:
+    if isinstance(value, dict) and set(value) == {"text"}:  # a recipe
+        return str(value["text"])
+    if isinstance(value, list) and value and all(isinstance(one, str) for one in value):
+        return "\n".join(value)
+    return value if isinstance(value, str) and value else json.dumps(value, ensure_ascii=False)
+
+
+def _address_of(origin: Origin) -> str | None:
+    if origin.source in {Source.DEFAULT, Source.HUB}:
+        return None
+    kind = "folders" if origin.source is Source.FOLDER else "jobs"
+    return f"/definitions/{kind}/{quote(origin.path)}"

@@ -1,0 +1,110 @@
+"""The pages of folders, definitions, versions and copies: what holds, where it comes from, who changed it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import httpx2
+import pytest
+from sqlalchemy import Connection
+
+from hubwright.domain.job_copies import CopyKey, CopyKind
+from hubwright.store.copies import find_or_make_copy
+from hubwright.store.database import Database
+from hubwright.store.definitions import keep_document
+from hubwright.store.folders import keep_folder
+from hubwright.store.jobs import load_job
+from hubwright.store.versions import Change
+from seed import NOW, Seed, serving
+
+SAID = {"repository": "ann/app", "timeout": 5, "recipe": {"text": "stages:\n  - build: make\n"}}
+EVIL = "<script>alert(1)</script>\u202e"
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx2.Client]:
+    """Pages over a folder with a job, its copy, and three versions of it."""
+    folder = tmp_path_factory.mktemp("definitions")
+    Seed(folder).close()
+    with serving(folder) as (address, site):
+        fill(site.database)
+        with httpx2.Client(base_url=address, headers={"Accept": "text/html"}) as client:
+            yield client
+
+
+def fill(database: Database) -> None:
+    """Sixty folders, of which one has a job."""
+
+    def keep(connection: Connection) -> None:
+        keep_folder(connection, "team", {"environment": {"CC": EVIL}}, Change("ann", NOW, EVIL))
+        for number in range(60):
+            keep_folder(connection, f"x{number:02}", {}, Change("ann", NOW))
+        keep_document(connection, "team/app", SAID, Change("ann", NOW))
+        keep_document(connection, "team/app", {**SAID, "timeout": 7}, Change("ben", NOW, "It is slow."))
+        for number in range(25):
+            keep_document(connection, "team/many", {**SAID, "timeout": number + 1}, Change("ben", NOW))
+        parent = load_job(connection, "team/app")
+        assert parent is not None
+        find_or_make_copy(connection, parent, CopyKey(CopyKind.PULL_REQUEST, "25"), NOW)
+
+    database.write(keep)
+
+
+def test_folders_lead_to_folders_and_jobs_and_pages_go_on(browser: httpx2.Client) -> None:
+    first = browser.get("/jobs").text
+    assert 'href="/jobs/team"' in first
+    assert 'href="/jobs/team/app"' in first
+    assert "/definitions/folders/team" in first
+    assert 'href="/jobs/x58"' not in first
+    assert "/jobs?folders=x48" in first
+    assert 'href="/jobs/x58"' in browser.get("/jobs?folders=x48").text
+    assert browser.get("/jobs/x07").status_code == 200, "an empty folder is one"
+    assert browser.get("/jobs/nothing").status_code == 404
+    assert 'href="/jobs/team/app"' not in browser.get("/jobs?after=team/app").text
+
+
+def test_each_value_leads_to_where_it_comes_from(browser: httpx2.Client) -> None:
+    page = browser.get("/definitions/jobs/team/app").text
+    assert '<a href="/definitions/folders/team"><bdi>folder team</bdi></a>' in page
+    assert '<a href="/definitions/jobs/team/app"><bdi>job team/app</bdi></a>' in page
+    assert "environment.CC" in page
+    assert "stages:\n  - build: make" in page
+    assert '<span class="muted"><bdi>default</bdi></span>' in page
+    copy = browser.get("/definitions/jobs/team/app_pr25").text
+    assert '<a href="/definitions/jobs/team/app"><bdi>job team/app</bdi></a>' in copy
+    assert "environment.CC" in browser.get("/definitions/folders/team").text
+    assert browser.get("/definitions/folders/").status_code == 200
+    assert browser.get("/definitions/jobs/none").status_code == 404
+    assert browser.get("/definitions/folders/none").status_code == 404
+
+
+def test_what_people_write_is_text(browser: httpx2.Client) -> None:
+    """S: names and reasons from outside are never markup."""
+    for path in ("/definitions/folders/team", "/definitions/folders/team?version=1", "/definitions/jobs/team/app"):
+        text = browser.get(path).text
+        assert "<script>alert" not in text
+        assert "\u202e" not in text
+
+
+def test_versions_say_who_changed_what_and_show_it(browser: httpx2.Client) -> None:
+    page = browser.get("/definitions/jobs/team/app").text
+    assert "ben" in page
+    assert "It is slow." in page
+    change = browser.get("/definitions/jobs/team/app?version=2").text
+    assert "- 5\n+ 7" in change
+    assert "hubwright job restore team/app 2" in change
+    assert browser.get("/definitions/jobs/team/app?version=9").status_code == 404
+    first = browser.get("/definitions/jobs/team/many").text
+    assert "?before=6" in first
+    assert ">Version 6<" in first
+    rest = browser.get("/definitions/jobs/team/many?before=6").text
+    assert ">Version 6<" not in rest
+    assert ">Version 1<" in rest
+
+
+def test_copies_and_their_job_lead_to_each_other(browser: httpx2.Client) -> None:
+    assert "/jobs/team/app_pr25" in browser.get("/copies/team/app").text
+    assert "job link team/many --of" in browser.get("/copies/team/many").text
+    assert browser.get("/copies/none").status_code == 404
+    assert '<a href="/jobs/team/app">' in browser.get("/jobs/team/app_pr25").text
+    assert 'href="/copies/team/app"' in browser.get("/jobs/team/app").text
