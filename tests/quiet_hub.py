@@ -43,7 +43,7 @@ class WholeHub:
 
     def doors(self) -> list[Door]:
         """Every door but the webhooks', which lie in front of all this; HEAD comes with GET."""
-        found = {door.name: door for door in _walk(self.hub.app._rest._app.router.routes)}  # type: ignore[attr-defined]
+        found = {door.name: door for door in _walk(self.hub.app._rest._app._app._app.router.routes)}  # type: ignore[attr-defined]
         return sorted(found.values(), key=lambda door: (door.path, door.method))
 
 

@@ -15,15 +15,13 @@ from hubwright.hub.sweeping import Sweeping
 from hubwright.store import healing, retention
 from hubwright.store.copies import archive_copies
 from hubwright.store.database import Database
+from hubwright.store.repetitions import REMEMBERED
 from hubwright.store.schema import artifact, audit, delivery, fact, repetition, report, task, token
 
 EVERY = 3600.0
 """Seconds between two rounds."""
 
 DAY = 86_400.0
-
-REPEATED = DAY
-"""Seconds for which an Idempotency-Key is remembered."""
 
 T = TypeVar("T")
 
@@ -64,7 +62,7 @@ class Retention:
         self._drop(task, partial(retention.load_old_tasks, before=facts))
         self._drop(fact, partial(retention.load_old_facts, before=facts, reporters=keep.reporters))
         self._drop(audit, partial(retention.load_old_audit, before=now - keep.audit * DAY))
-        self._drop(repetition, partial(retention.load_old_repetitions, before=now - REPEATED))
+        self._drop(repetition, partial(retention.load_old_repetitions, before=now - REMEMBERED))
         self._archive_copies(now)
         self._drop(token, partial(retention.load_old_tokens, now=now))
         self._drop_artifacts(now)

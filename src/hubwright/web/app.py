@@ -29,6 +29,7 @@ from hubwright.web.attempts import Attempts
 from hubwright.web.audit import Audit
 from hubwright.web.badges import make_badges
 from hubwright.web.builders import make_builder_routes
+from hubwright.web.etags import ETags
 from hubwright.web.feed import Feed
 from hubwright.web.gate import Gate
 from hubwright.web.healing import HealingDoors
@@ -44,6 +45,7 @@ from hubwright.web.pages.repositories import RepositoryPages
 from hubwright.web.problems import PROBLEM_HANDLERS
 from hubwright.web.recipe_schema import make_job_schemas, make_recipe_schema
 from hubwright.web.register import make_register_routes
+from hubwright.web.repetitions import Repetitions
 from hubwright.web.site import Site
 from hubwright.web.sql import SqlDoors
 
@@ -124,7 +126,7 @@ def make_app(site: Site, gate: Gate, works: Works, lifespan: Lifespan) -> ASGIAp
     app.router.routes.extend(RepositoryPages(pages.frame, works.github_hooks).routes())
     github = GitHubPages(pages.frame, gate, works.github_setup, attempts, works.app_hook)
     app.router.routes.extend(github.routes())
-    return Doors(works.hooks, Audit(site, app))
+    return Doors(works.hooks, Repetitions(site, gate, Audit(site, ETags(app))))
 
 
 def _is_hook(path: str) -> bool:

@@ -84,17 +84,21 @@ class Gate:
         """
         visit = visit_of(request)
         if visit.asker is None or request.scope["type"] != "http":  # a WebSocket lasts longer than some tokens
-            visit.asker = asker = await self._look(request)
+            asker = await self._look(request)
             if asker.role != BUILDER:
                 address = request.client.host if request.client is not None else ""
                 self._rates.count(f"anonymous {address}" if asker.by == "anonymous" else f"{asker.token_id}")
+            visit.asker = asker
         return visit.asker
+
+    def read_proof(self, request: HTTPConnection) -> str:
+        """The text of the token or session that a request came with; not looked at."""
+        return _read_bearer(request) or request.cookies.get(self.cookie, "")
 
     async def _look(self, request: HTTPConnection) -> Asker:
         self.check_host(request)
-        scheme, _, bearer = request.headers.get("authorization", "").partition(" ")
-        if bearer and scheme.lower() == "bearer":
-            return await self.judge(bearer.strip())
+        if bearer := _read_bearer(request):
+            return await self.judge(bearer)
         if cookie := request.cookies.get(self.cookie):
             found = await self._find(cookie)
             if found is not None and found.kind == "session":
@@ -233,6 +237,11 @@ def check_origin(request: HTTPConnection) -> None:
         allowed = bool(origin.netloc) and origin.netloc == request.headers.get("host")
     if not allowed:
         raise ForbiddenError("This change was asked for by a page of another site.")
+
+
+def _read_bearer(request: HTTPConnection) -> str:
+    scheme, _, bearer = request.headers.get("authorization", "").partition(" ")
+    return bearer.strip() if scheme.lower() == "bearer" else ""
 
 
 def _forget_failure(written: asyncio.Future[Any]) -> None:
