@@ -73,7 +73,7 @@ def freeze_in_mid_upload(folder: Path, hub: HubProcess, storage: Path) -> int:
 def test_a_kill_in_mid_upload_to_a_folder(github: FakeGitHub, make: Make, folder: Path, victim: str) -> None:
     """The hub: the same run sends it again. The builder: the next attempt does. Of the first try nothing is served."""
     repository, storage = make({".hubwright.yml": "stages: [a: 'true']\n"}), folder / "data" / "artifacts"
-    with HubProcess(folder, github=github) as hub:
+    with HubProcess(folder, github=github, settings={"ARTIFACTS__BY_JOB": "false"}) as hub:
         start_build(hub, repository, 120 * MB)
         builder = freeze_in_mid_upload(folder, hub, storage)
         assert serves_nothing(hub, repository)

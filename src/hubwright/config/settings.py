@@ -164,6 +164,7 @@ class Artifacts(Section, frozen=True, kw_only=True):
     direct: Switch = True
     redirect: Switch = False
     stalled: Seconds = 60
+    by_job: Switch = True
     signing_key: Text | None = None
 
 

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Table
 
 from hubwright.hub.logs import Logs
 from hubwright.hub.sweeping import Sweeping
-from hubwright.store import healing, retention
+from hubwright.store import build_files, healing, retention
 from hubwright.store.copies import archive_copies
 from hubwright.store.database import Database
 from hubwright.store.repetitions import REMEMBERED
@@ -94,12 +94,16 @@ class Retention:
         while runs := self._read(partial(retention.load_old_logs, before=before)):
             for run in runs:
                 self._logs.path(run).unlink(missing_ok=True)
+            filed = self._read(partial(build_files.load_log_files, runs=runs))
             self._database.write(partial(retention.forget_logs, runs=runs))
+            asyncio.run(self._sweeping.delete(filed))
 
     def _drop_builds(self, before: float) -> None:
         while builds := self._read(partial(retention.load_old_builds, before=before)):
+            folders = self._read(partial(build_files.load_build_folders, builds=builds))
             for run in self._database.write(partial(retention.delete_builds, builds=builds)):
                 self._logs.path(run).unlink(missing_ok=True)  # of a lost run no size was noted, but there may be a log
+            asyncio.run(self._sweeping.delete_folders(folders))
 
     def _drop_bisections(self, before: float) -> None:
         while ids := self._read(partial(retention.load_old_bisections, before=before)):

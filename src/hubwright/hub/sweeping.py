@@ -9,9 +9,10 @@ from functools import partial
 import structlog
 
 from hubwright.domain.artifacts import STAGING, ArtifactRules, artifact_key
+from hubwright.domain.build_files import ROOT
 from hubwright.errors import StorageError
 from hubwright.storage import Storage
-from hubwright.store import caches, retention
+from hubwright.store import build_files, caches, retention
 from hubwright.store.database import Database
 
 DAY = 86_400.0
@@ -19,6 +20,9 @@ DAY = 86_400.0
 
 CACHES = "caches"
 """The folder of the storage that caches lie in."""
+
+GRACE = 5.0
+"""Seconds after which files of builds are looked for once more: one may be about to be named by its row."""
 
 _BATCH = 500
 
@@ -28,11 +32,22 @@ log = structlog.get_logger()
 class Sweeping:
     """What `hub.retention` calls every hour, from its thread."""
 
-    def __init__(self, database: Database, storage: Storage, rules: ArtifactRules, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        database: Database,
+        storage: Storage,
+        rules: ArtifactRules,
+        clock: Callable[[], float],
+        *,
+        refile: Callable[[int], None] | None = None,
+        grace: float = GRACE,
+    ) -> None:
         self._database = database
         self._storage = storage
         self._rules = rules
         self._clock = clock
+        self._refile = refile
+        self._grace = grace
         self._swept_at = 0.0
 
     def drain(self) -> None:
@@ -58,6 +73,15 @@ class Sweeping:
             except StorageError as error:
                 log.warning("file_not_deleted", key=key, error=str(error))
 
+    async def delete_folders(self, folders: Iterable[str]) -> None:
+        """Delete the folders of builds that are gone, with all that is in them; as `delete`."""
+        for folder in folders:
+            try:
+                await self.delete([one.key async for one in self._storage.list(folder)])
+            except StorageError as error:
+                log.warning("folder_not_deleted", folder=folder, error=str(error))
+                return
+
     async def _sweep(self) -> None:
         drafts = await self._storage.drop_drafts(self._clock() - DAY)
         if drafts:
@@ -71,6 +95,30 @@ class Sweeping:
                     await self._drop(batch, known)
                     batch = []
             await self._drop(batch, known)
+        await self._sweep_builds()
+
+    async def _sweep_builds(self) -> None:
+        """Builds whose job has another path by now are filed there first; then what no build has goes."""
+        old = [one.key async for one in self._storage.list(ROOT) if one.modified < self._clock() - DAY]
+        doubtful: list[str] = []
+        for start in range(0, len(old), _BATCH):
+            keys = old[start : start + _BATCH]
+            with self._database.reading() as connection:
+                misplaced = build_files.find_misplaced(connection, keys)
+            for build in misplaced:
+                await self._file_again(build)
+            doubtful += set(keys) - self._known_build_files(keys)
+        if doubtful:
+            await asyncio.sleep(self._grace)
+        for start in range(0, len(doubtful), _BATCH):
+            await self._drop(doubtful[start : start + _BATCH], self._known_build_files)
+
+    async def _file_again(self, build: int) -> None:
+        if self._refile is not None:
+            try:
+                await asyncio.to_thread(self._refile, build)
+            except StorageError as error:
+                log.warning("build_not_filed", build=build, error=str(error))
 
     async def _drop(self, keys: list[str], known: Callable[[list[str]], set[str]]) -> None:
         leftovers = set(keys) - known(keys)
@@ -84,6 +132,10 @@ class Sweeping:
         with self._database.reading() as connection:
             rows = retention.load_files_of(connection, runs)
         return {artifact_key(run, path, key) for run, path, key in rows}
+
+    def _known_build_files(self, keys: list[str]) -> set[str]:
+        with self._database.reading() as connection:
+            return build_files.find_known(connection, keys)
 
     def _known_caches(self, keys: list[str]) -> set[str]:
         with self._database.reading() as connection:

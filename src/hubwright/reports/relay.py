@@ -17,7 +17,7 @@ from sqlalchemy import Connection
 
 from hubwright.domain.backoff import backoff
 from hubwright.domain.facts import Fact
-from hubwright.errors import GitHubError, GitHubRefusedError, RateLimitedError
+from hubwright.errors import GitHubError, GitHubRefusedError, RateLimitedError, StorageError
 from hubwright.reports import Reporter
 from hubwright.store import reports
 from hubwright.store.database import Database
@@ -241,7 +241,7 @@ class _Courier:
             if error.status != 401:  # a wrong token is soon put right, and everything waits for it
                 return self._give_up(held, str(error))
             return self._retry(held, str(error))
-        except GitHubError as error:
+        except (GitHubError, StorageError) as error:
             return self._retry(held, str(error))
         except Exception as error:  # a reporter's own fault must not stop the others
             log.warning("reporter_fault", reporter=name, target=target, exc_info=True)

@@ -37,6 +37,7 @@ from hubwright.web.gate import Gate
 from hubwright.web.hooks import Hooks
 from hubwright.web.site import FACTS, Site
 from hubwright.wire import Vitals
+from hubwright.wiring.filing import FILES, FilingLife
 from hubwright.wiring.first_start import FirstStart, prepare
 from hubwright.wiring.github import make_app_hook, make_hooks, make_setup
 from hubwright.wiring.hiding import hide_from_builds
@@ -112,6 +113,7 @@ class Hub:
             difference_of=self.parts.differences.compare,
         )
         self._redis = open_redis(settings, self.parts, self.site.logs, self._bell)
+        self._filing = FilingLife(settings, self.site, self.parts.owner)
         self._housekeeping = InProcessDispatcher(self._house_drains())
         self.gate = Gate(self.site)
         vault = open_vault(settings)
@@ -181,13 +183,14 @@ class Hub:
         elif queue == "facts":
             self._bell.ring(FACTS)
             self._housekeeping.wake(REDIS)
+            self._housekeeping.wake(FILES)
 
     def _house_drains(self) -> dict[str, Callable[[], float | None]]:
         """What every hub does by itself, with workers or without."""
-        retention = _make_retention(self._settings, self.site, self.parts)
+        retention = _make_retention(self._settings, self.site, self.parts, self._filing)
         kinds = Kinds(self.parts.database, time.time, self.wake)
         redis = {} if self._redis is None else self._redis.drains()
-        return {"retention": retention.drain, "kinds": kinds.drain, **redis}
+        return {"retention": retention.drain, "kinds": kinds.drain, FILES: self._filing.drain, **redis}
 
     def _drains(self) -> dict[str, Callable[[], float | None]]:
         return self.parts.drains()
@@ -225,6 +228,7 @@ class Hub:
     def _stop(self) -> None:
         self._dispatcher.stop(10.0)
         self._housekeeping.stop(10.0)
+        self._filing.close()
         if self._redis is not None:
             self._redis.stop()
         if self._scale is not None:
@@ -273,7 +277,7 @@ def _make_site(settings: Settings, parts: Parts, bell: Bell, wake: Callable[[str
     )
 
 
-def _make_retention(settings: Settings, site: Site, parts: Parts) -> Retention:
+def _make_retention(settings: Settings, site: Site, parts: Parts, filing: FilingLife) -> Retention:
     kept = settings.retention
     keep = Keep(
         deliveries=kept.deliveries,
@@ -282,9 +286,9 @@ def _make_retention(settings: Settings, site: Site, parts: Parts) -> Retention:
         artifacts=kept.artifacts,
         builds=kept.builds,
         audit=kept.audit,
-        reporters=parts.relay.names,
+        reporters=(*parts.relay.names, *filing.names),
     )
-    sweeping = Sweeping(site.database, site.storage, site.artifacts, site.clock)
+    sweeping = Sweeping(site.database, site.storage, site.artifacts, site.clock, refile=filing.refile)
     return Retention(site.database, site.logs, sweeping, keep, site.clock)
 
 
