@@ -14,7 +14,7 @@ def test_a_build_that_has_ended_is_filed(hub: HubProcess, make: Make) -> None:
     hub.deliver("push", repository.push_payload())
     (build,) = hub.finished(repository)
     place = hub.data / "artifacts" / "jobs" / repository.full_name / "1"
-    until(lambda: (place / "build.json").exists(), what="the build's document")
+    until((place / "build.json").exists, what="the build's document")
     document = json.loads((place / "build.json").read_text())
     (run,) = document["runs"]
     files = document["files"][str(run["id"])]
