@@ -266,7 +266,7 @@ def test_a_build_is_started(hub: Served, tmp_path: Path) -> None:
         {"parameters": {"A": "\x00"}},
         {"parameters": {"A": "x" * 10_001}},
         {"parameters": {f"A{number}": "" for number in range(101)}},
-        {"parameters": {"A": 1}},
+        {"parameters": {"A": [1]}},
     ],
 )
 def test_a_wrong_wish_starts_nothing(quiet: Served, body: dict[str, object]) -> None:

@@ -64,8 +64,16 @@ def test_a_registered_repository_is_built_once(door: Door, head: str) -> None:
     assert document == {"build_id": 1, "git_repository_url": url, "commit_hash": head, "build_status": "QUEUED"}
     assert door.post({"git_repository_url": url}).json() == first.json()
     listed = door.client.get("/builds").json()
-    assert [one["build_id"] for one in listed] == [1]
-    assert listed[0]["commit_hash"] == head
+    assert listed == [first.json()]
+
+
+def test_builds_are_listed_newest_first_each_as_it_was_answered(door: Door, head: str) -> None:
+    """System 3 gave the first ten of an unordered list."""
+    answers = [door.post({"git_repository_url": f"file://{door.folder}/octo/hello"}).json()]
+    for name in ("other", "third"):
+        GitRepository(door.folder / "octo" / f"{name}.git").commit({"Makefile": "all:\n"})
+        answers.append(door.post({"git_repository_url": f"file://{door.folder}/octo/{name}"}).json())
+    assert door.client.get("/builds").json() == answers[::-1]
 
 
 @pytest.mark.parametrize(

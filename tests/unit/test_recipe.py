@@ -63,13 +63,13 @@ def test_keys_of_later_versions_are_told_and_not_passed_over() -> None:
     )
 
 
-@pytest.mark.parametrize("key", ["requires: {cpu: 2}", "cancel: never", "when: {event: schedule}"])
+@pytest.mark.parametrize("key", ["requires: {cpu: 2}", "cancel: never", "when: {schedule: '@daily'}"])
 def test_each_such_key_has_its_warning(key: str) -> None:
     assert len(read_recipe(f"{key}\n{SMALLEST}").warnings) == 1
 
 
 def test_a_rule_with_a_schedule_never_holds_for_a_push() -> None:
-    """The clock starts nothing yet; without its one key the rule would hold for everything."""
+    """Without its one key the rule would hold for everything."""
     recipe = read_recipe("when: {schedule: '@daily'}\n" + SMALLEST)
 
     assert recipe.when == (Rule(event=("schedule",)),)

@@ -43,13 +43,14 @@ def status(*, build: str | None, limit: int, exit_status: bool, hub: str | None,
 @click.command(epilog=HELP)
 @click.argument("build", required=False)
 @click.option("--failed", is_flag=True, help="Only the runs that did not succeed.")
+@click.option("--platform", help="Only the runs on this platform.")
 @hub_option
 @json_option
-def rerun(*, build: str | None, failed: bool, hub: str | None, as_json: bool) -> None:
-    """Build it again: the same commit, with the same recipe."""
+def rerun(*, build: str | None, failed: bool, platform: str | None, hub: str | None, as_json: bool) -> None:
+    """Build it again: the same commit, with the same recipe and parameters."""
     with connect(hub) as client:
         found = find_build(client, build)
-        answer = client.post(f"/api/v1/builds/{found['id']}/rerun", {"failed_only": failed})
+        answer = client.post(f"/api/v1/builds/{found['id']}/rerun", {"failed_only": failed, "platform": platform})
     if as_json:
         print_json(answer)
     else:

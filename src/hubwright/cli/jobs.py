@@ -144,7 +144,16 @@ def rm(*, path: str, hub: str | None) -> None:
 @click.argument("path")
 @click.option("--ref", help="The branch or tag to build (default: the repository's default branch).")
 @click.option("--sha", help="The commit to build.")
-@click.option("-e", "--env", "parameters", multiple=True, metavar="NAME=VALUE", help="A variable for this build.")
+@click.option(
+    "-p",
+    "--parameter",
+    "-e",
+    "--env",
+    "parameters",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="A parameter of the job, which is a variable of the build.",
+)
 @hub_option
 @json_option
 def build(

@@ -18,6 +18,13 @@ HEAD_PRIORITY = 10
 MANUAL_PRIORITY = 20
 """Somebody waits for it."""
 
+MANUAL, SCHEDULE, DEPENDENCY, RELEASE = "manual", "schedule", "dependency", "release"
+ASKED_FOR = frozenset({MANUAL, SCHEDULE, DEPENDENCY, RELEASE})
+"""Events of builds that are asked for by name of a ref or commit; what the commit is tells its repository."""
+
+Building = Push | PullRequestEvent | Manual
+"""What asks for builds."""
+
 MERGE_GROUP = "merge_group"
 """The event of a build of what GitHub's merge queue is about to merge."""
 
@@ -146,13 +153,13 @@ def manual_to_build(wish: Manual) -> list[Wanted]:
         Wanted(
             sha=wish.sha,
             ref=wish.ref,
-            event="manual",
+            event=wish.event,
             trigger=wish.trigger,
             message=f"Asked for by {wish.asked_by}" if wish.asked_by else "",
             author_login=wish.asked_by,
             branch=branch,
             tag=tag,
-            priority=MANUAL_PRIORITY,
+            priority=MANUAL_PRIORITY if wish.event == MANUAL else HEAD_PRIORITY,
             parameters=tuple(wish.parameters.items()),
             trust=wish.trust,
         )

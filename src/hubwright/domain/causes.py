@@ -15,6 +15,9 @@ def explain_build(event: str, ref: str, pull_request: int | None, author: str | 
         "pull_request": f"It is the head of pull request #{pull_request} by {who}.",
         "merge_group": f"GitHub's merge queue asks about {ref}.",
         "manual": f"{who} asked for it.",
+        "schedule": f"Its time had come: the newest commit of {ref}.",
+        "dependency": "A build of a job that it comes after had ended.",
+        "release": f"{ref.removeprefix('refs/tags/')} was released.",
         "bisect": "A search for the commit that broke something asked for it.",
         "backfill": "A platform had not yet built the newest commit.",
     }

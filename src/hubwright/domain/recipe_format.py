@@ -43,9 +43,8 @@ _LABELS = texts(_LABEL, most=8)
 _SCRIPT = Text(expected="a command", most=MAX_BYTES)
 _VALUE = Text(expected="plain text", pattern=r"[\s\S]*", most=32_768)
 _EVENT = Text(
-    expected="push, pull_request, tag, release, schedule or manual",
-    choices=("push", "pull_request", "tag", "release", "schedule", "manual"),
-    dormant=("release", "schedule"),
+    expected="push, pull_request, tag, release, schedule, dependency or manual",
+    choices=("push", "pull_request", "tag", "release", "schedule", "dependency", "manual"),
 )
 _STATUS = Text(expected="success, failure or always", choices=("success", "failure", "always"))
 _NOTICE = Text(
@@ -86,7 +85,7 @@ _RULE_FIELDS = {
     "schedule": Field(
         shape=_NAME,
         about="A cron expression or @daily.",
-        later="nothing is started by the clock, so the rule never holds",
+        later="the rule holds for what any schedule starts; times are said in the job's `triggers.schedule`",
     ),
     "matrix": Field(shape=Table(names=_AXIS, values=texts(_GLOB), least=1), about="The matrix point of the run."),
 }

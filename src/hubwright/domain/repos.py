@@ -63,7 +63,10 @@ class Commit:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Push:
-    """A branch or tag moved from `before` to `after`. `commits` are oldest first, at most 2,048 (GitHub's bound)."""
+    """A branch or tag moved from `before` to `after`. `commits` are oldest first, at most 2,048 (GitHub's bound).
+
+    With `job_path` this hub has found it by asking that job's repository: no other job is meant.
+    """
 
     repository: Repository
     ref: str
@@ -75,6 +78,7 @@ class Push:
     commits: tuple[Commit, ...] = ()
     head_commit: Commit | None = None
     pusher: str | None = None
+    job_path: str | None = None
 
     @property
     def branch(self) -> str | None:
@@ -167,6 +171,15 @@ class RefEvent:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class ReleaseEvent:
+    """A release was published (event `release`, action `published`): `number` is GitHub's, `tag` the tag's name."""
+
+    repository: Repository
+    number: int
+    tag: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Other:
     """An event that starts nothing but is kept: `ping`, events we do not read yet, and those that GitHub invents."""
 
@@ -178,8 +191,10 @@ class Other:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Manual:
-    """Somebody asked this hub for a build of one commit; never read from a webhook. `trigger` names the wish.
+    """Somebody or something asked this hub for a build of one commit; never read from a webhook.
 
+    `trigger` names the wish, `event` is who wishes (`domain.builds.ASKED_FOR`). Without a `sha` it is the newest of
+    `ref`, or of the default branch where that is `HEAD`, at the time when it is planned.
     Who asks does not vouch for the commit: one that only a fork has brought stays untrusted.
     """
 
@@ -191,6 +206,7 @@ class Manual:
     asked_by: str | None = None
     parameters: dict[str, str] = field(default_factory=dict)
     trust: Trust = Trust.TRUSTED
+    event: str = "manual"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -201,4 +217,4 @@ class Backfill:
     job_path: str
 
 
-Event = Push | PullRequestEvent | ApprovalComment | CheckRequest | RefEvent | Manual | Backfill | Other
+Event = Push | PullRequestEvent | ApprovalComment | CheckRequest | RefEvent | ReleaseEvent | Manual | Backfill | Other

@@ -19,6 +19,32 @@ class Described(NamedTuple):
     subject: str
 
 
+class Told(NamedTuple):
+    """A commit with its message and its author's name and time (ISO 8601)."""
+
+    sha: str
+    author: str
+    at: str
+    message: str
+
+
+def list_new_commits(mirrors: Mirrors, origin: Origin, before: str, after: str, bound: int) -> list[Told]:
+    """The commits that `after` has and `before` has not, newest first, at most `bound`.
+
+    Where there are none, or `before` is not in the mirror, `after` alone.
+    """
+    form = "--format=%H%x00%an%x00%aI%x00%B"
+    answer = ""
+    if mirrors.has(origin, before):
+        chosen = (f"--max-count={bound}", check_sha(after), f"^{check_sha(before)}")
+        answer = _run(mirrors, origin, "log", "-z", "--no-color", form, *chosen)
+    words = (answer or _run(mirrors, origin, "log", "-z", "--no-color", form, "--max-count=1", check_sha(after))).split(
+        "\0"
+    )
+    rows = (words[at : at + 4] for at in range(0, len(words) - 3, 4))
+    return [Told(sha, author[:_LENGTH], at, message.rstrip("\n")) for sha, author, at, message in rows]
+
+
 def list_first_parents(mirrors: Mirrors, origin: Origin, sha: str, bound: int) -> list[str]:
     """The commit and those before it on its branch, newest first, at most `bound`: merged ones count as their merge."""
     return _run(mirrors, origin, "rev-list", "--first-parent", f"--max-count={bound}", check_sha(sha)).split()

@@ -7,10 +7,11 @@ import threading
 import time
 from base64 import b64encode
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from hubwright.domain.mirrors import mirror_path
@@ -23,6 +24,7 @@ from hubwright.git.objects import ObjectReader
 _ANSWERED = ("couldn't find remote ref", "not our ref", "unadvertised object", "lock ref", "update local ref")
 _FULL = ("No space left on device", "Disk quota exceeded", "file write error", "unable to write")
 _FETCH = ("fetch", "-q", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules", "--no-auto-maintenance")
+_SYMREF = "ref: refs/heads/"
 _READERS = 16
 """Mirrors whose `git cat-file` is kept running."""
 
@@ -36,13 +38,30 @@ class Origin:
     token: str | None = None
 
 
-class Mirrors:
-    """The folder `root` of all mirrors; `timeout` in seconds bounds each fetch. Thread-safe."""
+class Refs(NamedTuple):
+    """Branches, tags and `HEAD` of a repository with their commits, and its default branch where it tells."""
 
-    def __init__(self, root: Path, git: Git, timeout: float = 300) -> None:
+    heads: dict[str, str]
+    default_branch: str | None
+
+
+def _go_anywhere(_clone_url: str) -> Mapping[str, str]:
+    return {}
+
+
+class Mirrors:
+    """The folder `root` of all mirrors; `timeout` in seconds bounds each fetch. Thread-safe.
+
+    `guard` is asked for each address before git goes there: it gives git's settings or raises SourceError.
+    """
+
+    def __init__(
+        self, root: Path, git: Git, timeout: float = 300, guard: Callable[[str], Mapping[str, str]] = _go_anywhere
+    ) -> None:
         self.root = root
         self.git = git
         self._timeout = timeout
+        self._guard = guard
         self._lock = threading.Lock()
         self._readers: OrderedDict[Path, ObjectReader] = OrderedDict()
 
@@ -101,7 +120,7 @@ class Mirrors:
         with _locked(mirror.with_suffix(".lock"), self._timeout):
             own = [*_FETCH, "--", origin.clone_url, "+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*"]
             try:
-                self.git.run(own, mirror, _credentials(origin), self._timeout)
+                self.git.run(own, mirror, self._settings(origin), self._timeout)
             except GitError as failure:
                 raise explained(failure, origin.repository) from failure
         return self._contains(mirror, sha)
@@ -115,15 +134,29 @@ class Mirrors:
 
     def read_heads(self, origin: Origin) -> dict[str, str]:
         """The branches and tags of the repository and their commits, and `HEAD`. Raises UnreachableRepositoryError."""
+        return self.read_refs(origin).heads
+
+    def read_refs(self, origin: Origin, timeout: float = 60, *, also: str | None = None) -> Refs:
+        """The same, with one more ref and the default branch.
+
+        Raises UnreachableRepositoryError, also after so many seconds.
+        """
         check_address(origin)
-        asked = ["ls-remote", "--", origin.clone_url, "HEAD", "refs/heads/*", "refs/tags/*"]
+        asked = ["ls-remote", "--symref", "--", origin.clone_url, "HEAD", "refs/heads/*", "refs/tags/*"]
+        asked += [also] if also is not None else []
         try:
-            answer = self.git.run(asked, Path("/"), _credentials(origin), 60)
+            answer = self.git.run(asked, Path("/"), self._settings(origin), timeout)
         except GitError as failure:
             raise explained(failure, origin.repository) from failure
-        rows = (line.split("\t", 1) for line in answer.decode("utf-8", "surrogateescape").splitlines() if "\t" in line)
+        lines = answer.decode("utf-8", "surrogateescape").splitlines()
+        rows = [(found, ref) for found, tab, ref in (line.partition("\t") for line in lines) if tab]
+        named = next((word for word, ref in rows if ref == "HEAD" and word.startswith(_SYMREF)), "")
         # `refs/tags/v1^{}` is the commit behind an annotated tag; it comes after the tag's own object
-        return {ref.removesuffix("^{}"): sha for sha, ref in rows}
+        heads = {ref.removesuffix("^{}"): sha for sha, ref in rows if not sha.startswith("ref: ")}
+        return Refs(heads, named.removeprefix(_SYMREF) or None)
+
+    def _settings(self, origin: Origin) -> Mapping[str, str]:
+        return {**self._guard(origin.clone_url), **_credentials(origin)}
 
     def _reader(self, mirror: Path) -> ObjectReader:
         with self._lock:
@@ -152,7 +185,7 @@ class Mirrors:
         for refspec in refspecs:
             arguments = [*_FETCH, "--", origin.clone_url, refspec]
             try:
-                self.git.run(arguments, mirror, _credentials(origin), self._timeout)
+                self.git.run(arguments, mirror, self._settings(origin), self._timeout)
             except GitError as failure:
                 if not any(sign in failure.output for sign in _ANSWERED):
                     raise explained(failure, origin.repository) from failure

@@ -21,6 +21,7 @@ from hubwright.domain.repos import (
     PullRequestEvent,
     Push,
     RefEvent,
+    ReleaseEvent,
     Repository,
 )
 from hubwright.errors import MalformedError
@@ -272,6 +273,19 @@ def _read_other(event: str, payload: dict[str, Any]) -> Other:
     return Other(event=event, action=_text(payload, "action"), repository=repository, details=details)
 
 
+def _read_release(payload: dict[str, Any]) -> Event:
+    """A release that was published, of a tag that can be built; all else that happens to releases starts nothing."""
+    release = _object(payload, "release")
+    tag, number = _text(release, "tag_name"), _number(release, "id")
+    if payload.get("action") != "published" or release.get("draft") is True or not tag or number is None:
+        return _read_other("release", payload)
+    try:
+        repository = read_repository(_object(payload, "repository"))
+        return ReleaseEvent(repository=repository, number=number, tag=check_branch(tag))
+    except MalformedError:
+        return _read_other("release", payload)
+
+
 _READERS: dict[str, Callable[[dict[str, Any]], Event]] = {
     "push": read_push,
     "merge_group": read_merge_group,
@@ -281,6 +295,7 @@ _READERS: dict[str, Callable[[dict[str, Any]], Event]] = {
     "check_suite": lambda payload: read_check_request("check_suite", payload),
     "create": lambda payload: _read_ref_event("create", payload),
     "delete": lambda payload: _read_ref_event("delete", payload),
+    "release": _read_release,
     LEGACY_PUSH: read_legacy_push,
 }
 

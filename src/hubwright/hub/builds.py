@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, update
 
+from hubwright.domain.builds import ASKED_FOR, MANUAL
 from hubwright.domain.facts import Fact, FactKind
 from hubwright.domain.repos import Manual, Repository, Trust
 from hubwright.domain.results import Result, State
@@ -14,7 +15,7 @@ from hubwright.domain.waiting import FETCHING
 from hubwright.errors import ConflictError, NotFoundError
 from hubwright.hub import moves
 from hubwright.hub.wishes import keep_wish
-from hubwright.store import runs
+from hubwright.store import kinds, runs
 from hubwright.store.admission import block_again
 from hubwright.store.bisections import BUILT_FOR_IT
 from hubwright.store.builds import finish_build, load_build_row, note_problem
@@ -76,28 +77,38 @@ def _end_waiting(
 
 
 def rerun(
-    connection: Connection, build_id: int, now: float, *, failed_only: bool = False, like: Row[Any] | None = None
+    connection: Connection,
+    build_id: int,
+    now: float,
+    *,
+    failed_only: bool = False,
+    platform: str | None = None,
+    like: Row[Any] | None = None,
 ) -> list[int]:
     """Begin the finished runs of a build again, as new attempts; their old ids.
 
-    With `like`, a run's row, only the newest attempt of that run. A build that ended before it had a run (its recipe
+    With `platform`, a name or glob as the recipe has it or a builder's, only its runs. With `like`, a run's row, only
+    the newest attempt of that run. A build that ended before it had a run (its recipe
     was wrong, its repository did not answer) is planned again. Raises NotFoundError, ConflictError.
     """
     row = load_build_row(connection, build_id)
     if row is None:
         raise NotFoundError(f"There is no build {build_id}.")
+    there = kinds.load_runs_on(connection, build_id, platform) if platform is not None else set()
     chosen = [
         run
         for run in runs.load_newest(connection, build_id)
         if run.state == runs.FINISHED
         and (not failed_only or run.result != Result.SUCCESS)
+        and (platform is None or run.platform == platform or run.id in there)
         and (like is None or _is_like(run, like))
     ]
-    if not chosen and row.state == State.FINISHED and not runs.load_newest(connection, build_id):
+    if not chosen and platform is None and row.state == State.FINISHED and not runs.load_newest(connection, build_id):
         _plan_again(connection, row, now)
         return []
     if not chosen:
-        raise ConflictError(f"Build {build_id} has no finished run to begin again.")
+        where = "" if platform is None else f" on {platform}"
+        raise ConflictError(f"Build {build_id} has no finished run{where} to begin again.")
     block_again(connection, row)
     facts = moves.attempt_again(connection, chosen, now)
     keep_facts(connection, [reopen(connection, row, chosen[0].job, len(chosen), now), *facts])
@@ -114,7 +125,14 @@ def _plan_again(connection: Connection, row: Row[Any], now: float) -> None:
     owner, _, name = row.repository.partition("/")
     repository = Repository(id=None, owner=owner, name=name)
     wish = Manual(
-        repository=repository, job_path=job.path, sha=row.sha, ref=row.ref, trigger=row.trigger, trust=Trust(row.trust)
+        repository=repository,
+        job_path=job.path,
+        sha=row.sha,
+        ref=row.ref,
+        trigger=row.trigger,
+        trust=Trust(row.trust),
+        event=row.event if row.event in {"push", "tag", *ASKED_FOR} else MANUAL,
+        parameters=row.parameters or {},
     )
     block_again(connection, row)
     fact = reopen(connection, row, job.path, 0, now)

@@ -6,7 +6,9 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from hubwright.domain.builds import (
+    ASKED_FOR,
     MERGE_GROUP,
+    Building,
     BuildPlan,
     Wanted,
     commits_to_build,
@@ -23,8 +25,6 @@ from hubwright.github.payloads import is_skipped
 from hubwright.hub.plans import Base, Ground, ground_of, plan_build, takes_base, vanished_plan
 from hubwright.store.builds import was_pushed
 from hubwright.store.database import Database
-
-Building = Push | PullRequestEvent | Manual
 
 
 class CommitPlans:
@@ -63,7 +63,7 @@ class CommitPlans:
 
     def _trusted(self, origin: Origin, job: Job, wanted: Wanted) -> Wanted:
         """A wish names any commit: one that was never pushed to the repository is what a fork brought (S17)."""
-        if wanted.event != "manual" or wanted.trust is Trust.UNTRUSTED:
+        if wanted.event not in ASKED_FOR or wanted.trust is Trust.UNTRUSTED:
             return wanted
         with self._database.reading() as connection:
             known = was_pushed(connection, job.repository, wanted.sha)
@@ -82,7 +82,7 @@ class CommitPlans:
 
     def _described(self, origin: Origin, wanted: Wanted) -> Wanted:
         """A wish names a commit only: its author and subject are those of the mirror, when it has the commit."""
-        if wanted.event != "manual" or not self._mirrors.has(origin, wanted.sha):
+        if wanted.event not in ASKED_FOR or not self._mirrors.has(origin, wanted.sha):
             return wanted
         told = describe_commits(self._mirrors, origin, [wanted.sha]).get(wanted.sha)
         return wanted if told is None else replace(wanted, message=told.subject, author_name=told.author)

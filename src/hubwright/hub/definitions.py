@@ -18,6 +18,8 @@ from hubwright.errors import ConflictError, DefinitionError, MalformedError, Not
 from hubwright.hub.backfill import ask_backfill
 from hubwright.store.definitions import Subject, find_subject, keep_document, remove_job
 from hubwright.store.folders import is_in_use, keep_folder, remove_folder
+from hubwright.store.jobs import load_jobs_below
+from hubwright.store.triggers import keep_triggers
 from hubwright.store.versions import Change, Kind, load_version
 
 Document = dict[str, Any]
@@ -102,6 +104,7 @@ def _keep(connection: Connection, wish: Wish, known: Subject | None, document: D
         return False
     if wish.kind is Kind.FOLDER:
         keep_folder(connection, wish.path, document, wish.change)
+        keep_triggers(connection, load_jobs_below(connection, wish.path), wish.change.at)
         return known is None
     try:
         new = keep_document(connection, wish.path, document, wish.change)

@@ -13,7 +13,7 @@ from hubwright.domain.job_settings import DefinedJob
 from hubwright.domain.repos import PullRequestEvent, Push, RefEvent, Repository
 from hubwright.store.builds import was_built_by_kin
 from hubwright.store.copies import close_copy, find_or_make_copy, foresee_copy
-from hubwright.store.jobs import keep_identity, load_jobs, load_jobs_by_ids
+from hubwright.store.jobs import keep_identity, load_job, load_jobs, load_jobs_by_ids
 from hubwright.store.links import KeptLink, keep_link_identity, load_links
 from hubwright.store.repos import is_gone, load_pull_targets
 
@@ -87,6 +87,15 @@ class Circle:
 def load_circle(connection: Connection, repository: Repository) -> Circle:
     """The jobs and links of a repository."""
     return complete_circle(connection, repository, load_links(connection, repository))
+
+
+def load_circle_of(connection: Connection, repository: Repository, path: str) -> Circle:
+    """The circle of one job alone, whose own repository was asked: others of that name may be about another one."""
+    job = load_job(connection, path)
+    if job is None:
+        return Circle(repository)
+    links = [link for link in load_links(connection, repository) if link.job_id == job.id]
+    return Circle(repository, [job], links)
 
 
 def complete_circle(connection: Connection, repository: Repository, links: Sequence[KeptLink]) -> Circle:

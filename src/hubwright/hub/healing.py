@@ -9,45 +9,33 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
-from typing import Any, Protocol
+from typing import Protocol
 from urllib.parse import unquote
 
-import structlog
-from sqlalchemy import Connection, Row
+from sqlalchemy import Connection
 
-from hubwright.domain.backoff import backoff
-from hubwright.errors import ConflictError, GitHubRefusedError, HubwrightError, RateLimitedError
+from hubwright.errors import ConflictError
 from hubwright.github.client import GitHubClient
 from hubwright.github.hook_deliveries import KEPT_FOR
 from hubwright.github.requests import form_path
-from hubwright.hub.lanes import Lanes
-from hubwright.hub.leases import LeaseKeeper
-from hubwright.store import healing, queues
-from hubwright.store.database import Database, is_outage
+from hubwright.hub.watching import Beat, Look, Watching
+from hubwright.store import healing
+from hubwright.store.database import Database
 from hubwright.store.healing_figures import HealFigures
-from hubwright.store.schema import watch
 
 HEALING = "healing"
 """The queue's name."""
 
-HOOKS, HEADS = "hooks", "heads"
-"""What is watched: the deliveries of hooks, and where branches and pull requests are."""
+HOOKS, HEADS, GIT = "hooks", "heads", "git"
+"""What is watched: the deliveries of hooks, where branches and pull requests are, and repositories of plain git."""
 
-LEASE = 30.0
-BATCH = 8
 LANES = 4
 """Looks at once: most of their time they wait for GitHub."""
-
-PLACES_EVERY = 10.0
-"""Seconds between two looks for repositories that are new to the hub."""
 
 MAX_REPLICATED = 500
 """Repositories that are watched for the copy of GitHub only: more would use up what GitHub allows."""
 
 DAY = 86_400.0
-
-logger = structlog.get_logger()
 
 
 class AppSide(Protocol):
@@ -87,23 +75,8 @@ class Rhythm:
     reach: float = KEPT_FOR
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Looked:
-    """What came of a look: what is remembered, when all was seen, when the next is due, what is to be written."""
-
-    told: Mapping[str, Any]
-    looked_at: float | None
-    due: float
-    note: str | None = None
-    keep: Callable[[Connection, float], None] | None = None
-
-
-Look = Callable[[Row[Any], dict[str, Any]], Looked]
-"""Looks at what a held watch is about. What it notes in `told` is remembered also when it raises HubwrightError."""
-
-
-class Healing:
-    """The drain of the watches; `looks` has one look for each kind, `owner` holds the leases; not `on`: no looks."""
+class Healing(Watching):
+    """The drain of the watches over GitHub; `looks` has one look for each kind; not `on`: no looks."""
 
     def __init__(
         self,
@@ -116,63 +89,20 @@ class Healing:
         *,
         on: bool = True,
     ) -> None:
+        beat = Beat(queue=HEALING, looks=looks, find=self._find_places, lanes=LANES)
+        super().__init__(database, beat, owner, clock, wake)
         self.on = on
-        self._database = database
         self._github = github
-        self._looks = looks
-        self._owner = owner
-        self._clock = clock
-        self._wake = wake
-        self._placed_at = 0.0
-        self._lanes: Lanes[Row[Any]] = Lanes(self._handle, threads=LANES, room=2 * LANES)
-        self._leases = LeaseKeeper(database, watch, owner, clock, LEASE)
-
-    def close(self) -> None:
-        """Let the looks that go on end; leases bring the rest back."""
-        self._lanes.close()
-        self._leases.close()
 
     def drain(self) -> float | None:
         """Look at all that is due; when the next is due, Unix seconds."""
-        if not self.on:
-            return None
-        if not 0 <= self._clock() - self._placed_at < PLACES_EVERY:
-            self._place()
-        while not self._lanes.closing:
-            rows = self._database.write(
-                partial(
-                    queues.claim,
-                    table=watch,
-                    owner=self._owner,
-                    now=self._clock(),
-                    lease_seconds=LEASE,
-                    limit=BATCH,
-                )
-            )
-            for row in rows:
-                self._lanes.enter(str(row.id), row)
-            if len(rows) < BATCH:
-                break
-        with self._database.reading() as connection:
-            return queues.next_due(connection, watch)
+        return super().drain() if self.on else None
 
     def ask(self, now: float) -> int:
         """A person wants everything looked at now; how many watches. Raises ConflictError where nothing is to be."""
         if not self.on:
             raise ConflictError("Looking for missed deliveries is switched off: set GITHUB__HEAL to true.")
-        self._place()
-        count = self._database.write(lambda connection: healing.ask_for_look(connection, now))
-        self._wake(HEALING)
-        return count
-
-    def _place(self) -> None:
-        """Watch what is built or copied here, and nothing else."""
-        with self._database.reading() as connection:
-            wanted = self._find_places(connection)
-            same = healing.have_watches(connection, wanted)
-        self._placed_at = self._clock()
-        if not same:
-            self._database.write(lambda connection: healing.keep_watches(connection, wanted, self._clock()))
+        return super().ask(now)
 
     def _find_places(self, connection: Connection) -> list[tuple[str, str]]:
         if not self._github.is_known:
@@ -186,45 +116,6 @@ class Healing:
         return [(HOOKS, place) for place in (*app, *organizations, *repositories)] + [
             (HEADS, place) for place in repositories
         ]
-
-    def _handle(self, rows: list[Row[Any]]) -> None:
-        for row in rows:
-            self._look(row)
-            self._wake(HEALING)
-
-    def _look(self, row: Row[Any]) -> None:
-        began, told = self._clock(), dict(row.told)
-        try:
-            looked = self._looks[row.what](row, told)
-        except Exception as error:  # noqa: BLE001  a look that can't go on must not stop the others
-            if is_outage(error):
-                logger.warning("look_waits_for_database", place=row.place)
-                return  # its lease ends, and another look begins
-            looked = self._failed(row, told, error)
-        self._database.write(partial(_keep, row, looked, began, self._clock))
-
-    def _failed(self, row: Row[Any], told: dict[str, Any], error: Exception) -> Looked:
-        """What to do after a look that could not go on; `refused`: it is not for GitHub to be well again."""
-        now, seen = self._clock(), told.get("whole_at")
-        told["refused"] = isinstance(error, GitHubRefusedError)
-        if isinstance(error, RateLimitedError):
-            return Looked(told=told, looked_at=seen, due=now + error.retry_after, note=str(error))
-        if not isinstance(error, HubwrightError):
-            logger.error("look_failed", place=row.place, exc_info=error)
-        told["failures"] = int(told.get("failures", 0)) + 1
-        pause = backoff(told["failures"], base=5.0, cap=600.0, jitter=(row.id % 100) / 100)
-        why = str(error) if isinstance(error, HubwrightError) else f"{type(error).__name__}: {error}"
-        return Looked(told=told, looked_at=seen, due=now + pause, note=why)
-
-
-def _keep(row: Row[Any], looked: Looked, began: float, clock: Callable[[], float], connection: Connection) -> None:
-    """Write what came of a look, and when the next is; nothing of it when another process has the watch by now."""
-    ended = healing.Ended(
-        told=looked.told, tried_at=began, looked_at=looked.looked_at, due=looked.due, note=looked.note
-    )
-    held = healing.note_look(connection, row, ended)
-    if held and looked.keep is not None:
-        looked.keep(connection, clock())
 
 
 def word_healing(figures: HealFigures, *, on: bool = True) -> str:
@@ -246,6 +137,8 @@ def word_healing(figures: HealFigures, *, on: bool = True) -> str:
 
 def word_place(what: str, place: str) -> str:
     """What is watched, in words: `the hooks of octo/hello`, `the branches of octo/hello`, `the App's deliveries`."""
+    if what == GIT:
+        return f"the repository of {place}"
     name = "/".join(unquote(part) for part in place.split("/")[2:])
     if not name:
         return "the App's deliveries"

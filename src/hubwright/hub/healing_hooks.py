@@ -23,7 +23,8 @@ from hubwright.github.hook_deliveries import (
     read_request,
     read_sent,
 )
-from hubwright.hub.healing import GitHubSide, Looked, Rhythm
+from hubwright.hub.healing import GitHubSide, Rhythm
+from hubwright.hub.watching import Looked
 from hubwright.store import healing
 from hubwright.store.database import Database
 from hubwright.store.deliveries import Incoming, keep_delivery

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection
 
-from hubwright.domain.builds import BuildPlan, Wanted
+from hubwright.domain.builds import ASKED_FOR, BuildPlan, Wanted
 from hubwright.domain.concurrency import Policy
 from hubwright.domain.environment import Place, build_environment
 from hubwright.domain.facts import Fact, FactKind
@@ -161,7 +161,7 @@ def keep_plans(
     for plan in plans:
         row = known.get(plan.wanted.trigger)
         if row is not None and row.state == "queued" and row.runs_left == 0:
-            if plan.wanted.event == "manual":  # the row was there before the commit was known
+            if plan.wanted.event in ASKED_FOR:  # the row was there before the commit was known
                 builds.describe_build(connection, row.id, plan.wanted)
                 if plan.wanted.trust != row.trust and _needs_approval(job, plan.wanted, ground):
                     keep_wait(connection, _wait(job, row.id, plan.wanted), now)

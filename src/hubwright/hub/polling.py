@@ -9,8 +9,9 @@ loaded.
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Any
 
@@ -19,6 +20,8 @@ import structlog
 from sqlalchemy import Connection, Row
 
 from hubwright.domain.builds import commits_to_build, pull_request_to_build
+from hubwright.domain.job_settings import DefinedJob
+from hubwright.domain.polling import find_pause
 from hubwright.domain.repos import PullRequestEvent, Push
 from hubwright.errors import MalformedError
 from hubwright.github.heads import BRANCHES, PULLS, TAGS, Head, form_event, kind_of, name_found
@@ -26,9 +29,10 @@ from hubwright.github.hook_deliveries import KEPT_FOR
 from hubwright.github.payloads import is_skipped, read_event
 from hubwright.github.requests import form_path
 from hubwright.hub.followers import Circle, close_gone, find_followers, load_circle, was_built
-from hubwright.hub.healing import HOOKS, GitHubSide, Looked, Rhythm
+from hubwright.hub.healing import HOOKS, GitHubSide, Rhythm
 from hubwright.hub.loads import Load, ask_for
 from hubwright.hub.upstream import Heads, Place, Upstream
+from hubwright.hub.watching import Looked
 from hubwright.store import healing, healing_heads
 from hubwright.store.builds import load_triggers
 from hubwright.store.database import Database
@@ -51,12 +55,12 @@ logger = structlog.get_logger()
 class _Sight:
     """What a look finds out from the database: heads as they were `known`, those that are `unbuilt`, and so on.
 
-    `built`: there are jobs; `hooked`: deliveries come; `awaited`: one that is missing may still come; `stale`: what the
-    copy has otherwise.
+    `polls`: what the jobs say that may be asked for while no hook tells of them (`Triggers.poll`); `hooked`: deliveries
+    come; `awaited`: one that is missing may still come; `stale`: what the copy has otherwise.
     """
 
     circle: Circle
-    built: bool
+    polls: Sequence[bool | int]
     hooked: bool
     known: Mapping[str, str]
     unbuilt: Sequence[Head]
@@ -122,26 +126,31 @@ class HeadLooks:
 
         if found:
             logger.warning("heads_without_delivery", place=row.place, count=len(found))
+        moved_at = float(told.get("moved_at", began)) if not found else began
         noted = {
+            "moved_at": moved_at,
             "suspects": {ref: suspects[ref] for ref in waits}, "hook": sight.hooked, "heads": len(heads.every),
             "stale": stale, "lists": sorted(compared | {BRANCHES, TAGS, PULLS}),
         }  # fmt: skip
         waiting = later or len(ripe) < len(stale)
-        pause = SETTLE if waiting else self._rhythm.poll if sight.built and not sight.hooked else self._rhythm.heal
+        polls = [] if sight.hooked else sight.polls
+        pauses = [find_pause(poll, self._rhythm.poll, began - moved_at, _roll()) for poll in polls]
+        pause = SETTLE if waiting else min(pauses, default=self._rhythm.heal)
         return Looked(told=noted, looked_at=began, due=self._clock() + pause, keep=keep)
 
     def _see(
         self, connection: Connection, row: Row[Any], place: Place, heads: Heads, compared: frozenset[str]
     ) -> _Sight:
-        circle = load_circle(connection, place.repository)
-        jobs = [job for job in circle.jobs if job.enabled]
-        known = _load_known(connection, row, circle, compared)
         hooked = self._has_hook(connection, row.place, place)
+        circle = load_circle(connection, place.repository)
+        if not hooked:
+            circle = replace(circle, own=_polled(circle.own), others=_polled(circle.others))
+        known = _load_known(connection, row, circle, compared)
         moved = [head for head in heads.every if known.get(head.ref) != head.sha]
         fresh = [head for head in moved if head.ref in known or head.kind in compared & heads.whole]
         return _Sight(
             circle=circle,
-            built=bool(jobs),
+            polls=[job.settings.triggers.poll for job in circle.jobs if job.enabled],
             hooked=hooked,
             known=known,
             unbuilt=[head for head in fresh if _is_unbuilt(connection, place, circle, head, known.get(head.ref))],
@@ -169,6 +178,11 @@ class HeadLooks:
         if sight.hooked and is_skipped(message):
             return None
         return _Found(head, name_found(place.repository.id or 0, head), orjson.dumps(event))
+
+
+def _polled(jobs: Sequence[DefinedJob]) -> list[DefinedJob]:
+    """Those on whose account GitHub may be asked; the repositories of the others are asked elsewhere, or never."""
+    return [job for job in jobs if job.clone_url is None and job.settings.triggers.poll is not False]
 
 
 def _note_suspects(known: Mapping[str, Any], heads: Sequence[Head], now: float) -> dict[str, tuple[str, float]]:
@@ -270,3 +284,7 @@ def _refresh(connection: Connection, place: Place, listings: Sequence[str], now:
     where: Mapping[str, Any] = {"owner": place.repository.owner, "repo": place.repository.name}
     for listing in listings:
         ask_for(connection, Load(listings=(listing,), where=where), now)
+
+
+def _roll() -> float:
+    return random.random()  # noqa: S311  nobody gains by guessing it

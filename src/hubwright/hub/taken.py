@@ -7,16 +7,20 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 import orjson
 from sqlalchemy import Row
 
 from hubwright.domain.replica import Reading
-from hubwright.domain.repos import ApprovalComment, Event, PullRequestEvent
+from hubwright.domain.repos import ApprovalComment, Event, PullRequestEvent, Push
 from hubwright.errors import MalformedError
 from hubwright.github.payloads import read_event
 from hubwright.hub.backfill import BACKFILL, read_backfill
 from hubwright.hub.wishes import MANUAL, read_manual
 from hubwright.store.deliveries import read_body
+
+MOVED = "moved"
+"""The event of deliveries that the hub makes of heads which git has found elsewhere."""
 
 PORTION = 1_000_000
 """Bytes of kept bodies, which are packed, that are read and written at a time."""
@@ -79,7 +83,13 @@ def read_kept_event(row: Row[Any], document: dict[str, Any]) -> Event:
     """The event; what this hub asks of itself has a source that no webhook can claim. Raises MalformedError."""
     try:
         if row.source == MANUAL:
-            return read_backfill(document) if row.event == BACKFILL else read_manual(document)
+            return _read_own(row.event, document)
         return read_event(row.event, document)
     except (ValueError, KeyError, TypeError) as error:
         raise MalformedError(f"The kept delivery can't be read: {error}.") from error
+
+
+def _read_own(event: str, document: dict[str, Any]) -> Event:
+    if event == BACKFILL:
+        return read_backfill(document)
+    return msgspec.convert(document, Push) if event == MOVED else read_manual(document)

@@ -8,7 +8,7 @@ from functools import partial
 
 from sqlalchemy import Connection
 
-from hubwright.domain.builds import BuildPlan
+from hubwright.domain.builds import RELEASE, Building, BuildPlan
 from hubwright.domain.jobs import Job, JobSettings
 from hubwright.domain.repos import (
     ApprovalComment,
@@ -19,14 +19,15 @@ from hubwright.domain.repos import (
     PullRequestEvent,
     Push,
     RefEvent,
+    ReleaseEvent,
     Repository,
 )
-from hubwright.errors import HubwrightError
+from hubwright.errors import HubwrightError, UnprocessableError
 from hubwright.git.mirrors import Mirrors, Origin
 from hubwright.hub.approvals import approve_head
 from hubwright.hub.backfill import fill_gap, find_gap
 from hubwright.hub.check_requests import fulfil
-from hubwright.hub.commit_plans import Building, CommitPlans, find_wanted
+from hubwright.hub.commit_plans import CommitPlans, find_wanted
 from hubwright.hub.followers import (
     Circle,
     Effect,
@@ -36,11 +37,14 @@ from hubwright.hub.followers import (
     have,
     keep_identities,
     load_circle,
+    load_circle_of,
     load_pulled,
     was_built,
 )
+from hubwright.hub.heads import is_open, settle
 from hubwright.hub.news import keep_event
 from hubwright.hub.plans import Ground, ground_of, is_limited, keep_plans
+from hubwright.hub.wishes import Later, ask_later
 from hubwright.store import jobs, repos
 from hubwright.store.builders import load_kinds
 from hubwright.store.builds import load_triggers
@@ -96,6 +100,7 @@ class Understanding:
 
     def __init__(self, database: Database, mirrors: Mirrors, rules: Rules) -> None:
         self._database = database
+        self._mirrors = mirrors
         self._plans = CommitPlans(database, mirrors, self.origin_of)
         self._rules = rules
 
@@ -106,13 +111,16 @@ class Understanding:
         """
         match event:
             case Push() | PullRequestEvent() | Manual():
-                return self._understand_commits(event, delay=delay)
+                understand = self._understand_open if is_open(event) else self._understand_commits
+                return understand(event, delay=delay)
             case RefEvent(action="delete", ref_type="branch"):
                 return self._understand_end(event)
             case ApprovalComment():
                 return self._understand_comment(event, delay=delay)
             case CheckRequest():
                 return self._understand_request(event, delay=delay)
+            case ReleaseEvent():
+                return self._understand_release(event)
             case Backfill():
                 return self._understand_backfill(event, delay=delay)
             case _:
@@ -179,6 +187,37 @@ class Understanding:
             lambda connection, now: f"{fill(connection, now=now)} runs added", limited=is_limited(gap.job)
         )
 
+    def _understand_release(self, event: ReleaseEvent) -> Understood:
+        """The jobs that want it build its tag, which their repository is asked for."""
+        with self._database.reading() as connection:
+            known = jobs.load_jobs(connection, event.repository)
+        chosen = [job for job in known if job.enabled and job.settings.triggers.want("release", event.tag)]
+        later = Later(event=RELEASE, mark=str(event.number), ref=f"refs/tags/{event.tag}")
+
+        def keep(connection: Connection, now: float) -> str:
+            keep_event(connection, event, now)
+            for job in chosen:
+                ask_later(connection, job, later, now)
+            return f"{len(chosen)} builds asked for" if len(chosen) != 1 else "1 build asked for"
+
+        return Understood(keep)
+
+    def _understand_open(self, event: Building, *, delay: float | None) -> Understood:
+        """A job's repository is asked which commits are meant; while it does not answer, nothing is known to build."""
+        path = None if isinstance(event, PullRequestEvent) else event.job_path
+        with self._database.reading() as connection:
+            job = jobs.load_job(connection, path) if path is not None else None
+        if job is None:
+            return _just_keep(event, "the job is gone")
+        try:
+            settled = settle(self._mirrors, self.origin_of(job), job, event)
+        except UnprocessableError as error:
+            return _just_keep(event, str(error))
+        except HubwrightError as error:
+            why = str(error)
+            return Understood(lambda _connection, _now: why, None if delay is None else why)
+        return self._understand_commits(settled, delay=delay)
+
     def _understand_commits(self, event: Building, *, delay: float | None) -> Understood:
         """A push, a pull request or a wish: find out what is wanted, have it, plan it."""
         repository = event.repository
@@ -227,8 +266,9 @@ class Understanding:
         if isinstance(event, Manual):
             job = jobs.load_job(connection, event.job_path)
             return Asked(event, Circle(repository), builds=[Follower(job)] if job is not None else [])
-        circle = load_circle(connection, repository)
-        if not circle.jobs:
+        if isinstance(event, Push) and event.job_path is not None:
+            circle = load_circle_of(connection, repository, event.job_path)
+        elif not (circle := load_circle(connection, repository)).jobs:
             return Asked(
                 event, circle, builds=[Follower(jobs.foresee_job(connection, repository, self._rules.defaults))]
             )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -11,17 +11,21 @@ import orjson
 from sqlalchemy import Connection
 
 from hubwright.domain.builds import BuildPlan, manual_to_build
+from hubwright.domain.facts import Fact, FactKind
+from hubwright.domain.job_parameters import fill_parameters
 from hubwright.domain.job_settings import DefinedJob
 from hubwright.domain.jobs import Job, JobSettings, new_job
 from hubwright.domain.repos import Manual, Repository, Trust
 from hubwright.domain.waiting import FETCHING
-from hubwright.errors import ConflictError, NotFoundError, UnprocessableError
+from hubwright.errors import ConflictError, DefinitionError, NotFoundError
 from hubwright.git.mirrors import Mirrors, Origin
+from hubwright.hub.heads import find_head
 from hubwright.hub.plans import Ground, keep_plans
 from hubwright.store import jobs
 from hubwright.store.builds import is_foreign, load_triggers
 from hubwright.store.database import Database
 from hubwright.store.deliveries import Incoming, keep_delivery
+from hubwright.store.facts import keep_facts
 
 MANUAL = "manual"
 """The source of such deliveries; a webhook's is another, whatever it claims."""
@@ -79,16 +83,18 @@ class Wishes:
 
     def start(
         self, path: str, ref: str | None, sha: str | None, asked_by: str | None, wish_id: str, now: float,
-        parameters: Mapping[str, str] | None = None,
+        parameters: Mapping[str, Any] | None = None,
     ) -> Asked:  # fmt: skip
-        """Build a job's ref (default: its default branch) or one commit of it. The same `wish_id` builds once.
+        """Build a job's ref (default: its default branch, or a copy's own) or one commit of it.
 
-        Raises NotFoundError, SourceError, UnprocessableError.
+        The same `wish_id` builds once. Raises NotFoundError, SourceError, UnprocessableError; DefinitionError where
+        the parameters are not what the job asks for.
         """
         with self._database.reading() as connection:
             job = jobs.load_job(connection, path)
         if job is None:
             raise NotFoundError(f"There is no job {path}.")
+        values = fill_parameters(job.settings.parameters, parameters or {})
         if sha is None:
             sha, ref = self._newest(job, ref)
         owner, _, name = job.repository.partition("/")
@@ -99,21 +105,12 @@ class Wishes:
             ref=_full(ref) if ref else "HEAD",
             trigger=f"{MANUAL}:{wish_id}",
             asked_by=asked_by,
-            parameters=dict(parameters or {}),
+            parameters=values,
         )
         return self._ask(partial(self._keep, job=job, wish=wish, now=now))
 
-    def _newest(self, job: Job, branch: str | None) -> tuple[str, str]:
-        heads = self._mirrors.read_heads(self._origin_of(job))
-        if branch is None:
-            sha = heads.get("HEAD")
-            ref = next((ref for ref, head in heads.items() if ref != "HEAD" and head == sha), "HEAD")
-        else:
-            ref = next((name for name in _names(branch) if name in heads), "")
-            sha = heads.get(ref)
-        if sha is None:
-            raise UnprocessableError(f"{job.repository} has no branch or tag {branch or 'with a commit'}.")
-        return sha, ref
+    def _newest(self, job: Job, ref: str | None) -> tuple[str, str]:
+        return find_head(self._mirrors, self._origin_of(job), job, ref)
 
     def _ask(self, keep: Callable[[Connection], Asked]) -> Asked:
         asked = self._database.write(keep)
@@ -146,6 +143,42 @@ def keep_wish(connection: Connection, build_id: int, wish: Manual, now: float) -
     keep_delivery(connection, Incoming(guid, MANUAL, MANUAL, orjson.dumps(asdict(wish)), now))
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Later:
+    """A build that something else than a person asks for: of a commit, or of the newest of `ref`.
+
+    `mark` tells it from all others of its `event` and job, so that it is built once.
+    """
+
+    event: str
+    mark: str
+    ref: str = "HEAD"
+    sha: str = ""
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+
+
+def ask_later(connection: Connection, job: DefinedJob, later: Later, now: float) -> None:
+    """Have a build made when its repository has been asked; where that can't be had, a fact says why."""
+    guid = f"{later.event} {job.id} {later.mark}"
+    try:
+        values = fill_parameters(job.settings.parameters, later.parameters)
+    except DefinitionError as error:
+        data: dict[str, object] = {"delivery": guid, "reason": f"{job.path} was not built: {error}"}
+        keep_facts(connection, [Fact(kind=FactKind.DELIVERY_FAILED, at=now, job_id=job.id, data=data)])
+        return
+    owner, _, name = job.repository.partition("/")
+    wish = Manual(
+        repository=Repository(id=job.repository_id, owner=owner, name=name),
+        job_path=job.path,
+        sha=later.sha,
+        ref=later.ref,
+        trigger=f"{later.event}:{later.mark}",
+        parameters=values,
+        event=later.event,
+    )
+    keep_delivery(connection, Incoming(guid, later.event, MANUAL, orjson.dumps(asdict(wish)), now))
+
+
 def read_build_of_wish(guid: str) -> int | None:
     """The build that a wish's delivery is to plan; None when the row is no wish as `keep_wish` keeps it."""
     source, _, rest = guid.partition(" ")
@@ -168,11 +201,6 @@ def _trust(connection: Connection, wish: Manual) -> Trust:
 def _bare(clone_url: str | None) -> str | None:
     """The address without what makes no difference."""
     return clone_url and clone_url.rstrip("/").removesuffix(".git")
-
-
-def _names(ref: str) -> list[str]:
-    """What a name may mean: a full ref, else a branch before a tag."""
-    return [ref] if ref.startswith("refs/") else [f"refs/heads/{ref}", f"refs/tags/{ref}"]
 
 
 def _full(ref: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import BindParameter, Connection, Row, bindparam, case, func, insert, select, update
+from sqlalchemy import BindParameter, Connection, Row, bindparam, case, func, insert, null, select, update
 
 from hubwright.domain.builds import MERGE_GROUP, Wanted
 from hubwright.domain.planning import PlannedRun
@@ -153,6 +153,7 @@ def keep_build(
         "author_login": wanted.author_login,
         "priority": wanted.priority,
         "trust": wanted.trust.value,
+        "parameters": dict(wanted.parameters) if wanted.parameters else null(),
         "queued_at": now,
         "group": entry.group,
         "line": entry.line,

@@ -10,9 +10,10 @@ from sqlalchemy import Connection, delete, exists, select, update
 
 from hubwright.domain.job_settings import write_document
 from hubwright.domain.jobs import JobSettings
-from hubwright.store.jobs import add_job, whole_document
+from hubwright.store.jobs import add_job, load_jobs_by_ids, whole_document
 from hubwright.store.repos import find_repository
 from hubwright.store.schema import bisection, build, definition, dependency, flaky_test, folder, job, link, schedule
+from hubwright.store.triggers import keep_triggers
 from hubwright.store.versions import Change, Kind, keep_version
 
 REMOVED = "branch:~removed"
@@ -89,6 +90,7 @@ def keep_document(connection: Connection, path: str, document: Mapping[str, Any]
     renewed = update(job).where(job.c.id == known.id).values(values).returning(*job.c)
     row = connection.execute(renewed).one()
     keep_version(connection, Kind.JOB, known.id, path, whole_document(row._asdict()), change)
+    keep_triggers(connection, list(load_jobs_by_ids(connection, [known.id]).values()), change.at)
     return False
 
 

@@ -39,6 +39,7 @@ class BuildDocuments:
             "result": build.result,
             "problem": build.problem,
             "recipe": build.recipe,
+            "parameters": build.parameters or {},
             "queued_at": moment(build.queued_at),
             "started_at": moment(build.started_at),
             "finished_at": moment(build.finished_at),

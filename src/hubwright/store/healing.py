@@ -61,6 +61,14 @@ def load_built_repositories(connection: Connection) -> list[str]:
     return sorted({str(name).lower(): str(name) for name in names}.values())
 
 
+def load_asked_jobs(connection: Connection, *, at_github: bool) -> list[tuple[str, str | None]]:
+    """Path and address of every job whose repository git is asked for: plain addresses, and GitHub's if so."""
+    query = select(job.c.path, job.c.clone_url).where(job.c.copy_of.is_(None), job.c.enabled)
+    if not at_github:
+        query = query.where(job.c.clone_url.is_not(None))
+    return [(row.path, row.clone_url) for row in connection.execute(query.order_by(job.c.path))]
+
+
 def load_replicated_repositories(connection: Connection, limit: int) -> list[str]:
     """`owner/name`, in small letters, of repositories whose lists were loaded and that are there; the latest first."""
     name = func.lower(gh_repository.c.full_name)
@@ -87,11 +95,10 @@ def load_organizations(connection: Connection, owners: Iterable[str]) -> list[st
     return found
 
 
-def keep_watches(connection: Connection, wanted: Iterable[tuple[str, str]], now: float) -> None:
-    """Have exactly these watches, as (what, place); new ones are due at once."""
-    known = {
-        (row.what, row.place): row.id for row in connection.execute(select(watch.c.id, watch.c.what, watch.c.place))
-    }
+def keep_watches(connection: Connection, kinds: Sequence[str], wanted: Iterable[tuple[str, str]], now: float) -> None:
+    """Have exactly these watches of such kinds, as (what, place); new ones are due at once."""
+    rows = connection.execute(select(watch.c.id, watch.c.what, watch.c.place).where(watch.c.what.in_(kinds)))
+    known = {(row.what, row.place): row.id for row in rows}
     asked = set(wanted)
     gone = [known[key] for key in known.keys() - asked]
     for start in range(0, len(gone), _PORTION):
@@ -106,16 +113,17 @@ def keep_watches(connection: Connection, wanted: Iterable[tuple[str, str]], now:
         connection.execute(adding.on_conflict_do_nothing(index_elements=[watch.c.what, watch.c.place]), fresh)
 
 
-def have_watches(connection: Connection, wanted: Iterable[tuple[str, str]]) -> bool:
-    """Whether there are exactly these."""
-    rows = connection.execute(select(watch.c.what, watch.c.place))
+def have_watches(connection: Connection, kinds: Sequence[str], wanted: Iterable[tuple[str, str]]) -> bool:
+    """Whether there are exactly these of such kinds."""
+    rows = connection.execute(select(watch.c.what, watch.c.place).where(watch.c.what.in_(kinds)))
     return {(row.what, row.place) for row in rows} == set(wanted)
 
 
-def ask_for_look(connection: Connection, now: float) -> int:
-    """Have everything looked at now; how many watches."""
-    connection.execute(update(watch).values(asked_at=now))
-    return connection.execute(update(watch).where(watch.c.state == "waiting").values(next_try_at=now)).rowcount
+def ask_for_look(connection: Connection, kinds: Sequence[str], now: float) -> int:
+    """Have everything of such kinds looked at now; how many watches."""
+    ours = update(watch).where(watch.c.what.in_(kinds))
+    connection.execute(ours.values(asked_at=now))
+    return connection.execute(ours.where(watch.c.state == "waiting").values(next_try_at=now)).rowcount
 
 
 def note_look(connection: Connection, row: Row[Any], ended: Ended) -> bool:

@@ -11,6 +11,8 @@ from sqlalchemy import Connection, Row, and_, func, or_, select
 from hubwright.store.healing import GITHUB
 from hubwright.store.schema import delivery, missed_delivery, watch
 
+_OF_GITHUB = watch.c.what != "git"  # what git is asked for tells of no deliveries
+
 UNSEEN = 20
 """Watches that could not be looked at that are told with their reasons."""
 
@@ -52,7 +54,7 @@ def load_figures(connection: Connection, since: float) -> HealFigures:
     never = and_(watch.c.looked_at.is_(None), watch.c.error.is_(None))
     behind = and_(watch.c.asked_at.is_not(None), or_(watch.c.tried_at.is_(None), watch.c.tried_at < watch.c.asked_at))
     counts = [func.count().filter(each) for each in (watch.c.looked_at.is_(None), never, behind, watch.c.error != "")]
-    told: Any = connection.execute(select(func.count(), func.min(watch.c.looked_at), *counts)).one()
+    told: Any = connection.execute(select(func.count(), func.min(watch.c.looked_at), *counts).where(_OF_GITHUB)).one()
     watches, oldest, unknown, unlooked, waiting, failed = told
     open_since = missed_delivery.c.recovered_at.is_(None) & (missed_delivery.c.delivered_at >= since)
     missed = [func.count().filter(each) for each in (missed_delivery.c.recovered_at >= since, open_since)]
@@ -75,7 +77,8 @@ def load_figures(connection: Connection, since: float) -> HealFigures:
 def _load_unseen(connection: Connection) -> Iterator[Unseen]:
     """What could not be looked at, by place."""
     columns = (watch.c.what, watch.c.place, watch.c.error, watch.c.told, watch.c.next_try_at)
-    rows = connection.execute(select(*columns).where(watch.c.error.is_not(None)).order_by(watch.c.place, watch.c.what))
+    failed = select(*columns).where(_OF_GITHUB, watch.c.error.is_not(None))
+    rows = connection.execute(failed.order_by(watch.c.place, watch.c.what))
     for row in rows.fetchmany(UNSEEN):
         refused = bool(row.told.get("refused"))
         yield Unseen(what=row.what, place=row.place, why=row.error, refused=refused, due=row.next_try_at)

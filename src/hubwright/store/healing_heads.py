@@ -34,9 +34,15 @@ def keep_heads(
         connection.execute(insert(watched_head), rows)
 
 
-def load_built_heads(connection: Connection, families: Sequence[int], repository: Repository) -> dict[str, str]:
+TOLD = ("push", "tag", "pull_request")
+"""Events that tell of heads."""
+
+
+def load_built_heads(
+    connection: Connection, families: Sequence[int], repository: Repository, events: Sequence[str] = TOLD
+) -> dict[str, str]:
     """A commit that was built of each branch, tag and pull request of the repository by jobs or copies, a late one."""
-    told = build.c.event.in_(("push", "tag", "pull_request"))
+    told = build.c.event.in_(events)
     key = func.coalesce(build.c.branch, build.c.ref)
     last = (
         select(func.max(build.c.id))
@@ -49,7 +55,7 @@ def load_built_heads(connection: Connection, families: Sequence[int], repository
     columns = (build.c.event, build.c.ref, build.c.branch, build.c.pull_request, build.c.sha)
     for row in connection.execute(select(*columns).where(build.c.id.in_(last))):
         of_branch = f"refs/heads/{row.branch}" if row.pull_request is None else f"refs/pull/{row.pull_request}"
-        heads[row.ref if row.event == "tag" else of_branch] = row.sha
+        heads[row.ref if row.branch is None else of_branch] = row.sha
     return heads
 
 

@@ -18,6 +18,7 @@ from hubwright.domain.pauses import Pause
 from hubwright.domain.repos import Repository
 from hubwright.store.folders import keep_folders, load_folders
 from hubwright.store.schema import job
+from hubwright.store.triggers import keep_triggers
 from hubwright.store.versions import Change, Kind, keep_version
 
 HUB = "hub_layer"
@@ -88,6 +89,14 @@ def load_job_by_id(connection: Connection, number: int) -> DefinedJob | None:
     """The job or copy with our number."""
     found = _define(connection, connection.execute(_BY_ID, {"job_key": number}).all())
     return found[0] if found else None
+
+
+def load_jobs_below(connection: Connection, folder: str) -> list[DefinedJob]:
+    """The jobs in a folder and all below it, without their copies."""
+    inside = select(job).where(_IS_JOB)
+    if folder:
+        inside = inside.where(job.c.path.startswith(f"{folder}/", autoescape=True))
+    return _define(connection, connection.execute(inside.order_by(job.c.path)).all())
 
 
 def load_jobs_by_ids(connection: Connection, numbers: Sequence[int]) -> dict[int, DefinedJob]:
@@ -180,6 +189,7 @@ def add_job(connection: Connection, path: str, values: Mapping[str, Any], change
     row = {**values, "path": path, "folder": split_path(path)[0], "created_at": change.at}
     number: int = connection.execute(insert(job).values(row).returning(job.c.id)).scalar_one()
     keep_version(connection, Kind.JOB, number, path, whole_document(values), change)
+    keep_triggers(connection, _define(connection, connection.execute(_BY_ID, {"job_key": number}).all()), change.at)
     return number
 
 

@@ -74,6 +74,13 @@ def load_newest_build(connection: Connection, job_id: int, branches: Iterable[st
     return connection.execute(_NEWEST, {"job": job_id, "branches": list(branches)}).one_or_none()
 
 
+def load_runs_on(connection: Connection, build_id: int, platform: str) -> set[int]:
+    """The newest attempts of a build that builders of the platform had."""
+    query = select(run.c.id).join(builder, builder.c.name == run.c.builder)
+    found = query.where(run.c.build_id == build_id, run.c.latest, builder.c.platform == platform)
+    return set(connection.execute(found).scalars())
+
+
 def load_stage_names(connection: Connection, build_id: int) -> set[str]:
     """The names of all stages of the build's newest attempts."""
     return set(connection.execute(_STAGES, {"build": build_id}).scalars())

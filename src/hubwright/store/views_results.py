@@ -118,3 +118,9 @@ def load_clone_url(connection: Connection, job_id: int) -> str | None:
     """Where the job's repository lies when that is not where GitHub's lie."""
     found: Any = connection.execute(select(job.c.clone_url).where(job.c.id == job_id)).scalar()
     return None if found is None else str(found)
+
+
+def load_clone_urls(connection: Connection, job_ids: Sequence[int]) -> dict[int, str | None]:
+    """The same of many jobs."""
+    rows = connection.execute(select(job.c.id, job.c.clone_url).where(job.c.id.in_(job_ids)))
+    return {row.id: row.clone_url for row in rows}

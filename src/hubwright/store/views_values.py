@@ -82,7 +82,7 @@ class RunView:
 class BuildView:
     """Build `number` of `job` (its path). `runs` are the latest attempts; `earlier` those that were replaced.
 
-    `tests` sums the runs; `problem` says why there is no run.
+    `tests` sums the runs; `problem` says why there is no run; `parameters` are those that it was started with.
     """
 
     id: int
@@ -110,6 +110,7 @@ class BuildView:
     runs: tuple[RunView, ...] = ()
     earlier: tuple[RunView, ...] = ()
     tests: Totals | None = None
+    parameters: dict[str, str] | None = None
     blocked: str | None = None
 
     @property

@@ -42,6 +42,7 @@ from hubwright.web.logins import make_logins
 from hubwright.web.pages import assemble_pages
 from hubwright.web.pages.github import GitHubPages
 from hubwright.web.pages.repositories import RepositoryPages
+from hubwright.web.pages.starts import StartPages
 from hubwright.web.problems import PROBLEM_HANDLERS
 from hubwright.web.recipe_schema import make_job_schemas, make_recipe_schema
 from hubwright.web.register import make_register_routes
@@ -122,6 +123,7 @@ def make_app(site: Site, gate: Gate, works: Works, lifespan: Lifespan) -> ASGIAp
     app.router.routes.extend([make_recipe_schema(site), *make_job_schemas(site)])
     app.router.routes.extend(make_logins(gate, attempts, pages.frame, lambda: works.github_setup.can_log_in))
     app.router.routes.extend(make_reference())
+    app.router.routes.extend(StartPages(pages.frame, works.wishes).routes())
     app.router.routes.extend(pages.routes)
     app.router.routes.extend(RepositoryPages(pages.frame, works.github_hooks).routes())
     github = GitHubPages(pages.frame, gate, works.github_setup, attempts, works.app_hook)

@@ -6,6 +6,7 @@ import asyncio
 from datetime import UTC, datetime
 
 import orjson
+from sqlalchemy import Connection
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
@@ -15,7 +16,8 @@ from hubwright.errors import MalformedError
 from hubwright.hub.addresses import AddressRules
 from hubwright.hub.wishes import Asked, Wishes
 from hubwright.store.views import load_builds
-from hubwright.store.views_values import BuildFilter
+from hubwright.store.views_results import load_clone_urls
+from hubwright.store.views_values import BuildFilter, BuildView
 from hubwright.web.gate import Gate
 from hubwright.web.hooks import read_body
 from hubwright.web.site import Site
@@ -42,17 +44,22 @@ def make_register_routes(site: Site, gate: Gate, wishes: Wishes, rules: AddressR
 
     async def list_builds(request: Request) -> Response:
         await gate.require(request, "read")
-        page = await site.database.read(lambda connection: load_builds(connection, BuildFilter(), LISTED, None))
+
+        def load(connection: Connection) -> list[tuple[BuildView, str | None]]:
+            builds = load_builds(connection, BuildFilter(), LISTED, None).items
+            addresses = load_clone_urls(connection, [build.job_id for build in builds])
+            return [(build, addresses.get(build.job_id)) for build in builds]
+
         return _json(
             [
                 {
                     "build_id": build.id,
-                    "git_repository_url": build.repository,
+                    "git_repository_url": clone_url or f"{rules.clone_base}/{build.repository}",
                     "commit_hash": build.sha,
                     "build_status": read_status(build.state, build.result),
                     "created_at": _time(build.queued_at),
                 }
-                for build in page.items
+                for build, clone_url in await site.database.read(load)
             ]
         )
 

@@ -20,8 +20,13 @@ def make_healing(
 ) -> Healing:
     """Watches over hooks and heads, in the settings' rhythm."""
     kept = settings.retention.deliveries * DAY - HOUR  # what was dropped is not missing
-    rhythm = Rhythm(heal=settings.github.heal_interval, poll=settings.github.poll_interval, reach=min(KEPT_FOR, kept))
+    rhythm = Rhythm(heal=settings.github.heal_interval, poll=poll_interval(settings), reach=min(KEPT_FOR, kept))
     hooks = HookLooks(database, github, settings.public_url, rhythm, time.time, wake)
     heads = HeadLooks(database, github, rhythm, time.time, wake)
     looks = {HOOKS: hooks.look, HEADS: heads.look}
     return Healing(database, github, looks, owner, time.time, wake, on=settings.github.heal)
+
+
+def poll_interval(settings: Settings) -> float:
+    """Seconds between two looks at a repository that no webhook tells of."""
+    return settings.rebuild.interval or settings.github.poll_interval

@@ -18,7 +18,6 @@ from starlette.types import ASGIApp
 from hubwright import __version__
 from hubwright.config import Settings
 from hubwright.domain.artifacts import ArtifactRules
-from hubwright.hub.addresses import AddressRules
 from hubwright.hub.admission import ADMISSION
 from hubwright.hub.backfill import Kinds
 from hubwright.hub.bell import Bell, LoudBell
@@ -43,7 +42,7 @@ from hubwright.wiring.github import make_app_hook, make_hooks, make_setup
 from hubwright.wiring.hiding import hide_from_builds
 from hubwright.wiring.local_builder import LocalBuilder, make_local_builder, read_slots
 from hubwright.wiring.logging import configure_logging
-from hubwright.wiring.parts import Parts, open_parts
+from hubwright.wiring.parts import Parts, make_address_rules, open_parts
 from hubwright.wiring.questions import open_questions
 from hubwright.wiring.redis_opening import REDIS, open_redis
 from hubwright.wiring.scale_out import ScaleOut, open_scale_out
@@ -137,11 +136,7 @@ class Hub:
             sessions=self._sessions,
             wishes=self.parts.wishes,
             vault=vault,
-            rules=AddressRules(
-                clone_base=settings.github.clone_base,
-                protocols=settings.git.allow_protocols,
-                hosts=settings.git.allow_hosts,
-            ),
+            rules=make_address_rules(settings),
             replica=self.parts.replica,
             github=self.parts.github.client,
             healing=self.parts.healing,

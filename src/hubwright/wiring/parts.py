@@ -19,9 +19,11 @@ from hubwright.domain.scheduling import ANY_PLATFORM
 from hubwright.git.commands import Git
 from hubwright.git.mirrors import Mirrors
 from hubwright.github.credentials import TokenOf
+from hubwright.hub.addresses import AddressRules
 from hubwright.hub.admission import ADMISSION, Admitting
 from hubwright.hub.bisection_grounds import Bounds, Grounds
 from hubwright.hub.bisections import Bisections
+from hubwright.hub.dependencies import DEPENDENCIES, Dependencies
 from hubwright.hub.differences import Differences
 from hubwright.hub.doubts import Doubts
 from hubwright.hub.healing import HEALING, Healing
@@ -30,22 +32,37 @@ from hubwright.hub.loads import follow_up
 from hubwright.hub.permissions import find_refusal
 from hubwright.hub.plans import Ground
 from hubwright.hub.pressure import Pressure
+from hubwright.hub.rebuilding import REBUILDING, Sources, make_rebuilder
 from hubwright.hub.replica import LANES, Replica
+from hubwright.hub.schedules import SCHEDULES, Schedules
 from hubwright.hub.understanding import Rules, Understanding, refuse
+from hubwright.hub.watching import Watching
 from hubwright.hub.wishes import Wishes
 from hubwright.reports.relay import Relay
 from hubwright.store.database import Database
 from hubwright.store.jobs import HUB
 from hubwright.wire import ReportLimits
 from hubwright.wiring.github import GitHubAccess, open_github
-from hubwright.wiring.healing import make_healing
+from hubwright.wiring.healing import make_healing, poll_interval
 from hubwright.wiring.job_defaults import make_hub_layer
 from hubwright.wiring.owners import hand_back, make_owner, take_back_from_the_dead
 from hubwright.wiring.reporters import make_reporters
 
 Wake = Callable[[str], None]
 
-QUEUES = ("deliveries", "facts", "reports", "bisections", "approvals", ADMISSION, HEALING, *LANES)
+QUEUES = (
+    "deliveries",
+    "facts",
+    "reports",
+    "bisections",
+    "approvals",
+    ADMISSION,
+    HEALING,
+    REBUILDING,
+    SCHEDULES,
+    DEPENDENCIES,
+    *LANES,
+)
 """What rows wait in."""
 
 
@@ -63,6 +80,9 @@ class Parts:
     doubts: Doubts
     admitting: Admitting
     healing: Healing
+    rebuilder: Watching
+    schedules: Schedules
+    dependencies: Dependencies
     relay: Relay
     github: GitHubAccess
     owner: str
@@ -75,6 +95,9 @@ class Parts:
             "approvals": self.doubts.drain,
             ADMISSION: self.admitting.drain,
             HEALING: self.healing.drain,
+            REBUILDING: self.rebuilder.drain,
+            SCHEDULES: self.schedules.drain,
+            DEPENDENCIES: self.dependencies.drain,
             **self.replica.drains(),
             "facts": self.relay.drain_facts,
             "reports": self.relay.drain_reports,
@@ -90,6 +113,7 @@ class Parts:
         self.intake.close()
         self.replica.close()
         self.healing.close()
+        self.rebuilder.close()
         self.relay.close()
         hand_back(self.database, self.owner, time.time())
         self.mirrors.close()
@@ -103,7 +127,8 @@ def open_parts(
     """Open what both a hub and a worker need."""
     owner = make_owner()
     database = Database(settings.database_url, given={HUB: make_hub_layer(settings)})
-    mirrors = Mirrors(mirrors_folder(settings), make_git(settings), settings.git.fetch_timeout)
+    guard = make_address_rules(settings).pin
+    mirrors = Mirrors(mirrors_folder(settings), make_git(settings), settings.git.fetch_timeout, guard)
     github = open_github(settings, database)
     platform = settings.builds.default_platform or default_platform or ANY_PLATFORM
     rules = replace(
@@ -129,6 +154,21 @@ def open_parts(
         doubts=Doubts(database, rules.refusal_of, time.time, wake),
         admitting=Admitting(database, time.time, wake),
         healing=make_healing(settings, database, github, owner, wake),
+        schedules=Schedules(database, time.time, wake),
+        dependencies=Dependencies(database, time.time, wake),
+        rebuilder=make_rebuilder(
+            database,
+            Sources(
+                mirrors=mirrors,
+                origin_of=understanding.origin_of,
+                rules=make_address_rules(settings),
+                interval=poll_interval(settings),
+            ),
+            owner,
+            time.time,
+            wake,
+            github_is_asked=lambda: settings.github.heal and github.is_known,
+        ),
         relay=relay,
         github=github,
         owner=owner,
@@ -162,6 +202,15 @@ def _find_refusal(github: GitHubAccess, repository: Repository, login: str, user
 def _follow(github: GitHubAccess, connection: Connection, follow_ups: Iterable[FollowUp], now: float) -> int:
     """Have loaded what deliveries leave open; not anonymously, for that limit is sixty requests an hour."""
     return follow_up(connection, follow_ups, now) if github.is_known else 0
+
+
+def make_address_rules(settings: Settings) -> AddressRules:
+    """Where repositories may lie that people name."""
+    return AddressRules(
+        clone_base=settings.github.clone_base,
+        protocols=settings.git.allow_protocols,
+        hosts=settings.git.allow_hosts,
+    )
 
 
 def make_git(settings: Settings) -> Git:

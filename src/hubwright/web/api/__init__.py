@@ -24,6 +24,7 @@ from hubwright.web.api.replica import ReplicaReads
 from hubwright.web.api.reports import Reports
 from hubwright.web.api.runs import Runs
 from hubwright.web.api.secrets import Secrets
+from hubwright.web.api.starts import Starts
 from hubwright.web.api.tokens import Sessions, Tokens
 from hubwright.web.feed import Feed
 from hubwright.web.gate import Gate
@@ -37,7 +38,14 @@ def make_api(site: Site, gate: Gate, wishes: Wishes, vault: Vault, feed: Feed) -
         await gate.require(request, "read")
 
     api = APIRouter(prefix="/api/v1")
-    for resource in (Builds(site, gate), Runs(site), Jobs(site, gate, wishes), Lists(site, gate), Events(feed, gate)):
+    for resource in (
+        Builds(site, gate),
+        Runs(site),
+        Starts(site, gate, wishes),
+        Jobs(site, gate),
+        Lists(site, gate),
+        Events(feed, gate),
+    ):
         api.include_router(resource.make_router())
     api.include_router(Folders(site, gate).make_router())
     api.include_router(Links(site, gate).make_router())

@@ -57,6 +57,7 @@ class Rerun(msgspec.Struct):
     """What a rerun takes."""
 
     failed_only: bool = False
+    platform: str | None = None
 
 
 class Cancellation(msgspec.Struct):
@@ -128,12 +129,17 @@ class Builds:
         return answer(write_why(build, waits))
 
     async def rerun_build(self, request: Request, build_id: Number) -> Response:
-        """Run the build's finished runs again; with `{"failed_only": true}` only those that did not succeed."""
+        """Run the build's finished runs again, with the parameters that it had.
+
+        With `{"failed_only": true}` only those that did not succeed, with `{"platform": name}` only those there.
+        """
         await self._gate.require(request, "write")
-        failed_only = convert(await read_object(request), Rerun).failed_only
+        wanted = convert(await read_object(request), Rerun)
         now = self._site.clock()
         again = await self._site.database.write_soon(
-            lambda connection: rerun(connection, build_id, now, failed_only=failed_only)
+            lambda connection: rerun(
+                connection, build_id, now, failed_only=wanted.failed_only, platform=wanted.platform
+            )
         )
         self._wake()
         return answer({"build": build_id, "runs": again}, 202)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import secrets
 from typing import Annotated
 
 from fastapi import APIRouter, Query
@@ -12,27 +10,20 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from hubwright.errors import NotFoundError, UnprocessableError
-from hubwright.hub.wishes import Wishes
 from hubwright.store.definitions import find_subject
 from hubwright.store.versions import Kind
-from hubwright.store.views import load_build
 from hubwright.store.views_jobs import load_copies, load_jobs
 from hubwright.store.views_values import JobView, Page
 from hubwright.web.api.answers import MAX_NUMBER, Limit, TextCursor, answer, answer_page
-from hubwright.web.api.bodies import read_object
 from hubwright.web.api.changes import Changes, Reason, answer_yaml, wants_yaml
 from hubwright.web.api.conditions import write_tag
 from hubwright.web.api.definition_documents import load_whole_job, write_effective
 from hubwright.web.api.definition_examples import JOB, JOBS, PATCH_JOB, PUT_JOB
-from hubwright.web.api.definitions import read_start
 from hubwright.web.api.documents import Documents
 from hubwright.web.api.versions import Versions
 from hubwright.web.askers import folders_of, sees
 from hubwright.web.gate import Gate
 from hubwright.web.site import Site
-
-MAX_KEY = 200
-"""Characters of an Idempotency-Key."""
 
 FolderName = Annotated[str, Query(max_length=400, description="The folder that they are below.")]
 CopiesOf = Annotated[str, Query(max_length=400, description="The path of a job: its copies instead, newest first.")]
@@ -41,10 +32,8 @@ CopiesOf = Annotated[str, Query(max_length=400, description="The path of a job: 
 class Jobs:
     """The routes of jobs."""
 
-    def __init__(self, site: Site, gate: Gate, wishes: Wishes) -> None:
+    def __init__(self, site: Site, gate: Gate) -> None:
         self._site = site
-        self._gate = gate
-        self._wishes = wishes
         self._documents = Documents(site.public_url)
         self._changes = Changes(site, gate, Kind.JOB)
 
@@ -57,7 +46,6 @@ class Jobs:
         router.add_api_route("/{path:path}", self.put_job, methods=["PUT"], openapi_extra=PUT_JOB)
         router.add_api_route("/{path:path}", self.patch_job, methods=["PATCH"], openapi_extra=PATCH_JOB)
         router.add_api_route("/{path:path}", self.remove_job, methods=["DELETE"])
-        router.add_api_route("/{path:path}/builds", self.start_build, methods=["POST"], status_code=202)
         return router
 
     async def list_jobs(
@@ -124,20 +112,6 @@ class Jobs:
         """Take the job away. Its builds stay for as long as others do; a push to its repository may make it anew."""
         await self._changes.remove(request, path.strip("/"))
         return Response(status_code=204)
-
-    async def start_build(self, request: Request, path: str) -> Response:
-        """Build the job: `{"ref", "sha", "parameters"}`, all optional; once for each `Idempotency-Key`."""
-        asker = await self._gate.require(request, "write")
-        wanted = read_start(await read_object(request))
-        key = request.headers.get("idempotency-key") or secrets.token_hex(16)
-        if len(key) > MAX_KEY:
-            raise UnprocessableError(f"An Idempotency-Key has at most {MAX_KEY} characters.")
-        asked = await asyncio.to_thread(
-            self._wishes.start, path, wanted.ref, wanted.sha, asker.name, key, self._site.clock(), wanted.parameters
-        )
-        build = await self._site.database.read(lambda connection: load_build(connection, asked.build_id))
-        headers = {"Location": f"/api/v1/builds/{asked.build_id}"}
-        return answer(self._documents.build(build), 202, headers)
 
     async def _show(self, request: Request, path: str, status: int = 200) -> Response:
         whole = await self._site.database.read(lambda connection: load_whole_job(connection, path))

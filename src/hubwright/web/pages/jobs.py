@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -9,8 +10,10 @@ from sqlalchemy import Connection
 from starlette.requests import Request
 from starlette.responses import Response
 
+from hubwright.domain.job_parameters import Parameter
 from hubwright.domain.refs import check_owner, check_repository
 from hubwright.errors import NotFoundError
+from hubwright.store import jobs
 from hubwright.store.folders import Folder, load_folder, load_subfolders
 from hubwright.store.views import load_builds
 from hubwright.store.views_bisections import BisectionView, load_bisections
@@ -39,6 +42,7 @@ class Job:
     usual: float | None
     passed: int
     settled: int
+    parameters: tuple[Parameter, ...]
     searches: tuple[BisectionView, ...]
 
 
@@ -60,7 +64,8 @@ class JobPages:
             job = await self._frame.site.database.read(lambda connection: _load_job(connection, path, cursor))
         except NotFoundError:
             return await self._folder(request, path)
-        return self._frame.show(request, "job.html", job=job, stream="/fragments/stream")
+        once = secrets.token_hex(16)  # a form that is sent twice starts one build
+        return self._frame.show(request, "job.html", job=job, once=once, stream="/fragments/stream")
 
     async def commit(self, request: Request) -> Response:
         """`GET /commits/{owner}/{repo}/{sha}`."""
@@ -107,6 +112,7 @@ def _load_job(connection: Connection, path: str, cursor: int | None) -> Job:
         load_usual_duration(connection, view.id),
         results.count("success"),
         len(results),
+        defined.settings.parameters if (defined := jobs.load_job(connection, path)) is not None else (),
         load_bisections(connection, job_path=path, limit=_SEARCHES).items,
     )
 
