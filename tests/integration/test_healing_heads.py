@@ -15,7 +15,9 @@ from hubwright.hub.healing import HEADS, HOOKS
 from hubwright.hub.loads import LOADS, Load, ask_for
 from hubwright.hub.replica import Replica
 from hubwright.store.database import Database
+from hubwright.store.definitions import keep_document
 from hubwright.store.schema import build, gh_branch, gh_pull_request, job, task
+from hubwright.store.versions import Change
 from waiting import until
 
 PLACE = "/repos/octo/hello"
@@ -173,6 +175,26 @@ def test_what_is_only_copied_is_kept_right_and_never_built(ward: Ward, replica: 
     assert ward.missed() == []
     (row,) = ward.watches(HEADS).values()
     assert 500 < row.next_try_at - ward.clock() <= 600, "what is not built is not polled each minute"
+
+
+def test_a_repository_without_a_hook_is_polled_as_its_jobs_say(ward: Ward) -> None:
+    """`triggers.poll`: a time is kept to, `false` means never; GitHub is not asked ever more often than that."""
+    repository = ward.repository()
+    ward.desk.clock.ahead += 4 * 86_400  # the webhook of the first push tells of a hook for three days
+    definition = {"repository": "octo/hello", "triggers": {"poll": 15}}
+
+    def poll(often: bool | int) -> float:
+        document = {**definition, "triggers": {"poll": often}}
+        ward.database.write(lambda it: keep_document(it, "octo/hello", document, Change("ada", ward.clock())))
+        ward.look()
+        return ward.watches(HEADS)[PLACE].next_try_at - ward.clock()
+
+    assert 13 < poll(often=15) < 17
+    assert 40 < poll(often=True) < 70
+    assert 500 < poll(often=False) <= 600
+    head = repository.commit({"a": "1"})
+    ward.look()
+    assert head not in {row.sha for row in rows(ward.database, build)}
 
 
 def test_deliveries_of_what_is_only_copied_are_recovered(ward: Ward, replica: Replica) -> None:

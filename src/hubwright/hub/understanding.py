@@ -113,16 +113,22 @@ class Understanding:
             case Push() | PullRequestEvent() | Manual():
                 understand = self._understand_open if is_open(event) else self._understand_commits
                 return understand(event, delay=delay)
-            case RefEvent(action="delete", ref_type="branch"):
-                return self._understand_end(event)
             case ApprovalComment():
                 return self._understand_comment(event, delay=delay)
             case CheckRequest():
                 return self._understand_request(event, delay=delay)
-            case ReleaseEvent():
-                return self._understand_release(event)
             case Backfill():
                 return self._understand_backfill(event, delay=delay)
+            case _:
+                return self._understand_news(event)
+
+    def _understand_news(self, event: Event) -> Understood:
+        """What nobody has to be asked about."""
+        match event:
+            case RefEvent(action="delete", ref_type="branch"):
+                return self._understand_end(event)
+            case ReleaseEvent():
+                return self._understand_release(event)
             case _:
                 return _just_keep(event, "kept")
 

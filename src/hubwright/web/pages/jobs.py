@@ -15,6 +15,7 @@ from hubwright.domain.refs import check_owner, check_repository
 from hubwright.errors import NotFoundError
 from hubwright.store import jobs
 from hubwright.store.folders import Folder, load_folder, load_subfolders
+from hubwright.store.triggers import load_times
 from hubwright.store.views import load_builds
 from hubwright.store.views_bisections import BisectionView, load_bisections
 from hubwright.store.views_history import load_usual_duration
@@ -32,7 +33,10 @@ _FOLDERS = 50
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What the page of a job shows. `branches` are the newest build of each, out of the last `_HISTORY`."""
+    """What the page of a job shows. `branches` are the newest build of each, out of the last `_HISTORY`.
+
+    `times` are its schedules, each with when it comes next.
+    """
 
     view: JobView
     builds: tuple[BuildView, ...]
@@ -43,6 +47,7 @@ class Job:
     passed: int
     settled: int
     parameters: tuple[Parameter, ...]
+    times: tuple[tuple[str, float], ...]
     searches: tuple[BisectionView, ...]
 
 
@@ -113,6 +118,7 @@ def _load_job(connection: Connection, path: str, cursor: int | None) -> Job:
         results.count("success"),
         len(results),
         defined.settings.parameters if (defined := jobs.load_job(connection, path)) is not None else (),
+        tuple((row.cron, row.next_at) for row in load_times(connection, view.id) if row.next_at is not None),
         load_bisections(connection, job_path=path, limit=_SEARCHES).items,
     )
 
