@@ -290,12 +290,25 @@ def test_a_body_that_is_too_large_is_refused(quiet: Served, method: str, path: s
 def test_ping_says_whether_it_builds(hub: Served) -> None:
     """System 0's question, with what remains."""
     idle = {"state": "idle", "running": [], "remaining": 0, "building": False, "status": "success"}
+    idle |= {"held": 0, "paused": False, "id": None}
     assert hub.get("/api/v1/ping") == idle
     hub.rows.keep_build(1, state="running")
     hub.rows.keep_run(1, 1, state="running")
     hub.rows.keep_run(2, 1)
     ping = hub.get("/api/v1/ping")
     assert (ping["state"], ping["running"], ping["remaining"], ping["building"]) == ("building", [1], 1, True)
+
+
+def test_ping_counts_what_goes_on_by_itself_and_apart_what_waits_for_people(hub: Served) -> None:
+    """Within limits, or while its recipe is read; a fork's run waits for an approval."""
+    hub.rows.keep_build(1, blocked="waits", runs_left=1)
+    hub.rows.keep_run(1, 1, state="held")
+    hub.rows.keep_build(2, trust="untrusted", blocked="new", runs_left=2)
+    hub.rows.keep_run(2, 2, state="held")
+    hub.rows.keep_run(3, 2, state="held")
+    hub.rows.keep_build(3)
+    ping = hub.get("/api/v1/ping")
+    assert (ping["state"], ping["remaining"], ping["held"], ping["id"]) == ("building", 2, 2, None)
 
 
 def test_deliveries_show_bodies_to_those_who_may(hub: Served) -> None:

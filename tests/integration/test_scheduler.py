@@ -10,6 +10,7 @@ import pytest
 from build_lives import RECIPE, Clock, Lives
 from builder_process import scenario
 from hub_parts import Floor, MemoryChannel, held, open_floor, rows
+from hubwright.hub import pauses
 from hubwright.hub.roll_call import SEEN_EVERY
 from hubwright.hub.scheduler import LOOK_AGAIN
 from hubwright.store import schema
@@ -294,3 +295,44 @@ async def test_a_cancelled_run_that_its_builder_never_heard_of_ends_with_its_ret
         await channel.leave()
         await floor.connect()
         assert (floor.row(run).state, floor.row(run).result) == ("finished", "cancellation")
+
+
+@scenario
+async def test_a_full_platform_takes_no_more_and_keeps_nobody_else_waiting(database: Database, tmp_path: Path) -> None:
+    """However many wait for it: the others are looked for behind them. Counted are runs, whichever hub gave them."""
+    async with open_floor(database, tmp_path, Clock()) as floor:
+        floor.scheduler.limits = {"mac-*": 2}
+        mac = [await floor.connect(f"mac{at}", platform=f"mac-{at}", slots=4) for at in (13, 14)]
+        linux = await floor.connect("oak", platform="linux", slots=1)
+        macs = add(floor, 100, recipe='platforms: "mac-*"\n' + RECIPE)
+        lives = Lives(floor.database, floor.clock)
+        behind = lives.runs(lives.build("e" * 40, recipe=RECIPE))
+        for _ in range(3):
+            await floor.step()
+        given = [run for channel in mac for run in orders(channel)]
+        assert given == macs[:2]
+        assert orders(linux) == behind
+        channel = next(one for one in mac if macs[0] in orders(one))
+        await finish(channel, macs[0])
+        await floor.step()
+        assert sorted(run for channel in mac for run in orders(channel)) == macs[:3]
+
+
+@scenario
+async def test_pauses_hold_from_the_first_look_of_a_scheduler(database: Database, tmp_path: Path) -> None:
+    """They outlive restarts; what was paused before this scheduler began gives nothing out. Later ones are seen."""
+    database.write(lambda connection: pauses.set_hub(connection, "ann", 1.0, paused=True))
+    database.write(lambda connection: pauses.set_platform(connection, "lin*", "ben", 1.0, paused=True))
+    async with open_floor(database, tmp_path, Clock()) as floor:
+        oak, yew = await floor.connect("oak", slots=2), await floor.connect("yew", platform="haiku", slots=2)
+        (linux,) = add(floor)
+        lives = Lives(floor.database, floor.clock)
+        (haiku,) = lives.runs(lives.build("e" * 40, recipe="platforms: haiku\n" + RECIPE))
+        await floor.scheduler._lease()
+        assert orders(oak) + orders(yew) == []
+        database.write(lambda connection: pauses.set_hub(connection, "ann", 2.0, paused=False))
+        await floor.step()
+        assert (orders(oak), orders(yew)) == ([], [haiku])
+        database.write(lambda connection: pauses.set_platform(connection, "lin*", "ann", 2.0, paused=False))
+        await floor.step()
+        assert orders(oak) == [linux]

@@ -32,6 +32,8 @@ COMMANDS = {
     "job": Entry("hubwright.cli.jobs:job", "List, show, change and build jobs."),
     "status": Entry("hubwright.cli.builds:status", "The newest builds, or one of them."),
     "queue": Entry("hubwright.cli.queue:queue", "What waits, why, and for how long."),
+    "pause": Entry("hubwright.cli.pauses:pause", "Let nothing new start: of a job, on a platform, anywhere."),
+    "resume": Entry("hubwright.cli.pauses:resume", "Let it start again."),
     "watch": Entry("hubwright.cli.watch:watch", "Follow a build to its end."),
     "logs": Entry("hubwright.cli.logs:logs", "The log of a build."),
     "rerun": Entry("hubwright.cli.builds:rerun", "Build it again."),

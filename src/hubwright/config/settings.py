@@ -123,6 +123,18 @@ class Builds(Section, frozen=True, kw_only=True):
     secrets: Secrets = ()
 
 
+PlatformLimits = Annotated[
+    tuple[Annotated[str, Meta(pattern=r"^[^=,\s]+=[1-9]\d{0,4}$")], ...],
+    Meta(description="a list like linux-*=8,mac-14=2"),
+]
+
+
+class Queue(Section, frozen=True, kw_only=True):
+    """How many runs go on at once."""
+
+    platform_limits: PlatformLimits = ()
+
+
 class Builders(Section, frozen=True, kw_only=True):
     """How builders and the hub keep in touch."""
 
@@ -275,6 +287,7 @@ class Settings(Section, frozen=True, kw_only=True):
     github: GitHub = GitHub()
     git: Git
     builds: Builds = Builds()
+    queue: Queue = Queue()
     builders: Builders = Builders()
     secrets: SecretKeys = SecretKeys()
     hooks: Hooks = Hooks()

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 import structlog
 from sqlalchemy import Connection, Row
 
+from hubwright.domain.pauses import Stops
 from hubwright.domain.results import Result
-from hubwright.domain.scheduling import FreeBuilder, pair
+from hubwright.domain.scheduling import FreeBuilder, PlatformRoom, pair
 from hubwright.errors import WireError
 from hubwright.hub import moves
 from hubwright.hub.demand import tell_demand
@@ -20,6 +21,7 @@ from hubwright.hub.sessions import Sessions
 from hubwright.store import builders, runs
 from hubwright.store.database import Database, is_outage
 from hubwright.store.facts import keep_facts
+from hubwright.store.pauses import count_running, load_stops
 
 LOOK_AGAIN = 1.0
 """Seconds after which the scheduler looks by itself, whatever hint was lost."""
@@ -52,6 +54,9 @@ class Scheduler:
         self._clock = clock
         self._on_facts = on_facts
         self._on_doubt = on_doubt
+        self.limits: Mapping[str, int] = {}
+        """How many runs may go on at once on platforms, by name or glob."""
+        self._stops: Stops | None = None  # as they were at the last look around, or when people changed them
         self._seen_every = seen_every
         self._roll = RollCall(database, sessions, clock, lost_after=lost_after, seen_every=seen_every)
         self._looked_at = asyncio.get_running_loop().time()
@@ -95,12 +100,15 @@ class Scheduler:
         await self._cancel()
 
     async def _lease(self) -> None:
+        stops = self._stops or await self._look_at_stops()
         free = self._sessions.free()
-        if not free:
+        if not free or stops.hub is not None:
             return
-        rows, doubted = await self._database.write_soon(partial(_lease_for, free=free, now=self._clock()))
+        rows, doubted = await self._database.write_soon(partial(_lease_for, free=free, stops=stops, now=self._clock()))
         if rows:
             self._on_facts()
+            if stops.narrows:
+                self.wake()  # others may be due now that a platform is full
         if doubted:
             self._on_doubt()
             self.wake()  # their builders may take others
@@ -112,6 +120,11 @@ class Scheduler:
                 self.wake()
             elif isinstance(outcome, Exception):  # one bad assignment stops no other; it is found again as a stray
                 logger.error("assignment_failed", exc_info=outcome)
+
+    async def _look_at_stops(self) -> Stops:
+        """What keeps runs from starting; the hub's limits on platforms are the settings'."""
+        self._stops = await self._database.read(partial(load_stops, limits=self.limits))
+        return self._stops
 
     async def _cancel(self) -> None:
         """Tell the builders of cancelled runs; a run ends here when its builder is away or takes too long (R11)."""
@@ -131,6 +144,7 @@ class Scheduler:
 
     async def _look_around(self) -> None:
         """Call the roll of builders, and find the runs that they were given and do not have."""
+        await self._look_at_stops()
         await tell_demand(self._database, self._sessions)
         if await self._roll.obey():
             self._on_facts()
@@ -148,10 +162,20 @@ class Scheduler:
             self.wake()
 
 
-def _lease_for(connection: Connection, free: Sequence[FreeBuilder], now: float) -> tuple[list[Row[Any]], bool]:
-    """The runs leased, and whether the approval of others that were due is in doubt."""
+def _lease_for(
+    connection: Connection, free: Sequence[FreeBuilder], stops: Stops, now: float
+) -> tuple[list[Row[Any]], bool]:
+    """The runs leased, and whether the approval of others that were due is in doubt.
+
+    Builders of a platform that is stopped are left out, so that what waits for them hides nothing behind it.
+    """
+    room = None
+    if stops.narrows:
+        running = count_running(connection) if stops.limits else {}
+        room = PlatformRoom(stops.limits, running, stops.platforms)
+        free = [builder for builder in free if room.full(builder.platform) is None]
     slots = sum(builder.slots for builder in free)
-    pairs = pair(runs.load_waiting(connection, free, limit=4 * slots + 32), free)
+    pairs = pair(runs.load_waiting(connection, free, limit=4 * slots + 32), free, room)
     rows = moves.lease(connection, pairs, now) if pairs else []
     return rows, len(rows) < len(pairs)
 

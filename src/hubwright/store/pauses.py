@@ -4,17 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from sqlalchemy import Connection, delete, select, update
+from sqlalchemy import Connection, delete, func, literal_column, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from hubwright.domain.pauses import Pause, Stops
-from hubwright.store.schema import job, pause
+from hubwright.store.schema import builder, job, pause, run
 
 HUB, PLATFORM = "hub", "platform"
 
 MOST = 1_000
 """Paused platforms and jobs that are told of, at most."""
 
+_LOCK = 7_236_003
+"""An advisory lock on PostgreSQL: with limits of platforms, one process at a time leases runs."""
+
+_RUNNING = (
+    select(builder.c.platform, func.count().label("amount"))
+    .join(run, run.c.builder == builder.c.name)
+    .where(run.c.state == literal_column("'running'"))
+    .group_by(builder.c.platform)
+)
 _ALL = select(pause).order_by(pause.c.kind, pause.c.name).limit(MOST)
 _JOBS = (
     select(job.c.path, job.c.paused_at, job.c.paused_by)
@@ -32,6 +41,13 @@ def load_stops(connection: Connection, limits: Mapping[str, int] | None = None) 
         platforms={row.name: Pause(row.by, row.at) for row in rows if row.kind == PLATFORM},
         limits=limits or {},
     )
+
+
+def count_running(connection: Connection) -> dict[str, int]:
+    """How many runs go on at each platform's builders; who else would lease runs waits until the transaction ends."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+    return {row.platform: row.amount for row in connection.execute(_RUNNING)}
 
 
 def load_paused_jobs(connection: Connection) -> dict[str, Pause]:

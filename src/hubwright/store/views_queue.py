@@ -4,14 +4,28 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import Literal
+from dataclasses import dataclass
+from typing import Any, Literal
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, and_, case, func, literal_column, or_, select
 
 from hubwright.store.reach import below
 from hubwright.store.schema import build, builder, job, run
 from hubwright.store.views import FINISHED, MAX_PAGE, QUEUED, RUNNING, bounded, load_rows
 from hubwright.store.views_values import BuilderView, Page
+
+_LIMITED = or_(build.c.blocked.in_(("waits", "partly")), and_(build.c.blocked == "new", build.c.trust == "trusted"))
+_COUNT_HELD = select(func.count().label("amount"), func.sum(case((_LIMITED, 1), else_=0)).label("limited"))
+_HELD = (
+    _COUNT_HELD.select_from(run)
+    .join(build, build.c.id == run.c.build_id)
+    .where(run.c.state == literal_column("'held'"))
+)
+_UNPLANNED = (
+    select(func.count())
+    .select_from(build)
+    .where(build.c.state == QUEUED, build.c.state != FINISHED, build.c.runs_left == 0)
+)
 
 MAX_HELD = 10_000
 """Running runs that are looked at, at most."""
@@ -47,6 +61,38 @@ def count_runs(
         query = query.join(build, build.c.id == run.c.build_id).join(job, job.c.id == build.c.job_id)
         query = query.where(below(job.c.path, folders))
     return connection.execute(query).scalar_one()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Remaining:
+    """What is still to be done by itself: runs that wait for a builder, within limits or for a pause to end, and
+    builds whose recipe has not been read yet. `held` runs wait for somebody's approval."""
+
+    queued: int
+    limited: int
+    planned: int
+    held: int
+
+    @property
+    def total(self) -> int:
+        """All but what waits for people."""
+        return self.queued + self.limited + self.planned
+
+
+def count_remaining(connection: Connection, folders: Sequence[str] | None = None) -> Remaining:
+    """What remains to be done; `folders`: of jobs below these only."""
+    held = connection.execute(_within(_HELD, folders)).one()
+    return Remaining(
+        queued=count_runs(connection, "queued", folders),
+        limited=held.limited or 0,
+        planned=connection.execute(_within(_UNPLANNED, folders)).scalar_one(),
+        held=held.amount - (held.limited or 0),
+    )
+
+
+def _within(query: Any, folders: Sequence[str] | None) -> Any:
+    """The query of builds, of jobs below these folders only."""
+    return query if folders is None else query.join(job, job.c.id == build.c.job_id).where(below(job.c.path, folders))
 
 
 def load_running(connection: Connection, folders: Sequence[str] | None = None) -> tuple[int, ...]:

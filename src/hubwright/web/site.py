@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -49,6 +49,7 @@ class Site:
     clone_base: str = "https://github.com"  # where repositories, and so the pages of their files, are
     redis_url: str | None = None  # of the read model, with what the hub says there
     redis_prefix: str = ""
+    platform_limits: Mapping[str, int] = field(default_factory=dict)  # runs at once on platforms, by name or glob
     searches: int = MAX_OPEN  # for culprits, of a job at a time
     artifacts: ArtifactRules = field(default_factory=ArtifactRules)
     signing_key: Path | None = None  # where the key is that provenance is signed with

@@ -201,6 +201,7 @@ class Hub:
             seen_every=self._settings.builders.seen_every,
             on_doubt=lambda: self.wake("approvals"),
         )
+        self._scheduler.limits = self.site.platform_limits
         await asyncio.to_thread(self.parts.take_back)
         scheduling = asyncio.create_task(self._scheduler.run())
         self._dispatcher.start()
@@ -267,9 +268,16 @@ def _make_site(settings: Settings, parts: Parts, bell: Bell, wake: Callable[[str
         requests_per_minute=settings.access.requests_per_minute,
         max_watchers=settings.live.watchers,
         searches=settings.builds.bisect_searches,
+        platform_limits=read_platform_limits(settings),
         redis_url=settings.redis_url,
         redis_prefix=settings.redis.prefix or "",
     )
+
+
+def read_platform_limits(settings: Settings) -> dict[str, int]:
+    """How many runs may go on at once on platforms, by name or glob."""
+    pairs = (one.rpartition("=") for one in settings.queue.platform_limits)
+    return {name: int(limit) for name, _, limit in pairs}
 
 
 def _make_retention(settings: Settings, site: Site, parts: Parts, filing: FilingLife) -> Retention:

@@ -19,6 +19,7 @@ from hubwright.web.api.folders import Folders
 from hubwright.web.api.jobs import Jobs
 from hubwright.web.api.links import Links
 from hubwright.web.api.lists import Lists
+from hubwright.web.api.pauses import Pauses
 from hubwright.web.api.provenance import Provenance
 from hubwright.web.api.replica import ReplicaReads
 from hubwright.web.api.reports import Reports
@@ -51,6 +52,7 @@ def make_api(site: Site, gate: Gate, wishes: Wishes, vault: Vault, feed: Feed) -
     api.include_router(Links(site, gate).make_router())
     api.include_router(Approvals(site, gate).make_router())
     api.include_router(Builders(site, gate).make_router())
+    api.include_router(Pauses(site, gate).make_router())
     api.include_router(Bisections(site, gate).make_router())
     api.include_router(ReplicaReads(site, gate).make_router())
     api.include_router(Reports(site, gate).make_router())

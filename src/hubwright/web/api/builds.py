@@ -123,7 +123,8 @@ class Builds:
         """Why there is such a build, why each of its runs waits, and why it ended as it did."""
         build = await self._site.database.read(lambda connection: load_build(connection, build_id))
         now = self._site.clock()
-        waits = await self._site.database.read(lambda connection: load_waits(connection, build, now))
+        limits = self._site.platform_limits
+        waits = await self._site.database.read(lambda connection: load_waits(connection, build, now, limits))
         if folders_of(request) is not None:
             waits = {run: hide_others(waiting) for run, waiting in waits.items()}
         return answer(write_why(build, waits))

@@ -133,6 +133,8 @@ def _in_rfc_3339(more: Document) -> Document:
     """The moments in a reason's details as the API writes them."""
     if "again" in more:
         return {**more, "again": moment(more["again"])}
+    if "since" in more:
+        return {**more, "since": moment(more["since"])}
     if "builders" not in more:
         return more
     shown = [{**one, "since": moment(one["since"])} if "since" in one else one for one in more["builders"]]

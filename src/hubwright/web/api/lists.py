@@ -12,8 +12,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from hubwright.store.documents import write_fact
+from hubwright.store.pauses import load_paused_jobs, load_stops
 from hubwright.store.views_lists import DeliveryFilter, load_commits, load_deliveries, load_delivery, load_facts
-from hubwright.store.views_queue import count_runs, load_running
+from hubwright.store.views_queue import count_remaining, load_running
 from hubwright.store.views_waiting import load_queues, load_waiting_runs
 from hubwright.web.api.answers import (
     MAX_NUMBER,
@@ -30,6 +31,7 @@ from hubwright.web.api.documents import (
     write_queue,
     write_queued,
 )
+from hubwright.web.api.pauses import write_pauses
 from hubwright.web.askers import folders_of, sees
 from hubwright.web.gate import Gate
 from hubwright.web.site import Site
@@ -69,13 +71,17 @@ class Lists:
         return router
 
     async def list_queue(self, limit: Limit = 200) -> Response:
-        """Runs that wait for a builder, the next one first, each with why; and `queues`, one for each platform."""
+        """Runs that wait, the next one first, each with why; `queues`, one for each platform; and what is `paused`."""
         now = self._site.clock()
-        items, queues = await self._site.database.read(
-            lambda connection: (load_waiting_runs(connection, limit, now), load_queues(connection, now))
+        items, queues, paused = await self._site.database.read(
+            lambda connection: (
+                load_waiting_runs(connection, limit, now, self._site.platform_limits),
+                load_queues(connection, now),
+                write_pauses(load_stops(connection), load_paused_jobs(connection)),
+            )
         )
         written = {"items": [write_queued(item) for item in items], "next": None}
-        return answer({**written, "queues": [write_queue(queue) for queue in queues]})
+        return answer({**written, "queues": [write_queue(queue) for queue in queues], "paused": paused})
 
     async def list_commits(
         self,
@@ -121,12 +127,19 @@ class Lists:
         return answer({"items": items, "next": following}, headers={"Link": link})
 
     async def ping(self, request: Request) -> Response:
-        """Whether something is being built, which builds, and how many runs remain in the queue."""
+        """Whether something is being built, which builds, and what remains: runs that wait for a builder or within
+        limits, and builds that are still planned. `held` runs wait for approval; `paused`: nothing new starts.
+        """
         folders = folders_of(request)
-        running, remaining = await self._site.database.read(
-            lambda connection: (load_running(connection, folders), count_runs(connection, "queued", folders))
+        running, remaining, stops = await self._site.database.read(
+            lambda connection: (
+                load_running(connection, folders),
+                count_remaining(connection, folders),
+                load_stops(connection),
+            )
         )
-        building = bool(running or remaining)
+        building = bool(running or remaining.total)
+        told: dict[str, Any] = {"running": running, "remaining": remaining.total, "held": remaining.held}
+        older = {"building": building, "status": "building" if building else "success", "id": next(iter(running), None)}
         state = "building" if building else "idle"
-        content: dict[str, Any] = {"state": state, "running": running, "remaining": remaining}
-        return answer({**content, "building": building, "status": "building" if building else "success"})
+        return answer({"state": state, **told, "paused": stops.hub is not None, **older})

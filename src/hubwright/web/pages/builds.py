@@ -33,7 +33,7 @@ from hubwright.web.pages.frame import HEADERS, Frame
 from hubwright.web.pages.jobs import read_number
 from hubwright.web.pages.log_lines import LogLines, RunLog, StageLog
 from hubwright.web.pages.recorder import LAST_WORDS, BlackBox, open_box
-from hubwright.web.site import FACTS
+from hubwright.web.site import FACTS, Site
 
 _PROBLEMS = 6
 _BEFORE, _SHOWN = 4, 14
@@ -78,9 +78,7 @@ class BuildPages:
         wanted = request.path_params.get("run")
         now = self._frame.site.clock()
         rows = await self._frame.site.database.read(
-            lambda connection: _load_rows(
-                connection, request.path_params["id"], wanted, now, self._frame.site.clone_base
-            )
+            lambda connection: _load_rows(connection, request.path_params["id"], wanted, now, self._frame.site)
         )
         if folders_of(request) is not None:
             rows = replace(rows, waits={run: hide_others(waiting) for run, waiting in rows.waits.items()})
@@ -193,7 +191,7 @@ class BuildPages:
         return Problem(run, look_of(run.state, run.result), part, excerpt, cases)
 
 
-def _load_rows(connection: Connection, build_id: int, wanted: int | None, now: float, hosted: str) -> Rows:
+def _load_rows(connection: Connection, build_id: int, wanted: int | None, now: float, site: Site) -> Rows:
     build = load_build(connection, build_id)
     chosen = _choose_run(build, wanted)
     runs = [run.id for run in build.runs]
@@ -202,8 +200,8 @@ def _load_rows(connection: Connection, build_id: int, wanted: int | None, now: f
         load_neighbours(connection, build),
         load_usual_duration(connection, build.job_id),
         load_artifacts(connection, runs),
-        load_findings(connection, build, hosted),
-        load_waits(connection, build, now) if build.state != "finished" else {},
+        load_findings(connection, build, site.clone_base),
+        load_waits(connection, build, now, site.platform_limits) if build.state != "finished" else {},
         None if chosen is None else load_recording(connection, chosen.id),
         load_causes(connection, [run.id for run in build.earlier]),
         load_searches_of(connection, build_id),

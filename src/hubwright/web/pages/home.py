@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from sqlalchemy import Connection
 from starlette.requests import Request
 from starlette.responses import Response
 
 from hubwright.domain.waiting import Waiting
+from hubwright.store.pauses import load_paused_jobs, load_stops
 from hubwright.store.views import MAX_PAGE, load_builds, load_home
 from hubwright.store.views_history import load_culprits
 from hubwright.store.views_jobs import load_jobs
@@ -54,10 +55,17 @@ class HomePage:
     async def queue(self, request: Request) -> Response:
         """`GET /queue`."""
         now = self._frame.site.clock()
-        runs, queues = await self._frame.site.database.read(
-            lambda connection: (load_waiting_runs(connection, MAX_PAGE, now), load_queues(connection, now))
+        limits = self._frame.site.platform_limits
+        runs, queues, stops, jobs = await self._frame.site.database.read(
+            lambda connection: (
+                load_waiting_runs(connection, MAX_PAGE, now, limits),
+                load_queues(connection, now),
+                load_stops(connection),
+                load_paused_jobs(connection),
+            )
         )
-        return self._frame.show(request, "queue.html", runs=runs, queues=queues, stream="/fragments/stream")
+        shown: dict[str, Any] = {"runs": runs, "queues": queues, "stops": stops, "jobs": jobs}
+        return self._frame.show(request, "queue.html", **shown, stream="/fragments/stream")
 
 
 def _load_part(connection: Connection, folders: tuple[str, ...]) -> Home:
