@@ -125,7 +125,7 @@ def test_hooks_that_lead_elsewhere_are_let_alone_and_one_that_is_off_is_no_hook(
     assert not ward.asked(f"/hooks/{other.number}/")
     assert len(ward.asked(f"/hooks/{ours.number}/deliveries?", since=since)) == 1
     assert ward.watches(HOOKS)[PLACE].told["hook"] is False
-    assert ward.watches(HEADS)[PLACE].next_try_at - ward.clock() < 61
+    assert ward.watches(HEADS)[PLACE].next_try_at - ward.clock() < 67
 
 
 @pytest.mark.parametrize(

@@ -81,10 +81,13 @@ def make_rebuilder(
     *,
     github_is_asked: Callable[[], bool],
 ) -> Watching:
-    """The drain of queue `rebuilding`; repositories at GitHub are left out while `github_is_asked` elsewhere."""
+    """The drain of queue `rebuilding`.
+
+    Repositories at GitHub are left out while `github_is_asked` for them, and where deliveries come.
+    """
 
     def find(connection: Connection) -> list[tuple[str, str]]:
-        jobs = healing.load_asked_jobs(connection, at_github=not github_is_asked())
+        jobs = healing.load_asked_jobs(connection, None if github_is_asked() else clock() - KEPT_FOR)
         return [
             (GIT, path)
             for path, address in jobs
@@ -111,7 +114,7 @@ class GitLooks:
         began = self._clock()
         with self._database.reading() as connection:
             job = load_job(connection, row.place)
-            if job is None or not self._is_asked(connection, job):
+            if job is None or not job.enabled or job.settings.triggers.poll is False:
                 return Looked(told=told, looked_at=row.looked_at, due=began + IDLE)
             known = _load_known(connection, row, job)
         refs = self._sources.mirrors.read_refs(self._sources.origin_of(job), PATIENCE)
@@ -142,12 +145,6 @@ class GitLooks:
         pause = find_pause(job.settings.triggers.poll, self._sources.interval, began - moved_at, _roll())
         due = self._clock() + (0 if later else pause)
         return Looked(told={"moved_at": moved_at}, looked_at=began, due=due, keep=keep if news or gone else None)
-
-    def _is_asked(self, connection: Connection, job: DefinedJob) -> bool:
-        if not job.enabled or job.settings.triggers.poll is False:
-            return False
-        since = self._clock() - KEPT_FOR
-        return job.clone_url is not None or not healing.has_deliveries(connection, job.repository, since)
 
 
 def _load_known(connection: Connection, row: Row[Any], job: DefinedJob) -> dict[str, str]:

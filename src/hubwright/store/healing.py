@@ -61,12 +61,22 @@ def load_built_repositories(connection: Connection) -> list[str]:
     return sorted({str(name).lower(): str(name) for name in names}.values())
 
 
-def load_asked_jobs(connection: Connection, *, at_github: bool) -> list[tuple[str, str | None]]:
-    """Path and address of every job whose repository git is asked for: plain addresses, and GitHub's if so."""
-    query = select(job.c.path, job.c.clone_url).where(job.c.copy_of.is_(None), job.c.enabled)
-    if not at_github:
+def load_asked_jobs(connection: Connection, told_since: float | None) -> list[tuple[str, str | None]]:
+    """Path and address of every job at a plain address.
+
+    With `told_since` those at GitHub too, without an address, of whose repository nothing was delivered since then.
+    """
+    query = select(job.c.path, job.c.clone_url, job.c.repository).where(job.c.copy_of.is_(None), job.c.enabled)
+    told: set[str] = set()
+    if told_since is None:
         query = query.where(job.c.clone_url.is_not(None))
-    return [(row.path, row.clone_url) for row in connection.execute(query.order_by(job.c.path))]
+    else:
+        came = select(func.lower(delivery.c.repository)).where(
+            delivery.c.received_at >= told_since, delivery.c.source == GITHUB
+        )
+        told = set(connection.execute(came.distinct()).scalars())
+    rows = connection.execute(query.order_by(job.c.path))
+    return [(row.path, row.clone_url) for row in rows if row.clone_url or row.repository.lower() not in told]
 
 
 def load_replicated_repositories(connection: Connection, limit: int) -> list[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
 from urllib.parse import parse_qsl
 
 from starlette.requests import Request
@@ -44,12 +43,13 @@ class StartPages:
             fields = dict(parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=MAX_PARAMETERS + 2))
         except ValueError as error:
             raise UnprocessableError("This is not the page's form.") from error
+        if not fields.get("once"):
+            raise UnprocessableError("This is not the page's form: open the job's page again.")
         ref = fields.get("ref", "").strip() or None
         if ref is not None:
             check_ref(ref)
         typed = {name.removeprefix(PREFIX): text for name, text in fields.items() if name.startswith(PREFIX)}
-        key = fields.get("once") or secrets.token_hex(16)
         asked = await asyncio.to_thread(
-            self._wishes.start, path, ref, None, asker.name, key[:200], self._frame.site.clock(), typed
+            self._wishes.start, path, ref, None, asker.name, fields["once"][:200], self._frame.site.clock(), typed
         )
         return RedirectResponse(f"/builds/{asked.build_id}", 303)
