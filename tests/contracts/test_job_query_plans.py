@@ -18,10 +18,13 @@ from conftest import fresh_postgres
 from hubwright.domain.job_copies import CopyKey, CopyKind
 from hubwright.domain.repos import Repository
 from hubwright.domain.scheduling import FreeBuilder
-from hubwright.store import copies, definitions, folders, jobs, links, told, versions, views_jobs
+from hubwright.store import copies, definitions, folders, jobs, links, old_builds, repos, told, versions, views_jobs
+from hubwright.store.builds import was_built_by_kin
 from hubwright.store.database import Database
+from hubwright.store.old_builds import Line
 from hubwright.store.runs import load_waiting
 from hubwright.store.schema import build, definition, folder, job, link, metadata, run
+from hubwright.store.standings import load_standing
 from hubwright.store.versions import Kind
 
 NOW = 1_700_000_000.0
@@ -66,6 +69,16 @@ ASKED: dict[str, Ask] = {
     "a folder that is to be changed": lambda it: definitions.find_subject(it, Kind.FOLDER, "team7", to_change=True),
     "all links, deep": lambda it: links.load_all_links(it, PAGE, 1_500),
     "links to a job, newest first": lambda it: links.load_all_links(it, PAGE, job_id=1_500),
+    "copies apart": lambda it: old_builds.load_copies_apart(it, [1, 2]),
+    "old builds": lambda it: old_builds.load_builds_of_line(it, Line(1), 100),
+    "old builds of a copy": lambda it: old_builds.load_builds_of_line(it, Line(1, copy=4_000), 0),
+    "old builds of the release before": lambda it: old_builds.load_builds_of_line(it, Line(None), 0),
+    "old logs": lambda it: old_builds.load_logs_of_line(it, Line(1), 100),
+    "a pull request of a branch": lambda it: repos.load_pull_targets(it, BY_NUMBER, "b"),
+    "what the branch's copy has built": lambda it: was_built_by_kin(it, 1, str(KEY), "t"),
+    "links of many repositories": lambda it: links.load_links_of(it, [BY_NUMBER, BY_NAME]),
+    "how a job stands": lambda it: load_standing(it, "team7/app7", "main"),
+    "how a copy stands": lambda it: load_standing(it, "team1/app1_b4000"),
     "links to a job": lambda it: links.load_links_to(it, 1_500),
 }
 
@@ -147,6 +160,13 @@ def test_the_pull_requests_of_a_branch_are_found_by_an_index(filled: Database) -
     """The few that there are of one branch may be sorted."""
     bad = filled.write(lambda it: [*find_bad_steps(it, lambda one: told.load_open_pulls(one, "o/r1500", "b"))])
     assert [step for step in bad if "TEMP B-TREE" not in step] == []
+
+
+def test_families_are_found_by_leaping_over_their_builds(filled: Database) -> None:
+    """Nothing is scanned but what has been found so far."""
+    bad = filled.write(lambda it: [*find_bad_steps(it, lambda one: old_builds.load_families(one, 0, 20))])
+    assert [step for step in bad if not step.startswith(("SCAN anon_", "SCAN found"))] == []
+    assert filled.write(lambda it: old_builds.load_families(it, 7, 3)) == [8, 9, 10]
 
 
 def test_runs_that_wait_come_from_their_index_in_its_order(filled: Database) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,8 @@ from sqlalchemy import insert, update
 from build_lives import Clock, Lives
 from hub_parts import rows
 from hubwright.domain.artifacts import STAGING, ArtifactRules, artifact_key
+from hubwright.domain.job_copies import CopyKey, CopyKind
+from hubwright.domain.job_settings import DefinedJob
 from hubwright.errors import NotFoundError
 from hubwright.hub.bell import Bell
 from hubwright.hub.logs import Logs
@@ -21,7 +24,11 @@ from hubwright.hub.retention import DAY, EVERY, Keep, Retention
 from hubwright.hub.sweeping import Sweeping
 from hubwright.storage import MARKER, Storage
 from hubwright.store import schema
+from hubwright.store.copies import find_or_make_copy
 from hubwright.store.database import Database
+from hubwright.store.definitions import keep_document
+from hubwright.store.jobs import load_job
+from hubwright.store.versions import Change
 
 RULES = ArtifactRules(total=1000, cache_total=1000)
 KEEP = Keep(deliveries=10, facts=20, logs=30, artifacts=40, builds=50)
@@ -42,9 +49,9 @@ class Store:
     def add(self, table: Any, **values: Any) -> None:
         self.database.write(lambda connection: connection.execute(insert(table).values(values)))
 
-    def build(self, log: bytes = b"log") -> tuple[int, int]:
+    def build(self, log: bytes = b"log", job: DefinedJob | None = None) -> tuple[int, int]:
         """A finished build with a log; its number and its run's."""
-        build = self.lives.build(f"{self.clock.now:.0f}".zfill(40))
+        build = self.lives.build(f"{self.clock.now:.0f}".zfill(40), job=job)
         (run,) = self.lives.runs(build)
         self.lives.start(run)
         self.logs.append(run, 0, log)
@@ -173,6 +180,52 @@ def test_builds_go_with_all_that_is_theirs_once_their_files_are_gone(store: Stor
     assert store.count(schema.artifact) == 0
     store.drain()
     assert {row.id for row in rows(store.database, schema.build)} == {waiting}
+
+
+def test_jobs_and_copies_say_how_long_their_builds_and_logs_stay(store: Store) -> None:
+    """A copy as its parent, unless it says more itself; the newest may stay, but not those of an archived copy."""
+
+    def define(path: str, **said: Any) -> DefinedJob:
+        document = {"repository": "octo/hello", "retention": said}
+        change = Change("ann", store.clock.now)
+        store.database.write(lambda connection: keep_document(connection, path, document, change))
+        with store.database.reading() as connection:
+            found = load_job(connection, path)
+        assert found is not None
+        return found
+
+    def copy(of: DefinedJob, branch: str) -> DefinedJob:
+        key = CopyKey(CopyKind.BRANCH, branch)
+        return store.database.write(lambda connection: find_or_make_copy(connection, of, key, store.clock.now))
+
+    plain, short = define("plain"), define("short", builds=5, logs=2, keep=1)
+    same, archived, apart = (copy(short, branch) for branch in ("same", "archived", "apart"))
+    apart = define("short_apart", builds=300, logs=1, keep=0)
+    runs: dict[str, list[int]] = {}
+    for job in (plain, short, same, archived, apart):
+        for _ in range(2):
+            store.clock.now += 1
+            runs.setdefault(job.path, []).append(store.build(job=job)[1])
+    gone = update(schema.job).where(schema.job.c.id == archived.id).values(closed_at=1.0, archived_at=2.0)
+    store.database.write(lambda connection: connection.execute(gone))
+
+    def logs() -> dict[str, list[bool]]:
+        return {path: [store.logs.path(run).exists() for run in ids] for path, ids in runs.items()}
+
+    def left() -> dict[str, int]:
+        paths = {row.id: row.path for row in rows(store.database, schema.job)}
+        return dict(Counter(paths[row.job_id] for row in rows(store.database, schema.build)))
+
+    store.drain(days=1.5)
+    both, newest, none = [True, True], [False, True], [False, False]
+    expected = {"plain": both, "short": both, "short_same": both, "short_archived": both, "short_apart": none}
+    assert logs() == expected
+    store.drain(days=1)
+    assert logs() == {**expected, "short": newest, "short_same": newest, "short_archived": none}
+    store.drain(days=3)
+    assert left() == {"plain": 2, "short": 1, "short_same": 1, "short_apart": 2}
+    store.drain(days=100)
+    assert left() == {"short": 1, "short_same": 1, "short_apart": 2}
 
 
 def test_the_log_of_a_lost_run_goes_too(store: Store) -> None:

@@ -19,6 +19,9 @@ from hubwright.errors import MalformedError, NotFoundError, StorageError, TooLar
 from hubwright.storage import Storage
 from hubwright.store.artifacts import Keeper, KeptFile, check_keeper, check_room, keep_artifact
 from hubwright.store.database import Database
+from hubwright.store.old_builds import load_days_of_files
+
+DAY = 86_400.0
 
 SIGNED = 900.0
 """Seconds that a signed address is good for; an upload that has begun may take longer."""
@@ -104,7 +107,7 @@ class Keeping:
         if offer.digest not in {None, digest} or offer.size not in {None, counted.size}:
             await self._forget(key)
             raise MalformedError("The file did not arrive as it was sent: its SHA-256 or size differs. Send it again.")
-        expires = None if offer.keep is None else now + offer.keep
+        expires = await self._find_end(offer, keeper, now)
         file = KeptFile(path=offer.path, size=counted.size, sha256=digest, kept_at=now, expires_at=expires, key=key)
         try:
             replaced = await self._database.write_soon(
@@ -116,6 +119,13 @@ class Keeping:
         if replaced is not None and replaced != key:
             await self._forget(replaced)
         return file
+
+    async def _find_end(self, offer: Offer, keeper: Keeper, now: float) -> float | None:
+        """Until when it is kept: as its recipe says, else its job; None: as the hub's settings say by then."""
+        if offer.keep is not None:
+            return now + offer.keep
+        days = await self._database.read(lambda connection: load_days_of_files(connection, keeper.build_id))
+        return None if days is None else now + days * DAY
 
     async def _forget(self, key: str) -> None:
         """Delete; what can't be deleted now is swept later."""

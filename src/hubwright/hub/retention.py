@@ -11,8 +11,9 @@ from typing import TypeVar
 from sqlalchemy import Connection, Table
 
 from hubwright.hub.logs import Logs
+from hubwright.hub.old_builds import Days, OldBuilds
 from hubwright.hub.sweeping import Sweeping
-from hubwright.store import build_files, healing, retention
+from hubwright.store import healing, retention
 from hubwright.store.copies import archive_copies
 from hubwright.store.database import Database
 from hubwright.store.repetitions import REMEMBERED
@@ -46,7 +47,7 @@ class Retention:
         self, database: Database, logs: Logs, sweeping: Sweeping, keep: Keep, clock: Callable[[], float]
     ) -> None:
         self._database = database
-        self._logs = logs
+        self._old_builds = OldBuilds(database, logs, sweeping, Days(keep.builds, keep.logs))
         self._sweeping = sweeping
         self._keep = keep
         self._clock = clock
@@ -67,8 +68,7 @@ class Retention:
         self._drop(token, partial(retention.load_old_tokens, now=now))
         self._drop_artifacts(now)
         self._sweeping.drain()
-        self._drop_logs(now - keep.logs * DAY)
-        self._drop_builds(now - keep.builds * DAY)
+        self._old_builds.drop(now)
         self._drop_bisections(now - keep.builds * DAY)
         return now + EVERY
 
@@ -89,21 +89,6 @@ class Retention:
             ids = [number for number, _ in files]
             self._database.write(partial(retention.delete_rows, table=artifact, ids=ids))
             asyncio.run(self._sweeping.delete(key for _, key in files))
-
-    def _drop_logs(self, before: float) -> None:
-        while runs := self._read(partial(retention.load_old_logs, before=before)):
-            for run in runs:
-                self._logs.path(run).unlink(missing_ok=True)
-            filed = self._read(partial(build_files.load_log_files, runs=runs))
-            self._database.write(partial(retention.forget_logs, runs=runs))
-            asyncio.run(self._sweeping.delete(filed))
-
-    def _drop_builds(self, before: float) -> None:
-        while builds := self._read(partial(retention.load_old_builds, before=before)):
-            folders = self._read(partial(build_files.load_build_folders, builds=builds))
-            for run in self._database.write(partial(retention.delete_builds, builds=builds)):
-                self._logs.path(run).unlink(missing_ok=True)  # of a lost run no size was noted, but there may be a log
-            asyncio.run(self._sweeping.delete_folders(folders))
 
     def _drop_bisections(self, before: float) -> None:
         while ids := self._read(partial(retention.load_old_bisections, before=before)):

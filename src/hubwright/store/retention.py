@@ -107,22 +107,9 @@ def load_files_of(connection: Connection, runs: Sequence[int]) -> list[tuple[int
     return [(row.run_id, row.path, row.key) for row in rows]
 
 
-def load_old_logs(connection: Connection, before: float) -> list[int]:
-    """Runs that ended before that moment and still have a log."""
-    due = select(run.c.id).where(run.c.finished_at < before, run.c.log_size > 0).order_by(run.c.id).limit(PORTION)
-    return list(connection.execute(due).scalars())
-
-
 def forget_logs(connection: Connection, runs: Sequence[int]) -> None:
     """Note that the logs of these runs are gone."""
     connection.execute(update(run).where(run.c.id.in_(runs)).values(log_size=0))
-
-
-def load_old_builds(connection: Connection, before: float) -> list[int]:
-    """Builds that ended before that moment and whose files are gone."""
-    kept = select(artifact.c.id).join(run, run.c.id == artifact.c.run_id).where(run.c.build_id == build.c.id)
-    due = select(build.c.id).where(build.c.finished_at < before, ~kept.exists()).order_by(build.c.id)
-    return list(connection.execute(due.limit(PORTION // 10)).scalars())
 
 
 def delete_builds(connection: Connection, builds: Sequence[int]) -> list[int]:

@@ -60,6 +60,7 @@ job = Table(
     *_where("copy_of IS NOT NULL AND archived_at IS NULL", ("open_copies", "copy_of", "id")),
     *_where("closed_at IS NOT NULL AND archived_at IS NULL", ("closed", "closed_at", "id")),
     *_where("paused_at IS NOT NULL", ("paused", "id")),
+    *_where("copy_of IS NOT NULL AND version > 0", ("copies_apart", "copy_of", "id")),
 )
 
 build = Table(
@@ -162,6 +163,7 @@ run = Table(
         postgresql_where=text("state = 'queued'"),
     ),
     *_where("state = 'queued'", ("turn", "family", "priority", "turn"), table="run"),
+    *_where("log_size > 0", ("log", "family", "id"), table="run"),
     Index("ix_run_held", "build_id", sqlite_where=text("state = 'held'"), postgresql_where=text("state = 'held'")),
     Index(
         "ix_run_running", "builder", sqlite_where=text("state = 'running'"), postgresql_where=text("state = 'running'")

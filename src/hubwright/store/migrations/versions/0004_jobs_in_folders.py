@@ -217,6 +217,13 @@ def upgrade() -> None:
             postgresql_where=sa.text("copy_of IS NOT NULL"),
         )
         batch_op.create_index(
+            "ix_job_copies_apart",
+            ["copy_of", "id"],
+            unique=False,
+            sqlite_where=sa.text("copy_of IS NOT NULL AND version > 0"),
+            postgresql_where=sa.text("copy_of IS NOT NULL AND version > 0"),
+        )
+        batch_op.create_index(
             "ix_job_copy_key",
             ["copy_of", "copy_key"],
             unique=True,
@@ -270,6 +277,13 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("family", Identity, nullable=True))
         batch_op.add_column(sa.Column("turn", sa.Float(), server_default="0", nullable=False))
         batch_op.drop_index(batch_op.f("ix_run_queued"), postgresql_where="((state)::text = 'queued'::text)")
+        batch_op.create_index(
+            "ix_run_log",
+            ["family", "id"],
+            unique=False,
+            sqlite_where=sa.text("log_size > 0"),
+            postgresql_where=sa.text("log_size > 0"),
+        )
         batch_op.create_index(
             "ix_run_queued",
             [sa.literal_column("priority DESC"), "turn", "id", "platform", "labels", "state"],
