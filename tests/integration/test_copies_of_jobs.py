@@ -14,6 +14,8 @@ from fake_repository import FakeRepository
 from hub_parts import RECIPE, Desk, open_desk, rows
 from hubwright.domain.job_copies import CopyKind
 from hubwright.domain.repos import Repository
+from hubwright.github.payloads import read_event
+from hubwright.hub.glances import Seen, glance
 from hubwright.store import copies, schema
 from hubwright.store.database import Database
 from hubwright.store.definitions import keep_document
@@ -260,6 +262,23 @@ def test_a_disabled_job_builds_no_copy_but_lets_it_end(desk: Desk) -> None:
     tell(desk, "push", repository.push_payload("next", before=str(repository.head("next")), after="0" * 40))
     assert len(desk.builds()) == 1
     assert jobs(desk)["team/app_next"].closed_at is not None
+
+
+def test_a_copy_ends_also_when_its_link_is_gone(desk: Desk) -> None:
+    """Else it would stand in the lists for ever; and no other end takes more than a look."""
+    repository = desk.repository()
+    define(desk)
+    link(desk, repository)
+    repository.commit({FILE: RECIPE})
+    repository.commit({FILE: RECIPE, "a": "1"}, branch="fix")
+    tell(desk, "pull_request", repository.pull_request_payload(25, "fix"))
+    desk.database.write(lambda connection: connection.execute(schema.link.delete()))
+    tell(desk, "pull_request", repository.pull_request_payload(25, "fix", action="closed"))
+    assert jobs(desk)["team/app_pr25"].closed_at is not None
+    other = read_event("pull_request", repository.pull_request_payload(26, "fix", action="closed"))
+    with desk.database.reading() as connection:
+        (seen,) = glance(connection, [other], lambda _: True)
+    assert seen == Seen("0 builds")
 
 
 def test_a_renamed_repository_takes_its_links_and_copies_along(desk: Desk) -> None:

@@ -25,7 +25,7 @@ from hubwright.domain.results import Result
 from hubwright.domain.scheduling import fits
 from hubwright.git.mirrors import Origin
 from hubwright.hub.builds import reopen
-from hubwright.hub.plans import Ground, make_runs
+from hubwright.hub.plans import Ground, ground_of, make_runs
 from hubwright.hub.wishes import MANUAL
 from hubwright.store import builds, kinds, runs
 from hubwright.store.admission import block_again
@@ -115,7 +115,8 @@ def find_gap(connection: Connection, event: Backfill, ground: Ground) -> Gap | N
     job = load_job(connection, event.job_path)
     if job is None or not job.enabled or not job.settings.backfill:
         return None
-    row = kinds.load_newest_build(connection, job.id, (ground.default_branch,) if ground.default_branch else _BRANCHES)
+    default = ground_of(job, ground).default_branch
+    row = kinds.load_newest_build(connection, job.id, (default,) if default else _BRANCHES)
     if row is None or row.problem is not None or row.result == Result.CANCELLATION:
         return None
     return Gap(job, row, _wanted(row))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection
 
@@ -12,7 +12,7 @@ from hubwright.domain.job_events import Builds, Ends, Linked, follow
 from hubwright.domain.job_settings import DefinedJob
 from hubwright.domain.repos import PullRequestEvent, Push, RefEvent, Repository
 from hubwright.store.builds import was_built_by_kin
-from hubwright.store.copies import close_copy, find_or_make_copy, foresee_copy
+from hubwright.store.copies import close_copy, find_or_make_copy, foresee_copy, has_open_copy
 from hubwright.store.jobs import keep_identity, load_job, load_jobs, load_jobs_by_ids
 from hubwright.store.links import KeptLink, keep_link_identity, load_links
 from hubwright.store.repos import is_gone, load_pull_targets
@@ -60,13 +60,19 @@ class Circle:
         return jobs or any((link.repository_id, link.repository) != now for link in self.links)
 
     def follow(self, event: News, default_branch: str | None, pulled: Collection[str] = ()) -> list[Effect]:
-        """What the event does to the jobs; a disabled one builds nothing. `pulled`: see `load_pulled`."""
-        return [
-            Effect(job, what)
-            for job in self.jobs
-            if (what := follow(event, self._see(job, default_branch, pulled))) is not None
-            and (job.enabled or isinstance(what, Ends))
-        ]
+        """What the event does to the jobs; a disabled one builds nothing. `pulled`: see `load_pulled`.
+
+        What is gone ends copies also when the link is gone that they were made by.
+        """
+        found: list[Effect] = []
+        for job in self.jobs:
+            linked = self._see(job, default_branch, pulled)
+            if _tells_an_end(event) and linked.own:
+                linked = replace(linked, links=(*linked.links, *map(Link, CopyKind)))
+            what = follow(event, linked)
+            if what is not None and (job.enabled or isinstance(what, Ends)):
+                found.append(Effect(job, what))
+        return found
 
     def links_to(self, job: DefinedJob) -> tuple[Link, ...]:
         """The links as the job sees them."""
@@ -82,6 +88,16 @@ class Circle:
             own=job in self.own,
             branches_of_pulls=pulled,
         )
+
+
+def _tells_an_end(event: News) -> bool:
+    match event:
+        case PullRequestEvent():
+            return event.action == "closed"
+        case Push():
+            return event.deleted
+        case RefEvent():
+            return event.action == "delete"
 
 
 def load_circle(connection: Connection, repository: Repository) -> Circle:
@@ -166,6 +182,12 @@ def was_built(connection: Connection, circle: Circle, follower: Follower, event:
     keys = [copy_of_branch(link, event.head_ref, own) for link in circle.links_to(effect.job)]
     key = next((one for one in keys if one is not None), None)
     return key is not None and was_built_by_kin(connection, effect.job.id, str(key), trigger)
+
+
+def end_any(connection: Connection, effects: Sequence[Effect]) -> bool:
+    """Whether one of the effects ends a copy that there is."""
+    ends = [(one.job.id, str(one.what.copy)) for one in effects if isinstance(one.what, Ends)]
+    return bool(ends) and has_open_copy(connection, ends)
 
 
 def close_gone(connection: Connection, circle: Circle, refs: Sequence[str], now: float) -> None:

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from hubwright.domain.builds import MERGE_GROUP, commits_to_build, pull_request_to_build
-from hubwright.domain.job_events import Ends
+from hubwright.domain.job_events import Builds
 from hubwright.domain.jobs import Job
 from hubwright.domain.repos import Event, Other, PullRequestEvent, Push, RefEvent, Repository
 from hubwright.github.payloads import is_skipped
-from hubwright.hub.followers import Circle, complete_circle
+from hubwright.hub.followers import Circle, complete_circle, end_any
 from hubwright.store.links import load_links_of
 from hubwright.store.moments import read_moment
 from hubwright.store.repos import load_change_times
@@ -67,7 +67,7 @@ def _find_outcomes(connection: Connection, events: Sequence[Event], may_build: M
             name = (event.repository.id, event.repository.full_name)
             if name not in circles:
                 circles[name] = complete_circle(connection, named[name], links.get(named[name], ()))
-            outcomes.append(_find_outcome(event, circles[name], may_build))
+            outcomes.append(_find_outcome(connection, event, circles[name], may_build))
         elif isinstance(event, RefEvent):
             linked = event.action == "delete" and event.repository.full_name in linked_names
             outcomes.append(None if linked else "kept")
@@ -76,15 +76,18 @@ def _find_outcomes(connection: Connection, events: Sequence[Event], may_build: M
     return outcomes
 
 
-def _find_outcome(event: Push | PullRequestEvent, circle: Circle, may_build: MayBuild) -> str | None:
+def _find_outcome(
+    connection: Connection, event: Push | PullRequestEvent, circle: Circle, may_build: MayBuild
+) -> str | None:
     if not circle.jobs:
         return None if may_build(event.repository) else "the owner is not one of GITHUB__OWNERS"
     effects = circle.follow(event, event.repository.default_branch)
-    if not effects and not any(job.enabled for job in circle.jobs):
-        return "every job of the repository is disabled"
-    if circle.has_moved or any(isinstance(one.what, Ends) or _wants_builds(event, one.job) for one in effects):
+    builds = [one for one in effects if isinstance(one.what, Builds)]
+    if end_any(connection, effects):
         return None
-    return "0 builds"
+    if not builds and not any(job.enabled for job in circle.jobs):
+        return "every job of the repository is disabled"
+    return None if circle.has_moved or any(_wants_builds(event, one.job) for one in builds) else "0 builds"
 
 
 def _wants_builds(event: Push | PullRequestEvent, job: Job) -> bool:

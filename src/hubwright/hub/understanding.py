@@ -234,8 +234,7 @@ class Understanding:
             return _just_keep(event, "the job is gone")
         if not asked.circle.jobs and not isinstance(event, Manual) and not self.may_build(repository):
             return _just_keep(event, "the owner is not one of GITHUB__OWNERS")
-        if asked.circle.jobs and not asked.effects and not any(job.enabled for job in asked.circle.jobs):
-            return _just_keep(event, "every job of the repository is disabled")
+        disabled = bool(asked.circle.jobs) and not any(job.enabled for job in asked.circle.jobs)
         plans = [(one, self._plans.plan_job(one.job, event, ground, delay=delay)) for one in asked.builds]
         waits = next((plan.problem for _, of_job in plans for plan in of_job if plan.waits is not None), None)
 
@@ -249,6 +248,8 @@ class Understanding:
                     count += self._keep_plans(connection, asked, (follower, of_job), ground, now)
             if not isinstance(event, Manual):
                 close_ended(connection, asked.circle, event, asked.effects, now, late=late)
+            if disabled:
+                return "every job of the repository is disabled"
             return f"{count} builds" if count != 1 else "1 build"
 
         return Understood(keep, waits, any(is_limited(one.job) for one in asked.builds))

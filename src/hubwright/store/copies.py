@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -80,6 +80,14 @@ def close_copy(connection: Connection, parent_id: int, key: CopyKey, now: float)
     closed = update(job).where(*_of(parent_id, key), job.c.closed_at.is_(None)).values(closed_at=now)
     number: int | None = connection.execute(closed.returning(job.c.id)).scalar()
     return number
+
+
+def has_open_copy(connection: Connection, names: Collection[tuple[int, str]]) -> bool:
+    """Whether one of these copies, each named by its parent's number and its key, is there and open."""
+    parents, keys = {parent for parent, _ in names}, {key for _, key in names}
+    query = select(job.c.copy_of, job.c.copy_key).where(job.c.copy_of.in_(parents), job.c.copy_key.in_(keys), _IS_COPY)
+    rows = connection.execute(query.where(job.c.closed_at.is_(None)))
+    return any((row.copy_of, row.copy_key) in names for row in rows)
 
 
 def archive_copies(
