@@ -220,12 +220,18 @@ def check_server(name: str, url: str) -> Finding:
     """Does a server that a setting names take connections?"""
     parts = urlsplit(url)
     port = parts.port or {"amqp": 5672, "amqps": 5671}.get(parts.scheme, 6379)
+    where = parts.path if parts.scheme == "unix" else f"{parts.hostname}:{port}"
     try:
-        with socket.create_connection((parts.hostname or "localhost", port), timeout=5):
-            return Finding(name=name, verdict=Verdict.OK, seen=f"{parts.hostname}:{port} answers")
+        if parts.scheme == "unix":
+            with socket.socket(socket.AF_UNIX) as probe:
+                probe.settimeout(5)
+                probe.connect(parts.path)
+        else:
+            socket.create_connection((parts.hostname or "localhost", port), timeout=5).close()
     except OSError as error:
         fix = f"start it, or correct {name.upper()}_URL"
-        return Finding(name=name, verdict=Verdict.FAIL, seen=f"{parts.hostname}:{port}: {error}", fix=fix)
+        return Finding(name=name, verdict=Verdict.FAIL, seen=f"{where}: {error}", fix=fix)
+    return Finding(name=name, verdict=Verdict.OK, seen=f"{where} answers")
 
 
 def check_clock(settings: Settings) -> Finding:

@@ -50,22 +50,17 @@ class BuildTeller:
     def tell_builds(self, connection: Connection, builds: Sequence[BuildView]) -> list[Command]:
         """The builds, as far as they are among the newest of their jobs, and the lists that they are in."""
         recents = read_model.load_recents(connection, {build.job_id for build in builds}, self._terms.recent)
-        commands: list[Command] = []
-        for recent in recents.values():
-            commands += self._tell_recent(recent)
+        commands = self._tell_recents(list(recents.values()))
         for build in builds:
             if build.job_id in recents and build.number in recents[build.job_id].numbers:
                 commands += self._tell_build(build)
         return commands
 
-    def tell_job(self, connection: Connection, job_id: int) -> list[Command]:
-        """All of a job that came into the tree: its list and the builds in it."""
-        recent = read_model.load_recents(connection, [job_id], self._terms.recent).get(job_id)
-        if recent is None:
-            return []
-        ids = read_model.load_build_ids(connection, job_id, recent.numbers)
-        commands = self._tell_recent(recent)
-        for build in _load(connection, ids):
+    def tell_jobs(self, connection: Connection, jobs: Sequence[int]) -> list[Command]:
+        """All of jobs that came into the tree: their lists and the builds in these."""
+        recents = read_model.load_recents(connection, jobs, self._terms.recent)
+        commands = self._tell_recents(list(recents.values()))
+        for build in _load(connection, [number for recent in recents.values() for number in recent.ids]):
             commands += self._tell_build(build)
         return commands
 
@@ -110,9 +105,19 @@ class BuildTeller:
             told.append(("EXPIREAT", key, self._until(build.finished_at)))
         return told
 
-    def _tell_recent(self, recent: read_model.Recent) -> list[Command]:
+    def _tell_recents(self, recents: Sequence[read_model.Recent]) -> list[Command]:
+        with self._client.pipeline(transaction=False) as pipe:
+            for recent in recents:
+                pipe.lrange(self._keys.recent(recent.path), 0, -1)
+            listed = pipe.execute()
+        told = (
+            self._tell_recent(recent, [int(number) for number in known])
+            for recent, known in zip(recents, listed, strict=True)
+        )
+        return [command for commands in told for command in commands]
+
+    def _tell_recent(self, recent: read_model.Recent, known: list[int]) -> list[Command]:
         key = self._keys.recent(recent.path)
-        known = self._numbers(key)
         if known == list(recent.numbers):
             return []
         gone = [("DEL", self._keys.build(recent.path, number)) for number in set(known) - set(recent.numbers)]

@@ -19,7 +19,7 @@ from hubwright.reports.redis_writer import Command, read_text
 from hubwright.store import read_model
 from hubwright.store.read_model import Tree
 
-STEP = 50
+STEP = 100
 """Jobs that are written together, each with its builds when it is new."""
 
 _JOB, _FOLDER, _LINK = "job:", "folder:", "link:"
@@ -59,9 +59,7 @@ class TreeTeller:
             paths = [name.removeprefix(_JOB) for name in some if name.startswith(_JOB)]
             told = [one for name in others for one in self._tell_other(name, wanted[name], wanted)]
             told += self._tell_documents(connection, paths, wanted)
-            for job_id in read_model.load_job_ids(connection, paths):
-                told += self._builds.tell_job(connection, job_id)
-            yield told
+            yield told + self._builds.tell_jobs(connection, read_model.load_job_ids(connection, paths))
         places: dict[str, list[str]] = {}
         for name in wanted:
             kind, _, path = name.partition(":")
@@ -85,9 +83,7 @@ class TreeTeller:
         commands = self._tell_documents(connection, paths, wanted)
         new = [path for path in paths if _JOB + path not in told]
         commands += [("RPUSH", self._keys.place(path), self._keys.job(path)) for path in new]
-        for job_id in read_model.load_job_ids(connection, new):
-            commands += self._builds.tell_job(connection, job_id)
-        return commands
+        return commands + self._builds.tell_jobs(connection, read_model.load_job_ids(connection, new))
 
     def _tell_documents(self, connection: Connection, paths: Sequence[str], wanted: Mapping[str, str]) -> list[Command]:
         commands: list[Command] = []

@@ -7,7 +7,7 @@ While Redis is away builds go on; what it has missed is told when it is back. Wh
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
 
 import orjson
@@ -172,14 +172,25 @@ class RedisView:
         with self._database.reading() as connection:
             known = self._tree.list_keys(connection)
         known.add(self._keys.commits)
-        for key in [one for one in known if one.endswith("_recent")]:
-            base = key.removesuffix("recent")
-            known |= {f"{base}{read_text(number)}" for number in self._client.lrange(key, 0, -1)}
-        for sha in (read_text(one) for one in self._client.lrange(self._keys.commits, 0, -1)):
-            platforms = [read_text(name) for name in self._client.lrange(self._keys.platforms(sha), 0, -1)]
-            known |= {self._keys.commit(sha), self._keys.platforms(sha)}
-            known |= {self._keys.outcome(name, sha) for name in platforms}
+        recents = [key for key in known if key.endswith("_recent")]
+        for key, numbers in self._read_lists(recents):
+            known |= {f"{key.removesuffix('recent')}{number}" for number in numbers}
+        ((_, shas),) = self._read_lists([self._keys.commits])
+        for sha, (key, platforms) in zip(
+            shas, self._read_lists([self._keys.platforms(one) for one in shas]), strict=True
+        ):
+            known |= {self._keys.commit(sha), key, *(self._keys.outcome(name, sha) for name in platforms)}
         return [key for key in self._find_told() if key not in known]
+
+    def _read_lists(self, keys: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
+        for start in range(0, len(keys), STEP):
+            some = keys[start : start + STEP]
+            with self._client.pipeline(transaction=False) as pipe:
+                for key in some:
+                    pipe.lrange(key, 0, -1)
+                yield from (
+                    (key, [read_text(one) for one in found]) for key, found in zip(some, pipe.execute(), strict=True)
+                )
 
     def _find_told(self) -> list[str]:
         """Every key of the read model that is there."""

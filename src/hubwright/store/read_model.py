@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, bindparam, func, select
 
 from hubwright.domain.job_paths import folders_of
 from hubwright.store.jobs import load_effectives
@@ -15,6 +15,12 @@ from hubwright.store.views import load_rows
 
 _PARENT = job.alias("parent")
 _BUILD = build.alias("earlier")
+_NEWEST = (
+    select(build.c.number, build.c.id)
+    .where(build.c.job_id == bindparam("job_key"))
+    .order_by(build.c.number.desc())
+    .limit(bindparam("most"))
+)
 _STAMPED = ("version", "enabled", "repository", "paused_at", "closed_at")
 
 
@@ -32,10 +38,11 @@ class Tree:
 
 @dataclass(frozen=True, slots=True)
 class Recent:
-    """A job that is not archived, and the numbers of its newest builds, the newest first."""
+    """A job that is not archived, and the numbers and ids of its newest builds, the newest first."""
 
     path: str
     numbers: tuple[int, ...]
+    ids: tuple[int, ...]
 
 
 def load_tree(connection: Connection) -> Tree:
@@ -81,19 +88,12 @@ def load_recents(connection: Connection, jobs: Iterable[int], most: int) -> dict
     """By the jobs' numbers of ours their newest builds; archived ones are not among them."""
     wanted = list(jobs)
     rows = connection.execute(select(job.c.id, job.c.path).where(job.c.id.in_(wanted), job.c.archived_at.is_(None)))
-    return {row.id: Recent(row.path, _numbers(connection, row.id, most)) for row in rows.all()}
+    return {row.id: _load_recent(connection, row.id, row.path, most) for row in rows.all()}
 
 
 def load_job_ids(connection: Connection, paths: Sequence[str]) -> list[int]:
     """The numbers of ours of the jobs at these paths."""
     return list(connection.execute(select(job.c.id).where(job.c.path.in_(paths))).scalars())
-
-
-def load_build_ids(connection: Connection, job_id: int, numbers: Sequence[int]) -> list[int]:
-    """The ids of these builds of a job."""
-    return list(
-        connection.execute(select(build.c.id).where(build.c.job_id == job_id, build.c.number.in_(numbers))).scalars()
-    )
 
 
 def find_first_builds(connection: Connection, shas: Sequence[str]) -> dict[str, int]:
@@ -120,6 +120,6 @@ def load_fact_time(connection: Connection, number: int) -> float | None:
     return found[0]["at"] if found else None
 
 
-def _numbers(connection: Connection, job_id: int, most: int) -> tuple[int, ...]:
-    query = select(build.c.number).where(build.c.job_id == job_id).order_by(build.c.number.desc()).limit(most)
-    return tuple(connection.execute(query).scalars())
+def _load_recent(connection: Connection, job_id: int, path: str, most: int) -> Recent:
+    rows = connection.execute(_NEWEST, {"job_key": job_id, "most": most}).all()
+    return Recent(path, tuple(row.number for row in rows), tuple(row.id for row in rows))
