@@ -11,11 +11,14 @@ from sqlalchemy import select, update
 from fake_repository import FakeRepository
 from healing_parts import GREEN, Ward, open_ward
 from hub_parts import rows
+from hubwright.domain.job_copies import CopyKind
+from hubwright.domain.repos import Repository
 from hubwright.hub.healing import HEADS, HOOKS
 from hubwright.hub.loads import LOADS, Load, ask_for
 from hubwright.hub.replica import Replica
 from hubwright.store.database import Database
 from hubwright.store.definitions import keep_document
+from hubwright.store.links import keep_link
 from hubwright.store.schema import build, gh_branch, gh_pull_request, job, task
 from hubwright.store.versions import Change
 from waiting import until
@@ -127,6 +130,26 @@ def test_a_tag_that_was_moved_is_built_where_it_is_now(ward: Ward) -> None:
     ward.clock.ahead += 61
     ward.look()
     assert ward.builds()[f"refs/tags/nightly {head}"] == 1
+
+
+def test_heads_of_linked_branches_are_built_once_by_copies_that_end_with_them(ward: Ward) -> None:
+    """Nobody delivers: what moves is found, in the copy, and what is gone closes it."""
+    repository = ward.repository()
+    (parent,) = rows(ward.database, job)
+    here = Repository(id=repository.id, owner="octo", name="hello")
+    ward.database.write(lambda it: keep_link(it, here, CopyKind.BRANCH, parent.id, ("**",), ward.clock()))
+    ward.look()
+    head = repository.commit({"a": "1"}, branch="next")
+    for _ in range(3):
+        ward.clock.ahead += 61
+        ward.look()
+    (copy,) = [row for row in rows(ward.database, job) if row.copy_of == parent.id]
+    (built,) = rows(ward.database, build, job_id=copy.id)
+    assert (copy.path, built.sha, len(rows(ward.database, build))) == ("octo/hello_next", head, 2)
+    repository.delete("next")
+    ward.clock.ahead += 61
+    ward.look()
+    assert rows(ward.database, job, id=copy.id)[0].closed_at is not None
 
 
 def test_a_hooked_repositorys_tag_is_given_time(ward: Ward) -> None:
