@@ -6,9 +6,10 @@ HubwrightError
 │   ├── BadSignatureError        401
 │   ├── UnauthenticatedError     401
 │   ├── ForbiddenError           403
-│   ├── MalformedError           400
-│   ├── UnprocessableError       422
-│   │   └── DefinitionError          422; carries pointers to all that is wrong
+│   ├── BodyError                carries a pointer to what is wrong
+│   │   ├── MalformedError           400
+│   │   └── UnprocessableError       422
+│   │       └── DefinitionError          422; carries pointers to all that is wrong
 │   ├── NotFoundError            404
 │   ├── ConflictError            409
 │   ├── OutdatedError            412
@@ -73,14 +74,27 @@ class ForbiddenError(RefusedError):
     title = "Forbidden"
 
 
-class MalformedError(RefusedError):
+class BodyError(RefusedError):
+    """Something in the body is wrong; `pointer` is a JSON pointer to it (RFC 6901), None where nobody knows it."""
+
+    def __init__(self, message: str, pointer: str | None = None) -> None:
+        super().__init__(message)
+        self._pointer = pointer
+
+    @property
+    def errors(self) -> list[dict[str, str | int]]:
+        """What is wrong, as `application/problem+json` lists it."""
+        return [] if self._pointer is None else [{"pointer": f"#{self._pointer}", "detail": str(self)}]
+
+
+class MalformedError(BodyError):
     """The body is not what the route takes (not JSON, not an object, a wrong type)."""
 
     status = 400
     title = "Malformed request"
 
 
-class UnprocessableError(RefusedError):
+class UnprocessableError(BodyError):
     """The body is well formed but a value can't be used."""
 
     status = 422

@@ -20,6 +20,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from hubwright.errors import (
+    BodyError,
     GitHubError,
     HubwrightError,
     RateLimitedError,
@@ -59,9 +60,11 @@ def make_problem(
     return Response(content, status, sent, media_type="application/problem+json")
 
 
-def answer_refusal(_request: Request, error: RefusedError) -> Response:
-    """What the hub refuses on purpose."""
+def answer_refusal(request: Request, error: RefusedError) -> Response:
+    """What the hub refuses on purpose. Where nobody said what of a body is wrong, the pointer is to all of it."""
     errors = getattr(error, "errors", ())
+    if isinstance(error, BodyError) and not errors and request.headers.get("content-length", "0") != "0":
+        errors = [{"pointer": "#", "detail": str(error)}]
     headers = {"Retry-After": str(error.retry_after)} if isinstance(error, TooManyAttemptsError) else None
     return make_problem(error.status, error.title, str(error), errors=errors, headers=headers)
 

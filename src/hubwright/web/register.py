@@ -83,13 +83,13 @@ def _read_wish(content_type: str, body: bytes) -> tuple[str, str | None]:
     try:
         document = orjson.loads(body)
     except orjson.JSONDecodeError as error:
-        raise MalformedError(f"The body is not JSON: {error}.") from None
+        raise MalformedError(f"The body is not JSON: {error}.", "") from None
     url = document.get("git_repository_url") if isinstance(document, dict) else None
     if not isinstance(url, str) or len(url) > 2000:
-        raise MalformedError("git_repository_url is missing: give the repository's address.")
+        raise MalformedError("git_repository_url is missing: give the repository's address.", "/git_repository_url")
     branch = document.get("branch")
     if branch is not None and not isinstance(branch, str):
-        raise MalformedError("branch is a name.")
+        raise MalformedError("branch is a name.", "/branch")
     return url, check_branch(branch) if branch else None
 
 

@@ -91,13 +91,15 @@ class Bisections:
         wanted = convert(await read_object(request), NewBisection)
         for name, value in (("good", wanted.good), ("bad", wanted.bad)):
             if not 1 <= len(value) <= MAX_NAME:
-                raise UnprocessableError(f"{name}: a commit's id, a branch or a tag is expected.")
+                raise UnprocessableError(f"{name}: a commit's id, a branch or a tag is expected.", f"/{name}")
             check_ref(value)
         for name, text in (("platform", wanted.platform), ("test", wanted.test), ("stage", wanted.stage)):
             if text is not None and not 1 <= len(text) <= (100 if name == "platform" else _MAX_TARGET):
-                raise UnprocessableError(f"{name}: a name of at most {_MAX_TARGET} characters is expected.")
+                raise UnprocessableError(f"{name}: a name of at most {_MAX_TARGET} characters is expected.", f"/{name}")
         if wanted.run is not None and (wanted.test or wanted.stage or not 1 <= len(wanted.run) <= _MAX_COMMAND):
-            raise UnprocessableError(f"run: a command of at most {_MAX_COMMAND:,} characters, without test and stage.")
+            raise UnprocessableError(
+                f"run: a command of at most {_MAX_COMMAND:,} characters, without test and stage.", "/run"
+            )
         question = Question(**msgspec.structs.asdict(wanted))
         asked = Asked(asker.name, self._site.clock(), self._site.searches)
         number: Any = await self._site.database.write_soon(

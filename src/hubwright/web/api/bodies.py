@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from typing import Any, TypeVar
@@ -14,6 +15,8 @@ from hubwright.errors import MalformedError, TooLargeError, UnprocessableError
 
 Body = TypeVar("Body", bound=msgspec.Struct)
 
+_MISSING = re.compile(r"missing required field `([^`]+)`")
+
 MAX_BODY = 256 * 1024
 """Bytes of a body, a job's inline recipe included."""
 
@@ -24,9 +27,9 @@ async def read_object(request: Request) -> dict[str, Any]:
     try:
         data = orjson.loads(body or b"{}")
     except ValueError as error:
-        raise MalformedError(f"The body is not JSON: {error}.") from error
+        raise MalformedError(f"The body is not JSON: {error}.", "") from error
     if not isinstance(data, dict):
-        raise MalformedError("The body is not a JSON object.")
+        raise MalformedError("The body is not a JSON object.", "")
     return data
 
 
@@ -46,7 +49,7 @@ def convert(data: Mapping[str, Any], kind: type[Body]) -> Body:
     try:
         return msgspec.convert(data, kind)
     except msgspec.ValidationError as error:
-        raise UnprocessableError(f"{error}.".replace("$.", "").replace("`", "")) from error
+        raise UnprocessableError(f"{error}.".replace("$.", "").replace("`", ""), _find_pointer(str(error))) from error
 
 
 def check_keys(data: Mapping[str, Any], known: Iterable[str], prefix: str = "") -> None:
@@ -56,4 +59,20 @@ def check_keys(data: Mapping[str, Any], known: Iterable[str], prefix: str = "") 
         if key not in names:
             close = get_close_matches(key, names, 1)
             hint = f"did you mean {prefix}{close[0]}?" if close else f"known are {', '.join(names)}."
-            raise UnprocessableError(f"{prefix + key[:80]!a} is not known; {hint}")
+            pointer = "/" + "/".join(map(_escape, [*prefix.split(".")[:-1], key[:80]]))
+            raise UnprocessableError(f"{prefix + key[:80]!a} is not known; {hint}", pointer)
+
+
+def _find_pointer(told: str) -> str:
+    """The JSON pointer to what msgspec complains about: its words end in ``at `$.path[0].key` ``."""
+    _, _, place = told.rpartition(" at `$")
+    parts = re.findall(r"\[(\d+)\]|\.([^.\[]+)", place.rstrip("`")) if place != told else []
+    names = [number or name for number, name in parts]
+    if missing := _MISSING.search(told):
+        names.append(missing[1])
+    return "".join(f"/{_escape(name)}" for name in names)
+
+
+def _escape(name: str) -> str:
+    """https://www.rfc-editor.org/rfc/rfc6901#section-3"""
+    return name.replace("~", "~0").replace("/", "~1")

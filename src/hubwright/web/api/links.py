@@ -92,7 +92,9 @@ class Links:
         def keep(connection: Connection) -> bool:
             target = _find_job(connection, wanted.job.strip("/"))
             if target.copy_of is not None:
-                raise UnprocessableError(f"{target.path} is a copy itself: link to the job that it is a copy of.")
+                raise UnprocessableError(
+                    f"{target.path} is a copy itself: link to the job that it is a copy of.", "/job"
+                )
             known = _find_repository(connection, name)
             return keep_link(connection, known, kind, target.id, globs, self._site.clock())
 
@@ -142,8 +144,8 @@ def _find_repository(connection: Connection, name: str) -> Repository:
 def _check_globs(globs: list[str]) -> list[str]:
     """Raises UnprocessableError."""
     if not 1 <= len(globs) <= MAX_GLOBS:
-        raise UnprocessableError(f"globs: 1 to {MAX_GLOBS} are expected; `**` is any branch.")
+        raise UnprocessableError(f"globs: 1 to {MAX_GLOBS} are expected; `**` is any branch.", "/globs")
     for glob in globs:
         if not glob.strip("!") or len(glob) > _MAX_GLOB or not glob.isprintable() or " " in glob:
-            raise UnprocessableError(f"globs: {glob[:80]!a} is no name or glob of branches.")
+            raise UnprocessableError(f"globs: {glob[:80]!a} is no name or glob of branches.", "/globs")
     return globs

@@ -84,9 +84,11 @@ class Tokens:
         await self._gate.require(request, "admin")
         wanted = convert(await read_object(request), NewToken)
         if wanted.role not in ROLES:
-            raise UnprocessableError(f"role: one of {', '.join(ROLES)} is expected.")
+            raise UnprocessableError(f"role: one of {', '.join(ROLES)} is expected.", "/role")
         if wanted.folders is not None and wanted.role not in FOLDED:
-            raise UnprocessableError("folders: only tokens of the roles read and write can be bounded to folders.")
+            raise UnprocessableError(
+                "folders: only tokens of the roles read and write can be bounded to folders.", "/folders"
+            )
         return answer(await make_token(self._site, wanted), 201)
 
     async def revoke(self, request: Request, token_id: Number) -> Response:
