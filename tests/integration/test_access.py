@@ -303,3 +303,70 @@ def test_the_audit_log_tells_who_did_what(hub: WholeHub) -> None:
     assert (count("actor=ann&since=2100-01-01T00:00:00Z"), count("actor=ann&until=2100-01-01T00:00:00Z")) == (0, 4)
     assert hub.client.get("/api/v1/audit?who=ann", headers=ADMIN).status_code == 422
     assert hub.client.get("/api/v1/audit", headers=bearer).status_code == 403
+
+
+def test_every_operation_has_an_example(hub: WholeHub) -> None:
+    """Of its answer, and of its body where it takes one; and the examples of documents are as the real ones."""
+    document = hub.client.get("/openapi.json").json()
+    assert document["openapi"].startswith("3.1")
+    lacking, wrong = [], []
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            name, responses = f"{method.upper()} {path}", operation["responses"]
+            good = [told for status, told in responses.items() if status < "300"]
+            shown = [kind["example"] for told in good for kind in told.get("content", {}).values() if "example" in kind]
+            if not shown and "204" not in responses:
+                lacking.append(name)
+            if "requestBody" in operation and not any(
+                "example" in kind or "examples" in kind for kind in operation["requestBody"]["content"].values()
+            ):
+                lacking.append(f"{name} (body)")
+            if not operation.get("description"):
+                lacking.append(f"{name} (description)")
+            unnamed = [one["name"] for one in operation.get("parameters", ()) if "schema" not in one]
+            assert not unnamed
+            if shown and isinstance(shown[0], dict) and name in DOCUMENTS:
+                real = hub.client.get(DOCUMENTS[name], headers=ADMIN).json()
+                if other := (set(real) ^ set(shown[0])) - {key for key, value in real.items() if value is None}:
+                    wrong.append((name, other))
+    assert not lacking
+    assert not wrong
+
+
+DOCUMENTS = {
+    "GET /api/v1/builds": "/api/v1/builds",
+    "GET /api/v1/builds/{build_id}": "/api/v1/builds/1",
+    "GET /api/v1/builds/{build_id}/why": "/api/v1/builds/1/why",
+    "GET /api/v1/runs/{run_id}": "/api/v1/runs/1",
+    "GET /api/v1/jobs": "/api/v1/jobs",
+    "GET /api/v1/queue": "/api/v1/queue",
+    "GET /api/v1/ping": "/api/v1/ping",
+    "GET /api/v1/info": "/api/v1/info",
+    "GET /api/v1/audit": "/api/v1/audit",
+    "GET /api/v1/tokens": "/api/v1/tokens",
+}
+"""Documents whose example must have the keys of a real one."""
+
+
+def test_what_is_wrong_in_a_body_is_pointed_to(hub: WholeHub) -> None:
+    """RFC 9457 with RFC 6901's pointers, also where only the whole body can be named."""
+
+    def point(path: str, body: Any, method: str = "POST") -> list[str]:
+        content = body if isinstance(body, bytes) else None
+        told = hub.client.request(method, path, headers=ADMIN, **({"content": content} if content else {"json": body}))
+        assert (told.status_code in {400, 422}, told.headers["content-type"]) == (True, "application/problem+json")
+        return [error["pointer"] for error in told.json()["errors"]]
+
+    tokens, sql = "/api/v1/tokens", "/api/v1/sql"
+    assert point(tokens, {"role": 1}) == ["#/role"]
+    assert point(tokens, {}) == ["#/role"]
+    assert point(tokens, {"role": "king"}) == ["#/role"]
+    assert point(tokens, {"role": "read", "folders": ["a", 3]}) == ["#/folders/1"]
+    assert point(tokens, {"role": "read", "a/b": 1}) == ["#/a~1b"]
+    assert point(tokens, {"role": "admin", "folders": ["a"]}) == ["#/folders"]
+    assert point(tokens, b"[1]") == point(tokens, b"{") == ["#"]
+    assert point(sql, {"query": 3}) == ["#/query"]
+    assert point("/api/v1/jobs/team/x", {"timeot": 3}, "PUT")[0].startswith("#/")
+    assert point("/api/v1/secrets/A?folder=team", {"value": ""}, "PUT") == ["#"]
+    assert point("/api/v1/builds/1/cancel", {"reason": 1}) == ["#/reason"]
+    assert point("/builds/register", {"git_repository_url": 5}) == ["#/git_repository_url"]

@@ -21,6 +21,7 @@ from hubwright.hub.sessions import Sessions
 from hubwright.hub.wishes import Wishes
 from hubwright.store.sql import Questions
 from hubwright.web.api import make_api
+from hubwright.web.api.examples import describe
 from hubwright.web.api.github_hooks import HookDoors
 from hubwright.web.api.identity import IdentityDoors
 from hubwright.web.api.info import Info
@@ -128,6 +129,7 @@ def make_app(site: Site, gate: Gate, works: Works, lifespan: Lifespan) -> ASGIAp
     app.router.routes.extend(RepositoryPages(pages.frame, works.github_hooks).routes())
     github = GitHubPages(pages.frame, gate, works.github_setup, attempts, works.app_hook)
     app.router.routes.extend(github.routes())
+    describe(app)
     return Doors(works.hooks, Repetitions(site, gate, Audit(site, ETags(app))))
 
 
