@@ -6,15 +6,15 @@ import threading
 from typing import Any
 
 import pytest
-from sqlalchemy import insert
+from sqlalchemy import delete, insert
 from test_jobs_in_folders import NOW, OURS, PULL
 
 from hubwright.errors import ConflictError, OutdatedError
 from hubwright.hub.definitions import Wish, change_definition, put_definition, remove_definition
 from hubwright.store import links, views_jobs
-from hubwright.store.copies import find_or_make_copy
+from hubwright.store.copies import archive_copies, find_or_make_copy
 from hubwright.store.database import Database
-from hubwright.store.definitions import find_subject
+from hubwright.store.definitions import drop_archived_jobs, find_subject
 from hubwright.store.jobs import load_job, load_job_by_id, load_jobs
 from hubwright.store.schema import build
 from hubwright.store.versions import Change, Kind
@@ -110,3 +110,29 @@ def test_a_job_that_was_removed_is_in_no_list_and_builds_nothing(database: Datab
     assert (left is not None, copy is not None) == (built, built)
     assert left is None or (left.path, left.enabled) == (f"team/app~{parent.id}", False)
     assert put(database, wish()), "its path is free"
+
+
+def test_what_was_archived_long_ago_goes_when_nothing_stands_on_it(database: Database) -> None:
+    """Nothing grows without a bound: not the rows of 200,000 pull requests, nor those of jobs that were removed."""
+    put(database, wish())
+    parent = database.write(lambda it: load_job(it, "team/app"))
+    assert parent is not None
+    copy = database.write(lambda it: find_or_make_copy(it, parent, PULL, NOW))
+    row = {"number": 1, "trigger": "t", "repository": "ann/compiler", "sha": "a" * 40, "ref": "refs/heads/x"}
+    row |= {"event": "push", "queued_at": NOW}
+    rows = [{**row, "job_id": one, "family": parent.id} for one in (parent.id, copy.id)]
+    database.write(lambda it: it.execute(insert(build), rows))
+    database.write(lambda it: remove_definition(it, wish()))
+
+    def drop(before: float) -> int:
+        return len(database.write(lambda it: drop_archived_jobs(it, before)).ids)
+
+    def is_there(number: int) -> bool:
+        return database.write(lambda it: load_job_by_id(it, number)) is not None
+
+    database.write(lambda it: archive_copies(it, NOW + 8 * 86_400))
+    assert drop(NOW + 9 * 86_400) == 0
+    database.write(lambda it: it.execute(delete(build).where(build.c.job_id == copy.id)))
+    assert (drop(NOW + 8 * 86_400), drop(NOW + 9 * 86_400), is_there(copy.id)) == (0, 1, False)
+    database.write(lambda it: it.execute(delete(build)))
+    assert (drop(NOW), drop(NOW + 1), is_there(parent.id)) == (0, 1, False)

@@ -55,6 +55,7 @@ ASKED: dict[str, Ask] = {
     "a job's own definition": lambda it: definitions.load_document(it, "team7/app7"),
     "closing a copy": lambda it: copies.close_copy(it, 1, KEY, NOW),
     "archiving": lambda it: copies.archive_copies(it, NOW, 20),
+    "dropping what was archived": lambda it: definitions.drop_archived_jobs(it, NOW + 1, 20, (NOW, 4_000)),
     "archiving, deep": lambda it: copies.archive_copies(it, NOW, 20, (NOW - 6_000, 0)),
     "a folder": lambda it: folders.load_folder(it, "team7"),
     "subfolders": lambda it: folders.load_subfolders(it, "", 50),

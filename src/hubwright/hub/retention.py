@@ -14,8 +14,9 @@ from hubwright.hub.logs import Logs
 from hubwright.hub.old_builds import Days, OldBuilds
 from hubwright.hub.sweeping import Sweeping
 from hubwright.store import healing, retention
-from hubwright.store.copies import archive_copies
+from hubwright.store.copies import Archived, archive_copies
 from hubwright.store.database import Database
+from hubwright.store.definitions import drop_archived_jobs
 from hubwright.store.repetitions import REMEMBERED
 from hubwright.store.schema import artifact, audit, delivery, fact, repetition, report, task, token
 
@@ -64,23 +65,24 @@ class Retention:
         self._drop(fact, partial(retention.load_old_facts, before=facts, reporters=keep.reporters))
         self._drop(audit, partial(retention.load_old_audit, before=now - keep.audit * DAY))
         self._drop(repetition, partial(retention.load_old_repetitions, before=now - REMEMBERED))
-        self._archive_copies(now)
+        self._walk(partial(archive_copies, now=now))
         self._drop(token, partial(retention.load_old_tokens, now=now))
         self._drop_artifacts(now)
         self._sweeping.drain()
         self._old_builds.drop(now)
         self._drop_bisections(now - keep.builds * DAY)
+        self._walk(partial(drop_archived_jobs, before=now - keep.builds * DAY))
         return now + EVERY
 
     def _drop(self, table: Table, find: Callable[[Connection], list[int]]) -> None:
         while ids := self._read(find):
             self._database.write(partial(retention.delete_rows, table=table, ids=ids))
 
-    def _archive_copies(self, now: float) -> None:
-        """Take copies out of the lists whose branch or pull request has been gone for long enough."""
+    def _walk(self, work: Callable[..., Archived]) -> None:
+        """Copies whose branch or pull request has been gone for long enough, and jobs, in portions."""
         cursor: tuple[float, int] | None = None
-        while (archived := self._database.write(partial(archive_copies, now=now, cursor=cursor))).cursor is not None:
-            cursor = archived.cursor
+        while (done := self._database.write(partial(work, cursor=cursor))).cursor is not None:
+            cursor = done.cursor
 
     def _drop_artifacts(self, now: float) -> None:
         """Rows first: a file without a row is found by nobody, a row without a file would be a broken link."""

@@ -26,7 +26,7 @@ _IS_CLOSED = (job.c.closed_at.is_not(None), job.c.archived_at.is_(None))
 
 @dataclass(frozen=True, slots=True)
 class Archived:
-    """Copies that are archived now; `cursor` goes on behind those that were looked at, None at the end."""
+    """Copies that are archived now, or gone; `cursor` goes on behind those that were looked at, None at the end."""
 
     ids: tuple[int, ...]
     cursor: tuple[float, int] | None

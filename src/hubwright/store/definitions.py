@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, delete, exists, select, update
+from sqlalchemy import Connection, delete, select, tuple_, union_all, update
 
 from hubwright.domain.job_settings import write_document
 from hubwright.domain.jobs import JobSettings
+from hubwright.store.copies import Archived
 from hubwright.store.jobs import add_job, load_jobs_by_ids, whole_document
+from hubwright.store.moments import moment
 from hubwright.store.repos import find_repository
 from hubwright.store.schema import bisection, build, definition, dependency, flaky_test, folder, job, link, schedule
 from hubwright.store.triggers import keep_triggers
@@ -113,7 +115,7 @@ def remove_job(connection: Connection, known: Subject, now: float) -> None:
     connection.execute(
         delete(definition).where(definition.c.kind == Kind.JOB.value, definition.c.subject_id == known.id)
     )
-    if connection.execute(select(_is_needed(known.id))).scalar_one():
+    if connection.execute(_find_needed([known.id])).first() is not None:
         hidden = {"path": f"{known.path[:380]}~{known.id}", "copy_of": known.id, "copy_key": REMOVED, "enabled": False}
         connection.execute(update(job).where(job.c.id == known.id).values(**hidden, closed_at=now, archived_at=now))
     else:
@@ -121,7 +123,32 @@ def remove_job(connection: Connection, known: Subject, now: float) -> None:
         connection.execute(delete(job).where(job.c.id == known.id))
 
 
-def _is_needed(number: int) -> Any:
-    """Whether rows stand on the job with this number."""
-    copies = exists().where(job.c.copy_of == number, job.c.copy_of.is_not(None))
-    return exists().where(build.c.job_id == number) | exists().where(bisection.c.job_id == number) | copies
+def drop_archived_jobs(
+    connection: Connection, before: float, limit: int = 500, cursor: tuple[float, int] | None = None
+) -> Archived:
+    """Drop the rows of copies, and of jobs that were removed, that were archived before that moment and that nothing
+    stands on any more; at most `limit` are looked at."""
+    due = select(job.c.id, job.c.archived_at).where(job.c.archived_at.is_not(None), job.c.archived_at < moment(before))
+    if cursor is not None:
+        due = due.where(tuple_(job.c.archived_at, job.c.id) > tuple_(moment(cursor[0]), cursor[1]))
+    rows = connection.execute(due.order_by(job.c.archived_at, job.c.id).limit(limit).with_for_update()).all()
+    if not rows:
+        return Archived((), None)
+    looked = [row.id for row in rows]
+    needed = set(connection.execute(_find_needed(looked)).scalars())
+    if ids := [number for number in looked if number not in needed]:
+        of_jobs = (definition.c.kind == Kind.JOB.value, definition.c.subject_id.in_(ids))
+        connection.execute(delete(flaky_test).where(flaky_test.c.job_id.in_(ids)))
+        connection.execute(delete(definition).where(*of_jobs))
+        connection.execute(delete(job).where(job.c.id.in_(ids)))
+    return Archived(tuple(ids), (rows[-1].archived_at, rows[-1].id) if len(rows) == limit else None)
+
+
+def _find_needed(numbers: Sequence[int]) -> Any:
+    """Those of these jobs that builds, searches or copies stand on."""
+    copies = select(job.c.copy_of).where(job.c.copy_of.in_(numbers), job.c.copy_of.is_not(None))
+    return union_all(
+        select(build.c.job_id).where(build.c.job_id.in_(numbers)).distinct(),
+        select(bisection.c.job_id).where(bisection.c.job_id.in_(numbers)).distinct(),
+        copies.where(job.c.id != job.c.copy_of).distinct(),
+    )

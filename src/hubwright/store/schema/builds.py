@@ -59,6 +59,7 @@ job = Table(
     *_where("copy_of IS NOT NULL", ("copies", "copy_of", "id")),
     *_where("copy_of IS NOT NULL AND archived_at IS NULL", ("open_copies", "copy_of", "id")),
     *_where("closed_at IS NOT NULL AND archived_at IS NULL", ("closed", "closed_at", "id")),
+    *_where("archived_at IS NOT NULL", ("archived", "archived_at", "id")),
     *_where("paused_at IS NOT NULL", ("paused", "id")),
     *_where("copy_of IS NOT NULL AND version > 0", ("copies_apart", "copy_of", "id")),
 )

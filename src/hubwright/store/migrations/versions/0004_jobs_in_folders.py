@@ -203,6 +203,13 @@ def upgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_job_repository"))
         batch_op.drop_index(batch_op.f("ix_job_repository_id"))
         batch_op.create_index(
+            "ix_job_archived",
+            ["archived_at", "id"],
+            unique=False,
+            sqlite_where=sa.text("archived_at IS NOT NULL"),
+            postgresql_where=sa.text("archived_at IS NOT NULL"),
+        )
+        batch_op.create_index(
             "ix_job_closed",
             ["closed_at", "id"],
             unique=False,
