@@ -104,7 +104,8 @@ def _keep(connection: Connection, wish: Wish, known: Subject | None, document: D
         return False
     if wish.kind is Kind.FOLDER:
         keep_folder(connection, wish.path, document, wish.change)
-        keep_triggers(connection, load_jobs_below(connection, wish.path), wish.change.at)
+        if document.get("triggers") != (known.document.get("triggers") if known is not None else None):
+            keep_triggers(connection, load_jobs_below(connection, wish.path), wish.change.at)
         return known is None
     try:
         new = keep_document(connection, wish.path, document, wish.change)
