@@ -12,19 +12,32 @@ from contextlib import ExitStack, closing
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, event, insert, text
+from sqlalchemy import Connection, event, insert, select, text
 
 from conftest import fresh_postgres
 from hubwright.domain.job_copies import CopyKey, CopyKind
 from hubwright.domain.repos import Repository
 from hubwright.domain.scheduling import FreeBuilder
-from hubwright.store import copies, definitions, folders, jobs, links, old_builds, repos, told, versions, views_jobs
+from hubwright.store import (
+    admission,
+    copies,
+    definitions,
+    folders,
+    jobs,
+    links,
+    old_builds,
+    repos,
+    told,
+    versions,
+    views_jobs,
+)
 from hubwright.store.builds import was_built_by_kin
 from hubwright.store.database import Database
 from hubwright.store.old_builds import Line
 from hubwright.store.runs import load_waiting
 from hubwright.store.schema import build, definition, folder, job, link, metadata, run
 from hubwright.store.standings import load_standing
+from hubwright.store.turns import next_turn
 from hubwright.store.versions import Kind
 
 NOW = 1_700_000_000.0
@@ -81,6 +94,9 @@ ASKED: dict[str, Ask] = {
     "how a job stands": lambda it: load_standing(it, "team7/app7", "main"),
     "how a copy stands": lambda it: load_standing(it, "team1/app1_b4000"),
     "links to a job": lambda it: links.load_links_to(it, 1_500),
+    "whether a build has to be admitted": admission.is_wanted,
+    "the builds that have to be": admission.load_standing,
+    "a run's turn": lambda it: it.execute(select(next_turn(7, 0, "linux", ""))),
 }
 
 

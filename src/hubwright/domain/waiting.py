@@ -29,7 +29,7 @@ class Reason:
     Kinds: `no_builder_ever`, `builders_away`, `builders_paused`, `builders_draining`,
     `builders_on_demand`, `all_busy`, `behind`, `starting`,
     `held`, `approver`, `fetching`, `retry_later`,
-    `group_full`, `job_full`, `platform_full`, `job_paused`, `hub_paused`.
+    `group_full`, `job_full`, `platform_full`, `job_paused`, `platform_paused`, `hub_paused`.
     """
 
     kind: str

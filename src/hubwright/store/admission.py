@@ -52,13 +52,11 @@ _PAUSED_JOB = job.alias("paused_job")
 _IS_PAUSED = exists().where(
     or_(_PAUSED_JOB.c.id == build.c.job_id, _PAUSED_JOB.c.id == build.c.family), _PAUSED_JOB.c.paused_at.is_not(None)
 )
-_BUILDS: Select[Any] = (
-    select(build, job.c.path.label("job")).join(job, job.c.id == build.c.job_id).order_by(build.c.id).limit(MOST)
-)
-_WAITING = _BUILDS.where(_IS_BLOCKED, _IS_OPEN, build.c.runs_left > 0, ~_UNAPPROVED)
+_BUILDS: Select[Any] = select(build, job.c.path.label("job")).join(job, job.c.id == build.c.job_id).limit(MOST)
+_WAITING = _BUILDS.where(_IS_BLOCKED, _IS_OPEN, build.c.runs_left > 0, ~_UNAPPROVED).order_by(build.c.id)
 _RUNNING = _BUILDS.where(
     _IS_OPEN, _IS_LIMITED, build.c.runs_left > 0, or_(build.c.blocked.is_(None), build.c.blocked == PARTLY)
-)
+).order_by(build.c.group, build.c.id)  # in the order of the index; by id alone SQLite would walk the whole table
 _ANY_BLOCKED = select(build.c.id).where(_IS_BLOCKED).limit(1)
 _PLACED: Select[Any] = (
     select(run.c.id, run.c.build_id, run.c.platform, build.c.family, build.c.job_id)
@@ -156,7 +154,7 @@ def load_standing(
     waiting = connection.execute(query).all()
     if known is not None:
         waiting = [row for row in waiting if row.job_id in known]
-    running = connection.execute(_RUNNING).all()
+    running = sorted(connection.execute(_RUNNING).all(), key=lambda row: int(row.id))
     jobs = known if known is not None else load_jobs_by_ids(connection, sorted({row.job_id for row in waiting}))
     return Standing(waiting=waiting, running=running, jobs=jobs)
 
@@ -238,6 +236,8 @@ def block_again(connection: Connection, row: Row[Any]) -> None:
 
 def hold_paused(connection: Connection) -> list[int]:
     """Hold the builds of paused jobs that have not begun; which."""
+    if connection.execute(_PAUSED_JOBS).first() is None:
+        return []
     ids = list(connection.execute(_TO_PAUSE).scalars())
     if ids:
         connection.execute(_HOLD, {"build_ids": ids})
