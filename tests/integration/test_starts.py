@@ -89,6 +89,14 @@ def test_the_page_asks_for_them_and_its_form_starts_one_build_however_often_it_i
     assert hub.client.post("/jobs/team/app/builds", data=form, headers={"Authorization": ""}).status_code == 401
 
 
+def test_the_api_and_the_page_tell_when_a_job_is_built_next(hub: Served) -> None:
+    said = {"triggers": {"schedule": {"cron": "30 4 * * *", "zone": "Europe/Zurich"}}}
+    assert hub.client.patch("/api/v1/jobs/team/app", json=said).json()["times"] == [
+        {"cron": "30 4 * * *", "zone": "Europe/Zurich", "next_at": "2026-09-22T02:30:00.000000Z", "last_at": None}
+    ]
+    assert "2026-09-22 02:30:00 UTC" in hub.client.get("/jobs/team/app").text
+
+
 @pytest.fixture
 def desk(sqlite_url: str, tmp_path: Path) -> Iterator[Desk]:
     database = Database(sqlite_url)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Row
 
 from hubwright.domain.job_differences import Difference
 from hubwright.domain.job_inheritance import Effective
@@ -13,6 +14,7 @@ from hubwright.store.definitions import Subject, find_subject
 from hubwright.store.folders import Folder
 from hubwright.store.jobs import load_effective, load_effective_folder
 from hubwright.store.links import KeptLink
+from hubwright.store.triggers import load_times
 from hubwright.store.versions import Kind, Version
 from hubwright.store.views_jobs import load_job
 from hubwright.store.views_values import JobView
@@ -23,11 +25,12 @@ Document = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class WholeJob:
-    """A job or copy, what it says itself, and what holds for it."""
+    """A job or copy, what it says itself, what holds for it, and when it is built."""
 
     view: JobView
     subject: Subject
     effective: Effective
+    times: Sequence[Row[Any]] = ()
 
 
 def load_whole_job(connection: Connection, path: str) -> WholeJob:
@@ -36,7 +39,16 @@ def load_whole_job(connection: Connection, path: str) -> WholeJob:
     subject, effective = find_subject(connection, Kind.JOB, path), load_effective(connection, path)
     if subject is None or effective is None:  # it went away between two statements
         return load_whole_job(connection, path)
-    return WholeJob(view, subject, effective)
+    return WholeJob(view, subject, effective, load_times(connection, view.id))
+
+
+def write_times(times: Iterable[Row[Any]]) -> Document:
+    """When schedules build the job next, and did last."""
+    said = [
+        {"cron": row.cron, "zone": row.zone, "next_at": moment(row.next_at), "last_at": moment(row.last_at)}
+        for row in times
+    ]
+    return {"times": said}
 
 
 def write_effective(effective: Effective) -> Document:

@@ -17,7 +17,7 @@ from hubwright.store.views_values import JobView, Page
 from hubwright.web.api.answers import MAX_NUMBER, Limit, TextCursor, answer, answer_page
 from hubwright.web.api.changes import Changes, Reason, answer_yaml, wants_yaml
 from hubwright.web.api.conditions import write_tag
-from hubwright.web.api.definition_documents import load_whole_job, write_effective
+from hubwright.web.api.definition_documents import load_whole_job, write_effective, write_times
 from hubwright.web.api.definition_examples import JOB, JOBS, PATCH_JOB, PUT_JOB
 from hubwright.web.api.documents import Documents
 from hubwright.web.api.versions import Versions
@@ -119,7 +119,7 @@ class Jobs:
             return answer_yaml(whole.subject.document, whole.subject.version, status)
         content = self._documents.job(whole.view) | {"definition": whole.subject.document}
         headers = {"Location": f"/api/v1/jobs/{path}", "ETag": write_tag(whole.subject.version)}
-        return answer(content | write_effective(whole.effective), status, headers)
+        return answer(content | write_effective(whole.effective) | write_times(whole.times), status, headers)
 
 
 def _read_cursor(cursor: str | None) -> int | None:
