@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -219,6 +220,7 @@ class TestRemoving:
         left = hub.get(f"/api/v1/jobs/{build['job']}")
         assert (left["removed"], left["enabled"], left["copy_of"]) == (True, False, None)
         assert hub.client.patch(f"/api/v1/jobs/{build['job']}", json={"enabled": True}).status_code == 404
+        assert hub.client.post(f"/api/v1/jobs/{build['job']}/builds", json={}).status_code == 404
         assert hub.get(f"/api/v1/jobs/{copy}")["closed_at"] is not None
         assert put(hub, JOB, {"repository": "team/app"})["builds"] == 0
 
@@ -271,3 +273,26 @@ class TestListsAndLinks:
         ):  # fmt: skip
             assert hub.client.request(method, path, json={}).status_code == 401, path
         assert hub.get(JOB)["version"] == 1
+
+
+def test_the_description_shows_what_is_sent_and_answered(hub: Served) -> None:
+    """Each door of definitions has an example; those of bodies are definitions that are taken."""
+    paths = hub.get("/openapi.json")["paths"]
+    doors = {name: door for name, door in paths.items() if name.startswith(("/api/v1/jobs", "/api/v1/folders"))}
+    doors |= {name: door for name, door in paths.items() if name.startswith("/api/v1/links")}
+    for name, door in doors.items():
+        for method, operation in door.items():
+            if method in {"get", "put", "patch"} or name.endswith("/restore"):
+                assert "example" in str(operation["responses"]), name
+    put_job = paths["/api/v1/jobs/{path}"]["put"]["requestBody"]["content"]
+    for kind, content in put_job.items():
+        body = content["example"]
+        headers = {"Content-Type": kind}
+        sent = body if isinstance(body, str) else json.dumps(body)
+        answer = hub.client.put(JOB, content=sent, headers=headers)
+        assert answer.status_code in {200, 201}, answer.text
+    for name in ("/api/v1/jobs/{path}", "/api/v1/folders/{path}"):
+        address = JOB if "jobs" in name else TEAM
+        for method in ("put", "patch"):
+            body = paths[name][method]["requestBody"]["content"]["application/yaml"]["example"]
+            assert hub.client.request(method, address, content=body, headers=YAML).status_code in {200, 201}

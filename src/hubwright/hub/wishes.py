@@ -92,7 +92,7 @@ class Wishes:
         """
         with self._database.reading() as connection:
             job = jobs.load_job(connection, path)
-        if job is None:
+        if job is None or job.copy_of == job.id:  # or it was removed
             raise NotFoundError(f"There is no job {path}.")
         values = fill_parameters(job.settings.parameters, parameters or {})
         if sha is None:

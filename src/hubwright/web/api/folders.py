@@ -40,7 +40,7 @@ class Folders:
         router.add_api_route("/{path:path}", self.show_folder, methods=["GET"], openapi_extra=FOLDER)
         router.add_api_route("/{path:path}", self.put_folder, methods=["PUT"], openapi_extra=PUT_FOLDER)
         router.add_api_route("/{path:path}", self.patch_folder, methods=["PATCH"], openapi_extra=PATCH_FOLDER)
-        router.add_api_route("/{path:path}", self.remove_folder, methods=["DELETE"])
+        router.add_api_route("/{path:path}", self.remove_folder, methods=["DELETE"], status_code=204)
         return router
 
     async def list_folders(

@@ -45,7 +45,7 @@ class Jobs:
         router.add_api_route("/{path:path}", self.show_job, methods=["GET"], openapi_extra=JOB)
         router.add_api_route("/{path:path}", self.put_job, methods=["PUT"], openapi_extra=PUT_JOB)
         router.add_api_route("/{path:path}", self.patch_job, methods=["PATCH"], openapi_extra=PATCH_JOB)
-        router.add_api_route("/{path:path}", self.remove_job, methods=["DELETE"])
+        router.add_api_route("/{path:path}", self.remove_job, methods=["DELETE"], status_code=204)
         return router
 
     async def list_jobs(

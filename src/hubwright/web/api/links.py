@@ -56,7 +56,7 @@ class Links:
         router.add_api_route("", self.list_links, methods=["GET"], openapi_extra=LINKS)
         router.add_api_route(_ADDRESS, self.show_link, methods=["GET"], openapi_extra=LINK)
         router.add_api_route(_ADDRESS, self.put_link, methods=["PUT"], openapi_extra=PUT_LINK)
-        router.add_api_route(_ADDRESS, self.remove_link, methods=["DELETE"])
+        router.add_api_route(_ADDRESS, self.remove_link, methods=["DELETE"], status_code=204)
         return router
 
     async def list_links(

@@ -18,7 +18,7 @@ from hubwright.store.views_values import Page
 from hubwright.web.api.answers import MAX_NUMBER, Cursor, Limit, answer, answer_page
 from hubwright.web.api.changes import Changes, Reason, answer_yaml, wants_yaml
 from hubwright.web.api.definition_documents import write_difference, write_version
-from hubwright.web.api.definition_examples import DIFFERENCES, VERSION, VERSIONS
+from hubwright.web.api.definition_examples import DIFFERENCES, FOLDER, JOB, VERSION, VERSIONS
 from hubwright.web.site import Site
 
 Show = Callable[[Request, str], Awaitable[Response]]
@@ -42,7 +42,12 @@ class Versions:
         router.add_api_route(
             "/{path:path}/versions/{number}", self.show_version, methods=["GET"], openapi_extra=VERSION
         )
-        router.add_api_route("/{path:path}/versions/{number}/restore", self.restore_version, methods=["POST"])
+        router.add_api_route(
+            "/{path:path}/versions/{number}/restore",
+            self.restore_version,
+            methods=["POST"],
+            openapi_extra=JOB if self._kind is Kind.JOB else FOLDER,
+        )
         router.add_api_route(
             "/{path:path}/differences", self.show_differences, methods=["GET"], openapi_extra=DIFFERENCES
         )
