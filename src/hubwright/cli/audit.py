@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlencode
+
 import click
 
 from hubwright.cli.api_client import connect
@@ -32,7 +34,8 @@ def audit(  # noqa: PLR0913  one argument an option
     cursor = None
     with connect(hub) as client:
         while len(found) < limit:
-            page = client.get("/api/v1/audit", **query, limit=min(PAGE, limit - len(found)), cursor=cursor)
+            asked = query | {"limit": min(PAGE, limit - len(found)), "cursor": cursor}
+            page = client.get(f"/api/v1/audit?{urlencode({key: value for key, value in asked.items() if value})}")
             found += page["items"]
             if (cursor := page["next"]) is None:
                 break
