@@ -113,3 +113,15 @@ def test_ten_thousand_waiting_runs_are_explained(database: Database, rows: Rows)
     queues = load(database, views_waiting.load_queues, NOW)
     assert waits[20_000].ahead > 1000
     assert sum(queue.waiting for queue in queues) == 10_001
+
+
+def test_what_is_ahead_goes_by_turns(database: Database, rows: Rows) -> None:
+    """A run that came later, of a job whose turn it is, is given out first; and so says the reason."""
+    keep_builder(rows, "oak", slots=1)
+    rows.keep_build(1)
+    rows.keep_run(1, 1, turn=0.0)
+    rows.keep_run(2, 1, turn=1.0)
+    rows.keep_build(2)
+    rows.keep_run(3, 2, turn=0.0)
+    waits = load(database, views_waiting.load_waits, load(database, views.load_build, 1), NOW)
+    assert {run: waiting.ahead for run, waiting in waits.items()} == {1: 0, 2: 2}
