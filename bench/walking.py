@@ -51,7 +51,8 @@ def make_values(builds: int, run: int, sha: str, job: str = "group0/team0/app1")
         "guid": ("delivery-guid-77",), "missed": ("true",), "build": (middle,), "of": ("organizations",),
         "platform": ("linux-x86_64",), "path": ("*.gz",), "stage": ("test",), "change": ("now_failing",),
         "flaky": ("true",), "after": ("7",), "ansi": ("true",), "start": ("1",), "end": ("9",), "copies": ("true",),
-        "archived": ("true",), "limit": ("200",),
+        "archived": ("true",), "limit": ("200",), "from": ("1",), "to": ("2",),
+        "kind": ("branch",), "parent": ("group0",),
     }  # fmt: skip
     of = {
         "/builders/{name:path}": {"name": "oak-1"},
@@ -65,10 +66,10 @@ def make_values(builds: int, run: int, sha: str, job: str = "group0/team0/app1")
     return Values(path=path, query=query, of=of)
 
 
-def find_addresses(routes: Iterable[object], document: Mapping[str, Any], values: Values) -> list[str]:
+def find_addresses(app: Any, document: Mapping[str, Any], values: Values) -> list[str]:
     """Addresses of all routes: of the app itself, and of its OpenAPI document with each query and each two of them."""
     found: dict[str, None] = {}
-    for path in _plain(routes):
+    for path in _plain(getattr(app, "_rest", app).router.routes):
         found[_fill(path, values)] = None
     for path, methods in document["paths"].items():
         if "get" in methods and path not in STREAMS:
@@ -117,5 +118,7 @@ def _find(document: Mapping[str, Any], schema: Mapping[str, Any]) -> Mapping[str
 def _choices(schema: Mapping[str, Any]) -> tuple[str, ...]:
     """What the description itself allows, where it says so."""
     kinds = [schema, *schema.get("anyOf", ())]
+    if any(one.get("type") == "boolean" for one in kinds):
+        return ("true",)
     found = (one.get("enum") or ([one["const"]] if "const" in one else ()) for one in kinds)
     return tuple(str(choice) for choices in found for choice in choices)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import uvicorn
@@ -41,3 +43,14 @@ def whole_hub(folder: Path, database_url: str, **settings: str) -> Iterator[tupl
     finally:
         server.should_exit = True
         thread.join(30)
+
+
+def find_app() -> Any:
+    """The hub's app alone, to see its routes; nothing behind it works."""
+    with tempfile.TemporaryDirectory() as folder:
+        given = {"DATA_DIR": folder, "PORT": "8010"}
+        read = load_settings({}, None, {f"HUBWRIGHT_{name}": value for name, value in given.items()})
+        hub = Hub(read, Extras(), prepare(read), 8010)
+        hub.site.logs.close()
+        hub.parts.close()
+        return hub.app

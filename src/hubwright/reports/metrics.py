@@ -94,7 +94,7 @@ class Metrics:
     def _count_finished(self, connection: Connection) -> None:
         if self._cursor is None:
             self._cursor = connection.execute(select(func.max(fact.c.id))).scalar() or 0
-            counted = select(build.c.result, func.count()).where(build.c.state == "finished").group_by(build.c.result)
+            counted = select(build.c.result, func.count()).where(build.c.result.is_not(None)).group_by(build.c.result)
             self._finished.update({str(result): count for result, count in connection.execute(counted)})
             return
         columns = select(fact.c.id, fact.c.kind, fact.c.data)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, case, func, select
+from sqlalchemy import Column, ColumnElement, Connection, case, func, select
 
 from hubwright.domain.artifacts import matches
 from hubwright.domain.scheduling import fits
@@ -22,6 +22,9 @@ from hubwright.store.views_values import ArtifactView
 
 MAX_PLATFORMS = 200
 """Platforms of one job that are looked at."""
+
+MAX_BUILDS = 500
+"""Builds of a job's branch that are looked at for files, the newest."""
 
 MAX_LISTED = 10_000
 """Files of one run that are looked through."""
@@ -91,20 +94,19 @@ def load_downloads(
     found = connection.execute(select(job.c.id, job.c.repository_id).where(job.c.path == path)).one_or_none()
     if found is None:
         raise NotFoundError(f"There is no job {path!r}.")
-    of_branch = _of_branch(connection, found.id, branch, found.repository_id)
+    of_branch, order = _of_branch(connection, found.id, branch, found.repository_id)
     newest = connection.execute(
-        select(build.c.number, build.c.sha, build.c.queued_at)
-        .where(*of_branch)
-        .order_by(build.c.number.desc())
-        .limit(1)
+        select(build.c.number, build.c.sha, build.c.queued_at).where(*of_branch).order_by(order.desc()).limit(1)
     ).one_or_none()
     if newest is None:
         return ()
+    recent = select(build.c.id).where(*of_branch).order_by(order.desc()).limit(MAX_BUILDS).subquery()
     good = (
         select(artifact.c.platform, func.max(artifact.c.run_id).label("run"))
-        .join(run, run.c.id == artifact.c.run_id)
-        .join(build, build.c.id == run.c.build_id)
-        .where(*of_branch, run.c.result == "success")
+        .select_from(recent)
+        .join(run, run.c.build_id == recent.c.id)
+        .join(artifact, artifact.c.run_id == run.c.id)
+        .where(run.c.result == "success")
         .group_by(artifact.c.platform)
         .order_by(artifact.c.platform)
         .limit(MAX_PLATFORMS)
@@ -118,7 +120,9 @@ def load_downloads(
     for name, number in chosen.items():
         one = builds[number]
         behind = connection.execute(
-            select(func.count()).select_from(build).where(*of_branch, build.c.number > one["number"])
+            select(func.count())
+            .select_from(build)
+            .where(*of_branch, order > one["build" if order is build.c.id else "number"])
         ).scalar_one()
         queued_at = one.pop("queued_at")
         late = max(newest.queued_at - queued_at, 0.0) if behind else None
@@ -134,7 +138,8 @@ def load_downloads(
 
 def _of_branch(
     connection: Connection, job_id: int, branch: str | None, repository_id: int | None
-) -> Sequence[ColumnElement[bool]]:
+) -> tuple[Sequence[ColumnElement[bool]], Column[int]]:
+    """Which builds count, and the column whose index has them in order."""
     own = (build.c.job_id == job_id, build.c.trust == "trusted", build.c.pull_request.is_(None))
     if branch is None and repository_id is not None:
         default = connection.execute(
@@ -142,7 +147,7 @@ def _of_branch(
         ).scalar()
         built = select(build.c.id).where(*own, build.c.branch == default).limit(1)
         branch = default if default is not None and connection.execute(built).first() else None
-    return own if branch is None else (*own, build.c.branch == branch)
+    return (own, build.c.number) if branch is None else ((*own, build.c.branch == branch), build.c.id)
 
 
 def _load_files(connection: Connection, runs: list[int], glob: str | None) -> dict[int, tuple[ArtifactView, ...]]:

@@ -57,8 +57,11 @@ def load_figures(connection: Connection, since: float) -> HealFigures:
     told: Any = connection.execute(select(func.count(), func.min(watch.c.looked_at), *counts).where(_OF_GITHUB)).one()
     watches, oldest, unknown, unlooked, waiting, failed = told
     open_since = missed_delivery.c.recovered_at.is_(None) & (missed_delivery.c.delivered_at >= since)
-    missed = [func.count().filter(each) for each in (missed_delivery.c.recovered_at >= since, open_since)]
-    lost: Any = connection.execute(select(*missed).select_from(missed_delivery)).one()
+    missed = [
+        select(func.count()).select_from(missed_delivery).where(each).scalar_subquery()
+        for each in (missed_delivery.c.recovered_at >= since, open_since)
+    ]
+    lost: Any = connection.execute(select(*missed)).one()
     recovered, missing = lost
     came = select(func.count()).select_from(delivery).where(delivery.c.received_at >= since)
     return HealFigures(

@@ -206,5 +206,5 @@ def _end(connection: Connection, table: Table, row_id: int, owner: str, values: 
 
 def renew_all(connection: Connection, table: Table, owner: str, until: float) -> int:
     """Hold all that `owner` has until Unix time `until`; how many rows."""
-    held = (table.c.lease_owner == owner, table.c.state == "leased")
+    held = (_open(table), table.c.lease_owner == owner, table.c.state == "leased")
     return connection.execute(update(table).where(*held).values(lease_until=until, next_try_at=until)).rowcount

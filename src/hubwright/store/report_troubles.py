@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, func, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, func, literal_column, select, update
 
 from hubwright.errors import ConflictError, NotFoundError
 from hubwright.store.reports import OPEN
@@ -14,7 +14,7 @@ from hubwright.store.schema import report, reporter
 from hubwright.store.views import bounded
 from hubwright.store.views_values import BuildView, Page
 
-GIVEN_UP: ColumnElement[bool] = report.c.state == "failed"
+GIVEN_UP: ColumnElement[bool] = report.c.state == literal_column("'failed'")  # in the words of its index
 DELAYED: ColumnElement[bool] = OPEN & report.c.error.is_not(None)
 
 

@@ -137,5 +137,8 @@ def delete_bisections(connection: Connection, ids: Sequence[int]) -> None:
 
 
 def _oldest(connection: Connection, table: Table, *due: ColumnElement[bool]) -> list[int]:
-    first = select(table.c.id).order_by(table.c.id).limit(PORTION)
-    return list(connection.execute(select(table.c.id).where(table.c.id.in_(first), *due)).scalars())
+    last = connection.execute(select(table.c.id).order_by(table.c.id).offset(PORTION - 1).limit(1)).scalar()
+    oldest = select(table.c.id).order_by(table.c.id).limit(PORTION)
+    if last is not None:
+        oldest = oldest.where(table.c.id <= last)
+    return list(connection.execute(oldest.where(*due)).scalars())

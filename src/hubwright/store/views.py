@@ -21,6 +21,9 @@ from hubwright.store.views_values import BuildFilter, BuildView, HomeView, Page,
 MAX_PAGE = 200
 """Items of a list at once, at most."""
 
+MAX_BAD = 5_000
+"""Bad builds that the first page looks at for jobs that are broken still."""
+
 _COUNTS = ("total", "passed", "skipped", "failed")
 
 
@@ -36,6 +39,12 @@ _RUN_COLUMNS = _columns_of(run, RunView, *(f"tests_{name}" for name in _COUNTS))
 QUEUED: ColumnElement[str] = literal_column("'queued'")
 RUNNING: ColumnElement[str] = literal_column("'running'")
 FINISHED: ColumnElement[str] = literal_column("'finished'")
+NOT_SUCCESS: ColumnElement[bool] = build.c.result != literal_column("'success'")
+_BAD = (
+    build.c.result.in_([literal_column(f"'{result}'") for result in ("failure", "error", "timeout")]),
+    build.c.pull_request.is_(None),
+)
+_BAD_AT_ONCE = 250
 _SEARCHED = "bisect"  # builds of searches for culprits: they say nothing of how a job stands
 _SETTLED = ("success", "failure", "error", "timeout")  # a skip or a cancellation says nothing of the code
 
@@ -57,9 +66,14 @@ def load_builds(
 ) -> Page[BuildView]:
     """The builds that `wanted` names, newest first, with their latest runs and stages."""
     limit = bounded(limit)
-    # within a job the number grows with the id, and there is an index on it
-    order = build.c.number if wanted.job is not None else build.c.id
-    conditions = _conditions(wanted)
+    # within a job the number grows with the id, and there is an index on it; those of its branches go by the id
+    order = build.c.number if wanted.job is not None and _is_all_of_job(wanted) else build.c.id
+    job_id = (
+        None if wanted.job is None else connection.execute(select(job.c.id).where(job.c.path == wanted.job)).scalar()
+    )
+    if wanted.job is not None and job_id is None:
+        return Page((), None)
+    conditions = _conditions(wanted, job_id)
     if cursor is not None:
         conditions.append(build.c.id < cursor)
     if wanted.folders is not None:
@@ -120,7 +134,7 @@ def load_home(connection: Connection, limit: int = 20) -> HomeView:
     return HomeView(
         running=_load(connection, newest.where(*_in_state("running"))),
         finished=_load(connection, newest.where(*_in_state("finished"))),
-        broken=_load(connection, _broken().limit(limit)),
+        broken=_load_broken(connection, limit),
         queued=counts[QUEUED],
         running_runs=counts[RUNNING],
     )
@@ -130,38 +144,65 @@ def _builds() -> Select[Any]:
     return select(*_BUILD_COLUMNS).join(job, job.c.id == build.c.job_id)
 
 
-def _broken() -> Select[Any]:
-    """Of every job the newest build that tells something, where it did not succeed.
+def _load_broken(connection: Connection, limit: int) -> tuple[BuildView, ...]:
+    """Of every job the newest build that tells something, where it did not succeed: newest first.
 
-    Builds of the default branch tell it; where that branch is unknown or unbuilt, those of any branch.
+    Builds of the default branch tell it; where that branch is unknown or unbuilt, those of any branch. What a job's
+    copies build says nothing of the job. Found through the newest bad builds, of which MAX_BAD are looked at.
     """
+    seen: set[int] = set()
+    found: dict[int, BuildView] = {}
+    bad = select(build.c.id, build.c.job_id).where(*_BAD).order_by(build.c.id.desc()).limit(_BAD_AT_ONCE)
+    last: int | None = None
+    for _ in range(MAX_BAD // _BAD_AT_ONCE):
+        rows = connection.execute(bad if last is None else bad.where(build.c.id < last)).all()
+        jobs = {row.job_id for row in rows} - seen
+        if jobs:
+            seen |= jobs
+            telling = _telling().where(job.c.id.in_(jobs)).subquery()
+            query = _builds().where(build.c.id.in_(select(telling.c.id)), build.c.result != "success")
+            found |= {one.id: one for one in _load(connection, query)}
+        if len(rows) < _BAD_AT_ONCE or len(found) >= limit:
+            break
+        last = rows[-1].id
+    return tuple(found[number] for number in sorted(found, reverse=True)[:limit])
+
+
+def _telling() -> Select[Any]:
+    """Of every job that is no copy the newest build that tells something."""
     telling = (
         select(build.c.id)
         .where(build.c.job_id == job.c.id, build.c.state == "finished", build.c.result.in_(_SETTLED))
         .where(build.c.pull_request.is_(None), build.c.event != _SEARCHED)
-        .order_by(build.c.number.desc())
-        .limit(1)
     )
-    of_default = telling.where(build.c.branch == gh_repository.c.default_branch)
-    newest = (
-        select(func.coalesce(of_default.scalar_subquery(), telling.scalar_subquery()).label("id"))
+    of_default = telling.where(build.c.branch == gh_repository.c.default_branch).order_by(build.c.id.desc()).limit(1)
+    of_any = telling.order_by(build.c.number.desc()).limit(1)
+    return (
+        select(func.coalesce(of_default.scalar_subquery(), of_any.scalar_subquery()).label("id"))
         .select_from(job.outerjoin(gh_repository, gh_repository.c.id == job.c.repository_id))
-        .where(job.c.enabled)
-        .subquery()
+        .where(job.c.enabled, job.c.copy_of.is_(None))
     )
-    chosen = select(newest.c.id)
-    return _builds().where(build.c.id.in_(chosen), build.c.result != "success").order_by(build.c.id.desc())
 
 
-def _conditions(wanted: BuildFilter) -> list[ColumnElement[bool]]:
+def _is_all_of_job(wanted: BuildFilter) -> bool:
+    """Whether the job's numbers are the index to go by."""
+    return wanted.branch is None and wanted.sha is None and wanted.result in {None, "success"}
+
+
+def _conditions(wanted: BuildFilter, job_id: int | None) -> list[ColumnElement[bool]]:
+    """The same for the database. `job_id` is a value, not a question within: PostgreSQL has to know how many it has."""
     exact = {
         build.c.repository: wanted.repository,
         build.c.branch: wanted.branch,
         build.c.result: wanted.result,
     }
     conditions: list[ColumnElement[bool]] = [column == value for column, value in exact.items() if value is not None]
-    if wanted.job is not None:
-        conditions.append(build.c.job_id == select(job.c.id).where(job.c.path == wanted.job).scalar_subquery())
+    if wanted.result not in {None, "success"}:
+        conditions.append(NOT_SUCCESS)
+    if job_id is not None:
+        # a commit has few builds, a job may have any number: nothing but the commit's index is to be thought of then
+        key = build.c.job_id if wanted.sha is None else build.c.job_id + 0
+        conditions.append(key == job_id)
     if wanted.state is not None:
         conditions += _in_state(wanted.state)
     if wanted.sha is not None:

@@ -39,16 +39,22 @@ def load_culprits(connection: Connection, broken: Sequence[BuildView]) -> dict[i
         return {}
     now, good, bad = build.alias(), build.alias(), build.alias()
     same_branch = and_(good.c.job_id == now.c.job_id, good.c.branch == now.c.branch)
+    # The order of the index ends at the first, where max() would read them all; but for coalesce() SQLite would take
+    # the index of results, which has those of every job.
     last_good = (
-        select(func.coalesce(func.max(good.c.id), 0))
-        .where(same_branch, good.c.result == "success", good.c.id < now.c.id)
+        select(good.c.id)
+        .where(same_branch, func.coalesce(good.c.result, "") == "success", good.c.id < now.c.id)
+        .order_by(good.c.id.desc())
+        .limit(1)
         .correlate(now)
         .scalar_subquery()
     )
     first_bad = (
-        select(func.min(bad.c.id))
+        select(bad.c.id)
         .where(bad.c.job_id == now.c.job_id, bad.c.branch == now.c.branch, bad.c.result.in_(_BAD))
-        .where(bad.c.id > last_good, bad.c.id <= now.c.id)
+        .where(bad.c.id > func.coalesce(last_good, 0), bad.c.id <= now.c.id)
+        .order_by(bad.c.id)
+        .limit(1)
         .correlate(now)
         .scalar_subquery()
     )

@@ -36,9 +36,10 @@ MAX_BUILDERS = 1_000
 _RECENT_BUILDS, _RECENT_RUNS = 40, 20
 _ORDER = (run.c.priority.desc(), run.c.turn, run.c.id)
 
+# Looked up for each of the few: for a join PostgreSQL may read all builds.
+_JOB_ID = select(build.c.job_id).where(build.c.id == run.c.build_id).scalar_subquery().label("job_id")
 _LINE: Select[Any] = (
-    select(run.c.id, run.c.platform, run.c.labels, build.c.job_id)
-    .join(build, build.c.id == run.c.build_id)
+    select(run.c.id, run.c.platform, run.c.labels, _JOB_ID)
     .where(run.c.state == QUEUED)
     .order_by(*_ORDER)
     .limit(bindparam("most"))
@@ -56,7 +57,6 @@ _RUNNING = (
     .join(build, build.c.id == run.c.build_id)
     .join(job, job.c.id == build.c.job_id)
     .where(run.c.state == RUNNING)
-    .order_by(run.c.id)
     .limit(MAX_LINE)
 )
 _DURATIONS = (
@@ -288,7 +288,7 @@ def _line_of(rows: Iterable[Row[Any]], stations: Iterable[Station], usual: Usual
 
 def _load_stations(connection: Connection, now: float, kinds: Iterable[Kind]) -> tuple[list[Station], Usual]:
     """The builders with what they work on, and the usual times of that and of `kinds`."""
-    running = connection.execute(_RUNNING).all()
+    running = sorted(connection.execute(_RUNNING), key=lambda row: row.id)  # else SQLite would walk all runs by id
     usual = _load_usual(connection, [*(Kind(row.job_id, row.platform) for row in running), *kinds])
     works: dict[str, list[Work]] = defaultdict(list)
     for row in running:

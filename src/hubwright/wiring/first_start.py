@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import orjson
-from sqlalchemy import Connection, create_engine, func, select
+from sqlalchemy import Connection, create_engine, select
 
 from hubwright.config import Settings
 from hubwright.domain.jobs import JobSettings
@@ -83,8 +83,7 @@ def prepare(settings: Settings) -> FirstStart:
     engine = create_engine(settings.database_url)
     try:
         with engine.begin() as connection:
-            used = connection.execute(select(func.count()).select_from(job)).scalar_one()
-            used += connection.execute(select(func.count()).select_from(delivery)).scalar_one()
+            used = any(connection.execute(select(table.c.id).limit(1)).first() for table in (job, delivery))
             return FirstStart(
                 data_dir=data_dir,
                 is_empty=used == 0,

@@ -116,6 +116,10 @@ build = Table(
     *_where("result <> 'success'", ("repository_result", "repository", "result", "id"), table="build"),
     *_where("state <> 'finished' AND \"group\" IS NOT NULL", ("group", "group", "id"), table="build"),
     *_where("blocked IS NOT NULL", ("blocked", "id"), table="build"),
+    *_where("result <> 'success'", ("job_result", "job_id", "result", "id"), table="build"),
+    *_where("result IN ('failure', 'error', 'timeout') AND pull_request IS NULL", ("bad", "id"), table="build"),
+    Index("ix_build_branch", "branch", "id"),
+    Index("ix_build_repository_branch", "repository", "branch", "id"),
     sqlite_autoincrement=True,  # a number is never given twice, whatever retention deletes
 )
 

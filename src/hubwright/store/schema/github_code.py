@@ -96,3 +96,7 @@ gh_check_run = replica(
     times("started_at", "completed_at"),
 )
 Index("ix_gh_check_run_head_sha", gh_check_run.c.repository_id, gh_check_run.c.head_sha)
+
+# Their lists go by the number, whatever else there is of the repository.
+for _table in (gh_status, gh_check_suite, gh_check_run):
+    Index(f"ix_{_table.name}_newest", _table.c.repository_id, _table.c.id)

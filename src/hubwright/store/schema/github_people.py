@@ -78,6 +78,7 @@ gh_hook = replica(
     times("created_at", "updated_at"),
 )
 Index("ix_gh_hook_repository_id", gh_hook.c.repository_id)
+Index("ix_gh_hook_organization_id", gh_hook.c.organization_id)
 
 gh_hook_delivery = replica(
     "gh_hook_delivery",

@@ -132,3 +132,7 @@ gh_commit_comment = replica(
     times("created_at", "updated_at"),
 )
 Index("ix_gh_commit_comment_commit_id", gh_commit_comment.c.repository_id, gh_commit_comment.c.commit_id)
+
+# Their lists go by the number, whatever else there is of the repository.
+for _table in (gh_pull_request, gh_issue, gh_issue_comment, gh_review_comment):
+    Index(f"ix_{_table.name}_newest", _table.c.repository_id, _table.c.id)

@@ -86,4 +86,16 @@ artifact = Table(
     Column("folded", Text),  # the path as systems have it that know no case; rows of the first release have none
     Column("key", String(200)),  # where it lies in the storage; rows of the first release have none
     UniqueConstraint("run_id", "path"),
+    Index(
+        "ix_artifact_kept_at",
+        "kept_at",
+        sqlite_where=text("expires_at IS NULL"),
+        postgresql_where=text("expires_at IS NULL"),
+    ),
+    Index(
+        "ix_artifact_expires_at",
+        "expires_at",
+        sqlite_where=text("expires_at IS NOT NULL"),
+        postgresql_where=text("expires_at IS NOT NULL"),
+    ),
 )

@@ -21,7 +21,7 @@ scan = Table(
     Column("listing", String(40), primary_key=True),
     Column("scope", String(300), primary_key=True),  # whose list: names, in small letters
     Column("began_at", Moment, nullable=False),
-    Column("finished_at", Moment, nullable=False),
+    Column("finished_at", Moment, nullable=False, index=True),
     Column("whole_at", Moment),  # began_at of the last one that read all of it
     Column("changed_until", String(64)),  # the latest `updated_at` that GitHub told, ISO 8601; of commits the newest
     Column("pages", Integer, nullable=False),

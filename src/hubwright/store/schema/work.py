@@ -13,6 +13,8 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    func,
+    text,
 )
 
 from hubwright.store.moments import Moment
@@ -33,6 +35,8 @@ delivery = Table(
     *waiting(),
     waiting_index("delivery"),
     Index("ix_delivery_received_at", "received_at", "source"),
+    Index("ix_delivery_repository", func.lower(text("repository")), "id"),
+    Index("ix_delivery_event", "event", "id"),
     sqlite_autoincrement=True,  # a number is never given twice, whatever retention deletes
 )
 
@@ -67,6 +71,7 @@ report = Table(
     *waiting(),
     UniqueConstraint("reporter", "target", "fact_id"),
     waiting_index("report"),
+    Index("ix_report_failed", "id", sqlite_where=text("state = 'failed'"), postgresql_where=text("state = 'failed'")),
 )
 
 task = Table(

@@ -16,6 +16,15 @@ branch_labels = None
 depends_on = None
 
 Document = sa.JSON().with_variant(postgresql.JSONB(), "postgresql")
+_LISTED = (
+    "gh_pull_request",
+    "gh_issue",
+    "gh_issue_comment",
+    "gh_review_comment",
+    "gh_status",
+    "gh_check_suite",
+    "gh_check_run",
+)
 Identity = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
@@ -190,6 +199,22 @@ def upgrade() -> None:
             postgresql_where=sa.text("result <> 'success'"),
         )
         batch_op.create_index("ix_build_result", ["result", "id"], unique=False)
+        batch_op.create_index("ix_build_branch", ["branch", "id"], unique=False)
+        batch_op.create_index("ix_build_repository_branch", ["repository", "branch", "id"], unique=False)
+        batch_op.create_index(
+            "ix_build_job_result",
+            ["job_id", "result", "id"],
+            unique=False,
+            sqlite_where=sa.text("result <> 'success'"),
+            postgresql_where=sa.text("result <> 'success'"),
+        )
+        batch_op.create_index(
+            "ix_build_bad",
+            ["id"],
+            unique=False,
+            sqlite_where=sa.text("result IN ('failure', 'error', 'timeout') AND pull_request IS NULL"),
+            postgresql_where=sa.text("result IN ('failure', 'error', 'timeout') AND pull_request IS NULL"),
+        )
 
     with op.batch_alter_table("job", schema=None) as batch_op:
         batch_op.add_column(sa.Column("folder", sa.String(length=400), server_default="", nullable=False))
@@ -313,4 +338,44 @@ def upgrade() -> None:
             sqlite_where=sa.text("state = 'open'"),
             postgresql_where=sa.text("state = 'open'"),
         )
+
+    with op.batch_alter_table("delivery", schema=None) as batch_op:
+        batch_op.create_index("ix_delivery_repository", [sa.literal_column("lower(repository)"), "id"], unique=False)
+        batch_op.create_index("ix_delivery_event", ["event", "id"], unique=False)
+
+    with op.batch_alter_table("report", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_report_failed",
+            ["id"],
+            unique=False,
+            sqlite_where=sa.text("state = 'failed'"),
+            postgresql_where=sa.text("state = 'failed'"),
+        )
+
+    with op.batch_alter_table("gh_hook", schema=None) as batch_op:
+        batch_op.create_index("ix_gh_hook_organization_id", ["organization_id"], unique=False)
+
+    with op.batch_alter_table("scan", schema=None) as batch_op:
+        batch_op.create_index("ix_scan_finished_at", ["finished_at"], unique=False)
+
+    with op.batch_alter_table("artifact", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_artifact_kept_at",
+            ["kept_at"],
+            unique=False,
+            sqlite_where=sa.text("expires_at IS NULL"),
+            postgresql_where=sa.text("expires_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_artifact_expires_at",
+            ["expires_at"],
+            unique=False,
+            sqlite_where=sa.text("expires_at IS NOT NULL"),
+            postgresql_where=sa.text("expires_at IS NOT NULL"),
+        )
+
+    for name in _LISTED:
+        with op.batch_alter_table(name, schema=None) as batch_op:
+            batch_op.create_index(f"ix_{name}_newest", ["repository_id", "id"], unique=False)
+
     jobs_in_folders.move(op.get_bind())

@@ -1,0 +1,198 @@
+"""`python -m bench.million URL [--hook N]`: a hub on a seeded database (`bench.seed`): pages, lists, starts, retention.
+
+Each address is asked for several times over one connection, lists at their beginning, middle and end as well. Told are
+p50, p95 and the hub's processor time for each: on a machine that others use too only the last is the hub's own. The
+database is changed: builds are started and, last, a tenth of them is removed while pages are asked for.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import psutil
+from sqlalchemy import Connection, create_engine, text
+from sqlalchemy.pool import NullPool
+
+from bench.walking import find_addresses, make_values
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+from hub_process import HubProcess
+from whole_hub import find_app
+
+TIMES = 9
+LONG = {f"RETENTION__{what}": "9000" for what in ("BUILDS", "LOGS", "ARTIFACTS", "FACTS", "DELIVERIES")}
+JOB = "group0/team0/app1"
+
+
+def main() -> None:
+    """Measure and show."""
+    options = _read_options()
+    with tempfile.TemporaryDirectory(prefix="bench-") as name:
+        settings = {
+            **LONG,
+            "DATABASE_URL": options.url,
+            "GITHUB__API_URL": "http://127.0.0.1:9",
+            "LIVE__WATCHERS": "50",
+        }
+        if options.retain is None:
+            with HubProcess(Path(name), ("hub",), settings=settings) as hub:
+                time.sleep(5)
+                for line in measure_pages(hub, options.url):
+                    print(line, flush=True)
+                for line in measure_starts(hub, options.starts):
+                    print(line, flush=True)
+        else:
+            settings["RETENTION__BUILDS"] = settings["RETENTION__LOGS"] = str(options.retain)
+            for line in measure_retention(Path(name), settings, options.url):
+                print(line, flush=True)
+
+
+def measure_pages(hub: HubProcess, url: str) -> Iterator[str]:
+    """Every address; the slowest first, then the whole."""
+    process = _process(hub)
+    figures = []
+    for address in _addresses(hub, url):
+        taken, before = [], _cpu(process)
+        for _ in range(TIMES):
+            begun = time.perf_counter()
+            status = hub.client.get(address, follow_redirects=False, headers={"Accept": "text/html,*/*"}).status_code
+            taken.append(time.perf_counter() - begun)
+        figures.append((sorted(taken), (_cpu(process) - before) / TIMES, status, address))
+    figures.sort(key=lambda one: one[0][-2], reverse=True)
+    for taken, cpu, status, address in figures[:60]:
+        yield f"{_form(taken)}, processor {cpu * 1000:5.1f} ms  {status} {address}"
+    every = sorted(one for taken, *_ in figures for one in taken)
+    slow = sum(_share(taken, 0.95) > 0.1 for taken, *_ in figures)
+    heavy = sum(cpu > 0.1 for _, cpu, *_ in figures)
+    yield f"{len(figures)} addresses: {_form(every)}; over 100 ms: p95 of {slow}, processor time of {heavy}"
+    yield _load()
+
+
+def _addresses(hub: HubProcess, url: str) -> list[str]:
+    """All of them, and the lists further down."""
+    engine = create_engine(url, poolclass=NullPool)
+    with engine.connect() as connection:
+        builds = int(_one(connection, "SELECT max(id) FROM build"))
+        run = _one(connection, "SELECT min(id) FROM run WHERE build_id = :at", at=builds // 2)
+        sha = _one(connection, "SELECT sha FROM build WHERE id = :at", at=builds // 2)
+        found = find_addresses(find_app(), hub.client.get("/openapi.json").json(), make_values(builds, run, sha))
+        return [*found, *_deep(connection, builds)]
+
+
+def _deep(connection: Connection, builds: int) -> Iterator[str]:
+    """Lists in the middle and at the end, by the cursors that they themselves give."""
+    for share in (0.5, 0.0001):
+        at = max(int(builds * share), 2)
+        for query in ("", "&repo=octo/app1", f"&job={JOB}", "&branch=main", "&result=failure", "&state=finished"):
+            yield f"/api/v1/builds?cursor={at}{query}"
+        yield f"/jobs/{JOB}?before={at}"
+        yield f"/builds/{at}"
+        yield f"/api/v1/facts?after={int(builds * 0.3 * (1 - share))}"
+        for table in ("delivery", "report"):
+            most = int(_one(connection, f"SELECT max(id) FROM {table}"))
+            plural = {"delivery": "deliveries", "report": "reports"}[table]
+            yield f"/api/v1/{plural}?cursor={max(int(most * share), 2)}"
+        jobs = int(_one(connection, "SELECT count(*) FROM job WHERE copy_of IS NULL"))
+        path = _one(
+            connection,
+            "SELECT path FROM job WHERE copy_of IS NULL ORDER BY path LIMIT 1 OFFSET :at",
+            at=min(int(jobs * (1 - share)), jobs - 2),
+        )
+        yield f"/api/v1/jobs?cursor={path}"
+        yield f"/jobs/{path}"
+        yield f"/api/v1/commits?repo=octo/app2&cursor=2026-0{1 + int(share * 10)}-01T00:00:00Z%20{'f' * 40}"
+        yield f"/api/v1/github/repos/octo/app1/pulls?cursor={int(builds * 0.1 * share) or 2}"
+
+
+def measure_starts(hub: HubProcess, times: int) -> Iterator[str]:
+    """From asking for a build to the answer with its row."""
+    hub.client.patch(f"/api/v1/jobs/{JOB}", json={"recipe": {"text": "stages:\n- build: 'true'\n"}, "checkout": False})
+    for title, path in (("the job with most builds", JOB), ("a small job", "group0/team3/app99")):
+        hub.client.patch(
+            f"/api/v1/jobs/{path}", json={"recipe": {"text": "stages:\n- build: 'true'\n"}, "checkout": False}
+        )
+        taken, process, before = [], _process(hub), _cpu(_process(hub))
+        for at in range(times):
+            begun = time.perf_counter()
+            answer = hub.client.post(
+                f"/api/v1/jobs/{path}/builds", json={"sha": f"{at:040x}", "ref": "refs/heads/main"}
+            )
+            taken.append(time.perf_counter() - begun)
+            assert answer.status_code == 202, answer.text
+        cost = (_cpu(process) - before) / times * 1000
+        yield f"POST …/builds of {title}: {_form(taken)}, processor {cost:.1f} ms; {_load()}"
+
+
+def measure_retention(folder: Path, settings: dict[str, str], url: str) -> Iterator[str]:
+    """How long it takes, and how pages fare meanwhile."""
+    before = _count(url)
+    with HubProcess(folder, ("hub",), settings=settings) as hub:
+        process, begun, taken, most = _process(hub), time.perf_counter(), [], 0.0
+        left, same = before, 0.0
+        asked = ("/api/v1/builds?repo=octo/app1", f"/jobs/{JOB}", "/", "/api/v1/jobs", f"/api/v1/builds?job={JOB}")
+        while same < 10.0:
+            for address in asked:
+                at = time.perf_counter()
+                hub.client.get(address, headers={"Accept": "text/html,*/*"})
+                taken.append(time.perf_counter() - at)
+            most = max(most, process.memory_info().rss / 1e6)
+            now = _count(url)
+            if now != left:
+                left, ended, same = now, time.perf_counter(), 0.0
+            else:
+                same = time.perf_counter() - ended if left != before else 0.0
+            time.sleep(0.2)
+        yield f"{before - left:,} builds removed in {ended - begun:.1f} s; meanwhile {len(taken)} pages, {_form(taken)}"
+        yield f"memory at most {most:.0f} MB; processor {_cpu(process):.1f} s; {_load()}"
+
+
+def _count(url: str) -> int:
+    engine = create_engine(url, poolclass=NullPool)
+    with engine.connect() as connection:
+        return int(_one(connection, "SELECT count(*) FROM build"))
+
+
+def _one(connection: Connection, query: str, **values: Any) -> Any:
+    return connection.execute(text(query), values).scalar()
+
+
+def _process(hub: HubProcess) -> psutil.Process:
+    assert hub.process is not None
+    return psutil.Process(hub.process.pid)
+
+
+def _cpu(process: psutil.Process) -> float:
+    times = process.cpu_times()
+    return float(times.user + times.system)
+
+
+def _share(taken: Sequence[float], share: float) -> float:
+    return sorted(taken)[min(int(len(taken) * share), len(taken) - 1)]
+
+
+def _form(taken: Sequence[float]) -> str:
+    return f"p50 {median(taken) * 1000:6.1f} ms, p95 {_share(taken, 0.95) * 1000:6.1f} ms"
+
+
+def _load() -> str:
+    return f"load average {os.getloadavg()[0]:.1f} of {os.cpu_count()} cores"
+
+
+def _read_options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m bench.million", description="A hub on a seeded database.")
+    parser.add_argument("url", help="a database that bench.seed has filled; it is changed")
+    parser.add_argument("--starts", type=int, default=100)
+    parser.add_argument("--retain", type=int, help="only this: remove builds and logs that are older than so many days")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()
