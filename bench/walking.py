@@ -1,7 +1,7 @@
 """Every address that answers GET, with values for what stands in it: for who looks at them all.
 
-The routes are those of the hub itself, so one that is new is walked at once; where it takes something new, it is said
-in `VALUES` what that may be, and until then `find_addresses` raises KeyError.
+The routes are those of the hub itself, so one that is new is walked at once. Where it takes what a number is not, that
+is to be said in `make_values`.
 """
 
 from __future__ import annotations
@@ -20,6 +20,9 @@ STREAMS = frozenset({"/api/v1/events", "/fragments/stream", "/api/v1/runs/{run_i
 
 ELSEWHERE = frozenset({"/github/app/created", "/login/github", "/login/github/callback", "/static/{version}/{name}"})
 """They ask GitHub or no table."""
+
+OTHER = ("5",)
+"""What is put where nothing is said: a number, which most things take."""
 
 _REPLICA = "/api/v1/github/"
 _PART = re.compile(r"\{([a-z_]+)(?::[a-z]+)?\}")
@@ -47,14 +50,16 @@ def make_values(builds: int, run: int, sha: str, job: str = "group0/team0/app1")
         "repo": ("octo/app1", "octo/app77", "octo/none"), "sha": (sha, sha[:8]), "job": (job, "group0/team3/app77"),
         "branch": ("main", "fix-77", "none"),
         "state": ("finished", "running", "queued"), "since": ("2026-06-01T00:00:00Z",),
+        "until": ("2026-07-01T00:00:00Z",),
         "result": ("success", "failure", "skip"), "folder": ("group0", "group0/team3"), "event": ("push", "none"),
         "guid": ("delivery-guid-77",), "missed": ("true",), "build": (middle,), "of": ("organizations",),
         "platform": ("linux-x86_64",), "path": ("*.gz",), "stage": ("test",), "change": ("now_failing",),
         "flaky": ("true",), "after": ("7",), "ansi": ("true",), "start": ("1",), "end": ("9",), "copies": ("true",),
         "archived": ("true",), "limit": ("200",), "from": ("1",), "to": ("2",),
-        "kind": ("branch",), "parent": ("group0",),
+        "kind": ("branch",), "parent": ("group0",), "method": ("POST",),
     }  # fmt: skip
     of = {
+        "/api/v1/audit": {"status": "202", "path": "/api/v1/jobs"},
         "/builders/{name:path}": {"name": "oak-1"},
         "/api/v1/builders/{name}": {"name": "oak-1"},
         "/deliveries/{id:int}": {"id": "5"},
@@ -69,7 +74,7 @@ def make_values(builds: int, run: int, sha: str, job: str = "group0/team0/app1")
 def find_addresses(app: Any, document: Mapping[str, Any], values: Values) -> list[str]:
     """Addresses of all routes: of the app itself, and of its OpenAPI document with each query and each two of them."""
     found: dict[str, None] = {}
-    for path in _plain(getattr(app, "_rest", app).router.routes):
+    for path in _plain(_routes_of(app)):
         found[_fill(path, values)] = None
     for path, methods in document["paths"].items():
         if "get" in methods and path not in STREAMS:
@@ -77,6 +82,13 @@ def find_addresses(app: Any, document: Mapping[str, Any], values: Values) -> lis
             for query in _queries(path, [one | {"schema": _find(document, one["schema"])} for one in asked], values):
                 found[f"{_fill(path, values)}?{query}".rstrip("?")] = None
     return list(found)
+
+
+def _routes_of(app: Any) -> Iterable[object]:
+    """Of an app that others may stand around."""
+    while not hasattr(app, "router"):
+        app = next(inner for name, inner in vars(app).items() if name in {"_rest", "_app"})
+    return list(app.router.routes)
 
 
 def _plain(routes: Iterable[object]) -> Iterator[str]:
@@ -87,7 +99,7 @@ def _plain(routes: Iterable[object]) -> Iterator[str]:
 
 def _fill(path: str, values: Values) -> str:
     given = {**values.path, **values.of.get(path, {})}
-    return _PART.sub(lambda part: quote(given[part[1]]), path)
+    return _PART.sub(lambda part: quote(given.get(part[1], OTHER[0])), path)
 
 
 def _queries(path: str, asked: Iterable[Mapping[str, Any]], values: Values) -> Iterator[str]:
@@ -95,7 +107,11 @@ def _queries(path: str, asked: Iterable[Mapping[str, Any]], values: Values) -> I
     names = [one["name"] for one in asked if one["name"] != "cursor"]
     if path.startswith(_REPLICA):  # every column is one to ask by: of one repository's rows, see docs/replica.md
         names = [name for name in names if name in {"since", "limit"}]
-    said = {one["name"]: _choices(one["schema"]) or values.query[one["name"]] for one in asked if one["name"] in names}
+    said = {
+        one["name"]: _choices(one["schema"]) or values.query.get(one["name"], OTHER)
+        for one in asked
+        if one["name"] in names
+    }
     needed = {
         name: said[name][0] for name in names if any(one["name"] == name and one.get("required") for one in asked)
     }
