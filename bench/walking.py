@@ -56,10 +56,9 @@ def make_values(builds: int, run: int, sha: str, job: str = "group0/team0/app1")
         "platform": ("linux-x86_64",), "path": ("*.gz",), "stage": ("test",), "change": ("now_failing",),
         "flaky": ("true",), "after": ("7",), "ansi": ("true",), "start": ("1",), "end": ("9",), "copies": ("true",),
         "archived": ("true",), "limit": ("200",), "from": ("1",), "to": ("2",),
-        "kind": ("branch",), "parent": ("group0",), "method": ("POST",),
+        "kind": ("branch",), "parent": ("group0",), "method": ("POST",), "status": ("202",),
     }  # fmt: skip
     of = {
-        "/api/v1/audit": {"status": "202", "path": "/api/v1/jobs"},
         "/builders/{name:path}": {"name": "oak-1"},
         "/api/v1/builders/{name}": {"name": "oak-1"},
         "/deliveries/{id:int}": {"id": "5"},
