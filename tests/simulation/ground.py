@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
-from hubwright.domain.jobs import Job, JobSettings
+from hubwright.domain.job_settings import DefinedJob, EffectiveSettings
 from hubwright.domain.matching import Circumstances
 from hubwright.domain.planning import PlannedRun, plan_runs
 from hubwright.domain.recipe import read_recipe
@@ -18,8 +18,8 @@ TROUBLE = 20.0
 
 GROUND = Ground(public_url="https://ci.invalid", version="1", default_platform="linux", log_limit=100_000)
 ORIGIN = Origin(repository="octo/hello", clone_url="https://github.invalid/octo/hello.git")
-JOB = Job(id=1, path="octo/hello", repository_id=None, repository="octo/hello", clone_url=None,
-          settings=JobSettings(checkout=False))  # fmt: skip
+JOB = DefinedJob(id=1, path="octo/hello", repository_id=None, repository="octo/hello", clone_url=None,
+          settings=EffectiveSettings(checkout=False))  # fmt: skip
 
 
 @cache
