@@ -9,7 +9,8 @@ from typing import Any
 from sqlalchemy import select
 
 from hubwright.domain.builds import BuildPlan, Wanted
-from hubwright.domain.jobs import Job, JobSettings
+from hubwright.domain.job_settings import DefinedJob, write_document
+from hubwright.domain.jobs import JobSettings
 from hubwright.domain.planning import PlannedRun, plan_runs
 from hubwright.domain.recipe import read_recipe
 from hubwright.domain.repos import Repository
@@ -18,7 +19,7 @@ from hubwright.hub import moves
 from hubwright.hub.builds import cancel, rerun
 from hubwright.hub.plans import Ground, failed_plan, keep_plans
 from hubwright.store.database import Database
-from hubwright.store.jobs import keep_job
+from hubwright.store.jobs import keep_job, load_job
 from hubwright.store.schema import job as job_table
 from hubwright.store.schema import run
 from hubwright.wire import Case
@@ -49,7 +50,7 @@ class Lives:
     repository: str = "octo/hello"
     settings: JobSettings = field(default_factory=JobSettings)
 
-    def job(self, *, path: str | None = None, clone_url: str | None = None) -> Job:
+    def job(self, *, path: str | None = None, clone_url: str | None = None) -> DefinedJob:
         """The job of the repository, or another one at `path`."""
         owner, _, name = self.repository.partition("/")
         known = Repository(id=None, owner=owner, name=name)
@@ -58,22 +59,20 @@ class Lives:
         )
         if path is None or path == made.path:
             return made
-        values = {"path": path, "repository": self.repository, "settings": {}, "created_at": self.clock()}
-        number = self.database.write(
-            lambda connection: connection.execute(
-                job_table.insert().values(values).returning(job_table.c.id)
-            ).scalar_one()
-        )
-        return Job(
-            id=number, path=path, repository_id=None, repository=self.repository, clone_url=None, settings=self.settings
-        )
+        said = {"settings": write_document(self.settings), "created_at": self.clock()}
+        values = {"path": path, "repository": self.repository, **said}
+        self.database.write(lambda connection: connection.execute(job_table.insert().values(values)))
+        with self.database.reading() as connection:
+            found = load_job(connection, path)
+        assert found is not None
+        return found
 
     def build(
         self,
         sha: str,
         *,
         recipe: str = RECIPE,
-        job: Job | None = None,
+        job: DefinedJob | None = None,
         ref: str = "refs/heads/main",
         problem: str = "",
         waits: bool = False,
