@@ -71,7 +71,7 @@ def load_asked_jobs(connection: Connection, told_since: float | None) -> list[tu
     if told_since is None:
         query = query.where(job.c.clone_url.is_not(None))
     else:
-        came = select(func.lower(delivery.c.repository)).where(
+        came = select(func.lower(delivery.c.repository + "")).where(  # the time's index, not that of names
             delivery.c.received_at >= told_since, delivery.c.source == GITHUB
         )
         told = set(connection.execute(came.distinct()).scalars())
