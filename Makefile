@@ -4,6 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 HUB := hub,sandbox,celery
 
+# The suite starts hundreds of processes: where a machine forbids it, each would compile the whole program anew.
+export PYTHONDONTWRITEBYTECODE :=
+
 .PHONY: help venv up test check fix bench chaos docs
 .DEFAULT_GOAL := help
 

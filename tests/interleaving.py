@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.exc import DBAPIError
 
 from hubwright.errors import HubwrightError
-from hubwright.store.database import is_conflict
+from hubwright.store.database import TRIES, give_way, is_conflict
 
 Work = Callable[[Connection], Any]
 
@@ -80,7 +80,7 @@ class Ring:
 
     def _run(self, work: Work, stop: _Stop, told: Future[int] | None = None) -> Any:
         """As the writing thread of a hub: what lost a deadlock is done again."""
-        for _ in range(5):
+        for tries in range(1, TRIES + 1):
             with self._engine.connect() as connection:
                 if told is not None and not told.done():
                     told.set_result(connection.connection.driver_connection.info.backend_pid)
@@ -93,4 +93,5 @@ class Ring:
                         return type(error)
                 finally:
                     event.remove(connection, "before_cursor_execute", stop.look)
-        raise AssertionError("five deadlocks in a row")
+            give_way(tries)
+        raise AssertionError(f"{TRIES} deadlocks in a row")

@@ -16,3 +16,9 @@ def until(condition: Callable[[], T], seconds: float = 30.0, what: str = "it") -
         assert time.monotonic() < deadline, f"{what} did not happen within {seconds} s"
         time.sleep(0.01)
     return answer
+
+
+def next_second() -> None:
+    """GitHub's `Date` has whole seconds, and the fake's server renews it once a second: what it says next is newer."""
+    begun = int(time.time())
+    until(lambda: time.time() > begun + 2.2, 5, "the next second")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 
 from builder_process import hub_and_builder, open_folder, scenario
 from container_images import IMAGE
@@ -14,10 +15,11 @@ from servers import url_of
 SERVICE = ServiceWish(name="web", image=IMAGE, command="mkdir /tmp/w; exec httpd -f -p 8080 -h /tmp/w")
 
 
-def seen(hub: HubStandIn, name: str) -> RunVitals | None:
-    """The newest vitals of run 1 that have a process of this name."""
+def seen(hub: HubStandIn, *names: str) -> RunVitals | None:
+    """The newest vitals of run 1 that have processes of these names, as many of each as named."""
     told = [run for message in hub.others if isinstance(message, Vitals) for run in message.runs if run.run == 1]
-    return next((run for run in reversed(told) if any(one.name == name for one in run.processes)), None)
+    wanted = Counter(names)
+    return next((run for run in reversed(told) if wanted <= Counter(one.name for one in run.processes)), None)
 
 
 @scenario
@@ -31,7 +33,7 @@ async def test_processes_of_stages_and_services_are_sampled_and_recorded() -> No
             stage = {"name": "long", "image": IMAGE, "run": run, "idle_timeout": 3}
             limits: dict[str, float] = {"memory": 400 * 1024 * 1024}
             told = await hub.build(payload(stage, services=(SERVICE,), limits=limits))
-            found = await hub.until(lambda: seen(hub, "tail"), 60)
+            found = await hub.until(lambda: seen(hub, "tail", "sleep", "sleep"), 60)
             await asyncio.to_thread((builder.work_dir / "trees/1-1/tree/stop").touch)
             names = [one.name for one in found.processes]
             result = await hub.result(told, 40)

@@ -21,7 +21,7 @@ from hubwright.store.definitions import keep_document
 from hubwright.store.links import keep_link
 from hubwright.store.schema import build, gh_branch, gh_pull_request, job, task
 from hubwright.store.versions import Change
-from waiting import until
+from waiting import next_second, until
 
 PLACE = "/repos/octo/hello"
 
@@ -186,6 +186,7 @@ def test_what_is_only_copied_is_kept_right_and_never_built(ward: Ward, replica: 
     load(ward, replica)
     assert len(ward.asked("/branches", since=since)) == 1, "nothing moved: nothing is loaded"
 
+    next_second()
     repository.push({"README": "moved\n"})
     repository.git("update-ref", "-d", "refs/heads/going")
     repository.commit({"c": "1\n"}, "C", branch="new")

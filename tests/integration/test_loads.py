@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
@@ -21,19 +20,13 @@ from hubwright.hub.replica import LEASE, Replica
 from hubwright.store import schema
 from hubwright.store.database import Database
 from load_parts import FAST, HELLO, Yard, make_whole, open_yard
-from waiting import until
+from waiting import next_second
 
 
 @pytest.fixture
 def yard(database: Database) -> Iterator[Yard]:
     with open_yard(database) as opened:
         yield opened
-
-
-def next_second() -> None:
-    """GitHub's `Date` has whole seconds, and the fake's server renews it once a second: what it says next is newer."""
-    begun = int(time.time())
-    until(lambda: time.time() > begun + 2.2, 5, "the next second")
 
 
 def ids(rows: list[Any]) -> list[int]:

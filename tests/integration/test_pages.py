@@ -15,9 +15,11 @@ from hubwright.domain.scheduling import Want
 from hubwright.domain.waiting import Reason, Waiting
 from hubwright.store import schema
 from hubwright.web.assets import Assets
-from hubwright.web.pages.frame import explained
+from hubwright.web.gate import Gate
+from hubwright.web.pages.frame import Frame, explained
 from hubwright.web.site import Site
 from seed import ADMIN, Seed, red, seed_week, serving, tell
+from served import make_site
 from waiting import until
 
 BROWSER = {"Accept": "text/html,*/*"}
@@ -62,6 +64,15 @@ def test_home_names_what_broke_who_broke_it_and_why_runs_wait(browser: httpx2.Cl
     assert "unknown key &#39;patforms&#39;: did you mean &#39;platforms&#39;?" in home
     assert "No builder" in home
     assert "windows-x86_64" in home
+
+
+def test_every_template_is_sound(tmp_path: Path) -> None:
+    """They are compiled when they are first shown: a wrong one must be found here, not by a reader."""
+    with make_site(tmp_path) as site:
+        templates = Frame(site, Gate(site), Assets()).templates
+        names = templates.list_templates()
+        assert {"home.html", "base.html"} <= set(names)
+        assert [name for name in names if templates.get_template(name).name != name] == []
 
 
 def test_builders_that_a_run_waits_for_are_links() -> None:

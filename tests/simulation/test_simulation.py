@@ -17,7 +17,7 @@ import pytest
 from simulation.invariants import check
 from simulation.world import World
 
-SEEDS = 60
+SEEDS = 25
 CHUNKS = 42
 
 

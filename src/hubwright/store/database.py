@@ -48,6 +48,8 @@ QUEUED_WRITES = 20_000
 TRIES = 4
 """Times that a group of writes is begun which meets another process' writes the wrong way round."""
 
+WAY = 0.01
+"""Seconds that the victim of a deadlock gives the other before its second try; twice that before its third …"""
 
 POSTGRESQL = {
     "connect_timeout": 5,
@@ -164,6 +166,7 @@ class Database:
         except DBAPIError as error:
             if tries <= 1 or not is_conflict(error):
                 raise
+        give_way(TRIES - tries + 1)
         return self.write_apart(work, tries - 1)
 
     def write_soon(self, work: Callable[[Connection], T]) -> asyncio.Future[T]:
@@ -215,6 +218,7 @@ class Database:
         except Exception as error:  # noqa: BLE001  the thread must outlive every failure; each goes to its owner
             self._let_go()  # whatever state it is in, the next group gets a sound one
             if is_conflict(error) and tries > 1:
+                give_way(TRIES - tries + 1)
                 return self._commit(group, tries - 1)
             lost = not begun or (isinstance(error, DBAPIError) and error.connection_invalidated)
             if lost or len(group) == 1:  # an outage is nobody's fault, and trying 256 times would make it longer
@@ -321,6 +325,11 @@ def read_document(text: str) -> Any:
 def is_conflict(error: BaseException) -> bool:
     """Whether two transactions waited for each other and this one was chosen to be done again."""
     return isinstance(error, DBAPIError) and str(getattr(error.orig, "sqlstate", "")) in _CONFLICTS
+
+
+def give_way(tries: int) -> None:
+    """After so many tries that ended in a conflict, let the other transaction end: at once again is crosswise again."""
+    time.sleep(WAY * tries)
 
 
 def is_outage(error: BaseException) -> bool:

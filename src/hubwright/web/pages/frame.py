@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import DictLoader, Environment, StrictUndefined
 from markupsafe import Markup, escape
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
@@ -43,8 +43,8 @@ class Frame:
     def __init__(self, site: Site, gate: Gate, assets: Assets) -> None:
         self.site = site
         self._gate = gate
-        self._environment = Environment(
-            loader=FileSystemLoader(_TEMPLATES),
+        self.templates = Environment(
+            loader=DictLoader(_read_templates()),
             autoescape=True,
             undefined=StrictUndefined,
             trim_blocks=True,
@@ -52,8 +52,8 @@ class Frame:
             auto_reload=False,
             cache_size=-1,
         )
-        self._environment.filters.update(_FILTERS)
-        self._environment.globals.update(
+        self.templates.filters.update(_FILTERS)
+        self.templates.globals.update(
             asset=assets.address,
             scripts=assets.scripts,
             shapes=SHAPES,
@@ -63,8 +63,6 @@ class Frame:
             version=site.version,
             public_url=site.public_url,
         )
-        for name in self._environment.list_templates():  # a wrong template is found at the start
-            self._environment.get_template(name)
 
     def guard(self, show: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
         """The page for those who may read; others do not even learn whether there is one."""
@@ -82,12 +80,21 @@ class Frame:
         theme = request.cookies.get("theme", "")
         given = {"now": now, "path": request.url.path, "theme": theme if theme in _THEMES else "", "stream": None}
         given["asker"] = getattr(request.state, "asker", None)
-        html = self._environment.get_template(template).render(given | context)
+        html = self.templates.get_template(template).render(given | context)
         return HTMLResponse(html, status, HEADERS)
 
     async def require(self, request: Request, role: str) -> Asker:
         """Who asks, when they may. Raises UnauthenticatedError or ForbiddenError."""
         return await self._gate.require(request, role)
+
+
+def _read_templates() -> dict[str, str]:
+    """All sources by name, so that an upgrade of the files beneath a hub changes no page of it.
+
+    Each is compiled when it is first shown: all of them at the start would cost every process half a second.
+    """
+    files = (path for path in sorted(_TEMPLATES.rglob("*")) if path.is_file())
+    return {path.relative_to(_TEMPLATES).as_posix(): path.read_text("utf-8") for path in files}
 
 
 def _named(name: object) -> Markup:
