@@ -106,7 +106,7 @@ def check_rest(connection: Connection) -> None:
     rows = connection.execute(text("SELECT path, folder FROM job ORDER BY id")).all()
     assert [tuple(row) for row in rows] == [(path, path.rpartition("/")[0]) for path in BEFORE]
     assert connection.execute(text("SELECT family FROM build")).scalar_one() == 2
-    assert connection.execute(text("SELECT job_id FROM run")).scalar_one() == 2
+    assert connection.execute(text("SELECT family FROM run")).scalar_one() == 2
 
 
 def as_before(settings: JobSettings) -> JobSettings:
