@@ -133,8 +133,8 @@ def test_a_used_up_limit_is_503_with_the_time_to_come_back(door: Door) -> None:
     answer = door.post("/repos/octo/hello/issues", 503, inline="1")
     known = door.post("/repos/octo/hello/labels", 503)
 
-    assert 1700 < int(answer.headers["retry-after"]) <= 1801
-    assert 1700 < int(known.headers["retry-after"]) <= 1801
+    for each in (answer, known):  # the hub's clock stands still since the test began
+        assert 1700 < int(each.headers["retry-after"]) < 1900
     assert len(door.yard.github.requests) == 1
 
 
