@@ -30,7 +30,8 @@ def test_every_recorded_payload_is_accepted_and_kept(github: FakeGitHub, folder:
         cursor = None
         while True:
             page = hub.get("deliveries", limit=200, **({} if cursor is None else {"cursor": cursor}))
-            kept |= {one["guid"]: one["event"] for one in page["items"]}
+            # a hub also writes deliveries of its own, such as when it sees a builder of a new platform
+            kept |= {one["guid"]: one["event"] for one in page["items"] if one["guid"].startswith("recorded-")}
             if (cursor := page["next"]) is None:
                 break
         assert kept == {f"recorded-{number}": event for number, (event, _) in enumerate(payloads)}

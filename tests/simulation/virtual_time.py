@@ -96,6 +96,8 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self.now = 1000.0
         self.processes: list[Process] = []
         self.problems: list[str] = []
+        self.unfinished: dict[asyncio.Task[Any], None] = {}
+        """In the order of their birth: `asyncio.all_tasks` is a set, whose order hangs on addresses in memory."""
         self._selector = self
         self.set_task_factory(_hold_task)
         self.set_exception_handler(self._note_problem)
@@ -167,7 +169,10 @@ def _settle(future: asyncio.Future[Any], answer: Any, error: Exception | None) -
 
 
 def _hold_task(loop: asyncio.AbstractEventLoop, work: Any, *, context: Context | None = None) -> Any:
+    assert isinstance(loop, VirtualLoop)
     task: asyncio.Task[Any] = asyncio.Task(work, loop=loop, context=context)
+    loop.unfinished[task] = None
+    task.add_done_callback(loop.unfinished.pop)
     process = (context.get(PROCESS) if context is not None else PROCESS.get()) if work is not None else None
     if process is not None:
         process.tasks.append(task)

@@ -233,7 +233,7 @@ class World:
         self.problems += problems
         for hub in self.hubs:
             self.problems += hub.problems
-        while tasks := [task for task in asyncio.all_tasks(self.loop) if not task.done()]:
+        while tasks := [task for task in self.loop.unfinished if not task.done()]:
             for task in tasks:
                 task.cancel()
             self.loop.run_until_complete(asyncio.wait(tasks, timeout=30))
