@@ -31,7 +31,6 @@ from hubwright.store import (
     versions,
     views_jobs,
 )
-from hubwright.store.builds import was_built_by_kin
 from hubwright.store.database import Database
 from hubwright.store.old_builds import Line
 from hubwright.store.runs import load_waiting
@@ -89,7 +88,6 @@ ASKED: dict[str, Ask] = {
     "old builds of the release before": lambda it: old_builds.load_builds_of_line(it, Line(None), 0),
     "old logs": lambda it: old_builds.load_logs_of_line(it, Line(1), 100),
     "a pull request of a branch": lambda it: repos.load_pull_targets(it, BY_NUMBER, "b"),
-    "what the branch's copy has built": lambda it: was_built_by_kin(it, 1, str(KEY), "t"),
     "links of many repositories": lambda it: links.load_links_of(it, [BY_NUMBER, BY_NAME]),
     "how a job stands": lambda it: load_standing(it, "team7/app7", "main"),
     "how a copy stands": lambda it: load_standing(it, "team1/app1_b4000"),

@@ -23,16 +23,18 @@ def test_pull_requests_and_branches_have_their_own_builds_badges_and_statuses(
     repository.move("release/1.2", str(repository.head()))
     hub.deliver("push", repository.push({"a": "2"}, branch="release/1.2"))
     repository.move("fix", str(repository.head()))
-    sha = repository.commit({"a": "3"}, branch="fix")
+    hub.deliver("push", repository.push({"a": "3"}, branch="fix"))
+    sha = str(repository.head("fix"))
     hub.deliver("pull_request", repository.pull_request_payload(25, "fix"))
-    hub.finished(repository, 3)
+    hub.finished(repository, 4)
     assert hub.client.put(f"/api/v1/folders/{team}", json={"environment": {"MOOD": "bad"}}).status_code in {200, 201}
     last = repository.commit({"a": "4"}, branch="fix")
     hub.deliver("pull_request", repository.pull_request_payload(25, "fix", action="synchronize"))
-    builds = hub.finished(repository, 4)
+    builds = hub.finished(repository, 5)
     assert [(one["job"], one["number"], one["result"]) for one in builds] == [
         (f"{team}/app_pr25", 2, "failure"),
         (f"{team}/app_pr25", 1, "success"),
+        (f"{team}/app_fix", 1, "success"),
         (f"{team}/app_release-1-2", 1, "success"),
         (f"{team}/app", 1, "success"),
     ]
@@ -40,8 +42,8 @@ def test_pull_requests_and_branches_have_their_own_builds_badges_and_statuses(
     def colour(path: str) -> str:
         return str(hub.client.get(f"/badge/{path}.json").json()["message"])
 
-    copies = ("app", "app_pr25", "app_release-1-2")
-    assert [colour(f"{team}/{one}") for one in copies] == ["passing", "failing", "passing"]
+    copies = ("app", "app_pr25", "app_release-1-2", "app_fix")
+    assert [colour(f"{team}/{one}") for one in copies] == ["passing", "failing", "passing", "passing"]
     assert colour(name) == "passing", "by the repository's name too"
     picture = hub.client.get(f"/badge/{team}/app_pr25.svg", params={"label": "<script>"})
     assert picture.headers["content-type"] == "image/svg+xml"
@@ -54,6 +56,7 @@ def test_pull_requests_and_branches_have_their_own_builds_badges_and_statuses(
         )
         contexts = {one["context"] for one in github.statuses(commit)}
         assert any(one.startswith(f"hubwright / {team}/app_pr25 (") for one in contexts), contexts
+    assert len({one["context"] for one in github.statuses(sha)}) == 3, "one of each copy, and the one that sums up"
 
     hub.deliver("pull_request", repository.pull_request_payload(25, "fix", action="closed"))
     path = f"jobs/{team}/app_pr25"

@@ -121,23 +121,18 @@ def test_branches_and_pull_requests_are_built_by_copies_that_come_and_go(databas
         assert len(desk.builds()) == 4, "what was built is not built again"
 
 
-def test_what_the_branchs_copy_has_just_built_is_not_built_again(desk: Desk) -> None:
-    """One wish, one build: but a copy that found nothing to do there has not built it."""
+def test_a_copy_builds_its_head_itself_also_when_the_branchs_copy_has_built_it(desk: Desk) -> None:
+    """Each copy is a job of its own, with a badge of its own; within one a commit is built once."""
     repository = desk.repository()
     define(desk)
     link(desk, repository)
-    tell(desk, "push", repository.push({FILE: "when: {event: pull_request}\n" + RECIPE}))
-    repository.move("idle", str(repository.head()))
-    tell(desk, "push", repository.push({"a": "1"}, branch="idle"))
-    tell(desk, "push", repository.push({FILE: RECIPE}, branch="fix"))
-    for number, branch in enumerate(("fix", "idle"), 1):
-        tell(desk, "pull_request", repository.pull_request_payload(number, branch))
-    assert built(desk)[1:] == [
-        ("team/app_idle", 1, "push"),
-        ("team/app_fix", 1, "push"),
-        ("team/app_pr2", 1, "pull_request"),
-    ]
-    assert "team/app_pr1" in jobs(desk), "it is there for what comes next"
+    tell(desk, "push", repository.push({FILE: RECIPE}))
+    tell(desk, "push", repository.push({"a": "1"}, branch="fix"))
+    for action in ("opened", "ready_for_review", "reopened"):
+        tell(desk, "pull_request", repository.pull_request_payload(1, "fix", action=action))
+    tell(desk, "push", repository.push_payload("fix"))
+    assert built(desk)[1:] == [("team/app_fix", 1, "push"), ("team/app_pr1", 1, "pull_request")]
+    assert len({row.sha for row in desk.builds()[1:]}) == 1
 
 
 def test_late_news_of_a_pull_request_does_not_open_its_copy_again(desk: Desk) -> None:

@@ -132,24 +132,30 @@ def test_a_tag_that_was_moved_is_built_where_it_is_now(ward: Ward) -> None:
     assert ward.builds()[f"refs/tags/nightly {head}"] == 1
 
 
-def test_heads_of_linked_branches_are_built_once_by_copies_that_end_with_them(ward: Ward) -> None:
-    """Nobody delivers: what moves is found, in the copy, and what is gone closes it."""
+def test_linked_heads_are_built_once_by_each_copy_and_end_with_them(ward: Ward) -> None:
+    """Nobody delivers: what moves is found, in its copy, as a webhook would have had it; what is gone closes it."""
     repository = ward.repository()
     (parent,) = rows(ward.database, job)
     here = Repository(id=repository.id, owner="octo", name="hello")
-    ward.database.write(lambda it: keep_link(it, here, CopyKind.BRANCH, parent.id, ("**",), ward.clock()))
+    for kind in CopyKind:
+        ward.database.write(lambda it, kind=kind: keep_link(it, here, kind, parent.id, ("**",), ward.clock()))
+
+    def look() -> dict[str, list[str]]:
+        """The commits that each copy has built, by then."""
+        for _ in range(3):
+            ward.clock.ahead += 61
+            ward.look()
+        copies = [row for row in rows(ward.database, job) if row.copy_of == parent.id]
+        return {row.path: [one.sha for one in rows(ward.database, build, job_id=row.id)] for row in copies}
+
     ward.look()
     head = repository.commit({"a": "1"}, branch="next")
-    for _ in range(3):
-        ward.clock.ahead += 61
-        ward.look()
-    (copy,) = [row for row in rows(ward.database, job) if row.copy_of == parent.id]
-    (built,) = rows(ward.database, build, job_id=copy.id)
-    assert (copy.path, built.sha, len(rows(ward.database, build))) == ("octo/hello_next", head, 2)
+    assert look() == {"octo/hello_next": [head]}
+    ward.github.state.pulls["octo/hello"] = [repository.pull_request_payload(7, "next")["pull_request"]]
+    assert look() == {"octo/hello_next": [head], "octo/hello_pr7": [head]}
     repository.delete("next")
-    ward.clock.ahead += 61
-    ward.look()
-    assert rows(ward.database, job, id=copy.id)[0].closed_at is not None
+    look()
+    assert rows(ward.database, job, path="octo/hello_next")[0].closed_at is not None
 
 
 def test_a_hooked_repositorys_tag_is_given_time(ward: Ward) -> None:

@@ -7,11 +7,10 @@ from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection
 
-from hubwright.domain.job_copies import CopyKey, CopyKind, Link, copy_of_branch, is_wanted
+from hubwright.domain.job_copies import CopyKey, CopyKind, Link, is_wanted
 from hubwright.domain.job_events import Builds, Ends, Linked, follow
 from hubwright.domain.job_settings import DefinedJob
 from hubwright.domain.repos import PullRequestEvent, Push, RefEvent, Repository
-from hubwright.store.builds import was_built_by_kin
 from hubwright.store.copies import close_copy, find_or_make_copy, foresee_copy, has_open_copy
 from hubwright.store.jobs import keep_identity, load_job, load_jobs, load_jobs_by_ids
 from hubwright.store.links import KeptLink, keep_link_identity, load_links
@@ -171,17 +170,6 @@ def have(connection: Connection, circle: Circle, follower: Follower, now: float)
     copy = find_or_make_copy(connection, effect.job, effect.what.copy, now, of)
     keep_identity(connection, copy, circle.repository)
     return copy
-
-
-def was_built(connection: Connection, circle: Circle, follower: Follower, event: News, trigger: str) -> bool:
-    """Whether a pull request's commit has just been built by the copy of the branch that it comes from."""
-    effect = follower.effect
-    if effect is None or not isinstance(event, PullRequestEvent) or event.from_fork:
-        return False
-    own = effect.job.settings.default_branch or circle.repository.default_branch
-    keys = [copy_of_branch(link, event.head_ref, own) for link in circle.links_to(effect.job)]
-    key = next((one for one in keys if one is not None), None)
-    return key is not None and was_built_by_kin(connection, effect.job.id, str(key), trigger)
 
 
 def end_any(connection: Connection, effects: Sequence[Effect]) -> bool:

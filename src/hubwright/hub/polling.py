@@ -28,7 +28,7 @@ from hubwright.github.heads import BRANCHES, PULLS, TAGS, Head, form_event, kind
 from hubwright.github.hook_deliveries import KEPT_FOR
 from hubwright.github.payloads import is_skipped, read_event
 from hubwright.github.requests import form_path
-from hubwright.hub.followers import Circle, close_gone, find_followers, load_circle, was_built
+from hubwright.hub.followers import Circle, close_gone, find_followers, load_circle
 from hubwright.hub.healing import HOOKS, GitHubSide, Rhythm
 from hubwright.hub.loads import Load, ask_for
 from hubwright.hub.upstream import Heads, Place, Upstream
@@ -266,7 +266,7 @@ def _is_unbuilt(connection: Connection, place: Place, circle: Circle, head: Head
         wanted = commits_to_build(event, settings) if isinstance(event, Push) else pull_request_to_build(event)
         triggers = [one.trigger for one in wanted[:1]]
         if triggers and not load_triggers(connection, follower.job.id, triggers):
-            return not was_built(connection, circle, follower, event, triggers[0])
+            return True
     return False
 
 

@@ -39,7 +39,6 @@ from hubwright.hub.followers import (
     load_circle,
     load_circle_of,
     load_pulled,
-    was_built,
 )
 from hubwright.hub.heads import is_open, settle
 from hubwright.hub.news import keep_event
@@ -292,9 +291,6 @@ class Understanding:
             kept = jobs.keep_job(connection, event.repository, self._rules.defaults, now)
         else:
             kept = have(connection, asked.circle, follower, now)
-        if not isinstance(event, Manual):
-            built = partial(was_built, connection, asked.circle, follower, event)
-            plans = [plan for plan in plans if not built(plan.wanted.trigger)]
         return len(keep_plans(connection, kept, self.origin_of(kept), plans, ground_of(kept, ground), now))
 
     def may_build(self, repository: Repository) -> bool:

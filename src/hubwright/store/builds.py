@@ -109,14 +109,6 @@ def load_built(connection: Connection, job_id: int, repository: str, shas: Seque
     return {row.sha for row in rows}
 
 
-def was_built_by_kin(connection: Connection, parent_id: int, copy_key: str, trigger: str) -> bool:
-    """Whether a copy of the job has a build for this wish that looked at the code, or will."""
-    copy = select(job.c.id).where(job.c.copy_of == parent_id, job.c.copy_key == copy_key, job.c.copy_of.is_not(None))
-    query = select(build.c.id).where(build.c.job_id == copy.scalar_subquery(), build.c.trigger == trigger)
-    nothing = func.coalesce(build.c.result, "").in_((Result.SKIP.value, Result.CANCELLATION.value))
-    return connection.execute(query.where(~nothing)).first() is not None
-
-
 def is_foreign(connection: Connection, repository: str, sha: str) -> bool:
     """Whether all that was ever built of the commit was untrusted: only a fork has brought it."""
     trusts = set(connection.execute(_TRUSTS, {"repository": repository, "sha": sha}).scalars())
