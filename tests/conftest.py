@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 
-import psycopg
 import pytest
 import redis
 
 import s3_server
 import server_programs
 import servers
+import tables
 from hubwright.store.database import Database
-from hubwright.store.schema import metadata
 
 os.environ |= {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1", "GIT_TERMINAL_PROMPT": "0"}
 
@@ -34,55 +33,50 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         servers.close_run(folder)
 
 
-@contextmanager
-def fresh_postgres(kind: str) -> Iterator[str]:
-    """A new, empty PostgreSQL database, dropped at the end; `kind` is "postgresql" or "postgresql-newest"."""
-    server = servers.url_of(kind)
-    name = f"t{servers.next_number('database')}"
-    admin = server.replace("+psycopg", "")
-    with closing(psycopg.connect(admin, autocommit=True)) as connection:
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE template0 STRATEGY file_copy")
-        try:
-            yield server.rpartition("/")[0] + f"/{name}"
-        finally:
-            connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+@pytest.fixture
+def postgres_url() -> Iterator[str]:
+    """A PostgreSQL database of the oldest version here, with every table."""
+    with tables.fresh_postgres("postgresql") as url:
+        yield url
 
 
 @pytest.fixture
-def postgres_url() -> Iterator[str]:
+def new_postgres_url() -> Iterator[str]:
     """A new, empty PostgreSQL database of the oldest version here."""
-    with fresh_postgres("postgresql") as url:
+    with tables.fresh_postgres("postgresql", tables.EMPTY) as url:
         yield url
 
 
 @pytest.fixture
 def newest_postgres_url() -> Iterator[str]:
     """A new, empty PostgreSQL database of the newest version here."""
-    with fresh_postgres("postgresql-newest") as url:
+    with tables.fresh_postgres("postgresql-newest", tables.EMPTY) as url:
         yield url
 
 
 @pytest.fixture
-def sqlite_url(tmp_path: Path) -> str:
+def new_sqlite_url(tmp_path: Path) -> str:
     """A SQLite database that is not there yet."""
     return f"sqlite:///{tmp_path}/hubwright.db"
 
 
+@pytest.fixture
+def sqlite_url(new_sqlite_url: str) -> str:
+    """A SQLite database with every table."""
+    return tables.with_tables(new_sqlite_url)
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database_url(request: pytest.FixtureRequest) -> str:
-    """An empty database, once on SQLite and once on PostgreSQL."""
+    """A database with every table and no row, once on SQLite and once on PostgreSQL."""
     return str(request.getfixturevalue("sqlite_url" if request.param == "sqlite" else "postgres_url"))
 
 
 @pytest.fixture
 def database(database_url: str) -> Iterator[Database]:
     """An open database with every table, once on SQLite and once on PostgreSQL."""
-    opened = Database(database_url)
-    try:
-        opened.write(metadata.create_all)
+    with closing(Database(database_url)) as opened:
         yield opened
-    finally:
-        opened.close()
 
 
 @pytest.fixture

@@ -39,6 +39,7 @@ from hubwright.web.logins import make_logins
 from hubwright.web.pages.frame import Frame
 from hubwright.web.problems import PROBLEM_HANDLERS
 from hubwright.web.site import FACTS, Site
+from tables import with_tables
 
 NOW = 1_790_000_000.0
 KEYS = Keys((make_key(),))
@@ -58,8 +59,7 @@ class ManualClock:
 @contextmanager
 def make_site(folder: Path, **changes: Any) -> Iterator[Site]:
     """The parts behind the doors, on `folder`; closed afterwards."""
-    database = Database(f"sqlite:///{folder}/hubwright.db")
-    database.write(schema.metadata.create_all)
+    database = Database(with_tables(f"sqlite:///{folder}/hubwright.db"))
     bell = Bell()
     logs = Logs(folder / "logs", bell)
     site = Site(

@@ -21,7 +21,7 @@ from hubwright.hub.approvals import approve, end_approval
 from hubwright.store import approvals
 from hubwright.store.approvals import Approver
 from hubwright.store.pauses import keep_job_pause
-from hubwright.store.schema import build, metadata, run
+from hubwright.store.schema import build, run
 from interleaving import MOST, Ring
 from limited_jobs import NOW, Builds, admit, define, end, lease, see
 
@@ -92,7 +92,6 @@ SUITS: dict[str, tuple[str, ...]] = {
 def ring(postgres_url: str) -> Iterator[Ring]:
     ring = Ring(postgres_url)
     try:
-        ring.alone(metadata.create_all)
         yield ring
     finally:
         ring.close()

@@ -36,7 +36,7 @@ from hubwright.store.database import Database
 from hubwright.store.jobs import keep_job
 from hubwright.store.replica import keep_records
 from hubwright.store.runs import load_runs
-from hubwright.store.schema import approval, build, gh_pull_request, metadata, run
+from hubwright.store.schema import approval, build, gh_pull_request, run
 from hubwright.wire import Job as StageMessage
 from hubwright.wire import Result as ResultMessage
 from interleaving import MOST, Ring
@@ -216,7 +216,6 @@ EVENTS = frozenset({"push", "close", "reopen", "retarget"})
 def ring(postgres_url: str) -> Iterator[Ring]:
     ring = Ring(postgres_url)
     try:
-        ring.alone(metadata.create_all)
         yield ring
     finally:
         ring.close()
@@ -311,7 +310,6 @@ def test_the_victim_of_a_deadlock_is_done_again(postgres_url: str) -> None:
         keep_records(connection, [label], via="api", now=NOW)
 
     with closing(Database(postgres_url)) as one, closing(Database(postgres_url)) as two:
-        one.write(metadata.create_all)
         for number in (1, 2):
             one.write(partial(tell, number))
         both = threading.Barrier(2)

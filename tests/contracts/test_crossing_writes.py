@@ -18,7 +18,7 @@ from hubwright.hub.loads import LOADS
 from hubwright.hub.replica import Replica
 from hubwright.store.database import Database
 from hubwright.store.replica import keep_records
-from hubwright.store.schema import gh_label, metadata
+from hubwright.store.schema import gh_label
 from load_parts import ISSUES, Yard, open_yard
 
 NOW = 1_800_000_000.0
@@ -28,7 +28,6 @@ NOW = 1_800_000_000.0
 def databases(postgres_url: str) -> Iterator[tuple[Database, Database]]:
     """One database, open in two hubs."""
     with closing(Database(postgres_url)) as one, closing(Database(postgres_url)) as two:
-        one.write(metadata.create_all)
         yield one, two
 
 

@@ -148,7 +148,6 @@ def test_a_caller_that_went_away_harms_nobody(database: Database) -> None:
 
 def test_closing_finishes_what_waits_and_refuses_what_comes_later(database_url: str) -> None:
     database = Database(database_url)
-    database.write(metadata.create_all)
 
     async def ask() -> list[str]:
         futures = [database.write_each(keep, f"g{number}") for number in range(100)]
@@ -237,7 +236,6 @@ def test_a_connection_that_breaks_in_mid_transaction_leaves_nothing(own_postgres
 def test_another_process_that_holds_sqlite_is_waited_for(sqlite_url: str) -> None:
     """`hubwright token new` beside a running hub: neither fails."""
     first, second = Database(sqlite_url), Database(sqlite_url)
-    first.write(metadata.create_all)
     held, release = threading.Event(), threading.Event()
 
     def hold(connection: Connection) -> None:

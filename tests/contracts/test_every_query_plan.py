@@ -19,11 +19,11 @@ from bench.walking import find_addresses, make_values
 from sqlalchemy import create_engine, text
 from sqlalchemy.pool import NullPool
 
-from conftest import fresh_postgres
 from hubwright.hub.healing import HEALING
 from hubwright.hub.rebuilding import REBUILDING
 from hubwright.store.schema import metadata
 from plan_reading import Asked, find_faults, recording
+from tables import EMPTY, fresh_postgres
 from whole_hub import whole_hub
 
 SIZE = Size(jobs=1_000, copies=6_000, builds=30_000)
@@ -63,7 +63,7 @@ def walked(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         found = Walked()
         found.url = f"sqlite:///{folder}/hubwright.db"
         if request.param == "postgresql":
-            found.url = stack.enter_context(fresh_postgres("postgresql"))
+            found.url = stack.enter_context(fresh_postgres("postgresql", EMPTY))
         seed(found.url, SIZE, say=lambda _: None)
         found.empty = _find_empty(found.url)
         _walk(found, folder)

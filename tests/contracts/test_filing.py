@@ -28,7 +28,6 @@ from hubwright.store import schema
 from hubwright.store.database import Database
 from hubwright.store.definitions import keep_document
 from hubwright.store.jobs import load_job
-from hubwright.store.schema import metadata
 from hubwright.store.versions import Change
 from wholeness import Halting
 
@@ -128,7 +127,6 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 @pytest.fixture
 def cabinet(sqlite_url: str, tmp_path: Path, url: str) -> Iterator[Cabinet]:
     database = Database(sqlite_url)
-    database.write(metadata.create_all)
     opened = Cabinet(database, tmp_path, url)
     yield opened
     opened.logs.close()

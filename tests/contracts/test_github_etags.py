@@ -11,7 +11,7 @@ from sqlalchemy import func, select, update
 from hubwright.github.etags import EtagCache, Kept, Key, MemoryEtags
 from hubwright.hub.github_sharing import DatabaseEtags
 from hubwright.store.database import Database
-from hubwright.store.schema import github_answer, metadata
+from hubwright.store.schema import github_answer
 
 START = 1_800_000_000.0
 KEY = Key("token", "application/json", "https://api.github.com/repos/o/r/issues?page=2")
@@ -40,7 +40,6 @@ def make(request: pytest.FixtureRequest, clock: Clock) -> Iterator[Callable[[int
         return
     url = request.getfixturevalue("sqlite_url" if request.param == "sqlite" else "postgres_url")
     database = Database(url)
-    database.write(metadata.create_all)
     yield lambda most: DatabaseEtags(database, most, clock)
     database.close()
 

@@ -10,13 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from conftest import fresh_postgres
 from hubwright.domain.github_budget import LONGEST_PAUSE, Ask, Figures, Limits, Priority
 from hubwright.github.budget import BudgetGate, MemoryGate
 from hubwright.hub.github_sharing import DatabaseGate
 from hubwright.store.database import Database
 from hubwright.store.github_budget import FORGOTTEN_AFTER, load_budgets
-from hubwright.store.schema import metadata
+from tables import fresh_postgres, with_tables
 
 START = 1_800_000_000.0
 READ, WRITE = Ask(), Ask(writes=True)
@@ -50,7 +49,7 @@ def make(request: pytest.FixtureRequest, tmp_path: Path, clock: Clock) -> Iterat
         yield lambda limits: gates.setdefault(limits, MemoryGate(limits, clock))
         return
     if request.param == "sqlite":
-        yield from _gates(f"sqlite:///{tmp_path}/gate.db", clock)
+        yield from _gates(with_tables(f"sqlite:///{tmp_path}/gate.db"), clock)
         return
     with fresh_postgres("postgresql") as url:
         yield from _gates(url, clock)
@@ -59,7 +58,6 @@ def make(request: pytest.FixtureRequest, tmp_path: Path, clock: Clock) -> Iterat
 def _gates(url: str, clock: Clock) -> Iterator[Make]:
     """Two processes have a database object each; here they take turns."""
     opened = [Database(url), Database(url)]
-    opened[0].write(metadata.create_all)
     made: list[BudgetGate] = []
 
     def make(limits: Limits) -> BudgetGate:

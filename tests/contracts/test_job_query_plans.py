@@ -14,7 +14,6 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, event, insert, select, text
 
-from conftest import fresh_postgres
 from hubwright.domain.job_copies import CopyKey, CopyKind
 from hubwright.domain.repos import Repository
 from hubwright.domain.scheduling import FreeBuilder
@@ -34,10 +33,11 @@ from hubwright.store import (
 from hubwright.store.database import Database
 from hubwright.store.old_builds import Line
 from hubwright.store.runs import load_waiting
-from hubwright.store.schema import build, definition, folder, job, link, metadata, run
+from hubwright.store.schema import build, definition, folder, job, link, run
 from hubwright.store.standings import load_standing
 from hubwright.store.turns import next_turn
 from hubwright.store.versions import Kind
+from tables import fresh_postgres, with_tables
 
 NOW = 1_700_000_000.0
 JOBS, COPIES, BUILDS = 3_000, 6_000, 12_000
@@ -103,11 +103,10 @@ def filled(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     """A database with enough in it."""
     with ExitStack() as stack:
         if request.param == "sqlite":
-            url = f"sqlite:///{tmp_path_factory.mktemp('plans')}/hubwright.db"
+            url = with_tables(f"sqlite:///{tmp_path_factory.mktemp('plans')}/hubwright.db")
         else:
             url = stack.enter_context(fresh_postgres("postgresql"))
         opened = stack.enter_context(closing(Database(url)))
-        opened.write(metadata.create_all)
         opened.write(fill)
         if request.param == "postgresql":
             opened.write(lambda connection: connection.execute(text("ANALYZE")))

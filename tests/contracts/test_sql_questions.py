@@ -135,7 +135,6 @@ def test_sqlites_side_doors_are_shut(sqlite_url: str, text: str) -> None:
     """Other files, the schema, extensions, and the tables behind functions."""
     database = Database(sqlite_url)
     try:
-        database.write(schema.metadata.create_all)
         with pytest.raises(UnprocessableError):
             Questions(sqlite_url, Bounds()).ask(text)
     finally:
@@ -188,7 +187,6 @@ def test_postgresqls_side_doors_are_shut(postgres_url: str, text: str) -> None:
     """A role that is only set can be reset within the question; a login of its own can't."""
     database = Database(postgres_url)
     try:
-        database.write(schema.metadata.create_all)
         with pytest.raises(UnprocessableError):
             Questions(postgres_url, Bounds()).ask(text)
     finally:
@@ -199,7 +197,6 @@ def test_functions_that_write_whole_schemas_leave_out_what_is_closed(postgres_ur
     """They look into every table that the asker may read."""
     database = Database(postgres_url)
     try:
-        database.write(schema.metadata.create_all)
         token = {"name": "t", "role": "admin", "hash": CANARY, "created_at": NOW}
         job = {"path": "team/app", "repository": "team/app", "settings": {}, "created_at": NOW}
         database.write(lambda connection: connection.execute(insert(schema.token), token))
@@ -217,7 +214,6 @@ def test_what_a_function_makes_besides_is_gone_with_the_question(postgres_url: s
     """Before PostgreSQL 16 large objects can be made in a read-only transaction; ours is rolled back."""
     database = Database(postgres_url)
     try:
-        database.write(schema.metadata.create_all)
         asked = Questions(postgres_url, Bounds())
         for text in ("SELECT lo_from_bytea(0, 'x')", "SELECT lo_create(4711)", "SELECT pg_advisory_lock(4711)"):
             with suppress(UnprocessableError):
@@ -301,7 +297,6 @@ def test_one_step_of_sqlite_that_takes_minutes_is_stopped(sqlite_url: str, text:
     """SQLite asks its clock between steps only, so a thread would hang; nothing goes on behind the answer."""
     database = Database(sqlite_url)
     try:
-        database.write(schema.metadata.create_all)
         one, other = (f"replace(hex(zeroblob(1000000)), '0', '{letter}')" for letter in "ab")
         began = time.monotonic()
         with pytest.raises(UnprocessableError, match=r"longer than 0\.5 s|more time or memory"):
@@ -316,7 +311,6 @@ def test_one_step_of_postgresql_that_takes_long_ends_for_the_asker(postgres_url:
     """The server can't be stopped in it; its place stays taken until it is done, so nobody can take more than three."""
     database = Database(postgres_url)
     try:
-        database.write(schema.metadata.create_all)
         asked = Questions(postgres_url, Bounds(seconds=0.5))
         began = time.monotonic()
         with pytest.raises(UnprocessableError, match=r"longer than 0\.5 s"):
@@ -332,7 +326,6 @@ def test_sqlite_may_not_fill_the_memory(sqlite_url: str) -> None:
     """Each value is within its bound; all of a row are not."""
     database = Database(sqlite_url)
     try:
-        database.write(schema.metadata.create_all)
         cells = ", ".join(f"hex(zeroblob(15000000 + {number}))" for number in range(60))
         with pytest.raises(UnprocessableError, match="memory"):
             Questions(sqlite_url, Bounds()).ask(f"SELECT {cells}")
@@ -370,7 +363,6 @@ def test_a_login_that_could_read_secrets_is_refused(postgres_url: str) -> None:
     """The operator's slip (the hub's own login as the reader) must not open the walls."""
     database = Database(postgres_url)
     try:
-        database.write(schema.metadata.create_all)
         with pytest.raises(SettingsError, match="not safe"):
             Questions(postgres_url, Bounds(), postgres_url).ask("SELECT 1")
     finally:
@@ -400,7 +392,6 @@ def test_a_hub_that_may_make_no_role_says_what_to_set(postgres_url: str, plain_l
     """Managed databases often allow it not; the operator gives a login, and it works."""
     database = Database(postgres_url)
     try:
-        database.write(schema.metadata.create_all)
         login = plain_login(f"plain_{make_url(postgres_url).database}")
         with pytest.raises(SettingsError, match="SQL__DATABASE_URL"):
             Questions(login, Bounds()).ask("SELECT 1")

@@ -19,8 +19,9 @@ from hubwright.store.builds import NewRun, keep_build, keep_runs
 from hubwright.store.copies import find_or_make_copy
 from hubwright.store.database import Database
 from hubwright.store.runs import load_waiting
-from hubwright.store.schema import build, metadata, run
+from hubwright.store.schema import build, run
 from limited_jobs import NOW, define
+from tables import with_tables
 
 FREE = [FreeBuilder(name="anvil", platform="linux", slots=1)]
 _numbers = iter(range(1, 10**9))
@@ -87,8 +88,7 @@ STEPS = st.lists(
 @pytest.fixture(scope="module")
 def jobs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Database, list[int]]]:
     """Three jobs in a database of SQLite."""
-    with closing(Database(f"sqlite:///{tmp_path_factory.mktemp('turns')}/hubwright.db")) as opened:
-        opened.write(metadata.create_all)
+    with closing(Database(with_tables(f"sqlite:///{tmp_path_factory.mktemp('turns')}/hubwright.db"))) as opened:
         yield opened, opened.write(lambda connection: [define(connection, f"app{at}").id for at in range(3)])
 
 

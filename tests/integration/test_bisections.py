@@ -21,6 +21,7 @@ from hubwright.hub.bisection_wishes import Asked, Question, ask_search
 from hubwright.store import schema
 from hubwright.store.database import Database
 from hubwright.store.views_jobs import load_job
+from tables import with_tables
 
 
 @pytest.fixture
@@ -207,9 +208,8 @@ def test_whatever_the_history_the_culprit_is_right_or_none_is_named(
         truth = place < breaks
         return {"test_a": truth != ((place, times) in lies), "test_b": True}
 
-    database = Database(f"sqlite:///{folder}/hub.db")
+    database = Database(with_tables(f"sqlite:///{folder}/hub.db"))
     try:
-        database.write(schema.metadata.create_all)
         with open_desk(database, folder, Clock()) as desk:
             hunt = Hunt(desk)
             hunt.begin()

@@ -29,7 +29,8 @@ from hubwright.reports.statuses import StatusReporter, form_statuses, load_sayin
 from hubwright.store.database import Database
 from hubwright.store.report_troubles import load_troubles, send_all_again
 from hubwright.store.reports import load_commit_builds
-from hubwright.store.schema import build, metadata, run
+from hubwright.store.schema import build, run
+from tables import with_tables
 
 APP_ID = "4711"
 APP_TOKEN = f"ghs_{APP_ID}_{'x' * 40}"
@@ -183,8 +184,7 @@ def play(github: FakeGitHub, steps: list[Step], meanwhile: list[Step], *, checks
     kept, forced = str(repository.head()), str(repository.push({"b": name})["after"])
     repository.git("update-ref", "refs/heads/main", kept)
     with TemporaryDirectory() as folder:
-        database = Database(f"sqlite:///{Path(folder)}/hubwright.db")
-        database.write(metadata.create_all)
+        database = Database(with_tables(f"sqlite:///{Path(folder)}/hubwright.db"))
         story = Story(github, database, checks, (kept, forced, UNKNOWN), name, list(meanwhile))
         try:
             for step in steps:

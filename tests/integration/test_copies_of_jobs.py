@@ -22,7 +22,6 @@ from hubwright.store.definitions import keep_document
 from hubwright.store.folders import keep_folder
 from hubwright.store.jobs import load_job
 from hubwright.store.links import keep_link
-from hubwright.store.schema import metadata
 from hubwright.store.versions import Change
 
 FILE = ".hubwright.yml"
@@ -32,10 +31,8 @@ DAY = 86_400
 @pytest.fixture
 def desk(sqlite_url: str, tmp_path: Path) -> Iterator[Desk]:
     """A desk on SQLite."""
-    with closing(Database(sqlite_url)) as database:
-        database.write(metadata.create_all)
-        with open_desk(database, tmp_path) as opened:
-            yield opened
+    with closing(Database(sqlite_url)) as database, open_desk(database, tmp_path) as opened:
+        yield opened
 
 
 def define(desk: Desk, path: str = "team/app", **said: Any) -> None:

@@ -15,14 +15,12 @@ from hubwright.domain.facts import FactKind
 from hubwright.store import schema
 from hubwright.store.database import Database
 from hubwright.store.reports import hold_target, keep_cursor, keep_reports, load_facts
-from hubwright.store.schema import metadata
 from hubwright.wire import Do
 
 
 @pytest.fixture
 def database(sqlite_url: str) -> Iterator[Database]:
     opened = Database(sqlite_url)
-    opened.write(metadata.create_all)
     yield opened
     opened.close()
 

@@ -29,7 +29,7 @@ BEFORE: dict[str, dict[str, Any]] = {
 """Jobs of the release before, by path: their settings as it wrote them."""
 
 
-@pytest.fixture(params=["sqlite_url", "postgres_url"])
+@pytest.fixture(params=["new_sqlite_url", "new_postgres_url"])
 def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
     """A database of the release before, with rows in it."""
     made = create_engine(request.getfixturevalue(request.param), poolclass=NullPool)

@@ -22,7 +22,7 @@ from hubwright.store.upgrade import MIGRATIONS, upgrade
 UNREADABLE = {"ix_run_queued", "ix_job_of_name", "ix_link_name"}
 
 
-@pytest.fixture(params=["sqlite_url", "postgres_url", "newest_postgres_url"])
+@pytest.fixture(params=["new_sqlite_url", "new_postgres_url", "newest_postgres_url"])
 def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
     """An empty database: SQLite, the oldest PostgreSQL and the newest."""
     return create_engine(request.getfixturevalue(request.param), poolclass=NullPool)

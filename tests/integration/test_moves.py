@@ -23,6 +23,7 @@ from hubwright.store.database import Database
 from hubwright.wire import Case, Event, Job
 from hubwright.wire import Result as ResultMessage
 from hubwright.wire import Tests as CasesMessage
+from tables import with_tables
 
 TWO = "platforms: [linux, macos]\n" + RECIPE
 
@@ -231,8 +232,7 @@ STEPS = st.lists(
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lives]:
     """One SQLite database for all examples: each has a build of its own."""
-    database = Database(f"sqlite:///{tmp_path_factory.mktemp('moves')}/hubwright.db")
-    database.write(schema.metadata.create_all)
+    database = Database(with_tables(f"sqlite:///{tmp_path_factory.mktemp('moves')}/hubwright.db"))
     yield Lives(database, Clock())
     database.close()
 

@@ -27,7 +27,6 @@ EVERY = 60.0
 @pytest.fixture
 def desk(sqlite_url: str, tmp_path: Path) -> Iterator[Desk]:
     database = Database(sqlite_url)
-    database.write(schema.metadata.create_all)
     try:
         with open_desk(database, tmp_path) as opened:
             yield opened

@@ -14,7 +14,7 @@ from sqlalchemy import func, select
 import jobs_program
 from hubwright.hub.dispatcher import InProcessDispatcher
 from hubwright.store.database import Database
-from hubwright.store.schema import fact, metadata, task
+from hubwright.store.schema import fact, task
 from waiting import until
 
 JOBS = 600
@@ -27,7 +27,6 @@ KILL_AT = (80, 200, 320, 440)
 def tables_at(url: str) -> Iterator[Database]:
     database = Database(url, readers=1)
     try:
-        database.write(metadata.create_all)
         yield database
     finally:
         database.close()

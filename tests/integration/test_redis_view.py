@@ -32,7 +32,6 @@ from hubwright.store.database import Database
 from hubwright.store.definitions import keep_document
 from hubwright.store.jobs import load_job
 from hubwright.store.links import drop_link, keep_link
-from hubwright.store.schema import metadata
 from hubwright.store.versions import Change
 
 COOL = "games/cool/project"
@@ -111,7 +110,6 @@ class World:
 @pytest.fixture
 def world(sqlite_url: str, valkey_url: str) -> Iterator[World]:
     database = Database(sqlite_url)
-    database.write(metadata.create_all)
     with closing(redis.Redis.from_url(valkey_url)) as client:
         yield World(database, client, valkey_url)
     database.close()

@@ -21,7 +21,7 @@ from hubwright.store.database import Database
 from hubwright.store.facts import keep_facts
 from hubwright.store.reports import finish_reports, hold_target, load_standings
 from hubwright.store.schema import fact as fact_table
-from hubwright.store.schema import metadata, report
+from hubwright.store.schema import report
 from waiting import until
 
 DAY = 86_400
@@ -345,7 +345,6 @@ def test_the_memory_of_a_target_outlives_failures_and_restarts(database: Databas
 def opened(url: str) -> Iterator[Database]:
     database = Database(url)
     try:
-        database.write(metadata.create_all)
         yield database
     finally:
         database.close()

@@ -15,7 +15,6 @@ from hubwright.github.client import GitHubClient
 from hubwright.github.listings import LISTINGS, Listing
 from hubwright.hub.replica import Replica
 from hubwright.store.database import Database
-from hubwright.store.schema import metadata
 from load_parts import FAST, Skipping, Yard
 from recorded import Exchange, all_tapes, octokit_tapes
 from replay_server import ReplayServer, find_chains, read_redirected
@@ -66,7 +65,6 @@ OWN: dict[str, tuple[str, dict[str, Any]]] = {
 def database(sqlite_url: str) -> Iterator[Database]:
     """What differs between databases is proven elsewhere."""
     opened = Database(sqlite_url)
-    opened.write(metadata.create_all)
     yield opened
     opened.close()
 

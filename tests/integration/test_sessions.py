@@ -22,6 +22,7 @@ from hubwright.store import schema
 from hubwright.store.database import Database
 from hubwright.wire import WIRE_VERSION, Ack, Do, Event, Job, LatestCommit, Leaving, Output, Ping, Pong, Scrub, Welcome
 from hubwright.wire import Result as ResultMessage
+from tables import with_tables
 
 
 def begin(floor: Floor, builder: str = "anvil") -> int:
@@ -258,8 +259,7 @@ def test_rubbish_ends_only_the_session_that_sent_it(tmp_path: Path, rubbish: str
     """S23: and nobody else's."""
 
     async def check() -> None:
-        database = Database(f"sqlite:///{tmp_path}/hubwright.db")
-        database.write(schema.metadata.create_all)
+        database = Database(with_tables(f"sqlite:///{tmp_path}/hubwright.db"))
         async with open_floor(database, tmp_path, Clock()) as floor:
             good, bad = await floor.connect("good"), await floor.connect("bad")
             bad.say(rubbish)

@@ -17,7 +17,6 @@ from hubwright.store import schema
 from hubwright.store.database import Database
 from hubwright.store.definitions import keep_document
 from hubwright.store.folders import keep_folder
-from hubwright.store.schema import metadata
 from hubwright.store.versions import Change
 
 FILE = ".hubwright.yml"
@@ -27,10 +26,8 @@ RECIPE = "secrets: [OWN]\nenv: {FLAVOUR: recipe, R: '1'}\nstages:\n  - build: ma
 @pytest.fixture
 def desk(sqlite_url: str, tmp_path: Path) -> Iterator[Desk]:
     """A desk on SQLite."""
-    with closing(Database(sqlite_url)) as database:
-        database.write(metadata.create_all)
-        with open_desk(database, tmp_path) as opened:
-            yield opened
+    with closing(Database(sqlite_url)) as database, open_desk(database, tmp_path) as opened:
+        yield opened
 
 
 def define(desk: Desk, folder: dict[str, Any] | None = None, **said: Any) -> None:

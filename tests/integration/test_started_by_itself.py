@@ -39,7 +39,6 @@ def desk(database: Database, tmp_path: Path) -> Iterator[Desk]:
 @pytest.fixture
 def desk_of_sqlite(sqlite_url: str, tmp_path: Path) -> Iterator[Desk]:
     database = Database(sqlite_url)
-    database.write(schema.metadata.create_all)
     try:
         with open_desk(database, tmp_path) as opened:
             opened.clock.now = datetime(2026, 3, 28, 12, 0, tzinfo=UTC).timestamp()

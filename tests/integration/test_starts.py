@@ -100,7 +100,6 @@ def test_the_api_and_the_page_tell_when_a_job_is_built_next(hub: Served) -> None
 @pytest.fixture
 def desk(sqlite_url: str, tmp_path: Path) -> Iterator[Desk]:
     database = Database(sqlite_url)
-    database.write(schema.metadata.create_all)
     try:
         with open_desk(database, tmp_path) as opened:
             yield opened
