@@ -65,8 +65,6 @@ def _walk(routes: Iterable[Any]) -> Iterator[Door]:
     for route in routes:
         if isinstance(route, WebSocketRoute):
             yield Door("WS", route.path, route.endpoint)
-        elif hasattr(route, "effective_candidates"):  # FastAPI's included routers
-            yield from _walk(route.effective_candidates())
         elif isinstance(route, Route) or hasattr(route, "path_format"):
             for method in sorted(route.methods or ()):
                 if method not in {"HEAD", "OPTIONS"} or route.methods == {method}:

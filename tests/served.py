@@ -105,7 +105,7 @@ def make_app(site: Site, gate: Gate, wishes: Wishes) -> FastAPI:
         [*make_health(site, gate), *make_logins(gate, Attempts(), Frame(site, gate, Assets())), *make_reference()]
     )
     feed = Feed(site)
-    app.include_router(make_api(site, gate, wishes, VAULT, feed))
+    make_api(site, gate, wishes, VAULT, feed).add_to(app)
     app.router.routes.append(Live(site, gate, feed).route())
     return app
 

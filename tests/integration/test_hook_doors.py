@@ -71,7 +71,7 @@ def door(tmp_path: Path) -> Iterator[Door]:
             httpx2.Client(base_url=url, timeout=30, headers=ADMIN) as asked,
         ):
             hooks = GitHubHooks(site.database, client, url, credentials.make_webhook_secret, site.clock)
-            app.include_router(HookDoors(site, gate, hooks).make_router())
+            HookDoors(site, gate, hooks).make_router().add_to(app)
             app.router.routes.extend(RepositoryPages(Frame(site, gate, Assets()), hooks).routes())
             yield Door(site, github, repository, asked, credentials)
 

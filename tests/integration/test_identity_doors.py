@@ -85,7 +85,7 @@ def opened(folder: Path, **flags: str) -> Iterator[Door]:
         setup = make_setup(settings, access, lambda: None)
         url = stack.enter_context(serve(app))
         hook = make_app_hook(settings, access, f"{url}/hooks/github")
-        app.include_router(IdentityDoors(gate, setup, hook).make_router())
+        IdentityDoors(gate, setup, hook).make_router().add_to(app)
         frame = Frame(site, gate, Assets())
         app.router.routes.extend(GitHubPages(frame, gate, setup, Attempts(), hook).routes())
         client = stack.enter_context(httpx2.Client(base_url=url, timeout=30, headers=ADMIN))

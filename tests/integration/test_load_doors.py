@@ -55,7 +55,7 @@ def open_door(folder: Path) -> Iterator[Door]:
     with make_site(folder, wake=woken.append) as site, open_yard(site.database) as yard:
         site.clock.now = yard.clock()  # type: ignore[attr-defined]
         app = FastAPI(exception_handlers=PROBLEM_HANDLERS)
-        app.include_router(LoadDoors(site, Gate(site), yard.replica, yard.client).make_router())
+        LoadDoors(site, Gate(site), yard.replica, yard.client).make_router().add_to(app)
         with serve(app) as url, httpx2.Client(base_url=url, timeout=30, headers=ADMIN) as client:
             yield Door(yard, client, woken)
 

@@ -70,7 +70,7 @@ def door(tmp_path: Path) -> Iterator[Door]:
         site.clock.now = yard.clock()  # type: ignore[attr-defined]
         furnish(yard)
         app = FastAPI(exception_handlers=PROBLEM_HANDLERS)
-        app.include_router(LoadDoors(site, Gate(site), yard.replica, yard.client).make_router())
+        LoadDoors(site, Gate(site), yard.replica, yard.client).make_router().add_to(app)
         with serve(app) as url, httpx2.Client(base_url=url, timeout=30, headers=ADMIN) as client:
             yield Door(yard, client)
 

@@ -178,7 +178,7 @@ def test_a_name_that_was_taken_over_leads_to_the_newer_repository(copy: Copy) ->
 def test_the_apis_document_describes_every_filter(copy: Copy) -> None:
     """Times as times, numbers as numbers; nothing that is refused."""
     app = FastAPI()
-    app.include_router(ReplicaReads(copy.site.site, Gate(copy.site.site)).make_router())
+    ReplicaReads(copy.site.site, Gate(copy.site.site)).make_router().add_to(app)
     paths = app.openapi()["paths"]
     issues = {one["name"]: one for one in paths["/github/repos/{owner}/{repo}/issues"]["get"]["parameters"]}
     assert issues["since"]["schema"] == {"type": "string", "format": "date-time"}

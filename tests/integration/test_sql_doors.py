@@ -38,7 +38,7 @@ def hub(tmp_path: Path) -> Iterator[Hub]:
         gate = Gate(site)
         doors = SqlDoors(gate, Frame(site, gate, Assets()), Questions(site.database.url, Bounds(rows=5, seconds=2)))
         app = FastAPI(exception_handlers=PROBLEM_HANDLERS)
-        app.include_router(doors.make_router())
+        doors.make_router().add_to(app)
         app.router.routes.extend(doors.routes())
         with serve(app) as url:
             yield url, site
@@ -191,7 +191,7 @@ def test_a_hub_without_a_safe_login_says_what_to_set(tmp_path: Path, postgres_ur
         gate = Gate(site)
         questions = Questions(postgres_url, Bounds(), postgres_url)
         app = FastAPI(exception_handlers=PROBLEM_HANDLERS)
-        app.include_router(SqlDoors(gate, Frame(site, gate, Assets()), questions).make_router())
+        SqlDoors(gate, Frame(site, gate, Assets()), questions).make_router().add_to(app)
         with serve(app) as url:
             answer = httpx2.post(f"{url}/api/v1/sql", json={"query": "SELECT 1"}, headers=ADMIN)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -88,6 +89,7 @@ class Program(click.Group):
 def load_command(name: str, entry: Entry) -> click.Command:
     """Import a command. ClickException when a part of the program is not installed."""
     module, _, attribute = entry.target.partition(":")
+    gc.disable()  # what is imported stays: looking through it for garbage is a tenth of the start
     try:
         loaded = importlib.import_module(module)  # noqa: TID251 - the one table of lazily loaded commands
     except ModuleNotFoundError as error:
@@ -96,6 +98,9 @@ def load_command(name: str, entry: Entry) -> click.Command:
         raise click.ClickException(
             f"`hubwright {name}` needs {error.name}, which is not installed: pip install 'hubwright[hub]'."
         ) from error
+    finally:
+        gc.freeze()
+        gc.enable()
     command: click.Command = getattr(loaded, attribute)
     return command
 

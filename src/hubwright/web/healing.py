@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
@@ -19,6 +18,7 @@ from hubwright.web.api.answers import Number, answer, moment
 from hubwright.web.gate import Gate
 from hubwright.web.pages.frame import Frame
 from hubwright.web.pages.jobs import read_number
+from hubwright.web.routes import Routes
 from hubwright.web.site import Site
 
 LISTED = 200
@@ -36,9 +36,9 @@ class HealingDoors:
         self._frame = frame
         self._healing = healing
 
-    def make_router(self) -> APIRouter:
+    def make_router(self) -> Routes:
         """The routes of the API."""
-        router = APIRouter(prefix="/api/v1", tags=["hub"])
+        router = Routes(prefix="/api/v1", tags=["hub"])
         router.add_api_route("/healing", self.show, methods=["GET"])
         router.add_api_route("/healing", self.ask, methods=["POST"], status_code=202)
         router.add_api_route("/deliveries/{delivery_id}/replay", self.replay, methods=["POST"], status_code=202)

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -20,6 +20,7 @@ from hubwright.store.scans import list_scans
 from hubwright.store.tasks import Progress, list_loads, load_progress
 from hubwright.web.api.answers import Number, answer, moment
 from hubwright.web.gate import Gate
+from hubwright.web.routes import Routes
 from hubwright.web.site import Site
 
 PATIENCE = 60.0
@@ -49,9 +50,9 @@ class LoadDoors:
         self._replica = replica
         self._github = github
 
-    def make_router(self) -> APIRouter:
+    def make_router(self) -> Routes:
         """An address below `/load` for all that can be loaded, and where loads are looked at."""
-        router = APIRouter(tags=["replica"])
+        router = Routes(tags=["replica"])
         for place in LOADS:
             router.add_api_route(
                 "/load" + _form_route(place),

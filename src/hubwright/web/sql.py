@@ -8,7 +8,6 @@ from urllib.parse import parse_qs
 import msgspec
 import orjson
 import structlog
-from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -22,6 +21,7 @@ from hubwright.web.api.answers import answer
 from hubwright.web.api.bodies import convert, read_object
 from hubwright.web.gate import Asker, Gate
 from hubwright.web.pages.frame import HEADERS, Frame
+from hubwright.web.routes import Routes
 
 _MAX_FORM = 8 * MAX_TEXT
 _LOGGED = 500
@@ -47,9 +47,9 @@ class SqlDoors:
         self._frame = frame
         self._questions = questions
 
-    def make_router(self) -> APIRouter:
+    def make_router(self) -> Routes:
         """`POST /api/v1/sql`."""
-        router = APIRouter(prefix="/api/v1", tags=["replica"])
+        router = Routes(prefix="/api/v1", tags=["replica"])
         router.add_api_route("/sql", self.answer, methods=["POST"])
         return router
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import platform
 import time
 from collections.abc import AsyncIterator, Callable
@@ -80,7 +81,10 @@ def _run(settings: Settings, extras: Extras) -> int:
     port = int(listener.getsockname()[1])
     if settings.port == 0 and settings.public_url.endswith(":0"):
         settings = msgspec.structs.replace(settings, public_url=f"{settings.public_url[:-2]}:{port}")
+    gc.disable()  # the parts of a hub live as long as it
     hub = Hub(settings, extras, start, port)
+    gc.freeze()
+    gc.enable()
     server = Server(server_config(hub.app), hub.announce, hub.part_from_builder)
     with listener:
         server.run(sockets=[listener])

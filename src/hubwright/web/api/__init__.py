@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Depends
+from fastapi import Depends
 from starlette.requests import HTTPConnection
 
 from hubwright.hub.secrets import Vault
@@ -29,16 +29,17 @@ from hubwright.web.api.starts import Starts
 from hubwright.web.api.tokens import Sessions, Tokens
 from hubwright.web.feed import Feed
 from hubwright.web.gate import Gate
+from hubwright.web.routes import Routes
 from hubwright.web.site import Site
 
 
-def make_api(site: Site, gate: Gate, wishes: Wishes, vault: Vault, feed: Feed) -> APIRouter:
+def make_api(site: Site, gate: Gate, wishes: Wishes, vault: Vault, feed: Feed) -> Routes:
     """Everything below `/api/v1` but the builders' door, and `/artifacts` and `/download`; all need the role `read`."""
 
     async def require_reader(request: HTTPConnection) -> None:
         await gate.require(request, "read")
 
-    api = APIRouter(prefix="/api/v1")
+    api = Routes(prefix="/api/v1")
     for resource in (
         Builds(site, gate),
         Runs(site),
@@ -47,22 +48,22 @@ def make_api(site: Site, gate: Gate, wishes: Wishes, vault: Vault, feed: Feed) -
         Lists(site, gate),
         Events(feed, gate),
     ):
-        api.include_router(resource.make_router())
-    api.include_router(Folders(site, gate).make_router())
-    api.include_router(Links(site, gate).make_router())
-    api.include_router(Approvals(site, gate).make_router())
-    api.include_router(Builders(site, gate).make_router())
-    api.include_router(Pauses(site, gate).make_router())
-    api.include_router(Bisections(site, gate).make_router())
-    api.include_router(ReplicaReads(site, gate).make_router())
-    api.include_router(Reports(site, gate).make_router())
-    api.include_router(AuditLog(site, gate).make_router())
-    api.include_router(Tokens(site, gate).make_router())
-    api.include_router(Sessions(site, gate).make_router())
-    api.include_router(Secrets(site, gate, vault).make_router())
-    router = APIRouter(dependencies=[Depends(require_reader)])
-    router.include_router(api)
+        api.include(resource.make_router())
+    api.include(Folders(site, gate).make_router())
+    api.include(Links(site, gate).make_router())
+    api.include(Approvals(site, gate).make_router())
+    api.include(Builders(site, gate).make_router())
+    api.include(Pauses(site, gate).make_router())
+    api.include(Bisections(site, gate).make_router())
+    api.include(ReplicaReads(site, gate).make_router())
+    api.include(Reports(site, gate).make_router())
+    api.include(AuditLog(site, gate).make_router())
+    api.include(Tokens(site, gate).make_router())
+    api.include(Sessions(site, gate).make_router())
+    api.include(Secrets(site, gate, vault).make_router())
+    router = Routes(dependencies=[Depends(require_reader)])
+    router.include(api)
     provenance = Provenance(site)
     for part in (Artifacts(site, provenance), Downloads(site), provenance):
-        router.include_router(part.make_router())
+        router.include(part.make_router())
     return router

@@ -7,7 +7,6 @@ from dataclasses import asdict
 from typing import Any
 
 import msgspec
-from fastapi import APIRouter
 from sqlalchemy import Connection, Row
 from starlette.requests import Request
 from starlette.responses import Response
@@ -20,6 +19,7 @@ from hubwright.store.views import load_build
 from hubwright.web.api.answers import Number, answer
 from hubwright.web.api.bodies import convert, read_object
 from hubwright.web.gate import Asker, Gate
+from hubwright.web.routes import Routes
 from hubwright.web.site import Site
 
 
@@ -37,9 +37,9 @@ class Approvals:
         self._site = site
         self._gate = gate
 
-    def make_router(self) -> APIRouter:
+    def make_router(self) -> Routes:
         """The routes, for the API."""
-        router = APIRouter(prefix="/builds", tags=["builds"])
+        router = Routes(prefix="/builds", tags=["builds"])
         router.add_api_route("/{build_id}/approval", self.show_approval, methods=["GET"])
         router.add_api_route("/{build_id}/difference", self.show_difference, methods=["GET"])
         router.add_api_route("/{build_id}/approve", self.approve_build, methods=["POST"], status_code=202)

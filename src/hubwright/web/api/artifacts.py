@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import PurePosixPath
 from urllib.parse import quote
 
-from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response, StreamingResponse
 
@@ -19,6 +18,7 @@ from hubwright.web.api.answers import Number
 from hubwright.web.api.provenance import Provenance
 from hubwright.web.api.windows import read_range
 from hubwright.web.problems import make_problem
+from hubwright.web.routes import Routes
 from hubwright.web.site import Site
 
 Find = Callable[[str], Awaitable[ArtifactView]]
@@ -40,9 +40,9 @@ class Artifacts:
         self._site = site
         self._provenance = provenance
 
-    def make_router(self) -> APIRouter:
+    def make_router(self) -> Routes:
         """The routes, for the site."""
-        router = APIRouter(tags=["artifacts"])
+        router = Routes(tags=["artifacts"])
         routes: dict[str, Callable[..., Awaitable[Response]]] = {
             "/artifacts/{sha}/{platform}/{path:path}": self.download,
             "/api/v1/runs/{run_id}/artifacts/{path:path}": self.download_of_run,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import Response
@@ -13,6 +13,7 @@ from starlette.responses import Response
 from hubwright.store.audit import AuditFilter, Entry, load_entries
 from hubwright.web.api.answers import MAX_NUMBER, answer_page, moment
 from hubwright.web.gate import Gate
+from hubwright.web.routes import Routes
 from hubwright.web.site import Site
 
 
@@ -40,9 +41,9 @@ class AuditLog:
         self._site = site
         self._gate = gate
 
-    def make_router(self) -> APIRouter:
+    def make_router(self) -> Routes:
         """The route, for the API."""
-        router = APIRouter(tags=["hub"])
+        router = Routes(tags=["hub"])
         router.add_api_route("/audit", self.list_entries, methods=["GET"])
         return router
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 import msgspec
-from fastapi import APIRouter, Query
+from fastapi import Query
 from sqlalchemy import Connection
 from starlette.requests import Request
 from starlette.responses import Response
@@ -26,6 +26,7 @@ from hubwright.store.views_bisections import (
 from hubwright.web.api.answers import Cursor, Limit, Number, answer, answer_page, moment
 from hubwright.web.api.bodies import convert, read_object
 from hubwright.web.gate import Gate
+from hubwright.web.routes import Routes
 from hubwright.web.site import Site
 
 _MAX_TARGET = 1000
@@ -50,9 +51,9 @@ class Bisections:
         self._site = site
         self._gate = gate
 
-    def make_router(self) -> APIRouter:
+    def make_router(self) -> Routes:
         """The routes, for the API."""
-        router = APIRouter(tags=["bisections"])
+        router = Routes(tags=["bisections"])
         router.add_api_route("/bisections", self.list_bisections, methods=["GET"])
         router.add_api_route("/bisections/{number}", self.show_bisection, methods=["GET"])
         router.add_api_route("/bisections/{number}/cancel", self.cancel_bisection, methods=["POST"], status_code=202)

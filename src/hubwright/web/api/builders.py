@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -17,6 +16,7 @@ from hubwright.store.views_queue import load_builders
 from hubwright.store.views_values import BuilderView
 from hubwright.web.api.answers import Limit, TextCursor, answer, answer_page, moment
 from hubwright.web.gate import Gate
+from hubwright.web.routes import Routes
 from hubwright.web.site import Site
 
 
@@ -27,9 +27,9 @@ class Builders:
         self._site = site
         self._gate = gate
 
-    def make_router(self) -> APIRouter:
+    def make_router(self) -> Routes:
         """The routes, for the API."""
-        router = APIRouter(tags=["builders"])
+        router = Routes(tags=["builders"])
         router.add_api_route("/builders", self.list, methods=["GET"])
         router.add_api_route("/builders/{name:path}/pause", self.pause, methods=["POST"])
         router.add_api_route("/builders/{name:path}/resume", self.resume, methods=["POST"])

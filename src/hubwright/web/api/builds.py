@@ -6,7 +6,7 @@ import asyncio
 from typing import Annotated, Any
 
 import msgspec
-from fastapi import APIRouter, Query
+from fastapi import Query
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import Connection
 from starlette.requests import Request
@@ -28,6 +28,7 @@ from hubwright.web.api.failures import Evidence, Failures
 from hubwright.web.api.whys import write_why
 from hubwright.web.askers import folders_of
 from hubwright.web.gate import Gate
+from hubwright.web.routes import Routes
 from hubwright.web.site import Site
 
 MAX_REASON = 500
@@ -75,9 +76,9 @@ class Builds:
         self._documents = Documents(site.public_url)
         self._failures = Failures(site.logs, site.public_url)
 
-    def make_router(self) -> APIRouter:
+    def make_router(self) -> Routes:
         """The routes, for the API."""
-        router = APIRouter(prefix="/builds", tags=["builds"])
+        router = Routes(prefix="/builds", tags=["builds"])
         router.add_api_route("", self.list_builds, methods=["GET"])
         router.add_api_route("/{build_id}", self.show_build, methods=["GET"])
         router.add_api_route("/{build_id}/problems", self.show_problems, methods=["GET"])

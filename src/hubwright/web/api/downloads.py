@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
@@ -13,6 +13,7 @@ from hubwright.store.downloads import DownloadView, load_downloads
 from hubwright.store.views_values import ArtifactView, Page
 from hubwright.web.api.answers import answer, answer_page, moment
 from hubwright.web.api.documents import Documents
+from hubwright.web.routes import Routes
 from hubwright.web.site import Site
 
 Job = Annotated[str, Query(max_length=400, description="The path of a job.")]
@@ -27,9 +28,9 @@ class Downloads:
         self._site = site
         self._documents = Documents(site.public_url)
 
-    def make_router(self) -> APIRouter:
+    def make_router(self) -> Routes:
         """The routes, for the site."""
-        router = APIRouter(tags=["artifacts"])
+        router = Routes(tags=["artifacts"])
         router.add_api_route("/download/latest", self.download_latest, methods=["GET"])
         router.add_api_route("/api/v1/downloads", self.list_downloads, methods=["GET"])
         return router

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 from typing import Annotated
 
 import orjson
-from fastapi import APIRouter, Query
+from fastapi import Query
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -21,6 +21,7 @@ from hubwright.web.askers import sees
 from hubwright.web.feed import Feed
 from hubwright.web.following import PAUSE
 from hubwright.web.gate import Gate
+from hubwright.web.routes import Routes
 from hubwright.web.streams import HEARTBEAT, PING, RETRY, STREAMED, EventStream, write_event
 from hubwright.web.topics import MAX_TOPICS, Topic, read_topics
 
@@ -32,9 +33,9 @@ class Events:
         self._feed = feed
         self._gate = gate
 
-    def make_router(self) -> APIRouter:
+    def make_router(self) -> Routes:
         """The route, for the API."""
-        router = APIRouter(tags=["hub"])
+        router = Routes(tags=["hub"])
         router.add_api_route("/events", self.stream_facts, methods=["GET"], responses=STREAMED)
         return router
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from sqlalchemy import Connection
 from starlette.requests import Request
 from starlette.responses import Response
@@ -20,6 +20,7 @@ from hubwright.web.api.definition_documents import write_folder, write_whole_fol
 from hubwright.web.api.definition_examples import FOLDER, FOLDERS, PATCH_FOLDER, PUT_FOLDER
 from hubwright.web.api.versions import Versions
 from hubwright.web.gate import Gate
+from hubwright.web.routes import Routes
 from hubwright.web.site import Site
 
 Parent = Annotated[str, Query(max_length=400, description="The folder that they are right in; the root without it.")]
@@ -32,9 +33,9 @@ class Folders:
         self._site = site
         self._changes = Changes(site, gate, Kind.FOLDER)
 
-    def make_router(self) -> APIRouter:
+    def make_router(self) -> Routes:
         """The routes, for the API."""
-        router = APIRouter(prefix="/folders", tags=["jobs"])
+        router = Routes(prefix="/folders", tags=["jobs"])
         router.add_api_route("", self.list_folders, methods=["GET"], openapi_extra=FOLDERS)
         Versions(self._site, self._changes, Kind.FOLDER, self._show).add_routes(router)
         router.add_api_route("/{path:path}", self.show_folder, methods=["GET"], openapi_extra=FOLDER)

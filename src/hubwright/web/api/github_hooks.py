@@ -9,7 +9,6 @@ import asyncio
 from collections.abc import Callable
 from typing import Any, Literal
 
-from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -18,6 +17,7 @@ from hubwright.hub.github_hooks import GitHubHooks
 from hubwright.store.views_hooks import OrganizationView, RepositoryView, load_organizations, load_repositories
 from hubwright.web.api.answers import Limit, TextCursor, answer, answer_page, moment
 from hubwright.web.gate import Gate
+from hubwright.web.routes import Routes
 from hubwright.web.site import Site
 
 Deed = Callable[[str, str | None], HookState]
@@ -34,9 +34,9 @@ class HookDoors:
         self._gate = gate
         self._hooks = hooks
 
-    def make_router(self) -> APIRouter:
+    def make_router(self) -> Routes:
         """The routes, for the API."""
-        router = APIRouter(prefix="/api/v1/hooks", tags=["hooks"])
+        router = Routes(prefix="/api/v1/hooks", tags=["hooks"])
         router.add_api_route("", self.list, methods=["GET"])
         router.add_api_route("/{owner}", self.look_at_organization, methods=["GET"])
         router.add_api_route("/{owner}", self.install_for_organization, methods=["PUT"])

@@ -6,7 +6,6 @@ import asyncio
 from typing import Any
 
 import msgspec
-from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -16,6 +15,7 @@ from hubwright.web.api.answers import answer
 from hubwright.web.api.bodies import convert, read_object
 from hubwright.web.api.github_hooks import write_state
 from hubwright.web.gate import Gate
+from hubwright.web.routes import Routes
 
 
 class _Entered(msgspec.Struct, frozen=True):
@@ -30,9 +30,9 @@ class IdentityDoors:
         self._setup = setup
         self._hook = hook
 
-    def make_router(self) -> APIRouter:
+    def make_router(self) -> Routes:
         """The routes, for the API."""
-        router = APIRouter(prefix="/api/v1/identity", tags=["hooks"])
+        router = Routes(prefix="/api/v1/identity", tags=["hooks"])
         router.add_api_route("", self.show, methods=["GET"])
         router.add_api_route("/token", self.keep_token, methods=["PUT"])
         router.add_api_route("/token", self.forget_token, methods=["DELETE"])

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from fastapi import APIRouter
 from sqlalchemy import Connection, text
 from starlette.requests import Request
 from starlette.responses import Response
@@ -16,6 +15,7 @@ from hubwright.store.revision import HEAD
 from hubwright.store.views import MAX_PAGE
 from hubwright.web.api.answers import answer, moment
 from hubwright.web.gate import Gate
+from hubwright.web.routes import Routes
 from hubwright.web.site import Site
 from hubwright.wire import MAX_FRAME, WIRE_VERSION
 
@@ -29,9 +29,9 @@ class Info:
         self._site = site
         self._gate = gate
 
-    def make_router(self) -> APIRouter:
+    def make_router(self) -> Routes:
         """The route, for the app: it has a rule of its own about who may ask."""
-        router = APIRouter(prefix="/api/v1", tags=["hub"])
+        router = Routes(prefix="/api/v1", tags=["hub"])
         router.add_api_route("/info", self.show_info, methods=["GET"])
         return router
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from sqlalchemy import Connection
 from starlette.requests import Request
 from starlette.responses import Response
@@ -23,6 +23,7 @@ from hubwright.web.api.documents import Documents
 from hubwright.web.api.versions import Versions
 from hubwright.web.askers import folders_of, sees
 from hubwright.web.gate import Gate
+from hubwright.web.routes import Routes
 from hubwright.web.site import Site
 
 FolderName = Annotated[str, Query(max_length=400, description="The folder that they are below.")]
@@ -37,9 +38,9 @@ class Jobs:
         self._documents = Documents(site.public_url)
         self._changes = Changes(site, gate, Kind.JOB)
 
-    def make_router(self) -> APIRouter:
+    def make_router(self) -> Routes:
         """The routes, for the API."""
-        router = APIRouter(prefix="/jobs", tags=["jobs"])
+        router = Routes(prefix="/jobs", tags=["jobs"])
         router.add_api_route("", self.list_jobs, methods=["GET"], openapi_extra=JOBS)
         Versions(self._site, self._changes, Kind.JOB, self._show).add_routes(router)
         router.add_api_route("/{path:path}", self.show_job, methods=["GET"], openapi_extra=JOB)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 import msgspec
-from fastapi import APIRouter, Path, Query
+from fastapi import Path, Query
 from sqlalchemy import Connection, select
 from starlette.requests import Request
 from starlette.responses import Response
@@ -24,6 +24,7 @@ from hubwright.web.api.bodies import convert, read_object
 from hubwright.web.api.definition_documents import write_link
 from hubwright.web.api.definition_examples import LINK, LINKS, PUT_LINK
 from hubwright.web.gate import Gate
+from hubwright.web.routes import Routes
 from hubwright.web.site import Site
 
 MAX_GLOBS = 64
@@ -50,9 +51,9 @@ class Links:
         self._site = site
         self._gate = gate
 
-    def make_router(self) -> APIRouter:
+    def make_router(self) -> Routes:
         """The routes, for the API."""
-        router = APIRouter(prefix="/links", tags=["jobs"])
+        router = Routes(prefix="/links", tags=["jobs"])
         router.add_api_route("", self.list_links, methods=["GET"], openapi_extra=LINKS)
         router.add_api_route(_ADDRESS, self.show_link, methods=["GET"], openapi_extra=LINK)
         router.add_api_route(_ADDRESS, self.put_link, methods=["PUT"], openapi_extra=PUT_LINK)

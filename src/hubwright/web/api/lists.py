@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from urllib.parse import urlencode
 
 import orjson
-from fastapi import APIRouter, Query
+from fastapi import Query
 from pydantic import BaseModel, ConfigDict
 from starlette.requests import Request
 from starlette.responses import Response
@@ -34,6 +34,7 @@ from hubwright.web.api.documents import (
 from hubwright.web.api.pauses import write_pauses
 from hubwright.web.askers import folders_of, sees
 from hubwright.web.gate import Gate
+from hubwright.web.routes import Routes
 from hubwright.web.site import Site
 
 
@@ -59,9 +60,9 @@ class Lists:
         self._gate = gate
         self._public = site.public_url
 
-    def make_router(self) -> APIRouter:
+    def make_router(self) -> Routes:
         """The routes, for the API."""
-        router = APIRouter(tags=["hub"])
+        router = Routes(tags=["hub"])
         router.add_api_route("/queue", self.list_queue, methods=["GET"])
         router.add_api_route("/commits", self.list_commits, methods=["GET"])
         router.add_api_route("/deliveries", self.list_deliveries, methods=["GET"])

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from fastapi import APIRouter
 from sqlalchemy import Connection
 from starlette.requests import Request
 from starlette.responses import Response
@@ -17,6 +16,7 @@ from hubwright.store.pauses import load_paused_jobs, load_stops
 from hubwright.web.api.answers import answer, moment
 from hubwright.web.askers import folders_of, sees
 from hubwright.web.gate import Gate
+from hubwright.web.routes import Routes
 from hubwright.web.site import Site
 
 Document = dict[str, Any]
@@ -29,9 +29,9 @@ class Pauses:
         self._site = site
         self._gate = gate
 
-    def make_router(self) -> APIRouter:
+    def make_router(self) -> Routes:
         """The routes, for the API."""
-        router = APIRouter(tags=["queue"])
+        router = Routes(tags=["queue"])
         router.add_api_route("/pauses", self.show, methods=["GET"])
         router.add_api_route("/queue/pause", self.pause_hub, methods=["POST"])
         router.add_api_route("/queue/resume", self.resume_hub, methods=["POST"])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 
-from fastapi import APIRouter
 from starlette.responses import PlainTextResponse, Response
 
 from hubwright.domain.provenance import Origin, Subject, make_statement
@@ -13,6 +12,7 @@ from hubwright.hub.signing import Signer, open_signer
 from hubwright.store.provenance import load_origin
 from hubwright.store.views_values import ArtifactView
 from hubwright.web.api.answers import Number
+from hubwright.web.routes import Routes
 from hubwright.web.site import Site
 
 MEDIA_TYPE = "application/vnd.in-toto+json"
@@ -26,9 +26,9 @@ class Provenance:
         self._site = site
         self._signer: Signer | None = None
 
-    def make_router(self) -> APIRouter:
+    def make_router(self) -> Routes:
         """The routes, for the site."""
-        router = APIRouter(tags=["artifacts"])
+        router = Routes(tags=["artifacts"])
         router.add_api_route("/api/v1/runs/{run_id}/provenance", self.show_run, methods=["GET"])
         router.add_api_route("/provenance/key.pem", self.show_key, methods=["GET"])
         return router

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from fastapi import APIRouter
 from sqlalchemy import Boolean, Column, Integer
 from starlette.requests import Request
 from starlette.responses import Response
@@ -16,6 +15,7 @@ from hubwright.store.replica_reading import PLACES, Place, Wanted, filters_of, l
 from hubwright.web.api.answers import MAX_NUMBER, answer, answer_page, moment
 from hubwright.web.api.bodies import check_keys
 from hubwright.web.gate import Gate
+from hubwright.web.routes import Routes
 from hubwright.web.site import Site
 
 PREFIX = "/github"
@@ -38,9 +38,9 @@ class ReplicaReads:
         self._site = site
         self._gate = gate
 
-    def make_router(self) -> APIRouter:
+    def make_router(self) -> Routes:
         """An address for all that the copy has."""
-        router = APIRouter(prefix=PREFIX, tags=["replica"])
+        router = Routes(prefix=PREFIX, tags=["replica"])
         for address, place in PLACES.items():
             router.add_api_route(
                 _form_route(address), self.read, methods=["GET"], openapi_extra=_describe(address, place)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from fastapi import APIRouter
 from sqlalchemy import Connection
 from starlette.requests import Request
 from starlette.responses import Response
@@ -13,6 +12,7 @@ from hubwright.store.report_troubles import Trouble, load_troubles, load_trouble
 from hubwright.store.views import load_build
 from hubwright.web.api.answers import Cursor, Limit, Number, answer, answer_page, moment
 from hubwright.web.gate import Gate
+from hubwright.web.routes import Routes
 from hubwright.web.site import Site
 
 
@@ -23,9 +23,9 @@ class Reports:
         self._site = site
         self._gate = gate
 
-    def make_router(self) -> APIRouter:
+    def make_router(self) -> Routes:
         """The routes, for the API."""
-        router = APIRouter(tags=["hub"])
+        router = Routes(tags=["hub"])
         router.add_api_route("/reports", self.list, methods=["GET"])
         router.add_api_route("/reports/{report_id}/again", self.send_again, methods=["POST"], status_code=202)
         router.add_api_route("/builds/{build_id}/reports", self.list_of_build, methods=["GET"])

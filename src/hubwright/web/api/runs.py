@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import Connection
 from starlette.requests import Request
@@ -36,6 +36,7 @@ from hubwright.web.api.windows import (
     read_window,
 )
 from hubwright.web.problems import make_problem
+from hubwright.web.routes import Routes
 from hubwright.web.site import Site
 from hubwright.web.streams import STREAMED, EventStream, follow_log
 
@@ -76,9 +77,9 @@ class Runs:
         self._documents = Documents(site.public_url)
         self._index = LineIndex(site.logs)
 
-    def make_router(self) -> APIRouter:
+    def make_router(self) -> Routes:
         """The routes, for the API."""
-        router = APIRouter(prefix="/runs", tags=["runs"])
+        router = Routes(prefix="/runs", tags=["runs"])
         router.add_api_route("/{run_id}", self.show_run, methods=["GET"])
         router.add_api_route("/{run_id}/log", self.show_log, methods=["GET"], responses=TEXT)
         router.add_api_route("/{run_id}/log", self.show_log, methods=["HEAD"], include_in_schema=False)

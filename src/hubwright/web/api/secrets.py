@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import Annotated, Any
 
 import msgspec
-from fastapi import APIRouter, Path, Query
+from fastapi import Path, Query
 from sqlalchemy import Connection
 from starlette.requests import Request
 from starlette.responses import Response
@@ -18,6 +18,7 @@ from hubwright.store.secrets import SecretView, load_secrets
 from hubwright.web.api.answers import answer, moment
 from hubwright.web.api.bodies import convert, read_object
 from hubwright.web.gate import Asker, Gate
+from hubwright.web.routes import Routes
 from hubwright.web.site import Site
 
 Where = Annotated[str | None, Query(max_length=400)]
@@ -38,9 +39,9 @@ class Secrets:
         self._gate = gate
         self._vault = vault
 
-    def make_router(self) -> APIRouter:
+    def make_router(self) -> Routes:
         """The routes, for the API."""
-        router = APIRouter(prefix="/secrets", tags=["secrets"])
+        router = Routes(prefix="/secrets", tags=["secrets"])
         router.add_api_route("", self.list_secrets, methods=["GET"])
         router.add_api_route("/{name}", self.put_secret, methods=["PUT"])
         router.add_api_route("/{name}", self.delete_secret, methods=["DELETE"], status_code=204)

@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import msgspec
-from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -20,6 +19,7 @@ from hubwright.web.api.answers import answer
 from hubwright.web.api.bodies import convert, read_object
 from hubwright.web.api.documents import Documents
 from hubwright.web.gate import Gate
+from hubwright.web.routes import Routes
 from hubwright.web.site import Site
 
 MAX_KEY = 200
@@ -67,9 +67,9 @@ class Starts:
         self._wishes = wishes
         self._documents = Documents(site.public_url)
 
-    def make_router(self) -> APIRouter:
+    def make_router(self) -> Routes:
         """The route, for the API."""
-        router = APIRouter(prefix="/jobs", tags=["jobs"])
+        router = Routes(prefix="/jobs", tags=["jobs"])
         router.add_api_route(
             "/{path:path}/builds", self.start_build, methods=["POST"], status_code=202, openapi_extra=_BODY
         )

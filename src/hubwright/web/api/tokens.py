@@ -7,7 +7,6 @@ from functools import partial
 from typing import Annotated, Any
 
 import msgspec
-from fastapi import APIRouter
 from msgspec import Meta
 from sqlalchemy import Connection
 from starlette.requests import Request
@@ -36,6 +35,7 @@ from hubwright.web.api.answers import Cursor, Limit, Number, answer, answer_page
 from hubwright.web.api.bodies import convert, read_object
 from hubwright.web.askers import Asker
 from hubwright.web.gate import Gate
+from hubwright.web.routes import Routes
 from hubwright.web.site import Site
 
 MAX_FOLDERS = 32
@@ -65,9 +65,9 @@ class Tokens:
         self._site = site
         self._gate = gate
 
-    def make_router(self) -> APIRouter:
+    def make_router(self) -> Routes:
         """The routes, for the API."""
-        router = APIRouter(tags=["tokens"])
+        router = Routes(tags=["tokens"])
         router.add_api_route("/tokens", self.list, methods=["GET"])
         router.add_api_route("/tokens", self.make, methods=["POST"], status_code=201)
         router.add_api_route("/tokens/{token_id}", self.revoke, methods=["DELETE"])
@@ -113,9 +113,9 @@ class Sessions:
         self._site = site
         self._gate = gate
 
-    def make_router(self) -> APIRouter:
+    def make_router(self) -> Routes:
         """The routes, for the API."""
-        router = APIRouter(tags=["tokens"])
+        router = Routes(tags=["tokens"])
         router.add_api_route("/sessions", self.list, methods=["GET"])
         router.add_api_route("/sessions/{session_id}", self.end, methods=["DELETE"], status_code=204)
         return router

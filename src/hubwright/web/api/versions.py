@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Query
+from fastapi import Path, Query
 from sqlalchemy import Connection
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
@@ -19,6 +19,7 @@ from hubwright.web.api.answers import MAX_NUMBER, Cursor, Limit, answer, answer_
 from hubwright.web.api.changes import Changes, Reason, answer_yaml, wants_yaml
 from hubwright.web.api.definition_documents import write_difference, write_version
 from hubwright.web.api.definition_examples import DIFFERENCES, FOLDER, JOB, VERSION, VERSIONS
+from hubwright.web.routes import Routes
 from hubwright.web.site import Site
 
 Show = Callable[[Request, str], Awaitable[Response]]
@@ -36,7 +37,7 @@ class Versions:
         self._kind = kind
         self._show = show
 
-    def add_routes(self, router: APIRouter) -> None:
+    def add_routes(self, router: Routes) -> None:
         """Add them to the router of jobs or folders: before the route of any path."""
         router.add_api_route("/{path:path}/versions", self.list_versions, methods=["GET"], openapi_extra=VERSIONS)
         router.add_api_route(
