@@ -91,9 +91,9 @@ class Others:
             "dependency": {"after": lambda at: path(at % one + 1), "result": lambda _: "success"},
             "delivery": _DONE | {
                 "event": lambda at: _EVENTS[at % 5], "repository": lambda at: _repository(at % one + 1),
-                "received_at": lambda at: write_moment(self._world.at(at / many)),
+                "received_at": lambda at: write_moment(self._world.lately(at / many)),
                 "outcome": lambda _: "1 build planned",
-                "finished_at": lambda at: write_moment(self._world.at(at / many)), "body": lambda _: _EMPTY,
+                "finished_at": lambda at: write_moment(self._world.lately(at / many)), "body": lambda _: _EMPTY,
             },
             "report": _DONE | {"finished_at": moment, "fact_id": lambda at: at, "reporter": lambda _: "statuses"},
             "task": _DONE | {

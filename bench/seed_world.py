@@ -27,6 +27,9 @@ REPOSITORY = 700_000_000  # GitHub's number of job 1's repository, less 1
 DAYS = 600.0
 """Over which all came, the newest today."""
 
+MONTH = 30.0
+"""Days over which deliveries came, which are kept no longer."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Size:
@@ -91,6 +94,10 @@ class World:
     def at(self, share: float) -> float:
         """The moment before which this share of everything came."""
         return self.now - DAYS * 86_400 * (1 - share) - 60
+
+    def lately(self, share: float) -> float:
+        """The same of what is kept for a month only, as deliveries are."""
+        return self.at(1 - MONTH * (1 - share) / DAYS)
 
     def builders(self) -> Iterator[tuple[int, Subject]]:
         """Each build, oldest first, with the job or copy that it is of."""

@@ -20,6 +20,9 @@ from hubwright.store.old_builds import Line
 
 DAY = 86_400.0
 
+PORTION = 500
+"""Definitions that are read at once."""
+
 T = TypeVar("T")
 
 
@@ -47,13 +50,18 @@ class OldBuilds:
         while families := self._read(partial(old_builds.load_families, after=after)):
             after = families[-1]
             apart = self._read(partial(old_builds.load_copies_apart, families=families))
-            jobs = self._read(partial(load_jobs_by_ids, numbers=[*families, *apart]))
-            kept = {number: one.settings.retention for number, one in jobs.items()}
+            kept = dict(self._find_kept([*families, *apart]))
             for family in families:
                 copies = frozenset(copy for copy, parent in apart.items() if parent == family)
                 self._drop_line(Line(family, others=copies), kept.get(family, Retention()), now)
                 for copy in copies:
                     self._drop_line(Line(family, copy), kept.get(copy, Retention()), now)
+
+    def _find_kept(self, jobs: Sequence[int]) -> Iterator[tuple[int, Retention]]:
+        """What each says is kept, a portion at a time: whole definitions of all copies would fill the memory."""
+        for at in range(0, len(jobs), PORTION):
+            portion = self._read(partial(load_jobs_by_ids, numbers=jobs[at : at + PORTION]))
+            yield from ((number, one.settings.retention) for number, one in portion.items())
 
     def _drop_line(self, line: Line, kept: Retention, now: float) -> None:
         logs = now - (self._days.logs if kept.logs is None else kept.logs) * DAY
