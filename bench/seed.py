@@ -73,7 +73,8 @@ def _jobs(world: World) -> Iterator[tuple[Any, ...]]:
 def _job(of: Subject, created: float, settings: str, parent: int | None, gone: tuple[Any, Any]) -> tuple[Any, ...]:
     return (
         of.id, of.path, REPOSITORY + of.family, of.repository, settings, 1, of.builds, write_moment(created),
-        of.path.rpartition("/")[0], int(parent is None or not of.id % 200), parent, str(of.key) if of.key else None, *gone,
+        of.path.rpartition("/")[0], int(parent is None or not of.id % 200), parent, str(of.key) if of.key else None,
+        *gone,
     )  # fmt: skip
 
 

@@ -69,13 +69,13 @@ class Line:
 
     def __init__(self, waiters: Sequence[Waiter], stations: Iterable[Station], now: float) -> None:
         self._now = now
-        self._stations = tuple(stations)
+        self.stations = tuple(stations)
         self._places: dict[Want, list[int]] = {}
         self._waiters: dict[int, tuple[int, Waiter]] = {}
         for place, waiter in enumerate(waiters):
             self._places.setdefault(waiter.want, []).append(place)
             self._waiters[waiter.run] = place, waiter
-        self._estimates = Estimates(self._stations)
+        self._estimates = Estimates(self.stations)
         self._starts = [self._estimates.enter(waiter) for waiter in waiters]
         self._eligible: dict[Want, tuple[Station, ...]] = {}
         self._rivals: dict[Want, list[Want]] = {}
@@ -95,7 +95,7 @@ class Line:
         return Waiting(
             run=run,
             want=waiter.want,
-            reasons=explain_want(waiter.want, eligible, self._stations, ahead, self._now),
+            reasons=explain_want(waiter.want, eligible, self.stations, ahead, self._now),
             ahead=ahead,
             eligible=tuple(station.name for station in eligible),
             estimate=self._starts[place],
@@ -104,7 +104,7 @@ class Line:
     def eligible(self, want: Want) -> tuple[Station, ...]:
         """The builders that may take such a run, away or not."""
         if want not in self._eligible:
-            self._eligible[want] = tuple(station for station in self._stations if suits(want, station))
+            self._eligible[want] = tuple(station for station in self.stations if suits(want, station))
         return self._eligible[want]
 
     def _rivals_of(self, want: Want) -> list[Want]:

@@ -48,14 +48,11 @@ class OldBuilds:
         self._drop_line(Line(None), Retention(), now)
         after = 0
         while families := self._read(partial(old_builds.load_families, after=after)):
-            after = families[-1]
-            apart = self._read(partial(old_builds.load_copies_apart, families=families))
-            kept = dict(self._find_kept([*families, *apart]))
-            for family in families:
-                copies = frozenset(copy for copy, parent in apart.items() if parent == family)
-                self._drop_line(Line(family, others=copies), kept.get(family, Retention()), now)
-                for copy in copies:
-                    self._drop_line(Line(family, copy), kept.get(copy, Retention()), now)
+            after = families[-1].id
+            apart = self._read(partial(old_builds.load_copies_apart, families=[one.id for one in families]))
+            kept = dict(self._find_kept([*(one.id for one in families), *(copy.id for copy in apart)]))
+            for line in old_builds.form_lines(families, apart):
+                self._drop_line(line, kept.get(line.copy or line.family or 0, Retention()), now)
 
     def _find_kept(self, jobs: Sequence[int]) -> Iterator[tuple[int, Retention]]:
         """What each says is kept, a portion at a time: whole definitions of all copies would fill the memory."""
@@ -66,15 +63,16 @@ class OldBuilds:
     def _drop_line(self, line: Line, kept: Retention, now: float) -> None:
         logs = now - (self._days.logs if kept.logs is None else kept.logs) * DAY
         builds = now - (self._days.builds if kept.builds is None else kept.builds) * DAY
-        if line.copy is None:
+        if line.copy is None and line.has_logs_of(logs):
             for due in self._find_due(partial(old_builds.load_logs_of_line, line=line), line, kept.keep, logs):
                 self._forget_logs([row.id for row in due])
-        else:
+        elif line.copy is not None and line.has_builds_of(logs):
             for due in self._find_due(partial(old_builds.load_builds_of_line, line=line), line, kept.keep, logs):
                 ids = [row.id for row in due]
                 self._forget_logs(self._read(partial(old_builds.load_logs_of_builds, builds=ids)))
-        for due in self._find_due(partial(old_builds.load_builds_of_line, line=line), line, kept.keep, builds):
-            self._drop_builds([row.id for row in due if not row.has_files])
+        if line.has_builds_of(builds):
+            for due in self._find_due(partial(old_builds.load_builds_of_line, line=line), line, kept.keep, builds):
+                self._drop_builds([row.id for row in due if not row.has_files])
 
     def _find_due(
         self, load: Callable[..., Sequence[Row[Any]]], line: Line, keep: int, before: float

@@ -1,13 +1,14 @@
 """What is old of a job and its copies: builds and logs, in the order in which they came, a page at a time.
 
-So it costs what goes, and one page more; nothing looks through what stays.
+So it costs what goes, and a page more; nothing looks through what stays, and who has nothing that old is passed over.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Row, Select, literal_column, select
 
@@ -25,15 +26,46 @@ class Line:
     """The builds of a job and of those of its copies that say nothing themselves; or (`copy`) of one that does.
 
     `family` None: builds that the release before has added. `others` are the copies that have lines of their own.
+    `built_at` is when the oldest build came and `logged_at` that of the oldest log, Unix seconds, or earlier; None:
+    there is none.
     """
 
     family: int | None
     copy: int | None = None
     others: frozenset[int] = frozenset()
+    built_at: float | None = 0.0
+    logged_at: float | None = 0.0
+
+    def has_builds_of(self, before: float) -> bool:
+        """Whether any came before that moment."""
+        return self.built_at is not None and self.built_at < before
+
+    def has_logs_of(self, before: float) -> bool:
+        """Whether any of them has a log."""
+        return self.logged_at is not None and self.logged_at < before
 
 
-def load_families(connection: Connection, after: int, limit: int = 200) -> list[int]:
-    """The jobs, removed ones too, that have builds, themselves or in copies; by number, from the one behind `after`."""
+class Family(NamedTuple):
+    """A job by number, removed or not, that has builds, itself or in copies.
+
+    `built_at` is when the oldest build came, `logged_at` that of the oldest log, Unix seconds; None: there is none.
+    """
+
+    id: int
+    built_at: float | None
+    logged_at: float | None
+
+
+class CopyApart(NamedTuple):
+    """A copy that says something itself, with its parent; `built_at` as of a family."""
+
+    id: int
+    parent: int
+    built_at: float | None
+
+
+def load_families(connection: Connection, after: int, limit: int = 200) -> list[Family]:
+    """The families by number, from the one behind `after`."""
     first = select(build.c.family.label("family")).where(build.c.family > after).order_by(build.c.family).limit(1)
     found = select(first.subquery().c.family).cte("found", recursive=True)
     inner = build.alias("further")
@@ -41,15 +73,37 @@ def load_families(connection: Connection, after: int, limit: int = 200) -> list[
         select(inner.c.family).where(inner.c.family > found.c.family).order_by(inner.c.family).limit(1).correlate(found)
     )
     found = found.union_all(select(following.scalar_subquery()).where(found.c.family.is_not(None)))
-    rows = connection.execute(select(found.c.family).limit(limit)).scalars()
-    return [number for number in rows if number is not None]
+    built = select(build.c.queued_at).where(build.c.family == found.c.family).order_by(build.c.id).limit(1)
+    logged = (
+        select(build.c.queued_at)
+        .join(run, run.c.build_id == build.c.id)
+        .where(run.c.family == found.c.family, run.c.log_size > literal_column("0"))
+        .order_by(run.c.id)
+        .limit(1)
+    )
+    query = select(found.c.family, built.scalar_subquery(), logged.scalar_subquery()).limit(limit)
+    return [Family(*row) for row in connection.execute(query) if row.family is not None]
 
 
-def load_copies_apart(connection: Connection, families: Collection[int]) -> dict[int, int]:
-    """The copies of these jobs that say something themselves, each with the number of its parent."""
+def load_copies_apart(connection: Connection, families: Collection[int]) -> list[CopyApart]:
+    """The copies of these jobs that say something themselves."""
     said = (job.c.copy_of.is_not(None), job.c.version > literal_column("0"))  # in the words of the index
-    query = select(job.c.id, job.c.copy_of).where(job.c.copy_of.in_(families), *said, job.c.copy_of != job.c.id)
-    return {row.id: row.copy_of for row in connection.execute(query)}
+    built = select(build.c.queued_at).where(build.c.job_id == job.c.id).order_by(build.c.number).limit(1)
+    query = select(job.c.id, job.c.copy_of, built.scalar_subquery())
+    query = query.where(job.c.copy_of.in_(families), *said, job.c.copy_of != job.c.id)
+    return [CopyApart(*row) for row in connection.execute(query)]
+
+
+def form_lines(families: Iterable[Family], apart: Iterable[CopyApart]) -> Iterator[Line]:
+    """A line of each family and of each copy that is apart."""
+    copies: dict[int, list[CopyApart]] = defaultdict(list)
+    for copy in apart:
+        copies[copy.parent].append(copy)
+    for family in families:
+        others = frozenset(copy.id for copy in copies[family.id])
+        yield Line(family.id, None, others, family.built_at, family.logged_at)
+        for copy in copies[family.id]:
+            yield Line(family.id, copy.id, frozenset(), copy.built_at, copy.built_at)
 
 
 def load_builds_of_line(connection: Connection, line: Line, after: int) -> Sequence[Row[Any]]:

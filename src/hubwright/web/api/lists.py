@@ -15,7 +15,7 @@ from hubwright.store.documents import write_fact
 from hubwright.store.pauses import load_paused_jobs, load_stops
 from hubwright.store.views_lists import DeliveryFilter, load_commits, load_deliveries, load_delivery, load_facts
 from hubwright.store.views_queue import count_remaining, load_running
-from hubwright.store.views_waiting import load_queues, load_waiting_runs
+from hubwright.store.views_waiting import load_queue
 from hubwright.web.api.answers import (
     MAX_NUMBER,
     Cursor,
@@ -74,10 +74,9 @@ class Lists:
     async def list_queue(self, limit: Limit = 200) -> Response:
         """Runs that wait, the next one first, each with why; `queues`, one for each platform; and what is `paused`."""
         now = self._site.clock()
-        items, queues, paused = await self._site.database.read(
+        (items, queues), paused = await self._site.database.read(
             lambda connection: (
-                load_waiting_runs(connection, limit, now, self._site.platform_limits),
-                load_queues(connection, now),
+                load_queue(connection, limit, now, self._site.platform_limits),
                 write_pauses(load_stops(connection), load_paused_jobs(connection)),
             )
         )

@@ -112,11 +112,13 @@ def _told(sentence: str) -> Markup:
 
 def explained(waiting: Waiting) -> Markup:
     """Why a run waits; the builders that are named are links."""
+    sentence = waiting.sentence
     names = {str(one["name"]) for reason in waiting.reasons for one in reason.more.get("builders", ())}
+    names = {name for name in names if name in sentence}
     if not names:
-        return _told(waiting.sentence)
+        return _told(sentence)
     longest_first = "|".join(re.escape(name) for name in sorted(names, key=len, reverse=True))
-    pieces = re.split(rf"(?<![\w.-])({longest_first})(?![\w-])", waiting.sentence)
+    pieces = re.split(rf"(?<![\w.-])({longest_first})(?![\w-])", sentence)
     link = Markup('<a href="/builders/{}">{}</a>')
     shown = [
         link.format(quote(piece, safe=""), _named(piece)) if place % 2 else _told(piece)

@@ -16,7 +16,7 @@ from hubwright.store.views_history import load_culprits
 from hubwright.store.views_jobs import load_jobs
 from hubwright.store.views_queue import count_runs, load_builders
 from hubwright.store.views_values import BuilderView, BuildFilter, BuildView, HomeView, JobView, QueuedView
-from hubwright.store.views_waiting import load_queues, load_waiting_runs
+from hubwright.store.views_waiting import load_queue, load_waiting_runs
 from hubwright.web.askers import folders_of
 from hubwright.web.pages.frame import Frame
 
@@ -56,10 +56,9 @@ class HomePage:
         """`GET /queue`."""
         now = self._frame.site.clock()
         limits = self._frame.site.platform_limits
-        runs, queues, stops, jobs = await self._frame.site.database.read(
+        (runs, queues), stops, jobs = await self._frame.site.database.read(
             lambda connection: (
-                load_waiting_runs(connection, MAX_PAGE, now, limits),
-                load_queues(connection, now),
+                load_queue(connection, MAX_PAGE, now, limits),
                 load_stops(connection),
                 load_paused_jobs(connection),
             )
