@@ -73,7 +73,7 @@ def test_a_group_of_several_jobs_lets_so_many_go_on_and_keeps_the_order(yard: Ya
 
 def test_a_job_and_its_copies_share_its_limit(yard: Yard) -> None:
     job = yard(define, "app", max_builds=2)
-    copy = yard(find_or_make_copy, job, CopyKey(CopyKind.PULL_REQUEST, "25"), NOW)
+    copy = yard(find_or_make_copy, job, CopyKey(CopyKind.PULL_REQUEST, "25"), NOW).job
     builds = [*yard.push(job), *yard.push(copy), *yard.push(copy), *yard.push(job)]
     assert yard(see, *builds) == ["queued", "queued", "waits", "waits"]
     yard.run(builds[0])

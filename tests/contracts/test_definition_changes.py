@@ -117,7 +117,7 @@ def test_what_was_archived_long_ago_goes_when_nothing_stands_on_it(database: Dat
     put(database, wish())
     parent = database.write(lambda it: load_job(it, "team/app"))
     assert parent is not None
-    copy = database.write(lambda it: find_or_make_copy(it, parent, PULL, NOW))
+    copy = database.write(lambda it: find_or_make_copy(it, parent, PULL, NOW).job)
     row = {"number": 1, "trigger": "t", "repository": "ann/compiler", "sha": "a" * 40, "ref": "refs/heads/x"}
     row |= {"event": "push", "queued_at": NOW}
     rows = [{**row, "job_id": one, "family": parent.id} for one in (parent.id, copy.id)]

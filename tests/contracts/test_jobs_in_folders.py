@@ -55,7 +55,7 @@ class Store:
 
     def copy(self, path: str, key: CopyKey = PULL, now: float = NOW) -> DefinedJob:
         """The copy of a job, made where it is not there."""
-        return self(copies.find_or_make_copy, self.job(path), key, now)
+        return self(copies.find_or_make_copy, self.job(path), key, now).job
 
 
 @pytest.fixture
@@ -234,7 +234,7 @@ class TestCopies:
         )
         assert store.copy("team/app").id == one.id
         foreign = CopyKey(CopyKind.PULL_REQUEST, "25", "ben/compiler")
-        other = store(copies.find_or_make_copy, parent, foreign, NOW, THEIRS)
+        other = store(copies.find_or_make_copy, parent, foreign, NOW, THEIRS).job
         assert (other.id != one.id, other.repository, other.repository_id) == (True, "ben/compiler", 8)
 
     def test_two_who_ask_at_once_get_the_same(self, store: Store) -> None:

@@ -60,7 +60,7 @@ def test_a_burst_delays_another_jobs_first_build_by_one(database: Database) -> N
 
     def play(connection: Connection) -> None:
         loud, quiet = define(connection, "loud"), define(connection, "quiet")
-        copy = find_or_make_copy(connection, loud, CopyKey(CopyKind.PULL_REQUEST, "1"), NOW)
+        copy = find_or_make_copy(connection, loud, CopyKey(CopyKind.PULL_REQUEST, "1"), NOW).job
         send(connection, quiet.id, platform="haiku")
         send(connection, loud.id, 900)
         for _ in range(300):

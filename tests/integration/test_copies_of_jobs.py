@@ -77,6 +77,11 @@ def built(desk: Desk) -> list[tuple[str, int, str]]:
     return [(paths[row.job_id], row.number, row.event) for row in desk.builds()]
 
 
+def told(desk: Desk) -> list[tuple[str, Any]]:
+    """Kind and job of every fact, in their order."""
+    return [(row.kind, row.data.get("job")) for row in sorted(rows(desk.database, schema.fact), key=lambda row: row.id)]
+
+
 def test_branches_and_pull_requests_are_built_by_copies_that_come_and_go(database: Database, tmp_path: Path) -> None:
     """The whole life: made, built, closed, archived, and back with its history."""
     with open_desk(database, tmp_path) as desk:
@@ -116,6 +121,14 @@ def test_branches_and_pull_requests_are_built_by_copies_that_come_and_go(databas
         again = jobs(desk)
         assert [(row.closed_at, row.archived_at) for row in again.values()] == [(None, None)] * 3
         assert len(desk.builds()) == 4, "what was built is not built again"
+        assert [fact for fact in told(desk) if fact[0].startswith("Copy")] == [
+            ("CopyMade", "team/app_release-1-2"),
+            ("CopyMade", "team/app_pr25"),
+            ("CopyClosed", "team/app_pr25"),
+            ("CopyClosed", "team/app_release-1-2"),
+            ("CopyReopened", "team/app_pr25"),
+            ("CopyReopened", "team/app_release-1-2"),
+        ]
 
 
 def test_a_copy_builds_its_head_itself_also_when_the_branchs_copy_has_built_it(desk: Desk) -> None:

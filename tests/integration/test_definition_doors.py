@@ -49,7 +49,7 @@ def make_copy(hub: Served, path: str) -> str:
     def make(connection: Any) -> str:
         parent = load_job(connection, path)
         assert parent is not None
-        return find_or_make_copy(connection, parent, CopyKey(CopyKind.PULL_REQUEST, "25"), NOW).path
+        return find_or_make_copy(connection, parent, CopyKey(CopyKind.PULL_REQUEST, "25"), NOW).job.path
 
     return hub.site.database.write(make)
 

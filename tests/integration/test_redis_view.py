@@ -75,7 +75,7 @@ class World:
     def copy(self, parent: str, number: int) -> Any:
         key = CopyKey(CopyKind.PULL_REQUEST, str(number))
         found = self.job(parent)
-        return self.write(lambda connection: find_or_make_copy(connection, found, key, self.clock()))
+        return self.write(lambda connection: find_or_make_copy(connection, found, key, self.clock()).job)
 
     def later(self, view: RedisView) -> None:
         """Look at all that is new."""

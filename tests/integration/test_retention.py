@@ -196,7 +196,7 @@ def test_jobs_and_copies_say_how_long_their_builds_and_logs_stay(store: Store) -
 
     def copy(of: DefinedJob, branch: str) -> DefinedJob:
         key = CopyKey(CopyKind.BRANCH, branch)
-        return store.database.write(lambda connection: find_or_make_copy(connection, of, key, store.clock.now))
+        return store.database.write(lambda connection: find_or_make_copy(connection, of, key, store.clock.now).job)
 
     plain, short = define("plain"), define("short", builds=5, logs=2, keep=1)
     same, archived, apart = (copy(short, branch) for branch in ("same", "archived", "apart"))
@@ -206,7 +206,7 @@ def test_jobs_and_copies_say_how_long_their_builds_and_logs_stay(store: Store) -
         for _ in range(2):
             store.clock.now += 1
             runs.setdefault(job.path, []).append(store.build(job=job)[1])
-    gone = update(schema.job).where(schema.job.c.id == archived.id).values(closed_at=1.0, archived_at=2.0)
+    gone = update(schema.job).where(schema.job.c.id == archived.id).values(closed_at=1.0)
     store.database.write(lambda connection: connection.execute(gone))
 
     def logs() -> dict[str, list[bool]]:
@@ -217,6 +217,7 @@ def test_jobs_and_copies_say_how_long_their_builds_and_logs_stay(store: Store) -
         return dict(Counter(paths[row.job_id] for row in rows(store.database, schema.build)))
 
     store.drain(days=1.5)
+    assert rows(store.database, schema.fact, kind="CopyArchived", job_id=archived.id)
     both, newest, none = [True, True], [False, True], [False, False]
     expected = {"plain": both, "short": both, "short_same": both, "short_archived": both, "short_apart": none}
     assert logs() == expected

@@ -32,6 +32,20 @@ class FactKind(StrEnum):
     BUILDER_DRAINED = "BuilderDrained"
     BUILDER_REVOKED = "BuilderRevoked"
     BUILDER_REMOVED = "BuilderRemoved"
+    JOB_MADE = "JobMade"
+    JOB_CHANGED = "JobChanged"
+    JOB_RESTORED = "JobRestored"
+    JOB_REMOVED = "JobRemoved"
+    FOLDER_MADE = "FolderMade"
+    FOLDER_CHANGED = "FolderChanged"
+    FOLDER_RESTORED = "FolderRestored"
+    FOLDER_REMOVED = "FolderRemoved"
+    COPY_MADE = "CopyMade"
+    COPY_CLOSED = "CopyClosed"
+    COPY_REOPENED = "CopyReopened"
+    COPY_ARCHIVED = "CopyArchived"
+    REPOSITORY_LINKED = "RepositoryLinked"
+    REPOSITORY_UNLINKED = "RepositoryUnlinked"
     JOB_PAUSED = "JobPaused"
     JOB_RESUMED = "JobResumed"
     PLATFORM_PAUSED = "PlatformPaused"
@@ -84,6 +98,20 @@ _SENTENCES = {
     FactKind.BUILDER_DRAINED: "Builder {builder} told by {by} to end after its runs.",
     FactKind.BUILDER_REVOKED: "Builder {builder} shut out: its token was revoked.",
     FactKind.BUILDER_REMOVED: "Builder {builder} removed by {by}.",
+    FactKind.JOB_MADE: "Job {job} made by {by}.",
+    FactKind.JOB_CHANGED: "Job {job} changed by {by}: version {version}.",
+    FactKind.JOB_RESTORED: "Job {job}: version {restored} restored by {by}, as version {version}.",
+    FactKind.JOB_REMOVED: "Job {job} removed by {by}.",
+    FactKind.FOLDER_MADE: "Folder {folder} made by {by}.",
+    FactKind.FOLDER_CHANGED: "Folder {folder} changed by {by}: version {version}.",
+    FactKind.FOLDER_RESTORED: "Folder {folder}: version {restored} restored by {by}, as version {version}.",
+    FactKind.FOLDER_REMOVED: "Folder {folder} removed by {by}.",
+    FactKind.COPY_MADE: "{job} made, a copy of {parent}.",
+    FactKind.COPY_CLOSED: "{job} closed: what it is a copy for is gone.",
+    FactKind.COPY_REOPENED: "{job} opened again.",
+    FactKind.COPY_ARCHIVED: "{job} archived.",
+    FactKind.REPOSITORY_LINKED: "{repository} linked to {job} ({kind}) by {by}.",
+    FactKind.REPOSITORY_UNLINKED: "{repository} no longer linked to {job} ({kind}), by {by}.",
     FactKind.JOB_PAUSED: "Job {job} paused by {by}.",
     FactKind.JOB_RESUMED: "Job {job} resumed by {by}.",
     FactKind.PLATFORM_PAUSED: "Platform {platform} paused by {by}.",

@@ -16,6 +16,7 @@ from hubwright.domain.job_paths import ROOT, check_path
 from hubwright.domain.refs import check_owner, check_repository, read_clone_url
 from hubwright.errors import ConflictError, DefinitionError, MalformedError, NotFoundError, UnprocessableError, Wrong
 from hubwright.hub.backfill import ask_backfill
+from hubwright.hub.definition_facts import tell_removal, tell_step
 from hubwright.store.definitions import Subject, find_subject, keep_document, remove_job
 from hubwright.store.folders import is_in_use, keep_folder, remove_folder
 from hubwright.store.jobs import load_jobs_below
@@ -67,7 +68,7 @@ def change_definition(connection: Connection, wish: Wish, document: Document, ve
 def restore_definition(connection: Connection, wish: Wish, number: int) -> None:
     """Say again what a version has said. Raises NotFoundError, OutdatedError."""
     known = _find(connection, wish)
-    _keep(connection, wish, known, load_version(connection, wish.kind, known.id, number).document)
+    _keep(connection, wish, known, load_version(connection, wish.kind, known.id, number).document, number)
 
 
 def remove_definition(connection: Connection, wish: Wish) -> None:
@@ -75,12 +76,13 @@ def remove_definition(connection: Connection, wish: Wish) -> None:
     known = _find(connection, wish)
     if wish.kind is Kind.JOB:
         remove_job(connection, known, wish.change.at)
-        return
-    if wish.path == ROOT:
+    elif wish.path == ROOT:
         raise ConflictError("The root folder stays; have it say nothing instead.")
-    if is_in_use(connection, wish.path):
+    elif is_in_use(connection, wish.path):
         raise ConflictError(f"There are jobs or folders in {wish.path}: remove them first.")
-    remove_folder(connection, known.id)
+    else:
+        remove_folder(connection, known.id)
+    tell_removal(connection, known, wish.change)
 
 
 def _find(connection: Connection, wish: Wish) -> Subject:
@@ -91,7 +93,9 @@ def _find(connection: Connection, wish: Wish) -> Subject:
     return known
 
 
-def _keep(connection: Connection, wish: Wish, known: Subject | None, document: Document) -> bool:
+def _keep(
+    connection: Connection, wish: Wish, known: Subject | None, document: Document, restored: int | None = None
+) -> bool:
     """Keep the document where it says something new; whether the job or folder is new."""
     document = dict(document)
     if wish.kind is Kind.JOB and (known is None or known.copy_of is None):
@@ -102,18 +106,25 @@ def _keep(connection: Connection, wish: Wish, known: Subject | None, document: D
         del document["enabled"]  # as jobs are that say nothing of it
     if known is not None and known.document == document and known.version:
         return False
+    before = known.document if known is not None else None
     if wish.kind is Kind.FOLDER:
         keep_folder(connection, wish.path, document, wish.change)
-        if document.get("triggers") != (known.document.get("triggers") if known is not None else None):
+        if document.get("triggers") != (before or {}).get("triggers"):
             keep_triggers(connection, load_jobs_below(connection, wish.path), wish.change.at)
-        return known is None
+    else:
+        _keep_job(connection, wish, document)
+    if (kept := find_subject(connection, wish.kind, wish.path)) is not None:
+        tell_step(connection, kept, before, wish.change, restored)
+    return known is None
+
+
+def _keep_job(connection: Connection, wish: Wish, document: Document) -> None:
     try:
         new = keep_document(connection, wish.path, document, wish.change)
     except IntegrityError as error:
         raise ConflictError(f"Somebody else has made {wish.path} just now: read it, then change that.") from error
     if not new:
         ask_backfill(connection, wish.path, wish.change.at)
-    return new
 
 
 def _with_repository(document: Document) -> Document:

@@ -11,6 +11,7 @@ from hubwright.domain.job_copies import CopyKey, CopyKind, Link, is_wanted
 from hubwright.domain.job_events import Builds, Ends, Linked, follow
 from hubwright.domain.job_settings import DefinedJob
 from hubwright.domain.repos import PullRequestEvent, Push, RefEvent, Repository
+from hubwright.hub.definition_facts import tell_closed, tell_copy
 from hubwright.store.copies import close_copy, find_or_make_copy, foresee_copy, has_open_copy
 from hubwright.store.jobs import keep_identity, load_job, load_jobs, load_jobs_by_ids
 from hubwright.store.links import KeptLink, keep_link_identity, load_links
@@ -162,14 +163,16 @@ def keep_identities(connection: Connection, circle: Circle) -> None:
 
 
 def have(connection: Connection, circle: Circle, follower: Follower, now: float) -> DefinedJob:
-    """The job that builds: a copy is made or opened again. Raises ConflictError."""
+    """The job that builds: a copy is made or opened again, which is told. Raises ConflictError."""
     effect = follower.effect
     if effect is None or effect.what.copy is None:
         return follower.job
     of = None if effect.job in circle.own else circle.repository
-    copy = find_or_make_copy(connection, effect.job, effect.what.copy, now, of)
-    keep_identity(connection, copy, circle.repository)
-    return copy
+    had = find_or_make_copy(connection, effect.job, effect.what.copy, now, of)
+    keep_identity(connection, had.job, circle.repository)
+    if had.news is not None:
+        tell_copy(connection, had.news, had.job, now)
+    return had.job
 
 
 def end_any(connection: Connection, effects: Sequence[Effect]) -> bool:
@@ -186,7 +189,7 @@ def close_gone(connection: Connection, circle: Circle, refs: Sequence[str], now:
                 kind, name = _PLACES[link.kind], ref.removeprefix(_PLACES[link.kind])
                 if ref.startswith(kind):
                     key = CopyKey(link.kind, name, link.repository, link.repository_id)
-                    close_copy(connection, job.id, key, now)
+                    tell_closed(connection, close_copy(connection, job.id, key, now), now)
 
 
 def close_ended(
@@ -203,4 +206,4 @@ def close_ended(
         ends = isinstance(effect.what, Ends)
         told = late or (isinstance(event, Push) and not ends)
         if is_gone(connection, circle.repository, key) if told else ends:
-            close_copy(connection, effect.job.id, key, now)
+            tell_closed(connection, close_copy(connection, effect.job.id, key, now), now)

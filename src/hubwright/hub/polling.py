@@ -122,7 +122,8 @@ class HeadLooks:
             gone = _keep_seen(connection, row.id, sight.known, seen, heads, compared, now)
             close_gone(connection, sight.circle, gone, now)
             _refresh(connection, place, due, now)
-            self._wake("deliveries")
+            for queue in ("deliveries", "facts"):
+                self._wake(queue)
 
         if found:
             logger.warning("heads_without_delivery", place=row.place, count=len(found))

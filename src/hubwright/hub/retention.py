@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from sqlalchemy import Connection, Table
 
+from hubwright.hub.definition_facts import tell_archived
 from hubwright.hub.logs import Logs
 from hubwright.hub.old_builds import Days, OldBuilds
 from hubwright.hub.sweeping import Sweeping
@@ -65,7 +66,7 @@ class Retention:
         self._drop(fact, partial(retention.load_old_facts, before=facts, reporters=keep.reporters))
         self._drop(audit, partial(retention.load_old_audit, before=now - keep.audit * DAY))
         self._drop(repetition, partial(retention.load_old_repetitions, before=now - REMEMBERED))
-        self._walk(partial(archive_copies, now=now))
+        self._walk(partial(_archive, now=now))
         self._drop(token, partial(retention.load_old_tokens, now=now))
         self._drop_artifacts(now)
         self._sweeping.drain()
@@ -99,3 +100,9 @@ class Retention:
     def _read(self, find: Callable[[Connection], T]) -> T:
         with self._database.reading() as connection:
             return find(connection)
+
+
+def _archive(connection: Connection, now: float, cursor: tuple[float, int] | None) -> Archived:
+    done = archive_copies(connection, now, cursor=cursor)
+    tell_archived(connection, done.ids, now)
+    return done

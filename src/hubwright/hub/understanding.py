@@ -28,6 +28,7 @@ from hubwright.hub.approvals import approve_head
 from hubwright.hub.backfill import fill_gap, find_gap
 from hubwright.hub.check_requests import fulfil
 from hubwright.hub.commit_plans import CommitPlans, find_wanted
+from hubwright.hub.definition_facts import have_job
 from hubwright.hub.followers import (
     Circle,
     Effect,
@@ -288,7 +289,7 @@ class Understanding:
         """Keep what is planned of a job or copy, which are made where they are not there; how many builds."""
         event, (follower, plans) = asked.event, work
         if not asked.circle.jobs and not follower.job.id:
-            kept = jobs.keep_job(connection, event.repository, self._rules.defaults, now)
+            kept = have_job(connection, event.repository, self._rules.defaults, now)
         else:
             kept = have(connection, asked.circle, follower, now)
         return len(keep_plans(connection, kept, self.origin_of(kept), plans, ground_of(kept, ground), now))

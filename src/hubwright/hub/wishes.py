@@ -19,6 +19,7 @@ from hubwright.domain.repos import Manual, Repository, Trust
 from hubwright.domain.waiting import FETCHING
 from hubwright.errors import ConflictError, DefinitionError, NotFoundError
 from hubwright.git.mirrors import Mirrors, Origin
+from hubwright.hub.definition_facts import have_job
 from hubwright.hub.heads import find_head
 from hubwright.hub.plans import Ground, keep_plans
 from hubwright.store import jobs
@@ -76,7 +77,7 @@ class Wishes:
         wish = Manual(repository=repository, job_path=job.path, sha=sha, ref=ref, trigger=f"{ref}@{sha}")
 
         def keep(connection: Connection) -> Asked:
-            kept = jobs.keep_job(connection, repository, self._defaults, now, clone_url)
+            kept = have_job(connection, repository, self._defaults, now, clone_url)
             return self._keep(connection, kept, wish, now)
 
         return self._ask(keep)

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, select, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 
+from hubwright.domain.facts import FactKind
 from hubwright.domain.job_copies import CopyKey, copy_paths
 from hubwright.domain.job_paths import split_path
 from hubwright.domain.job_settings import DefinedJob
@@ -25,6 +26,14 @@ _IS_CLOSED = (job.c.closed_at.is_not(None), job.c.archived_at.is_(None))
 
 
 @dataclass(frozen=True, slots=True)
+class Had:
+    """A copy, and what was done to have it: it was made or opened again; None: it was there."""
+
+    job: DefinedJob
+    news: FactKind | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Archived:
     """Copies that are archived now, or gone; `cursor` goes on behind those that were looked at, None at the end."""
 
@@ -34,23 +43,24 @@ class Archived:
 
 def find_or_make_copy(
     connection: Connection, parent: DefinedJob, key: CopyKey, now: float, of: Repository | None = None
-) -> DefinedJob:
+) -> Had:
     """The copy of a job for a pull request or branch, open again if it was closed; at first it says nothing itself.
 
     `of` is the repository whose it is, where that is not the job's own. Two that ask at once get the same copy.
     Raises ConflictError when both of its paths are other jobs'.
     """
-    number = _find(connection, parent.id, key)
+    number, news = _find(connection, parent.id, key), None
     if number is None:
-        number = _make(connection, parent, key, now, of)
+        number, new = _make(connection, parent, key, now, of)
+        news = FactKind.COPY_MADE if new else None
     else:
-        connection.execute(
-            update(job).where(job.c.id == number, job.c.closed_at.is_not(None)).values(closed_at=None, archived_at=None)
-        )
+        closed = update(job).where(job.c.id == number, job.c.closed_at.is_not(None))
+        if connection.execute(closed.values(closed_at=None, archived_at=None)).rowcount:
+            news = FactKind.COPY_REOPENED
     copy = load_job_by_id(connection, number)
     if copy is None:
         raise ConflictError(f"The copy {key} of {parent.path} was removed just now: try again.")
-    return copy
+    return Had(copy, news)
 
 
 def foresee_copy(connection: Connection, parent: DefinedJob, key: CopyKey, of: Repository | None = None) -> DefinedJob:
@@ -122,7 +132,10 @@ def _of(parent_id: int, key: CopyKey) -> tuple[Any, ...]:
     return (job.c.copy_of == parent_id, job.c.copy_key == str(key), _IS_COPY)
 
 
-def _make(connection: Connection, parent: DefinedJob, key: CopyKey, now: float, of: Repository | None) -> int:
+def _make(
+    connection: Connection, parent: DefinedJob, key: CopyKey, now: float, of: Repository | None
+) -> tuple[int, bool]:
+    """The copy's number, and whether it was made here."""
     values: dict[str, Any] = {
         "folder": split_path(parent.path)[0],
         "repository": parent.repository if of is None else of.full_name,
@@ -134,10 +147,10 @@ def _make(connection: Connection, parent: DefinedJob, key: CopyKey, now: float, 
         "copy_key": str(key),
     }
     dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
-    adding = dialect.insert(job).on_conflict_do_nothing()
+    adding = dialect.insert(job).on_conflict_do_nothing().returning(job.c.id)
     for path in copy_paths(parent.path, key):
-        connection.execute(adding, {**values, "path": path})
-        number = _find(connection, parent.id, key)  # this one, or that of somebody who was quicker
+        new: int | None = connection.execute(adding, {**values, "path": path}).scalar()
+        number = new if new is not None else _find(connection, parent.id, key)  # that of somebody who was quicker
         if number is not None:
-            return number
+            return number, new is not None
     raise ConflictError(f"The names that a copy of {parent.path} for {key} could have are other jobs'.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from starlette.requests import HTTPConnection
@@ -67,6 +67,15 @@ def sees(request: HTTPConnection, path: object) -> bool:
     """Whether a job's path is there for who asks, after the gate has let them in."""
     folders = folders_of(request)
     return folders is None or (isinstance(path, str) and lies_below(path, folders))
+
+
+def sees_fact(request: HTTPConnection, data: Mapping[str, object]) -> bool:
+    """Whether what a fact is about is there for who asks: the job that it names, or a folder, its own one included."""
+    folders = folders_of(request)
+    if folders is None or "job" in data:
+        return sees(request, data.get("job"))
+    path = data.get("folder")
+    return isinstance(path, str) and (path in folders or lies_below(path, folders))
 
 
 def lies_below(path: str, folders: Sequence[str]) -> bool:

@@ -165,7 +165,7 @@ class Reach:
             elif topic.kind == "job":
                 if topic.name not in folders and not asker.sees(topic.name):
                     raise NotFoundError(f"There is no job {topic.name!r}.")
-            elif topic.kind not in {"builds", "facts"}:
+            elif topic.kind not in {"builds", "facts", "jobs"}:
                 raise NotFoundError(f"There is no topic {topic.text}.")
 
     async def _check_number(self, kind: str, text: str, asker: Asker) -> None:

@@ -1,7 +1,7 @@
 """What one may subscribe to, and which facts belong to it. Pure.
 
-`builds` all builds · `job:PATH` one job, or all below a folder · `build:ID` · `run:ID` its facts and its log ·
-`builders` all builders · `builder:NAME` · `queue` what waits · `facts` everything that happens.
+`builds` all builds · `jobs` definitions · `job:PATH` one job, or all below a folder · `build:ID` · `run:ID` its facts
+and its log · `builders` all builders · `builder:NAME` · `queue` what waits · `facts` everything that happens.
 """
 
 from __future__ import annotations
@@ -18,7 +18,9 @@ MAX_TOPICS = 100
 MAX_TOPIC = 450
 """Characters of a topic; a job's path has 400."""
 
-_WHOLE = frozenset({"builds", "builders", "queue", "facts"})
+_WHOLE = frozenset({"builds", "jobs", "builders", "queue", "facts"})
+_OF_DEFINITIONS = ("Job", "Folder", "Copy", "Repository")
+"""How the names of facts begin that tell of definitions."""
 _NUMBERED = frozenset({"build", "run"})
 _NAMED = frozenset({"job", "builder"})
 
@@ -46,13 +48,17 @@ class Topic:
 
 
 def _is_of_job(topic: Topic, fact: FactView) -> bool:
-    path = fact.data.get("job")
-    return isinstance(path, str) and (path == topic.name or path.startswith(f"{topic.name}/"))
+    """Facts of the job, of those below a folder, of the job's copies as such, and of the folders above and below."""
+    path, parent, folder = (fact.data.get(name) for name in ("job", "parent", "folder"))
+    if isinstance(folder, str) and (folder == "/" or f"{topic.name}/".startswith(f"{folder}/")):
+        return True
+    return any(isinstance(one, str) and f"{one}/".startswith(f"{topic.name}/") for one in (path, parent, folder))
 
 
 _HAS: dict[str, Callable[[Topic, FactView], bool]] = {
     "facts": lambda _topic, _fact: True,
     "queue": lambda _topic, _fact: False,  # it is told as a whole
+    "jobs": lambda _topic, fact: fact.kind.startswith(_OF_DEFINITIONS),
     "builds": lambda _topic, fact: fact.build_id is not None,
     "build": lambda topic, fact: fact.build_id == topic.number,
     "run": lambda topic, fact: fact.run_id == topic.number,
@@ -73,7 +79,7 @@ def read_topic(text: object) -> Topic:
             return Topic(kind, str(int(name)))
     shown = text[:60] if isinstance(text, str) else type(text).__name__
     raise MalformedError(
-        f"{shown!r} is no topic: builds, builders, queue, facts, job:PATH, build:ID, run:ID and builder:NAME are."
+        f"{shown!r} is no topic: builds, jobs, builders, queue, facts, job:PATH, build:ID, run:ID and builder:NAME are."
     )
 
 

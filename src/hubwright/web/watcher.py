@@ -19,7 +19,7 @@ from hubwright.errors import MalformedError, NotFoundError, RefusedError
 from hubwright.store.documents import write_fact
 from hubwright.store.views import load_run
 from hubwright.store.views_values import FactView
-from hubwright.web.askers import folders_of, sees
+from hubwright.web.askers import folders_of, sees_fact
 from hubwright.web.broadcast import FRESH, Broadcast, write_message
 from hubwright.web.following import PAUSE, Follower
 from hubwright.web.gate import Gate
@@ -145,7 +145,7 @@ class Watcher:
 
     async def _send_facts(self, facts: Sequence[FactView], topics: Sequence[Topic]) -> None:
         for fact in facts:
-            if any(topic.has(fact) for topic in topics) and sees(self._socket, fact.data.get("job")):
+            if any(topic.has(fact) for topic in topics) and sees_fact(self._socket, fact.data):
                 await self._send(write_message("fact", **write_fact(fact)))
 
     async def _beat(self) -> None:

@@ -87,7 +87,8 @@ class Changes:
 
     async def _do(self, work: Callable[[Connection], T]) -> T:
         done = await self._site.database.write_soon(work)
-        self._site.wake("deliveries")
+        for queue in ("deliveries", "facts"):
+            self._site.wake(queue)
         return done
 
 

@@ -17,7 +17,7 @@ from starlette.responses import Response
 from hubwright.store.documents import write_fact
 from hubwright.store.views import MAX_PAGE
 from hubwright.web.api.answers import MAX_NUMBER
-from hubwright.web.askers import sees
+from hubwright.web.askers import sees_fact
 from hubwright.web.feed import Feed
 from hubwright.web.following import PAUSE
 from hubwright.web.gate import Gate
@@ -46,7 +46,8 @@ class Events:
         topic: Annotated[
             list[str],
             Query(
-                max_length=MAX_TOPICS, description="`builds`, `job:PATH`, `build:ID`, `run:ID`, `builders`; else all."
+                max_length=MAX_TOPICS,
+                description="`builds`, `build:ID`, `run:ID`, `jobs`, `job:PATH`, `builders`; else all.",
             ),
         ] = [],  # noqa: B006  FastAPI takes the default of a list so
         after: Annotated[
@@ -72,7 +73,7 @@ class Events:
             if facts:
                 sent = facts[-1].id
                 shown = [fact for fact in facts if not topics or any(topic.has(fact) for topic in topics)]
-                shown = [fact for fact in shown if sees(request, fact.data.get("job"))]
+                shown = [fact for fact in shown if sees_fact(request, fact.data)]
                 if shown:
                     yield b"".join(write_event("fact", orjson.dumps(write_fact(fact)), fact.id) for fact in shown)
                     quiet_since = loop.time()

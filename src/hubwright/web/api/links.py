@@ -14,10 +14,11 @@ from hubwright.domain.job_copies import EVERYTHING, CopyKind
 from hubwright.domain.refs import check_owner, check_repository
 from hubwright.domain.repos import Repository
 from hubwright.errors import NotFoundError, UnprocessableError
+from hubwright.hub.links import link, unlink
 from hubwright.store.definitions import Subject, find_subject
-from hubwright.store.links import KeptLink, drop_link, keep_link, load_all_links, load_link
+from hubwright.store.links import KeptLink, load_all_links, load_link
 from hubwright.store.repos import find_repository
-from hubwright.store.versions import Kind
+from hubwright.store.versions import Change, Kind
 from hubwright.store.views_values import Page
 from hubwright.web.api.answers import Cursor, Limit, answer, answer_page
 from hubwright.web.api.bodies import convert, read_object
@@ -85,7 +86,7 @@ class Links:
 
         The repository may be another than the job's own.
         """
-        await self._gate.require(request, "write")
+        asker = await self._gate.require(request, "write")
         wanted = convert(await read_object(request), LinkBody)
         globs = _check_globs(wanted.globs)
         name = f"{check_owner(owner)}/{check_repository(repo)}"
@@ -96,22 +97,25 @@ class Links:
                 raise UnprocessableError(
                     f"{target.path} is a copy itself: link to the job that it is a copy of.", "/job"
                 )
-            known = _find_repository(connection, name)
-            return keep_link(connection, known, kind, target.id, globs, self._site.clock())
+            change = Change(asker.name, self._site.clock())
+            return link(connection, _find_repository(connection, name), kind, target, globs, change)
 
         new = await self._site.database.write_soon(keep)
+        self._site.wake("facts")
         shown = await self._site.database.read(lambda connection: _show(connection, owner, repo, kind))
         return answer(shown, 201 if new else 200, {"Location": f"/api/v1/links/{name}/{kind.value}"})
 
     async def remove_link(self, request: Request, owner: Owner, repo: Repo, kind: CopyKind) -> Response:
         """Link them to no job any more; the copies that there are stay."""
-        await self._gate.require(request, "write")
+        asker = await self._gate.require(request, "write")
 
         def drop(connection: Connection) -> bool:
-            return drop_link(connection, _find_repository(connection, f"{owner}/{repo}"), kind)
+            change = Change(asker.name, self._site.clock())
+            return unlink(connection, _find_repository(connection, f"{owner}/{repo}"), kind, change)
 
         if not await self._site.database.write_soon(drop):
             raise NotFoundError(_no_link(owner, repo, kind))
+        self._site.wake("facts")
         return Response(status_code=204)
 
 

@@ -32,7 +32,7 @@ from hubwright.web.api.documents import (
     write_queued,
 )
 from hubwright.web.api.pauses import write_pauses
-from hubwright.web.askers import folders_of, sees
+from hubwright.web.askers import folders_of, sees_fact
 from hubwright.web.gate import Gate
 from hubwright.web.routes import Routes
 from hubwright.web.site import Site
@@ -123,7 +123,7 @@ class Lists:
         following = facts[-1].id if facts else after
         query = urlencode({**request.query_params, "after": following})
         link = f'<{self._public}{request.url.path}?{query}>; rel="next"'
-        items = [write_fact(fact) for fact in facts if sees(request, fact.data.get("job"))]
+        items = [write_fact(fact) for fact in facts if sees_fact(request, fact.data)]
         return answer({"items": items, "next": following}, headers={"Link": link})
 
     async def ping(self, request: Request) -> Response:
