@@ -179,6 +179,7 @@ def test_what_was_cut_off_is_finished(cabinet: Cabinet, tmp_path: Path) -> None:
     assert len(cabinet.list()) == 5
     assert json.loads(cabinet.read(f"{FOLDER}/1/build.json"))["files"][str(run)]["log"] == f"runs/{run}/log.txt"
     assert build == 1
+    assert list(tmp_path.glob("storage/**/*#*")) == []  # a second copy of a file to its own link leaves no draft
 
 
 def test_files_go_with_what_they_are_of(cabinet: Cabinet, tmp_path: Path, url: str) -> None:

@@ -382,6 +382,9 @@ def test_drafts_of_writes_that_never_ended_go(tmp_path: Path) -> None:
         assert await keys(storage, "artifacts") == {"artifacts/1/whole": 1}
         left = {path.name for path in (tmp_path / "s" / "artifacts" / "1").iterdir()}
         assert left == {"whole", "whole#1", "cut#1"}
+        await storage.delete("artifacts/1/whole")
+        assert await storage.drop_drafts(before=2e10) == 2
+        assert [path.name for path in (tmp_path / "s").iterdir()] == [MARKER]  # no empty folders either
 
     run(scenario())
 

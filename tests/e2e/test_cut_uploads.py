@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
+import json
 import os
 import signal
 from collections.abc import Iterator
@@ -15,10 +15,10 @@ import pytest
 from fake_github import FakeGitHub
 from fake_repository import FakeRepository
 from hub_process import HubProcess, Make
-from hubwright.storage import MARKER, Storage, Stored
 from hung_mount import hanging
 from machine_processes import builders_of
 from s3_server import BUCKET, OwnS3, s3_environment
+from swept_storage import read_key, sizes_after_a_sweep, sizes_in
 from waiting import until
 
 MB = 1024 * 1024
@@ -73,7 +73,7 @@ def freeze_in_mid_upload(folder: Path, hub: HubProcess, storage: Path) -> int:
 def test_a_kill_in_mid_upload_to_a_folder(github: FakeGitHub, make: Make, folder: Path, victim: str) -> None:
     """The hub: the same run sends it again. The builder: the next attempt does. Of the first try nothing is served."""
     repository, storage = make({".hubwright.yml": "stages: [a: 'true']\n"}), folder / "data" / "artifacts"
-    with HubProcess(folder, github=github, settings={"ARTIFACTS__BY_JOB": "false"}) as hub:
+    with HubProcess(folder, github=github) as hub:
         start_build(hub, repository, 120 * MB)
         builder = freeze_in_mid_upload(folder, hub, storage)
         assert serves_nothing(hub, repository)
@@ -89,11 +89,20 @@ def test_a_kill_in_mid_upload_to_a_folder(github: FakeGitHub, make: Make, folder
         assert build["result"] == "success"
         assert build["runs"][0]["attempt"] == (1 if victim == "hub" else 2)
         assert len(the_file(hub, build)) == 120 * MB
-        whole = [path for path in storage.rglob("*") if path.is_file() and path.name != MARKER and "#" not in path.name]
-        assert [path.stat().st_size for path in whole] == [120 * MB]
-        left = drafts_in(storage)
-        assert bool(left) == (victim == "hub")  # a killed hub can't clean up; the daily sweep does
-        assert asyncio.run(Storage(f"file://{storage}").drop_drafts(before=2e10)) == len(left)
+        assert bool(drafts_in(storage)) == (victim == "hub")  # a killed hub can't clean up; the daily sweep does
+        only_file_is_filed(hub, repository, f"file://{storage}", 120 * MB)
+
+
+def only_file_is_filed(hub: HubProcess, repository: FakeRepository, url: str, size: int) -> None:
+    """In its build's folder, once the sweep has been there; logs and the document beside it, and nothing else."""
+    own = f"jobs/{repository.full_name}/1"
+    until(lambda: f"{own}/build.json" in sizes_in(url, "jobs"), 30, "the build to be filed")
+    document = json.loads(read_key(url, f"{own}/build.json"))
+    big = f"{own}/runs/{document['runs'][0]['id']}/artifacts/big.bin"
+    logs = {f"{own}/runs/{run['id']}/log.txt" for run in document["runs"] + document["earlier_runs"]}
+    after = sizes_after_a_sweep(hub, url)
+    assert set(after) == {f"{own}/build.json", big, *logs}
+    assert after[big] == size
 
 
 @pytest.fixture
@@ -153,16 +162,7 @@ def test_a_kill_in_mid_upload_to_s3(
         assert build["runs"][0]["attempt"] == (1 if victim == "hub" else 2)
         assert len(the_file(hub, build)) == 40 * MB
         assert len(store.uploads()) <= 1  # of a hub that was killed; for the bucket's own rule to end
-        assert asyncio.run(sizes(f"s3://{BUCKET}/e2e")) == [40 * MB]
-
-
-async def sizes(url: str) -> list[int]:
-    storage = Storage(url)
-    return [one.size for folder in ("artifacts", "uploads") for one in await listed(storage, folder)]
-
-
-async def listed(storage: Storage, folder: str) -> list[Stored]:
-    return [one async for one in storage.list(folder)]
+        only_file_is_filed(hub, repository, f"s3://{BUCKET}/e2e", 40 * MB)
 
 
 def test_builds_go_on_when_s3_hangs(github: FakeGitHub, make: Make, folder: Path, store: OwnS3) -> None:

@@ -210,3 +210,17 @@ def test_small_files_and_stale_leases_get_no_address(door: Door) -> None:
     door.site.database.write(lambda connection: connection.execute(end))
     assert door.direct("begin", "big", BIG).status_code == 409
     assert door.direct("end", "big", BIG).status_code == 409
+
+
+def test_an_upload_that_outlives_its_lease_is_refused(door: Door) -> None:
+    """The next attempt may have sent the same path by then: an older file must not take its place."""
+
+    def pieces() -> Iterator[bytes]:
+        yield b"old" * 1000
+        given_up = update(schema.run).values(lease=2)
+        door.site.database.write(lambda connection: connection.execute(given_up))
+        yield b"old"
+
+    address = f"/api/v1/runs/{door.run}/artifacts/a"
+    assert door.client.put(address, content=pieces(), headers=door.headers(None)).status_code == 409
+    assert (door.files(), door.stored()) == ([], set())

@@ -13,6 +13,7 @@ from functools import partial
 from hashlib import sha256
 
 import structlog
+from sqlalchemy import Connection
 
 from hubwright.domain.artifacts import DIRECT_FROM, ArtifactRules, artifact_key, staging_key
 from hubwright.errors import MalformedError, NotFoundError, StorageError, TooLargeError
@@ -110,9 +111,7 @@ class Keeping:
         expires = await self._find_end(offer, keeper, now)
         file = KeptFile(path=offer.path, size=counted.size, sha256=digest, kept_at=now, expires_at=expires, key=key)
         try:
-            replaced = await self._database.write_soon(
-                partial(keep_artifact, run_id=offer.run, keeper=keeper, file=file)
-            )
+            replaced = await self._database.write_soon(partial(_keep, offer=offer, keeper=keeper, file=file))
         except BaseException:
             await self._forget(key)
             raise
@@ -152,6 +151,12 @@ class Counted:
             self.digest.update(chunk)
             if chunk:
                 yield chunk
+
+
+def _keep(connection: Connection, offer: Offer, keeper: Keeper, file: KeptFile) -> str | None:
+    """Add the row if the builder still holds the run: a long upload must not end in a later attempt's files."""
+    check_keeper(connection, offer.run, offer.lease, offer.token_id)
+    return keep_artifact(connection, offer.run, keeper, file)
 
 
 def _fresh_key(run: int) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from functools import partial
 
 import structlog
@@ -25,6 +25,9 @@ GRACE = 5.0
 """Seconds after which files of builds are looked for once more: one may be about to be named by its row."""
 
 _BATCH = 500
+
+_DOUBTFUL = 20_000
+"""Keys that are remembered at most, until they are looked for once more."""
 
 log = structlog.get_logger()
 
@@ -87,38 +90,53 @@ class Sweeping:
         if drafts:
             log.info("drafts_deleted", files=drafts)
         for folder, known in (("artifacts", self._known_artifacts), (CACHES, self._known_caches), (STAGING, _nothing)):
-            batch: list[str] = []
-            async for one in self._storage.list(folder):
-                if one.modified < self._clock() - DAY:
-                    batch.append(one.key)
-                if len(batch) >= _BATCH:
-                    await self._drop(batch, known)
-                    batch = []
-            await self._drop(batch, known)
+            async for keys in self._list_old(folder):
+                await self._drop(keys, known)
         await self._sweep_builds()
+
+    async def _list_old(self, folder: str) -> AsyncIterator[list[str]]:
+        """The keys of a folder that are a day old, in portions."""
+        batch: list[str] = []
+        async for one in self._storage.list(folder):
+            if one.modified < self._clock() - DAY:
+                batch.append(one.key)
+            if len(batch) >= _BATCH:
+                yield batch
+                batch = []
+        yield batch
 
     async def _sweep_builds(self) -> None:
         """Builds whose job has another path by now are filed there first; then what no build has goes."""
-        old = [one.key async for one in self._storage.list(ROOT) if one.modified < self._clock() - DAY]
         doubtful: list[str] = []
-        for start in range(0, len(old), _BATCH):
-            keys = old[start : start + _BATCH]
-            with self._database.reading() as connection:
-                misplaced = build_files.find_misplaced(connection, keys)
-            for build in misplaced:
-                await self._file_again(build)
-            doubtful += set(keys) - self._known_build_files(keys)
+        async for keys in self._list_old(ROOT):
+            doubtful += await self._find_doubtful(keys)
+            if len(doubtful) >= _DOUBTFUL:
+                await self._drop_doubtful(doubtful)
+                doubtful = []
+        await self._drop_doubtful(doubtful)
+
+    async def _find_doubtful(self, keys: list[str]) -> set[str]:
+        """Those that no build has; of one that can't be filed at its new place all stay for now."""
+        with self._database.reading() as connection:
+            misplaced = build_files.find_misplaced(connection, keys)
+        waiting = [lies for build, lies in misplaced.items() if not await self._file_again(build)]
+        return set(keys) - self._known_build_files(keys) - set().union(*waiting)
+
+    async def _drop_doubtful(self, doubtful: list[str]) -> None:
         if doubtful:
             await asyncio.sleep(self._grace)
         for start in range(0, len(doubtful), _BATCH):
             await self._drop(doubtful[start : start + _BATCH], self._known_build_files)
 
-    async def _file_again(self, build: int) -> None:
+    async def _file_again(self, build: int) -> bool:
+        """Whether it was, or nothing is filed any more."""
         if self._refile is not None:
             try:
                 await asyncio.to_thread(self._refile, build)
             except StorageError as error:
                 log.warning("build_not_filed", build=build, error=str(error))
+                return False
+        return True
 
     async def _drop(self, keys: list[str], known: Callable[[list[str]], set[str]]) -> None:
         leftovers = set(keys) - known(keys)

@@ -53,12 +53,16 @@ def load_log_files(connection: Connection, runs: Sequence[int]) -> list[str]:
     return [f"{run_folder(folder, run_id)}/{LOG}" for run_id, (_, folder, _) in _load_runs(connection, runs).items()]
 
 
-def find_misplaced(connection: Connection, keys: Iterable[str]) -> set[int]:
-    """The builds that are elsewhere in the tree by now than files of theirs."""
-    places = [place for key in keys if (place := read_place(key)) is not None and place.run is not None]
-    runs = _load_runs(connection, [place.run for place in places if place.run is not None])
-    found = ((runs[place.run], place.folder) for place in places if place.run in runs)
-    return {build_id for (build_id, folder, _), lies in found if folder != lies}
+def find_misplaced(connection: Connection, keys: Iterable[str]) -> dict[int, set[str]]:
+    """The builds that are elsewhere in the tree by now than files of theirs, and these files."""
+    places = {key: place for key in keys if (place := read_place(key)) is not None and place.run is not None}
+    runs = _load_runs(connection, [place.run for place in places.values() if place.run is not None])
+    found: dict[int, set[str]] = {}
+    for key, place in places.items():
+        build_id, folder, _ = runs.get(place.run or 0, (0, place.folder, False))
+        if folder != place.folder:
+            found.setdefault(build_id, set()).add(key)
+    return found
 
 
 def find_known(connection: Connection, keys: Iterable[str]) -> set[str]:

@@ -20,6 +20,8 @@ from obstore.exceptions import BaseError, PermissionDeniedError, Unauthenticated
 from obstore.store import AzureStore, GCSStore, LocalStore, ObjectStore, S3Store, from_url
 
 from hubwright.errors import NotFoundError, SettingsError, StorageError
+from hubwright.storage.feed import Feed
+from hubwright.storage.folder import MARKER, are_one, drop_drafts
 
 READ_CHUNK = 256 * 1024
 """Bytes a download is cut into."""
@@ -35,9 +37,6 @@ WRITERS = 8
 
 STALLED = 60.0
 """Seconds after which a store that takes or gives nothing is given up."""
-
-MARKER = ".hubwright-storage"
-"""A file in the folder; where it is missing, the file server's share is not mounted, and nothing is written."""
 
 _SIGNING = S3Store | GCSStore | AzureStore
 
@@ -67,7 +66,7 @@ class Storage:
 
     async def put(self, key: str, content: AsyncIterable[bytes]) -> None:
         """Keep `content` under `key`, replacing what was there. What `content` raises ends it, with nothing kept."""
-        async with self._writers, aclosing(_Feed(content)) as feed:
+        async with self._writers, aclosing(Feed(content)) as feed:
             await self._check_folder()
             first = await feed.read(PART)
             writing = asyncio.ensure_future(
@@ -113,11 +112,12 @@ class Storage:
                 return (await obstore.head_async(self._store, key))["size"]
 
     async def copy(self, key: str, to: str) -> None:
-        """Copy within the store. Raises NotFoundError, StorageError."""
+        """Copy within the store; in a folder it becomes a link. Raises NotFoundError, StorageError."""
         await self._check_folder()
         with _explained():
             async with asyncio.timeout(10 * self._stalled):
-                await obstore.copy_async(self._store, key, to)
+                if self._folder is None or not await asyncio.to_thread(are_one, self._folder / key, self._folder / to):
+                    await obstore.copy_async(self._store, key, to)
 
     async def delete(self, key: str) -> None:
         """Forget `key`; a missing key is fine. Raises StorageError."""
@@ -146,7 +146,7 @@ class Storage:
         """
         await self._check_folder()
         with _explained():
-            return 0 if self._folder is None else await asyncio.to_thread(_drop_drafts, self._folder, before)
+            return 0 if self._folder is None else await asyncio.to_thread(drop_drafts, self._folder, before)
 
     async def sign(self, method: str, key: str, seconds: float) -> str | None:
         """An address that whoever has it may use for this one method and key; None where the store can't."""
@@ -157,7 +157,7 @@ class Storage:
                 self._store, "PUT" if method == "PUT" else "GET", key, timedelta(seconds=seconds)
             )
 
-    async def _unless_stalled(self, writing: asyncio.Future[Any], feed: _Feed) -> None:
+    async def _unless_stalled(self, writing: asyncio.Future[Any], feed: Feed) -> None:
         """Until it is written; StorageError when the store has taken nothing for long. A slow sender is no fault."""
         while True:
             before = feed.taken
@@ -194,82 +194,6 @@ class Storage:
             raise StorageError(f"The storage folder {self._folder} is gone; is its file server mounted?")
 
 
-class _Feed:
-    """A source on its way into the store. `taken` are the bytes given on; `waits` while the source has to give."""
-
-    def __init__(self, source: AsyncIterable[bytes]) -> None:
-        self._source = aiter(source)
-        self._first: bytes | None = None
-        self._pending: asyncio.Future[bytes] | None = None
-        self._stopped = False
-        self.failure: Exception | None = None  # what the source raised
-        self.taken = 0
-        self.ended = False
-
-    @property
-    def waits(self) -> bool:
-        """Whether the source is being asked."""
-        return self._pending is not None and not self._pending.done()
-
-    async def read(self, size: int) -> bytes:
-        """At least `size` bytes, or all there are; then `ended` is set. They are given again first."""
-        parts: list[bytes] = []
-        while sum(map(len, parts)) < size:
-            try:
-                parts.append(await self._next())
-            except StopAsyncIteration:
-                self.ended = True
-                break
-        self._first = b"".join(parts)
-        return self._first
-
-    def stop(self) -> None:
-        """Give nothing more: whoever reads gets an error."""
-        self._stopped = True
-        if self._pending is not None:
-            self._pending.cancel()
-
-    async def aclose(self) -> None:
-        """The source is not read any more."""
-        self.stop()
-
-    def __aiter__(self) -> _Feed:
-        return self
-
-    async def __anext__(self) -> bytes:
-        if self._first is not None:
-            chunk, self._first = self._first, None
-        else:
-            chunk = await self._next()
-        self.taken += len(chunk)
-        return chunk
-
-    async def _next(self) -> bytes:
-        if self._stopped:
-            raise StorageError("The upload was stopped.")
-        self._pending = asyncio.ensure_future(anext(self._source))
-        try:
-            return await self._pending
-        except StopAsyncIteration:
-            raise
-        except Exception as error:
-            self.failure = error
-            raise
-        except asyncio.CancelledError:
-            if self._stopped:
-                raise StorageError("The upload was stopped.") from None
-            self._pending.cancel()
-            raise
-
-
-def _drop_drafts(folder: Path, before: float) -> int:
-    """A draft of obstore is named like its key with `#` and a number; no key of ours has that."""
-    drafts = [path for path in folder.rglob("*#*") if path.is_file() and path.lstat().st_mtime < before]
-    for path in drafts:
-        path.unlink(missing_ok=True)
-    return len(drafts)
-
-
 @contextmanager
 def _explained() -> Iterator[None]:
     """Failures of the store, as one sentence. What a source raises passes."""
@@ -298,7 +222,7 @@ def _open(url: str, folder: Path | None, stalled: float) -> ObjectStore:
         if folder is not None:
             folder.mkdir(parents=True, exist_ok=True)
             (folder / MARKER).touch()
-            return LocalStore(folder)
+            return LocalStore(folder, automatic_cleanup=True)  # no empty folders for builds that are gone
         insecure = os.environ.get("AWS_ENDPOINT_URL", os.environ.get("AWS_ENDPOINT", "")).startswith("http://")
         whole, step = timedelta(hours=6), timedelta(seconds=stalled)  # a reader may be slow, the store may not
         client: Any = {"connect_timeout": timedelta(seconds=5), "timeout": whole, "read_timeout": step}
