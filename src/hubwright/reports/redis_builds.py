@@ -23,6 +23,9 @@ from hubwright.store.views_values import BuildFilter, BuildView
 
 DAY = 86_400.0
 
+PAGE = 200
+"""Commits that are looked for together."""
+
 BUILDS_OF_COMMIT = 50
 """Builds of a commit that are looked at, the newest."""
 
@@ -64,11 +67,18 @@ class BuildTeller:
             commands += self._tell_build(build)
         return commands
 
+    def tell_what_went(self, connection: Connection, paths: Sequence[str]) -> list[Command]:
+        """Of those jobs whose list names other builds than they have: as retention takes them."""
+        listed = self._read_recents(paths)
+        some = [path for path, numbers in listed.items() if numbers]
+        recents = read_model.load_recents(connection, read_model.load_job_ids(connection, some), self._terms.recent)
+        differ = [job for job, recent in recents.items() if listed[recent.path] != list(recent.numbers)]
+        return self.tell_jobs(connection, differ) if differ else []
+
     def forget_job(self, path: str) -> list[Command]:
         """All builds of a job that is gone."""
-        recent = self._keys.recent(path)
-        kept = [("DEL", self._keys.build(path, number)) for number in self._numbers(recent)]
-        return [("DEL", recent), *kept]
+        kept = [("DEL", self._keys.build(path, number)) for number in self._read_recents([path])[path]]
+        return [("DEL", self._keys.recent(path)), *kept]
 
     def tell_commits(self, connection: Connection, builds: Sequence[BuildView], queued: Iterable[int]) -> list[Command]:
         """The commits of builds: those that `queued` brought for the first time, and how all fare."""
@@ -84,18 +94,42 @@ class BuildTeller:
 
     def tell_every_commit(self, connection: Connection) -> Iterable[list[Command]]:
         """All commits anew, the newest that there is room for; in steps."""
+        known = [read_text(sha) for sha in self._client.lrange(self._keys.commits, 0, -1)]
         shas = list(read_model.walk_commits(connection, self._terms.commits))
         platforms = read_model.load_platforms(connection)
-        listed: list[Command] = [("DEL", self._keys.commits)]
+        listed: list[Command] = [("DEL", self._keys.commits), ("DEL", self._keys.stamps)]
         listed += [("RPUSH", self._keys.commits, sha) for sha in shas]
-        yield listed
-        for start in range(0, len(shas), MAX_PAGE):
-            some = shas[start : start + MAX_PAGE]
-            first = read_model.find_first_builds(connection, some)
+        yield listed + [command for sha in set(known).difference(shas) for command in self._forget_commit(sha)]
+        for start in range(0, len(shas), PAGE):
+            some = shas[start : start + PAGE]
+            stamps = read_model.find_builds_of_commits(connection, some)
             commands: list[Command] = []
-            for build in _load(connection, list(first.values())):
-                commands += self._tell_commit(build) + self._tell_outcomes(connection, build.sha, platforms)
+            for build in _load(connection, [first for first, _, _ in stamps.values()]):
+                commands += self._tell_commit(build)
+                commands += self._tell_again(connection, build.sha, stamps[build.sha], platforms)
             yield commands
+
+    def compare_commits(self, connection: Connection) -> Iterable[list[Command]]:
+        """Commits of which builds went: some are gone with them, then others take their places; in steps."""
+        shas = [read_text(sha) for sha in self._client.lrange(self._keys.commits, 0, -1)]
+        told = {read_text(sha): read_text(stamp) for sha, stamp in self._client.hgetall(self._keys.stamps).items()}
+        found: dict[str, tuple[int, int, int]] = {}
+        for start in range(0, len(shas), PAGE):
+            found |= read_model.find_builds_of_commits(connection, shas[start : start + PAGE])
+        firsts = {sha: int(stamp.partition(".")[0]) for sha, stamp in told.items()}
+        if any(sha not in found or firsts.get(sha, found[sha][0]) != found[sha][0] for sha in shas):
+            yield from self.tell_every_commit(connection)
+            return
+        differ = [sha for sha, stamp in found.items() if told.get(sha) != _stamp(stamp)]
+        platforms = read_model.load_platforms(connection) if differ else {}
+        for sha in differ:
+            yield self._tell_again(connection, sha, found[sha], platforms)
+
+    def _tell_again(
+        self, connection: Connection, sha: str, stamp: tuple[int, int, int], platforms: dict[str, str]
+    ) -> list[Command]:
+        noted: Command = ("HSET", self._keys.stamps, sha, _stamp(stamp))
+        return [*self._tell_outcomes(connection, sha, platforms), noted]
 
     def _tell_build(self, build: BuildView) -> list[Command]:
         key = self._keys.build(build.job, build.number)
@@ -106,15 +140,16 @@ class BuildTeller:
         return told
 
     def _tell_recents(self, recents: Sequence[read_model.Recent]) -> list[Command]:
+        listed = self._read_recents([recent.path for recent in recents])
+        return [command for recent in recents for command in self._tell_recent(recent, listed[recent.path])]
+
+    def _read_recents(self, paths: Sequence[str]) -> dict[str, list[int]]:
+        """The lists of builds of jobs, as they are told."""
         with self._client.pipeline(transaction=False) as pipe:
-            for recent in recents:
-                pipe.lrange(self._keys.recent(recent.path), 0, -1)
-            listed = pipe.execute()
-        told = (
-            self._tell_recent(recent, [int(number) for number in known])
-            for recent, known in zip(recents, listed, strict=True)
-        )
-        return [command for commands in told for command in commands]
+            for path in paths:
+                pipe.lrange(self._keys.recent(path), 0, -1)
+            found = pipe.execute()
+        return {path: [int(number) for number in numbers] for path, numbers in zip(paths, found, strict=True)}
 
     def _tell_recent(self, recent: read_model.Recent, known: list[int]) -> list[Command]:
         key = self._keys.recent(recent.path)
@@ -123,10 +158,6 @@ class BuildTeller:
         gone = [("DEL", self._keys.build(recent.path, number)) for number in set(known) - set(recent.numbers)]
         pushed: list[Command] = [("RPUSH", key, *recent.numbers)] if recent.numbers else []
         return [("DEL", key), *pushed, *gone]
-
-    def _numbers(self, key: str) -> list[int]:
-        found = self._client.lrange(key, 0, -1)
-        return [int(number) for number in found]
 
     def _add_commits(self, fresh: Sequence[BuildView]) -> tuple[list[Command], set[str]]:
         """Put commits before those that are there, and drop the last ones where they are too many: these too."""
@@ -147,7 +178,10 @@ class BuildTeller:
     def _forget_commit(self, sha: str) -> list[Command]:
         platforms = [read_text(name) for name in self._client.lrange(self._keys.platforms(sha), 0, -1)]
         outcomes = [self._keys.outcome(name, sha) for name in platforms]
-        return [("DEL", self._keys.commit(sha), self._keys.platforms(sha), *outcomes)]
+        return [
+            ("DEL", self._keys.commit(sha), self._keys.platforms(sha), *outcomes),
+            ("HDEL", self._keys.stamps, sha),
+        ]
 
     def _tell_commit(self, build: BuildView) -> list[Command]:
         key = self._keys.commit(build.sha)
@@ -170,6 +204,10 @@ class BuildTeller:
 
     def _until(self, moment: float) -> int:
         return int(moment + self._terms.days * DAY)
+
+
+def _stamp(builds: tuple[int, int, int]) -> str:
+    return ".".join(map(str, builds))
 
 
 def _load(connection: Connection, ids: Sequence[int]) -> list[BuildView]:

@@ -8,13 +8,28 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from hubwright.domain.job_paths import split_path
 
 _TAKEN = re.compile(r"_(?=(?:[0-9]+|recent)\Z)")
-_COMMIT = re.compile(r"(?:.*:)?[0-9a-f]{40,64}(?::platforms)?\Z", re.DOTALL)
+_OF_JOB = re.compile(r"(.*)_([0-9]+|recent)\Z", re.DOTALL)
+_COMMIT = re.compile(r"(?:(.*):)?([0-9a-f]{40,64})(?::(platforms))?\Z", re.DOTALL)
 _LINK = re.compile(r"github_.*_(?:pullrequest|branch)\Z", re.DOTALL)
+_DRAFT = "hubwright:draft:"
 _KINDS = {"pull_request": "pullrequest", "branch": "branch"}
+
+
+class Told(NamedTuple):
+    """A key of the read model: what it is of, and of that which part.
+
+    `list`, `draft` and `folder` by name, `link` by key, `job` by path, `build` by job and number (or `recent`),
+    `commit` by SHA and platform (or `platforms`).
+    """
+
+    kind: str
+    name: str
+    part: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +52,11 @@ class Keys:
     def tree(self) -> str:
         """What of the tree is told."""
         return f"{self.prefix}hubwright:tree"
+
+    @property
+    def stamps(self) -> str:
+        """Of which builds each commit is told."""
+        return f"{self.prefix}hubwright:commits"
 
     @property
     def lease(self) -> str:
@@ -73,6 +93,10 @@ class Keys:
         """The list that has the job or folder at this path."""
         return self.folder(split_path(path)[0])
 
+    def draft(self, path: str) -> str:
+        """The list of what is in a folder while it is written anew."""
+        return f"{self.prefix}{_DRAFT}{path}"
+
     def link(self, repository: str, kind: str) -> str:
         """The job of which a repository's pull requests or branches have copies."""
         return f"{self.prefix}github_{repository.replace('/', '_')}_{_KINDS.get(kind, kind)}"
@@ -93,10 +117,28 @@ class Keys:
         """The channel of a builder: the output of its runs, and that it lives."""
         return f"{self.prefix}node_{builder}"
 
-    def is_told(self, key: str) -> bool:
-        """Whether a key of the database is one of those that the read model has."""
+    def read(self, key: str) -> Told | None:
+        """What a key of the database is in the read model; None for one that is none of its."""
         if not key.startswith(self.prefix):
-            return False
+            return None
         name = key.removeprefix(self.prefix)
-        known = name in {"jobs", "commits"} or name.startswith(("job_", "folder_"))
-        return known or _LINK.match(name) is not None or _COMMIT.match(name) is not None
+        if _LINK.match(name):
+            return Told("link", key)
+        if match := _COMMIT.match(name):
+            return Told("commit", match[2], match[1] or match[3])
+        return _read_job(name.removeprefix("job_")) if name.startswith("job_") else _read_place(name)
+
+
+def _read_place(name: str) -> Told | None:
+    if name.startswith(_DRAFT):
+        return Told("draft", name)
+    if name.startswith("folder_"):
+        return Told("folder", name.removeprefix("folder_"))
+    return Told("list", name) if name in {"jobs", "commits"} else None
+
+
+def _read_job(name: str) -> Told:
+    match = _OF_JOB.match(name)
+    if match is None:
+        return Told("job", name.replace("%5F", "_"))
+    return Told("build", match[1].replace("%5F", "_"), match[2])

@@ -7,8 +7,7 @@ While Redis is away builds go on; what it has missed is told when it is back. Wh
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import chain
+from collections.abc import Callable, Iterable, Sequence
 
 import orjson
 import structlog
@@ -18,8 +17,9 @@ from redis.exceptions import RedisError
 from hubwright.domain.backoff import backoff
 from hubwright.domain.facts import FactKind
 from hubwright.reports.redis_builds import BuildTeller, Terms
+from hubwright.reports.redis_stale import StaleKeys
 from hubwright.reports.redis_tree import TreeTeller
-from hubwright.reports.redis_writer import Command, LostLeaseError, Mark, Writer, read_text
+from hubwright.reports.redis_writer import Command, LostLeaseError, Mark, Writer
 from hubwright.store import read_model
 from hubwright.store.database import Database
 from hubwright.store.documents import write_fact
@@ -37,9 +37,6 @@ SHARE = 50.0
 FIRST_RETRY, LAST_RETRY = 0.5, 15.0
 """Seconds before another try while Redis is away, doubled up to these."""
 
-STEP = 500
-"""Keys that are looked at together when the stale ones are looked for."""
-
 log = structlog.get_logger(__name__)
 
 
@@ -53,8 +50,9 @@ class RedisView:
         self._keys = terms.keys
         self._writer = Writer(client, terms.keys, owner)
         self._builds = BuildTeller(client, terms)
-        self._tree = TreeTeller(client, terms.keys, self._builds)
+        self._tree = TreeTeller(client, database, terms.keys, self._builds)
         self._look_at = 0.0
+        self._commits_at = 0.0
         self._failures = 0
 
     def drain(self) -> float:
@@ -146,9 +144,16 @@ class RedisView:
         begun = self._clock()
         if 0 < self._look_at - begun <= SHARE * LOOK:
             return
-        with self._database.reading() as connection:
-            for commands in self._tree.compare(connection):
-                self._writer.write(commands)
+        self._write_all(self._tree.compare())
+        compared = self._clock() - begun
+        while True:  # as long as the tree took: all jobs have their turn in minutes, however many there are
+            self._write_all(self._tree.compare_builds())
+            if self._tree.is_through or self._clock() - begun >= 2 * compared:
+                break
+        if not 0 <= begun - self._commits_at < SHARE * LOOK:
+            with self._database.reading() as connection:
+                self._write_all(self._builds.compare_commits(connection))
+            self._commits_at = begun
         took = self._clock() - begun
         self._look_at = self._clock() + min(max(LOOK, SHARE * took), SHARE * LOOK)
 
@@ -158,42 +163,16 @@ class RedisView:
             number = load_newest_fact(connection)
             mark = Mark(number, read_model.load_fact_time(connection, number))
         self._writer.write([("DEL", self._keys.mark)])  # whoever is killed from here on, another begins anew
+        self._write_all(self._tree.tell_all())
         with self._database.reading() as connection:
-            for commands in chain(self._tree.tell_all(connection), self._builds.tell_every_commit(connection)):
-                self._writer.write(commands)
-        stale = self._find_stale()
-        for start in range(0, len(stale), STEP):
-            self._writer.write([("DEL", *stale[start : start + STEP])])
+            self._write_all(self._builds.tell_every_commit(connection))
+        stale = 0
+        for gone in StaleKeys(self._client, self._keys).find():
+            self._writer.write([("DEL", *gone)] if gone else [])
+            stale += len(gone)
         self._writer.write([], mark)
-        return len(stale)
+        return stale
 
-    def _find_stale(self) -> list[str]:
-        """What is there and belongs to no job, folder, link or commit of the database any more."""
-        with self._database.reading() as connection:
-            known = self._tree.list_keys(connection)
-        known.add(self._keys.commits)
-        recents = [key for key in known if key.endswith("_recent")]
-        for key, numbers in self._read_lists(recents):
-            known |= {f"{key.removesuffix('recent')}{number}" for number in numbers}
-        ((_, shas),) = self._read_lists([self._keys.commits])
-        for sha, (key, platforms) in zip(
-            shas, self._read_lists([self._keys.platforms(one) for one in shas]), strict=True
-        ):
-            known |= {self._keys.commit(sha), key, *(self._keys.outcome(name, sha) for name in platforms)}
-        return [key for key in self._find_told() if key not in known]
-
-    def _read_lists(self, keys: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
-        for start in range(0, len(keys), STEP):
-            some = keys[start : start + STEP]
-            with self._client.pipeline(transaction=False) as pipe:
-                for key in some:
-                    pipe.lrange(key, 0, -1)
-                yield from (
-                    (key, [read_text(one) for one in found]) for key, found in zip(some, pipe.execute(), strict=True)
-                )
-
-    def _find_told(self) -> list[str]:
-        """Every key of the read model that is there."""
-        pattern = self._keys.prefix.translate({ord(letter): f"\\{letter}" for letter in "*?[]\\"}) + "*"
-        found = (read_text(key) for key in self._client.scan_iter(pattern, STEP))
-        return [key for key in found if self._keys.is_told(key)]
+    def _write_all(self, steps: Iterable[list[Command]]) -> None:
+        for commands in steps:
+            self._writer.write(commands)

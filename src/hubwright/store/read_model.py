@@ -26,14 +26,11 @@ _STAMPED = ("version", "enabled", "repository", "paused_at", "closed_at")
 
 @dataclass(frozen=True, slots=True)
 class Tree:
-    """All jobs and open copies, folders and links. A stamp changes whenever what is told of that path does.
+    """All folders but the root, and links: by repository and kind the path of the job. `versions` are of folders."""
 
-    `links` are repository, kind and the path of the job.
-    """
-
-    jobs: Mapping[str, str]
-    folders: Mapping[str, str]
-    links: Sequence[tuple[str, str, str]]
+    folders: tuple[str, ...]
+    links: Mapping[tuple[str, str], str]
+    versions: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,18 +43,32 @@ class Recent:
 
 
 def load_tree(connection: Connection) -> Tree:
-    """Everything that has a place in the tree; the root folder has none."""
-    folders = {row.path: str(row.version) for row in connection.execute(select(folder.c.path, folder.c.version))}
-    columns = [job.c.path, *(job.c[name] for name in _STAMPED), _PARENT.c.version, _PARENT.c.enabled]
-    rows = connection.execute(
-        select(*columns).outerjoin(_PARENT, _PARENT.c.id == job.c.copy_of).where(job.c.archived_at.is_(None))
-    )
-    jobs = {row[0]: _stamp(row[0], row[1:], folders) for row in rows}
+    """What of the tree is small; its jobs are walked."""
+    versions = {row.path: str(row.version) for row in connection.execute(select(folder.c.path, folder.c.version))}
     linked = connection.execute(
         select(link.c.repository, link.c.kind, job.c.path).join(job, job.c.id == link.c.job_id).order_by(link.c.id)
     )
-    folders.pop("", None)
-    return Tree(jobs, folders, [(row[0], row[1], row[2]) for row in linked])
+    folders = tuple(sorted(path for path in versions if path))
+    return Tree(folders, {(row[0], row[1]): row[2] for row in linked}, versions)
+
+
+def walk_jobs(connection: Connection, tree: Tree, after: str, most: int) -> dict[str, str]:
+    """The next jobs and open copies by path, with a stamp that changes whenever what is told of them does."""
+    columns = [job.c.path, *(job.c[name] for name in _STAMPED), _PARENT.c.version, _PARENT.c.enabled]
+    rows = connection.execute(
+        select(*columns)
+        .outerjoin(_PARENT, _PARENT.c.id == job.c.copy_of)
+        .where(job.c.archived_at.is_(None), job.c.path > after)
+        .order_by(job.c.path)
+        .limit(most)
+    )
+    return {row[0]: _stamp(row[0], row[1:], tree.versions) for row in rows}
+
+
+def find_jobs(connection: Connection, paths: Sequence[str]) -> set[str]:
+    """Which of these paths have a job or an open copy."""
+    found = select(job.c.path).where(job.c.path.in_(paths), job.c.archived_at.is_(None))
+    return set(connection.execute(found).scalars())
 
 
 def _stamp(path: str, values: Sequence[Any], folders: Mapping[str, str]) -> str:
@@ -98,8 +109,17 @@ def load_job_ids(connection: Connection, paths: Sequence[str]) -> list[int]:
 
 def find_first_builds(connection: Connection, shas: Sequence[str]) -> dict[str, int]:
     """The first build of each commit."""
-    firsts = select(build.c.sha, func.min(build.c.id)).where(build.c.sha.in_(shas)).group_by(build.c.sha)
-    return {row[0]: row[1] for row in connection.execute(firsts)}
+    return {sha: first for sha, (first, _, _) in find_builds_of_commits(connection, shas).items()}
+
+
+def find_builds_of_commits(connection: Connection, shas: Sequence[str]) -> dict[str, tuple[int, int, int]]:
+    """Of each commit that has builds its first, its newest and how many they are."""
+    of_commit = (
+        select(build.c.sha, func.min(build.c.id), func.max(build.c.id), func.count())
+        .where(build.c.sha.in_(shas))
+        .group_by(build.c.sha)
+    )
+    return {row[0]: (row[1], row[2], row[3]) for row in connection.execute(of_commit)}
 
 
 def walk_commits(connection: Connection, most: int) -> Iterator[str]:
