@@ -28,7 +28,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Days:
-    """For how many days the hub keeps builds, and their logs, of jobs that say nothing."""
+    """For how many days the hub keeps builds, and their logs, of which no job says how long."""
 
     builds: int
     logs: int

@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Row, Select, literal_column, select
 
-from hubwright.store.jobs import load_job_by_id
+from hubwright.domain.job_inheritance import Source
+from hubwright.store.jobs import load_effectives
 from hubwright.store.schema import artifact, build, job, run
 
 BUILDS, LOGS = 50, 500
@@ -144,7 +145,8 @@ def load_logs_of_builds(connection: Connection, builds: Collection[int]) -> list
 
 
 def load_days_of_files(connection: Connection, build_id: int) -> int | None:
-    """For how many days the files of a build are kept by its job's settings; None: as the hub's say."""
-    number = connection.execute(select(build.c.job_id).where(build.c.id == build_id)).scalar()
-    found = load_job_by_id(connection, number) if number is not None else None
-    return found.settings.retention.artifacts if found is not None else None
+    """For how many days the files of a build are kept by its job's settings; None: as the hub's say by then."""
+    path = connection.execute(select(job.c.path).join(build, build.c.job_id == job.c.id).where(build.c.id == build_id))
+    found = [one for _, one in load_effectives(connection, path.scalars().all())]
+    said = found[0].said.get(("retention", "artifacts")) if found else None
+    return None if said is None or said.origin.source is Source.HUB else int(said.value)
