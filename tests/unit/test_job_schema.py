@@ -11,7 +11,8 @@ import yaml
 
 from hubwright.domain.job_definitions import read_definition
 from hubwright.domain.job_format import ALIASES
-from hubwright.domain.job_schema import job_schema
+from hubwright.domain.job_patches import patch_definition
+from hubwright.domain.job_schema import change_schema, job_schema
 from hubwright.domain.job_settings import DEFAULTS
 from hubwright.errors import DefinitionError
 
@@ -76,3 +77,25 @@ def test_every_key_is_told_in_the_documentation() -> None:
 def test_folders_are_no_jobs() -> None:
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate({"repository": "ann/app"}, job_schema(folder=True))
+
+
+@pytest.mark.parametrize(
+    ("change", "good"),
+    [
+        ({}, True),
+        (
+            {"timeout": None, "environment": {"A": None}, "triggers": {"push": None}, "concurrency": {"group": None}},
+            True,
+        ),
+        ({"concurrency": 2, "recipe": None, "parameters": [{"name": "A"}]}, True),
+        ({"titel": None}, False),
+        ({"triggers": {"pushes": None}}, False),
+        ({"environment": {"a-b": None}}, False),
+    ],
+)
+def test_changes_have_a_schema_too(change: dict[str, Any], good: bool) -> None:
+    """As PATCH takes them: null unsays a key, and those of maps that are inherited key by key."""
+    jsonschema.Draft202012Validator.check_schema(change_schema())
+    assert jsonschema.Draft202012Validator(change_schema()).is_valid(change) == good
+    if good:
+        patch_definition({"title": "App"}, change)

@@ -18,7 +18,7 @@ from hubwright.store.sql_answers import Found, write_csv, write_objects
 from hubwright.store.sql_tables import READABLE
 from hubwright.store.tokens import SQL
 from hubwright.web.api.answers import answer
-from hubwright.web.api.bodies import convert, read_object
+from hubwright.web.api.bodies import convert, read_object, takes
 from hubwright.web.gate import Asker, Gate
 from hubwright.web.pages.frame import HEADERS, Frame
 from hubwright.web.routes import Routes
@@ -50,7 +50,7 @@ class SqlDoors:
     def make_router(self) -> Routes:
         """`POST /api/v1/sql`."""
         router = Routes(prefix="/api/v1", tags=["replica"])
-        router.add_api_route("/sql", self.answer, methods=["POST"])
+        router.add_api_route("/sql", self.answer, methods=["POST"], openapi_extra=takes(_Question))
         return router
 
     def routes(self) -> list[Route]:

@@ -17,7 +17,7 @@ from hubwright.hub.approvals import approve
 from hubwright.store.approvals import Approver, load_approvals
 from hubwright.store.views import load_build
 from hubwright.web.api.answers import Number, answer
-from hubwright.web.api.bodies import convert, read_object
+from hubwright.web.api.bodies import convert, read_object, takes
 from hubwright.web.gate import Asker, Gate
 from hubwright.web.routes import Routes
 from hubwright.web.site import Site
@@ -42,7 +42,9 @@ class Approvals:
         router = Routes(prefix="/builds", tags=["builds"])
         router.add_api_route("/{build_id}/approval", self.show_approval, methods=["GET"])
         router.add_api_route("/{build_id}/difference", self.show_difference, methods=["GET"])
-        router.add_api_route("/{build_id}/approve", self.approve_build, methods=["POST"], status_code=202)
+        router.add_api_route(
+            "/{build_id}/approve", self.approve_build, methods=["POST"], status_code=202, openapi_extra=takes(Seen)
+        )
         return router
 
     async def show_approval(self, build_id: Number) -> Response:

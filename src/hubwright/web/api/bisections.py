@@ -24,7 +24,7 @@ from hubwright.store.views_bisections import (
     load_suspects,
 )
 from hubwright.web.api.answers import Cursor, Limit, Number, answer, answer_page, moment
-from hubwright.web.api.bodies import convert, read_object
+from hubwright.web.api.bodies import convert, read_object, takes
 from hubwright.web.gate import Gate
 from hubwright.web.routes import Routes
 from hubwright.web.site import Site
@@ -57,7 +57,13 @@ class Bisections:
         router.add_api_route("/bisections", self.list_bisections, methods=["GET"])
         router.add_api_route("/bisections/{number}", self.show_bisection, methods=["GET"])
         router.add_api_route("/bisections/{number}/cancel", self.cancel_bisection, methods=["POST"], status_code=202)
-        router.add_api_route("/jobs/{path:path}/bisections", self.start_bisection, methods=["POST"], status_code=202)
+        router.add_api_route(
+            "/jobs/{path:path}/bisections",
+            self.start_bisection,
+            methods=["POST"],
+            status_code=202,
+            openapi_extra=takes(NewBisection),
+        )
         return router
 
     async def list_bisections(

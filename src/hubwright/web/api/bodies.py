@@ -43,6 +43,14 @@ async def read_bytes(request: Request) -> bytes:
     return body
 
 
+def takes(kind: type[msgspec.Struct]) -> dict[str, Any]:
+    """For a route's description: that its body is the object which `convert` makes `kind` of."""
+    _, shapes = msgspec.json.schema_components((kind,))
+    shape = {**shapes[kind.__name__], "additionalProperties": False}
+    content = {"application/json": {"schema": shape}}
+    return {"requestBody": {"required": bool(shape.get("required")), "content": content}}
+
+
 def convert(data: Mapping[str, Any], kind: type[Body]) -> Body:
     """The object as `kind`. Raises UnprocessableError that names the wrong key or value."""
     check_keys(data, kind.__struct_fields__)

@@ -22,7 +22,7 @@ from hubwright.store.views_results import load_clone_url, load_failed_tests, loa
 from hubwright.store.views_values import BuildFilter
 from hubwright.store.views_waiting import load_waits
 from hubwright.web.api.answers import MAX_NUMBER, Number, answer, answer_page
-from hubwright.web.api.bodies import convert, read_object
+from hubwright.web.api.bodies import convert, read_object, takes
 from hubwright.web.api.documents import Documents
 from hubwright.web.api.failures import Evidence, Failures
 from hubwright.web.api.whys import write_why
@@ -83,8 +83,16 @@ class Builds:
         router.add_api_route("/{build_id}", self.show_build, methods=["GET"])
         router.add_api_route("/{build_id}/problems", self.show_problems, methods=["GET"])
         router.add_api_route("/{build_id}/why", self.show_why, methods=["GET"])
-        router.add_api_route("/{build_id}/rerun", self.rerun_build, methods=["POST"], status_code=202)
-        router.add_api_route("/{build_id}/cancel", self.cancel_build, methods=["POST"], status_code=202)
+        router.add_api_route(
+            "/{build_id}/rerun", self.rerun_build, methods=["POST"], status_code=202, openapi_extra=takes(Rerun)
+        )
+        router.add_api_route(
+            "/{build_id}/cancel",
+            self.cancel_build,
+            methods=["POST"],
+            status_code=202,
+            openapi_extra=takes(Cancellation),
+        )
         return router
 
     async def list_builds(self, request: Request, wanted: Annotated[BuildQuery, Query()]) -> Response:

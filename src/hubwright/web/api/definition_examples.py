@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from hubwright.web.api.definition_schemas import refer_to
+
 _REPOSITORY = {"repository": "ann/compiler", "default_branch": "devel"}
 _TRIGGERS = {"push": ["devel", "release/*"], "schedule": [{"cron": "30 4 * * 1-5", "zone": "Europe/Zurich"}]}
 _JOB = {
@@ -77,19 +79,22 @@ def _says(description: str, example: Any, kind: str = "application/json") -> dic
     return {"description": description, "content": {kind: {"example": example}}}
 
 
-def _describe(told: Any, json: Any = None, yaml: str | None = None, *, new: bool = False) -> dict[str, Any]:
+def _describe(told: Any, *, new: bool = False) -> dict[str, Any]:
+    """What a route answers."""
+    return {"responses": {"200": _says("As it is now.", told), **({"201": _says("It is new.", told)} if new else {})}}
+
+
+def _describe_change(told: Any, shape: Any, json: Any, yaml: str | None = None, *, new: bool = False) -> dict[str, Any]:
     """What a route is sent and answers."""
     refused = {
         "412": {"description": "It is at another version than If-Match names."},
         "422": _says("What is wrong, and where.", _PROBLEM, "application/problem+json"),
     }
-    answers = {"200": _says("As it is now.", told), **({"201": _says("It is new.", told)} if new else {})}
-    if json is None:
-        return {"responses": answers}
-    content: dict[str, Any] = {"application/json": {"schema": {"type": "object"}, "example": json}}
+    content: dict[str, Any] = {"application/json": {"schema": shape, "example": json}}
     if yaml is not None:
-        content["application/yaml"] = {"schema": {"type": "object"}, "example": yaml}
-    return {"requestBody": {"required": True, "content": content}, "responses": {**answers, **refused}}
+        content["application/yaml"] = {"schema": shape, "example": yaml}
+    answers = _describe(told, new=new)["responses"] | refused
+    return {"requestBody": {"required": True, "content": content}, "responses": answers}
 
 
 def _page(item: Any) -> dict[str, Any]:
@@ -98,15 +103,24 @@ def _page(item: Any) -> dict[str, Any]:
 
 JOB = _describe(_KEPT_JOB)
 JOBS = _page({key: value for key, value in _KEPT_JOB.items() if key not in {"definition", "effective", "origins"}})
-PUT_JOB = _describe(_KEPT_JOB, _JOB, _JOB_YAML, new=True)
-PATCH_JOB = _describe(_KEPT_JOB, {"timeout": 1200, "environment": {"CC": None}}, "timeout: 20m\n")
+PUT_JOB = _describe_change(_KEPT_JOB, refer_to("Job"), _JOB, _JOB_YAML, new=True)
+_CHANGE = {"timeout": 1200, "environment": {"CC": None}}
+PATCH_JOB = _describe_change(_KEPT_JOB, refer_to("JobChange"), _CHANGE, "timeout: 20m\n")
 FOLDER = _describe(_KEPT_FOLDER)
 FOLDERS = _page({key: value for key, value in _KEPT_FOLDER.items() if key not in {"effective", "origins"}})
-PUT_FOLDER = _describe(_KEPT_FOLDER, _FOLDER, "environment: {CC: clang}\nretention: {logs: 30}\n", new=True)
-PATCH_FOLDER = _describe(_KEPT_FOLDER, {"retention": {"logs": None}}, "retention: {logs: 60}\n")
+_FOLDER_YAML = "environment: {CC: clang}\nretention: {logs: 30}\n"
+PUT_FOLDER = _describe_change(_KEPT_FOLDER, refer_to("Folder"), _FOLDER, _FOLDER_YAML, new=True)
+_FOLDER_CHANGE = {"retention": {"logs": None}}
+PATCH_FOLDER = _describe_change(_KEPT_FOLDER, refer_to("FolderChange"), _FOLDER_CHANGE, "retention: {logs: 60}\n")
 VERSIONS = _page(_VERSION)
 VERSION = _describe({**_VERSION, "document": {"timeout": 1200}, "differences": [_DIFFERENCE]})
 DIFFERENCES = _describe({"from": 2, "to": 3, "items": [_DIFFERENCE]})
 LINK = _describe(_LINK)
 LINKS = _page(_LINK)
-PUT_LINK = _describe(_LINK, {"job": "team/compiler", "globs": ["**", "!experiments/*"]}, new=True)
+_LINK_SHAPE = {
+    "type": "object",
+    "required": ["job"],
+    "properties": {"job": {"type": "string"}, "globs": {"type": "array", "items": {"type": "string"}, "minItems": 1}},
+    "additionalProperties": False,
+}
+PUT_LINK = _describe_change(_LINK, _LINK_SHAPE, {"job": "team/compiler", "globs": ["**", "!experiments/*"]}, new=True)

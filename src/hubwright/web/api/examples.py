@@ -11,6 +11,8 @@ from typing import Any
 import orjson
 from fastapi import FastAPI
 
+from hubwright.web.api.definition_schemas import make_schemas
+
 LOADS = "POST /load/*"
 """All addresses below `/load` answer alike."""
 
@@ -30,7 +32,9 @@ def describe(app: FastAPI) -> None:
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
-            add_examples(make(), examples)
+            document = make()
+            document.setdefault("components", {}).setdefault("schemas", {}).update(make_schemas())
+            add_examples(document, examples)
         return make()
 
     app.openapi = openapi  # type: ignore[method-assign]  # FastAPI's own way: "Extending OpenAPI" of its docs

@@ -12,7 +12,7 @@ from starlette.responses import Response
 from hubwright.hub.github_app_hook import AppHook
 from hubwright.hub.github_setup import GitHubSetup, Standing
 from hubwright.web.api.answers import answer
-from hubwright.web.api.bodies import convert, read_object
+from hubwright.web.api.bodies import convert, read_object, takes
 from hubwright.web.api.github_hooks import write_state
 from hubwright.web.gate import Gate
 from hubwright.web.routes import Routes
@@ -34,7 +34,7 @@ class IdentityDoors:
         """The routes, for the API."""
         router = Routes(prefix="/api/v1/identity", tags=["hooks"])
         router.add_api_route("", self.show, methods=["GET"])
-        router.add_api_route("/token", self.keep_token, methods=["PUT"])
+        router.add_api_route("/token", self.keep_token, methods=["PUT"], openapi_extra=takes(_Entered))
         router.add_api_route("/token", self.forget_token, methods=["DELETE"])
         router.add_api_route("/hook", self.look, methods=["GET"])
         router.add_api_route("/hook", self.install, methods=["PUT"])

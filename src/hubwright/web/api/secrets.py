@@ -16,7 +16,7 @@ from hubwright.errors import UnprocessableError
 from hubwright.hub.secrets import Vault, check_job
 from hubwright.store.secrets import SecretView, load_secrets
 from hubwright.web.api.answers import answer, moment
-from hubwright.web.api.bodies import convert, read_object
+from hubwright.web.api.bodies import convert, read_object, takes
 from hubwright.web.gate import Asker, Gate
 from hubwright.web.routes import Routes
 from hubwright.web.site import Site
@@ -43,7 +43,7 @@ class Secrets:
         """The routes, for the API."""
         router = Routes(prefix="/secrets", tags=["secrets"])
         router.add_api_route("", self.list_secrets, methods=["GET"])
-        router.add_api_route("/{name}", self.put_secret, methods=["PUT"])
+        router.add_api_route("/{name}", self.put_secret, methods=["PUT"], openapi_extra=takes(NewValue))
         router.add_api_route("/{name}", self.delete_secret, methods=["DELETE"], status_code=204)
         return router
 

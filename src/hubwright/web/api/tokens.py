@@ -32,7 +32,7 @@ from hubwright.store.tokens import (
 )
 from hubwright.store.views_values import Page
 from hubwright.web.api.answers import Cursor, Limit, Number, answer, answer_page, moment
-from hubwright.web.api.bodies import convert, read_object
+from hubwright.web.api.bodies import convert, read_object, takes
 from hubwright.web.askers import Asker
 from hubwright.web.gate import Gate
 from hubwright.web.routes import Routes
@@ -69,7 +69,7 @@ class Tokens:
         """The routes, for the API."""
         router = Routes(tags=["tokens"])
         router.add_api_route("/tokens", self.list, methods=["GET"])
-        router.add_api_route("/tokens", self.make, methods=["POST"], status_code=201)
+        router.add_api_route("/tokens", self.make, methods=["POST"], status_code=201, openapi_extra=takes(NewToken))
         router.add_api_route("/tokens/{token_id}", self.revoke, methods=["DELETE"])
         return router
 
