@@ -68,12 +68,20 @@ class Gate:
         `request` may be a WebSocket: then cookies count only from our own pages, as with every change.
         """
         asker = await self.identify(request)
+        await self._check(request, asker, role)
+        if asker.by == "cookie" and request.scope.get("method") not in _SAFE:
+            check_origin(request)
+        return asker
+
+    async def check_reader(self, request: HTTPConnection) -> None:
+        """Whether who was let in may still read, for answers that last. Raises as `require` does."""
+        await self._check(request, await self._look(request), "read")
+
+    async def _check(self, request: HTTPConnection, asker: Asker, role: str) -> None:
         if asker.folders is not None:
             await self._reach.check(request, asker)
         if asker.may(role):
-            if asker.by == "cookie" and request.scope.get("method") not in _SAFE:
-                check_origin(request)
-            return asker
+            return
         if asker.by == "anonymous":
             raise UnauthenticatedError("This needs a token: make one with `hubwright token new`, or log in.")
         raise ForbiddenError(f"This needs the role {role}; {asker.name} has the role {asker.role}.")
@@ -198,9 +206,9 @@ class Gate:
         """Forget the browser's session, here and in the database."""
         found = await self._find(request.cookies.get(self.cookie, ""))
         if found is not None and found.kind == "session":
-            self._known.clear()
             now = self._site.clock()
             await self._site.database.write_soon(lambda connection: revoke_token(connection, found.id, now))
+            self._known.clear()  # not before: a stream of it may look at any moment
 
     def forget(self) -> None:
         """Look every token up anew, because some were revoked."""

@@ -10,12 +10,15 @@ from __future__ import annotations
 import asyncio
 import base64
 import codecs
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import aclosing
 from typing import Any
 
 import orjson
+from starlette.requests import Request
 from starlette.responses import StreamingResponse
 
+from hubwright.errors import RefusedError
 from hubwright.store.views_values import RunView
 from hubwright.web.following import Follower
 from hubwright.web.site import Site
@@ -26,19 +29,46 @@ MAX_EVENT = 256 * 1024
 HEARTBEAT = 15.0
 """Seconds of silence after which a comment shows that the stream lives."""
 
+CHECKED_EVERY = 15.0
+"""Seconds after which it is looked at again whether the reader may still read."""
+
 STREAMED: dict[int | str, dict[str, Any]] = {200: {"content": {"text/event-stream": {}}}}
 """How OpenAPI tells of such a route."""
+
+Check = Callable[[Request], Awaitable[None]]
+"""Raises RefusedError when who asks may not read any more: `Gate.check_reader`."""
 
 PING = b": ping\n\n"
 RETRY = b"retry: 2000\n\n"
 
 
 class EventStream(StreamingResponse):
-    """A response of events that no cache or proxy may hold back; it ends when the reader leaves."""
+    """A response of events that no cache or proxy may hold back. It ends when the reader leaves, or may no longer
+    read: `check` raises RefusedError then, and the last event is `refused`, with `{"status": …, "detail": …}`.
 
-    def __init__(self, events: AsyncIterator[bytes]) -> None:
+    `events` give something every `HEARTBEAT` seconds at the latest.
+    """
+
+    def __init__(self, events: AsyncGenerator[bytes], request: Request, check: Check) -> None:
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no", "X-Content-Type-Options": "nosniff"}
-        super().__init__(events, headers=headers, media_type="text/event-stream")
+        told = _while_allowed(events, lambda: check(request))
+        super().__init__(told, headers=headers, media_type="text/event-stream")
+
+
+async def _while_allowed(events: AsyncGenerator[bytes], check: Callable[[], Awaitable[None]]) -> AsyncIterator[bytes]:
+    clock = asyncio.get_running_loop().time
+    checked_at = clock()
+    async with aclosing(events):
+        async for event in events:
+            if clock() - checked_at >= CHECKED_EVERY:
+                try:
+                    await check()
+                except RefusedError as refused:
+                    data = orjson.dumps({"status": refused.status, "detail": str(refused)})
+                    yield b"event: refused\ndata: %s\n\n" % data
+                    return
+                checked_at = clock()
+            yield event
 
 
 def write_event(kind: str, data: bytes, number: int) -> bytes:
@@ -62,7 +92,7 @@ def write_chunk(chunk: bytes, end: int) -> bytes:
     return write_event("chunk", write_content(chunk, {}), end)
 
 
-async def follow_log(site: Site, run: RunView, start: int) -> AsyncIterator[bytes]:
+async def follow_log(site: Site, run: RunView, start: int) -> AsyncGenerator[bytes]:
     """The events of the run's log from byte `start` on, until the run is finished and everything was sent."""
     yield RETRY
     clock = asyncio.get_running_loop().time

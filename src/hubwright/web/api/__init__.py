@@ -42,7 +42,7 @@ def make_api(site: Site, gate: Gate, wishes: Wishes, vault: Vault, feed: Feed) -
     api = Routes(prefix="/api/v1")
     for resource in (
         Builds(site, gate),
-        Runs(site),
+        Runs(site, gate),
         Starts(site, gate, wishes),
         Jobs(site, gate),
         Lists(site, gate),

@@ -6,7 +6,7 @@ An event's kind is `fact`, its `id` the fact's (`Last-Event-ID` resumes there), 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Annotated
 
 import orjson
@@ -60,9 +60,9 @@ class Events:
         resumed = request.headers.get("last-event-id", "")
         if resumed.isdecimal() and len(resumed) < 16:
             after = int(resumed)
-        return EventStream(self._follow(request, after, topics))
+        return EventStream(self._follow(request, after, topics), request, self._gate.check_reader)
 
-    async def _follow(self, request: Request, after: int | None, topics: list[Topic]) -> AsyncIterator[bytes]:
+    async def _follow(self, request: Request, after: int | None, topics: list[Topic]) -> AsyncGenerator[bytes]:
         sent = await self._feed.find_newest() if after is None else after
         yield RETRY + b"id: %d\n\n" % sent
         loop = asyncio.get_running_loop()
@@ -78,7 +78,8 @@ class Events:
                     yield b"".join(write_event("fact", orjson.dumps(write_fact(fact)), fact.id) for fact in shown)
                     quiet_since = loop.time()
                 await asyncio.sleep(0 if len(facts) >= MAX_PAGE else PAUSE)
-                continue
-            if not await self._feed.wait(mark) and loop.time() - quiet_since >= HEARTBEAT:
+            else:
+                await self._feed.wait(mark)
+            if loop.time() - quiet_since >= HEARTBEAT:
                 yield PING
                 quiet_since = loop.time()

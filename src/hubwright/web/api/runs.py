@@ -35,6 +35,7 @@ from hubwright.web.api.windows import (
     read_range,
     read_window,
 )
+from hubwright.web.gate import Gate
 from hubwright.web.problems import make_problem
 from hubwright.web.routes import Routes
 from hubwright.web.site import Site
@@ -72,8 +73,9 @@ class TestQuery(BaseModel):
 class Runs:
     """The routes of runs."""
 
-    def __init__(self, site: Site) -> None:
+    def __init__(self, site: Site, gate: Gate) -> None:
         self._site = site
+        self._gate = gate
         self._documents = Documents(site.public_url)
         self._index = LineIndex(site.logs)
 
@@ -137,7 +139,7 @@ class Runs:
         resumed = request.headers.get("last-event-id", "")
         if resumed.isdecimal() and len(resumed) < 16:
             start = int(resumed)
-        return EventStream(follow_log(self._site, run, start))
+        return EventStream(follow_log(self._site, run, start), request, self._gate.check_reader)
 
     async def list_tests(self, request: Request, run_id: Number, wanted: Annotated[TestQuery, Query()]) -> Response:
         """The run's test cases, as reported. `difference` says what changed in all since the run before.

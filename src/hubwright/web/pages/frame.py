@@ -87,6 +87,10 @@ class Frame:
         """Who asks, when they may. Raises UnauthenticatedError or ForbiddenError."""
         return await self._gate.require(request, role)
 
+    async def check_reader(self, request: Request) -> None:
+        """Whether who was let in may still read. Raises as `require` does."""
+        await self._gate.check_reader(request)
+
 
 def _read_templates() -> dict[str, str]:
     """All sources by name, so that an upgrade of the files beneath a hub changes no page of it.

@@ -7,19 +7,20 @@ https://html.spec.whatwg.org/multipage/server-sent-events.html
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import suppress
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
 from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
 from hubwright.store.views_history import load_newest_fact, load_newest_problem
-from hubwright.web.pages.frame import HEADERS, Frame
+from hubwright.web.pages.frame import Frame
 from hubwright.web.pages.jobs import read_number
 from hubwright.web.pages.log_lines import LogLines
 from hubwright.web.site import FACTS
+from hubwright.web.streams import EventStream
 
 HEARTBEAT = 15.0
 """Seconds after which an idle stream says that it lives."""
@@ -42,27 +43,28 @@ class Stream:
     def __init__(self, frame: Frame, logs: LogLines) -> None:
         self._site = frame.site
         self._logs = logs
+        self._check = frame.check_reader
 
     async def open(self, request: Request) -> Response:
-        """The stream; it ends when the reader goes away."""
+        """The stream; it ends when the reader goes away, or may no longer read."""
         events = self._events(read_number(request, "build"), read_number(request, "run"))
-        return StreamingResponse(events, headers=HEADERS | {"X-Accel-Buffering": "no"}, media_type="text/event-stream")
+        return EventStream(events, request, self._check)
 
-    async def _events(self, build: int | None, run: int | None) -> AsyncIterator[str]:
+    async def _events(self, build: int | None, run: int | None) -> AsyncGenerator[bytes]:
         seen = _Seen(news=await self._newest(build))
-        yield "retry: 1000\n\n"
+        yield b"retry: 1000\n\n"
         while True:
             facts, log = self._site.bell.count(FACTS), self._site.logs.count(run) if run else 0
             newest = await self._newest(build)
             if newest != seen.news:
-                yield "event: facts\ndata:\n\n"
+                yield b"event: facts\ndata:\n\n"
             size = self._site.logs.size(run) if run else 0
             if run and size != seen.size:
-                yield f"event: log\ndata: {await asyncio.to_thread(self._logs.count, run)}\n\n"
+                yield b"event: log\ndata: %d\n\n" % await asyncio.to_thread(self._logs.count, run)
             seen = _Seen(newest, size)
             await asyncio.sleep(CALM)
             if not await self._wait(facts, run, log):
-                yield ": alive\n\n"
+                yield b": alive\n\n"
 
     async def _newest(self, build: int | None) -> tuple[int, int]:
         def load(connection: Connection) -> tuple[int, int]:

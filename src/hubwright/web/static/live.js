@@ -21,6 +21,7 @@ export function startLive(view) {
     });
     source.addEventListener("facts", () => refresh(view));
     source.addEventListener("log", (event) => view?.grow(Number(event.data)));
+    source.addEventListener("refused", () => location.reload()); // logged out: the page says so
     source.addEventListener("error", () => {
       source.close();
       if (failures++ === 2) {
