@@ -74,12 +74,12 @@ def find_addresses(app: Any, document: Mapping[str, Any], values: Values) -> lis
     """Addresses of all routes: of the app itself, and of its OpenAPI document with each query and each two of them."""
     found: dict[str, None] = {}
     for path in _plain(_routes_of(app)):
-        found[_fill(path, values)] = None
+        found[fill_path(path, values)] = None
     for path, methods in document["paths"].items():
         if "get" in methods and path not in STREAMS:
             asked = [one for one in methods["get"].get("parameters", ()) if one["in"] == "query"]
             for query in _queries(path, [one | {"schema": _find(document, one["schema"])} for one in asked], values):
-                found[f"{_fill(path, values)}?{query}".rstrip("?")] = None
+                found[f"{fill_path(path, values)}?{query}".rstrip("?")] = None
     return list(found)
 
 
@@ -96,7 +96,8 @@ def _plain(routes: Iterable[object]) -> Iterator[str]:
             yield route.path
 
 
-def _fill(path: str, values: Values) -> str:
+def fill_path(path: str, values: Values) -> str:
+    """The address of a route with the values in it."""
     given = {**values.path, **values.of.get(path, {})}
     return _PART.sub(lambda part: quote(given.get(part[1], OTHER[0])), path)
 

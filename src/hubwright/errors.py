@@ -10,6 +10,7 @@ HubwrightError
 │   │   ├── MalformedError           400
 │   │   └── UnprocessableError       422
 │   │       └── DefinitionError          422; carries pointers to all that is wrong
+│   ├── ParameterError           422; carries the name of a parameter of the query
 │   ├── NotFoundError            404
 │   ├── ConflictError            409
 │   ├── OutdatedError            412
@@ -99,6 +100,22 @@ class UnprocessableError(BodyError):
 
     status = 422
     title = "Unprocessable request"
+
+
+class ParameterError(RefusedError):
+    """A parameter of the query has a value that can't be used; `parameter` is its name."""
+
+    status = 422
+    title = "Unprocessable request"
+
+    def __init__(self, message: str, parameter: str) -> None:
+        super().__init__(message)
+        self._parameter = parameter
+
+    @property
+    def errors(self) -> list[dict[str, str | int]]:
+        """What is wrong, as `application/problem+json` lists it."""
+        return [{"parameter": self._parameter, "detail": str(self)}]
 
 
 class Wrong(NamedTuple):

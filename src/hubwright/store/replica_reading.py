@@ -23,7 +23,7 @@ from sqlalchemy import (
     select,
 )
 
-from hubwright.errors import NotFoundError, UnprocessableError
+from hubwright.errors import NotFoundError, ParameterError
 from hubwright.store import schema
 from hubwright.store.moments import Moment, write_moment
 from hubwright.store.views import bounded, load_rows
@@ -123,7 +123,7 @@ def load_one(connection: Connection, place: Place, wanted: Wanted) -> dict[str, 
 def load_list(
     connection: Connection, place: Place, wanted: Wanted, limit: int, cursor: str | None
 ) -> Page[dict[str, Any]]:
-    """The rows at the address, newest first where the key is a number. Raises NotFoundError, UnprocessableError."""
+    """The rows at the address, newest first where the key is a number. Raises NotFoundError, ParameterError."""
     limit = bounded(limit)
     key = next(column for column in place.table.primary_key.columns if column.name not in place.where)
     falls = isinstance(key.type, BigInteger)
@@ -174,7 +174,7 @@ def _select(connection: Connection, place: Place, wanted: Wanted) -> Select[Any]
 
 
 def _form_filter(table: Table, name: str, text: str) -> ColumnElement[bool]:
-    """Raises UnprocessableError."""
+    """Raises ParameterError."""
     timed = times_of(table).get(name)
     found: ColumnElement[bool]
     if timed is None:
@@ -187,14 +187,14 @@ def _form_filter(table: Table, name: str, text: str) -> ColumnElement[bool]:
 
 
 def _read_time(name: str, text: str) -> float:
-    """ISO 8601 as Unix seconds; what has no zone is UTC. Raises UnprocessableError."""
+    """ISO 8601 as Unix seconds; what has no zone is UTC. Raises ParameterError."""
     try:
         found = datetime.fromisoformat(text)
         seconds = (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
         write_moment(seconds)  # beyond its years there are none in a database
         return seconds
     except (ValueError, OverflowError) as error:
-        raise UnprocessableError(f"{name} is a time such as 2026-11-22T08:00:00Z.") from error
+        raise ParameterError(f"{name} is a time such as 2026-11-22T08:00:00Z.", name) from error
 
 
 def _find(connection: Connection, part: str, wanted: Wanted) -> Any:
@@ -240,15 +240,15 @@ def _only(wanted: Wanted, part: str) -> Wanted:
 
 
 def _read_value(name: str, text: str, column: Column[Any]) -> Any:
-    """A filter's value as the column has it. Raises UnprocessableError."""
+    """A filter's value as the column has it. Raises ParameterError."""
     if isinstance(column.type, Boolean):
         if text.lower() in _WORDS:
             return _WORDS[text.lower()]
-        raise UnprocessableError(f"{name} is true or false.")
+        raise ParameterError(f"{name} is true or false.", name)
     if isinstance(column.type, Integer):
         if text.isascii() and text.removeprefix("-").isdigit() and len(text) < 20 and abs(int(text)) <= _LARGEST:
             return int(text)
-        raise UnprocessableError(f"{name} is a whole number.")
+        raise ParameterError(f"{name} is a whole number.", name)
     if not isinstance(column.type, Text) and not hasattr(column.type, "length"):
-        raise UnprocessableError(f"{name} can't be asked for.")
+        raise ParameterError(f"{name} can't be asked for.", name)
     return text

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, Row, literal, select, tuple_
 from sqlalchemy.dialects import postgresql, sqlite
 
+from hubwright.errors import ParameterError
+from hubwright.store.moments import Moment
 from hubwright.store.schema import scan, scan_page
+from hubwright.store.views import bounded
+from hubwright.store.views_values import Page
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -42,10 +47,27 @@ def load_changed_until(connection: Connection, listing: str, scope: str) -> str 
     return connection.execute(select(scan.c.changed_until).where(*of)).scalar()
 
 
-def list_scans(connection: Connection, scope: str | None, limit: int) -> list[Row[Any]]:
-    """The scans of a scope, or of all; the latest first."""
-    of = () if scope is None else (scan.c.scope == scope,)
-    return list(connection.execute(select(scan).where(*of).order_by(scan.c.finished_at.desc()).limit(limit)))
+def list_scans(connection: Connection, scope: str | None, limit: int, cursor: str | None = None) -> Page[Row[Any]]:
+    """The scans of a scope, or of all; the latest first. Raises ParameterError for what is no cursor."""
+    keys = (scan.c.finished_at, scan.c.listing, scan.c.scope)
+    query = select(scan).order_by(*(key.desc() for key in keys)).limit(bounded(limit) + 1)
+    if scope is not None:
+        query = query.where(scan.c.scope == scope)
+    if cursor is not None:
+        finished_at, listing, of = _read_cursor(cursor)
+        query = query.where(tuple_(*keys) < tuple_(literal(finished_at, Moment), listing, of))
+    rows = connection.execute(query).all()
+    shown, last = tuple(rows[: bounded(limit)]), rows[bounded(limit) - 1 : bounded(limit)]
+    following = f"{last[0].finished_at!r}:{last[0].listing}:{last[0].scope}" if len(rows) > bounded(limit) else None
+    return Page(shown, following)
+
+
+def _read_cursor(cursor: str) -> tuple[float, str, str]:
+    time, _, rest = cursor.partition(":")
+    listing, colon, scope = rest.partition(":")
+    if not colon or not re.fullmatch(r"\d{1,11}(\.\d{1,9})?", time):
+        raise ParameterError("The cursor is not the `next` of a page of scans.", "cursor")
+    return float(time), listing, scope
 
 
 def keep_mark(connection: Connection, url: str, mark: str, now: float) -> None:

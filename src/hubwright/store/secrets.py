@@ -6,10 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, delete, func, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, func, select, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 
+from hubwright.errors import ParameterError
 from hubwright.store.schema import secret
+from hubwright.store.views import bounded
+from hubwright.store.views_values import Page
 
 _OF_JOB = select(secret).where(
     secret.c.scope.in_(bindparam("scopes", expanding=True)), secret.c.name.in_(bindparam("names", expanding=True))
@@ -51,13 +54,23 @@ def load_of_job(connection: Connection, scopes: Sequence[str], names: Sequence[s
     return list(connection.execute(_OF_JOB, {"scopes": list(scopes), "names": list(names)}))
 
 
-def load_secrets(connection: Connection, scopes: Sequence[str] | None = None) -> list[SecretView]:
-    """The secrets of these scopes, or all, by scope and name."""
+def load_secrets(
+    connection: Connection, scopes: Sequence[str] | None = None, limit: int = 200, cursor: str | None = None
+) -> Page[SecretView]:
+    """The secrets of these scopes, or all, by scope and name. Raises ParameterError for what is no cursor."""
+    limit = bounded(limit)
     columns = [column for column in secret.c if column.name not in {"id", "sealed"}]
-    query = select(*columns).order_by(secret.c.scope, secret.c.name)
+    query = select(*columns).order_by(secret.c.scope, secret.c.name).limit(limit + 1)
     if scopes is not None:
         query = query.where(secret.c.scope.in_(scopes))
-    return [SecretView(**row) for row in connection.execute(query).mappings()]
+    if cursor is not None:
+        name, colon, scope = cursor.partition(":")
+        if not colon:
+            raise ParameterError("The cursor is not the `next` of a page of secrets.", "cursor")
+        query = query.where(tuple_(secret.c.scope, secret.c.name) > tuple_(scope, name))
+    views = tuple(SecretView(**row) for row in connection.execute(query).mappings())
+    last = views[limit - 1 : limit]
+    return Page(views[:limit], f"{last[0].name}:{last[0].scope}" if len(views) > limit else None)
 
 
 def load_key_ids(connection: Connection) -> dict[str, int]:

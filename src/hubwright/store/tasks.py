@@ -16,6 +16,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 from hubwright.errors import NotFoundError
 from hubwright.store import queues
 from hubwright.store.schema import task
+from hubwright.store.views import bounded
+from hubwright.store.views_values import Page
 
 Payload = Mapping[str, Any]
 
@@ -156,10 +158,15 @@ def load_progress(connection: Connection, number: int) -> Progress:
     return _measure(connection, row)
 
 
-def list_loads(connection: Connection, limit: int) -> list[Progress]:
-    """The newest loads, newest first."""
-    newest = select(task).where(task.c.root_id.is_(None)).order_by(task.c.id.desc()).limit(limit)
-    return [_measure(connection, row) for row in connection.execute(newest).all()]
+def list_loads(connection: Connection, limit: int, cursor: int | None = None) -> Page[Progress]:
+    """Loads, newest first."""
+    limit = bounded(limit)
+    newest = select(task).where(task.c.root_id.is_(None)).order_by(task.c.id.desc()).limit(limit + 1)
+    if cursor is not None:
+        newest = newest.where(task.c.id < cursor)
+    rows = connection.execute(newest).all()
+    shown = tuple(_measure(connection, row) for row in rows[:limit])
+    return Page(shown, shown[-1].id if len(rows) > limit else None)
 
 
 def is_below(number: int) -> Any:

@@ -33,8 +33,18 @@ _COMMIT_COLUMNS = [
 ]
 
 
+def load_files(connection: Connection, run: int, limit: int, cursor: str | None) -> Page[ArtifactView]:
+    """The files that a run kept, by path; the cursor is one."""
+    limit = bounded(limit)
+    query = select(*ARTIFACT_COLUMNS).where(artifact.c.run_id == run).order_by(artifact.c.path).limit(limit + 1)
+    if cursor is not None:
+        query = query.where(artifact.c.path > cursor)
+    views = tuple(ArtifactView(**row) for row in load_rows(connection, query))
+    return Page(views[:limit], views[limit - 1].path if len(views) > limit else None)
+
+
 def load_artifacts(connection: Connection, runs: list[int], limit: int = 200) -> tuple[ArtifactView, ...]:
-    """The files that the runs kept, by path."""
+    """The first of the files that the runs kept, by path."""
     query = select(*ARTIFACT_COLUMNS).where(artifact.c.run_id.in_(runs)).order_by(artifact.c.path, artifact.c.id)
     return tuple(ArtifactView(**row) for row in load_rows(connection, query.limit(bounded(limit))))
 

@@ -5,23 +5,27 @@ A queue is a platform's name or glob with labels. Nobody sets one up: it is ther
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Select, bindparam, func, literal_column, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, func, literal_column, or_, select
 
 from hubwright.domain.pauses import Stops, explain_stops
 from hubwright.domain.scheduling import Want, split_labels
 from hubwright.domain.waiting import FETCHING, Line, Reason, Waiting, explain_doubted, explain_held, explain_unplanned
+from hubwright.errors import ParameterError
 from hubwright.store.approvals import load_doubts_of
 from hubwright.store.builds import load_retry
 from hubwright.store.line import MAX_KINDS, MAX_LINE, ORDER, load_line, load_line_up_to, want_of
 from hubwright.store.pauses import load_stops
+from hubwright.store.reach import below
 from hubwright.store.schema import build, job, run
 from hubwright.store.views import QUEUED, RUNNING, bounded, load_rows
 from hubwright.store.views_admission import load_limits
-from hubwright.store.views_values import BuildView, QueuedView
+from hubwright.store.views_values import BuildView, Page, QueuedView
 
 _OF_BUILD = select(run.c.id, run.c.priority, run.c.turn).where(
     run.c.build_id == bindparam("build"), run.c.state == QUEUED
@@ -71,25 +75,52 @@ class QueueView:
     free: int = 0
 
 
-Explained = list[tuple[QueuedView, Waiting]]
+Explained = tuple[QueuedView, Waiting]
+
+
+@dataclass(frozen=True, slots=True)
+class QueuePart:
+    """Which runs of the queue: `limit` of them behind the cursor; `folders`: of jobs below these only."""
+
+    limit: int
+    cursor: str | None = None
+    folders: Sequence[str] | None = None
+
+
+class _Place(NamedTuple):
+    """Where a run stands: as the queue is ordered, or among those that are held, which is by number."""
+
+    priority: int
+    turn: float
+    run: int
+    held: bool = False
+
+
+class _Found(NamedTuple):
+    view: QueuedView
+    place: _Place
 
 
 def load_queue(
-    connection: Connection, limit: int, now: float, limits: Mapping[str, int] | None = None
-) -> tuple[Explained, tuple[QueueView, ...]]:
-    """Both of the next two, for which the line is read once."""
+    connection: Connection, part: QueuePart, now: float, limits: Mapping[str, int] | None = None
+) -> tuple[Page[Explained], tuple[QueueView, ...]]:
+    """A part of the waiting runs, each with why it waits, and every queue; the line is read once.
+
+    Raises ParameterError for what is no cursor.
+    """
     line = load_line(connection, now)
-    return _load_waiting(connection, limit, now, limits, line), _form_queues(connection, line)
+    return _load_waiting(connection, part, now, limits, line), _form_queues(connection, line)
 
 
 def load_waiting_runs(
     connection: Connection, limit: int, now: float, limits: Mapping[str, int] | None = None
-) -> Explained:
+) -> tuple[Explained, ...]:
     """The first of the waiting runs in their order, each with why it waits; those that are held come last.
 
     `limits` of platforms are the hub's, here and below.
     """
-    return _load_waiting(connection, limit, now, limits, load_line(connection, now, bounded(limit)))
+    line = load_line(connection, now, bounded(limit))
+    return _load_waiting(connection, QueuePart(limit), now, limits, line).items
 
 
 def load_queues(connection: Connection, now: float) -> tuple[QueueView, ...]:
@@ -98,19 +129,58 @@ def load_queues(connection: Connection, now: float) -> tuple[QueueView, ...]:
 
 
 def _load_waiting(
-    connection: Connection, limit: int, now: float, limits: Mapping[str, int] | None, line: Line
-) -> Explained:
-    query = _QUEUED_VIEW.where(run.c.state == QUEUED).order_by(*ORDER).limit(bounded(limit))
-    views = [QueuedView(**{**row, "labels": split_labels(row["labels"])}) for row in load_rows(connection, query)]
-    held = _load_held(connection, bounded(limit) - len(views), now)
-    stops = load_stops(connection, limits) if views else Stops()
-    return [*((view, _explain(line, view.id, stops, now)) for view in views if view.id in line), *held]
+    connection: Connection, part: QueuePart, now: float, limits: Mapping[str, int] | None, line: Line
+) -> Page[Explained]:
+    limit, place = bounded(part.limit), None if part.cursor is None else _read_place(part.cursor)
+    query = _QUEUED_VIEW if part.folders is None else _QUEUED_VIEW.where(below(job.c.path, part.folders))
+    found: list[_Found] = []
+    if place is None or not place.held:
+        queued = query.where(run.c.state == QUEUED, *(() if place is None else [_behind(place)]))
+        found = _find(connection, queued.order_by(*ORDER).limit(limit + 1))
+    held = query.where(run.c.state == _HELD, run.c.id > (place.run if place is not None and place.held else 0))
+    found += _find(connection, held.order_by(run.c.id).limit(limit + 1 - len(found)), held=True)
+    first = [one.view for one in found[:limit] if not one.place.held]
+    stops = load_stops(connection, limits) if first else Stops()
+    items = [(view, _explain(line, view.id, stops, now) if view.id in line else _explain_far(view)) for view in first]
+    items += _explain_held(connection, [one.view for one in found[:limit] if one.place.held], now)
+    return Page(tuple(items), _write_place(found[limit - 1].place) if len(found) > limit else None)
 
 
-def _load_held(connection: Connection, limit: int, now: float) -> list[tuple[QueuedView, Waiting]]:
-    """Runs that wait for approval, or within limits, behind all others."""
-    rows = load_rows(connection, _QUEUED_VIEW.where(run.c.state == _HELD).order_by(run.c.id).limit(limit))
+def _find(connection: Connection, query: Select[Any], *, held: bool = False) -> list[_Found]:
+    rows = load_rows(connection, query.add_columns(run.c.turn))
+    places = [_Place(row["priority"], row.pop("turn"), row["id"], held) for row in rows]
     views = [QueuedView(**{**row, "labels": split_labels(row["labels"])}) for row in rows]
+    return [_Found(view, place) for view, place in zip(views, places, strict=True)]
+
+
+def _behind(place: _Place) -> ColumnElement[bool]:
+    same = run.c.priority == place.priority
+    return or_(
+        run.c.priority < place.priority,
+        and_(same, run.c.turn > place.turn),
+        and_(same, run.c.turn == place.turn, run.c.id > place.run),
+    )
+
+
+def _write_place(place: _Place) -> str:
+    return f"held:{place.run}" if place.held else f"{place.priority}:{place.turn!r}:{place.run}"
+
+
+def _read_place(cursor: str) -> _Place:
+    if found := re.fullmatch(r"held:([0-9]{1,18})", cursor):
+        return _Place(0, 0.0, int(found[1]), held=True)
+    if found := re.fullmatch(r"(-?[0-9]{1,9}):(-?[0-9.e+-]{1,30}):([0-9]{1,18})", cursor):
+        with suppress(ValueError):
+            return _Place(int(found[1]), float(found[2]), int(found[3]))
+    raise ParameterError("The cursor is not the `next` of a page of the queue.", "cursor")
+
+
+def _explain_far(view: QueuedView) -> Waiting:
+    return _alone(view.id, Want(platform=view.platform, labels=view.labels), _FAR_OR_NEW)
+
+
+def _explain_held(connection: Connection, views: Sequence[QueuedView], now: float) -> list[Explained]:
+    """Runs that wait for approval, or within limits."""
     reasons = _load_held_reasons(connection, {one.build_id: one.sha for one in views}, now)
     wants = [Want(platform=one.platform, labels=one.labels) for one in views]
     return [
@@ -225,4 +295,5 @@ def _alone(run_id: int, want: Want, reason: Reason) -> Waiting:
     return Waiting(run=run_id, want=want, reasons=(reason,), ahead=reason.more.get("ahead", 0))
 
 
+_FAR_OR_NEW = Reason(kind="behind", sentence=f"It has just come, or at least {MAX_LINE:,} runs are due before it.")
 _FAR_BEHIND = Reason(kind="behind", sentence=f"At least {MAX_LINE:,} runs are due before it.", more={"ahead": MAX_LINE})

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Annotated, Any
 
 from fastapi import Query
+from sqlalchemy import Row
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -18,7 +19,7 @@ from hubwright.hub.loads import Load, ask_for, check_load, read_load
 from hubwright.hub.replica import Replica
 from hubwright.store.scans import list_scans
 from hubwright.store.tasks import Progress, list_loads, load_progress
-from hubwright.web.api.answers import Number, answer, moment
+from hubwright.web.api.answers import Cursor, Limit, Number, TextCursor, answer, answer_page, moment
 from hubwright.web.gate import Gate
 from hubwright.web.routes import Routes
 from hubwright.web.site import Site
@@ -27,7 +28,8 @@ PATIENCE = 60.0
 """Seconds for which an inline load is worked at; a longer one goes on by itself."""
 
 LONGEST_NAME = 300
-LISTED = 200
+
+Scope = Annotated[str | None, Query(max_length=LONGEST_NAME, description="Only those of this repository, OWNER/NAME.")]
 
 _CONVERTERS = {"number": ":int", "id": ":int", "name": ":path"}
 _OFF = frozenset({"0", "false", "no", "off"})
@@ -88,24 +90,20 @@ class LoadDoors:
         await self._gate.require(request, "read")
         return answer(self._describe(await self._site.database.read(lambda found: load_progress(found, number))))
 
-    async def list_loads(self, request: Request) -> Response:
-        """The newest loads, newest first."""
+    async def list_loads(self, request: Request, limit: Limit = 200, cursor: Cursor = None) -> Response:
+        """Loads, newest first."""
         await self._gate.require(request, "read")
-        found = await self._site.database.read(lambda connection: list_loads(connection, LISTED))
-        return answer({"items": [self._describe(each) for each in found], "next": None})
+        page = await self._site.database.read(lambda connection: list_loads(connection, limit, cursor))
+        return answer_page(request, page, self._describe, self._site.public_url)
 
     async def list_scans(
-        self, request: Request, repo: Annotated[str | None, Query(max_length=LONGEST_NAME)] = None
+        self, request: Request, repo: Scope = None, limit: Limit = 200, cursor: TextCursor = None
     ) -> Response:
         """Which listings were read when, the latest first; of one repository, or of all."""
         await self._gate.require(request, "read")
         scope = repo.casefold() if repo else None
-        found = await self._site.database.read(lambda connection: list_scans(connection, scope, LISTED))
-        items = [
-            {str(name): moment(value) if str(name).endswith("_at") else value for name, value in row._mapping.items()}
-            for row in found
-        ]
-        return answer({"items": items, "next": None})
+        page = await self._site.database.read(lambda connection: list_scans(connection, scope, limit, cursor))
+        return answer_page(request, page, _write_scan, self._site.public_url)
 
     def _check_limit(self, owner: str | None) -> dict[str, str]:
         """The headers that tell the limit. Raises RateLimitedError when it is known that GitHub won't answer."""
@@ -141,6 +139,11 @@ class LoadDoors:
             "finished_at": moment(progress.finished_at),
             "url": f"{self._site.public_url}/tasks/status/{progress.id}",
         }
+
+
+def _write_scan(row: Row[Any]) -> dict[str, Any]:
+    named = ((str(name), value) for name, value in row._mapping.items())
+    return {name: moment(value) if name.endswith("_at") else value for name, value in named}
 
 
 def _form_headers(figures: Figures | None) -> dict[str, str]:

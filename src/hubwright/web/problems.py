@@ -14,7 +14,7 @@ from uuid import uuid4
 import orjson
 import structlog
 from fastapi.exceptions import RequestValidationError
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import DataError, InterfaceError, OperationalError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -91,6 +91,12 @@ def answer_outage(request: Request, error: Exception) -> Response:
     return make_problem(503, "Service unavailable", detail, headers={"Retry-After": str(RETRY_AFTER)})
 
 
+def answer_unfit(request: Request, error: Exception) -> Response:
+    """A value that the database has no place for: PostgreSQL knows no NUL in texts."""
+    log.warning("database refused a value", path=request.url.path, error=str(error).splitlines()[0])
+    return make_problem(422, "Unprocessable request", "A value has a NUL in it, or is too large: leave that out.")
+
+
 def answer_named(request: Request, error: HubwrightError) -> Response:
     """Errors with a name that are not refusals: sources and GitHub that fail, recipes that are wrong."""
     if isinstance(error, RecipeError):
@@ -138,6 +144,7 @@ PROBLEM_HANDLERS = cast(
         DatabaseBusyError: answer_outage,
         OperationalError: answer_outage,
         InterfaceError: answer_outage,
+        DataError: answer_unfit,
         HubwrightError: answer_named,
         Exception: answer_unexpected,
     },

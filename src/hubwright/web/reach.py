@@ -57,6 +57,7 @@ DOORS: dict[str, Subject] = {
     "api.reference._show_document": FREE,
     "api.info.Info.show_info": FREE,
     "api.lists.Lists.ping": LISTED,
+    "api.lists.Lists.list_queue": LISTED,
     "api.lists.Lists.list_facts": LISTED,
     "api.events.Events.stream_facts": LISTED,
     "live.Live.connect": LISTED,

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from hubwright.store.audit import AuditFilter, Entry, load_entries
-from hubwright.web.api.answers import MAX_NUMBER, answer_page, moment
+from hubwright.web.api.answers import MAX_NUMBER, Cursor, Limit, answer_page, moment
 from hubwright.web.gate import Gate
 from hubwright.web.routes import Routes
 from hubwright.web.site import Site
@@ -24,14 +24,14 @@ class AuditQuery(BaseModel):
 
     actor: Annotated[str | None, Field(max_length=200, description="The name of a token or person.")] = None
     token: Annotated[int | None, Field(ge=0, le=MAX_NUMBER, description="The number of a token or session.")] = None
-    method: Annotated[str | None, Field(pattern="^[A-Z]{3,10}$")] = None
-    action: Annotated[str | None, Field(max_length=200)] = None
+    method: Annotated[str | None, Field(pattern="^[A-Z]{3,10}$", description="Such as DELETE.")] = None
+    action: Annotated[str | None, Field(max_length=200, description="The `action` of an entry.")] = None
     path: Annotated[str | None, Field(max_length=500, description="How the address begins.")] = None
-    status: Annotated[int | None, Field(ge=100, le=599)] = None
+    status: Annotated[int | None, Field(ge=100, le=599, description="How it was answered.")] = None
     since: Annotated[AwareDatetime | None, Field(description="RFC 3339; from this moment on.")] = None
     until: Annotated[AwareDatetime | None, Field(description="RFC 3339; before this moment.")] = None
-    limit: Annotated[int, Field(ge=1)] = 50
-    cursor: Annotated[int | None, Field(ge=0, le=MAX_NUMBER)] = None
+    limit: Limit = 50
+    cursor: Cursor = None
 
 
 class AuditLog:

@@ -23,7 +23,7 @@ from hubwright.store.views_bisections import (
     load_steps,
     load_suspects,
 )
-from hubwright.web.api.answers import Cursor, Limit, Number, answer, answer_page, moment
+from hubwright.web.api.answers import MAX_NUMBER, Cursor, Limit, Number, answer, answer_page, moment
 from hubwright.web.api.bodies import convert, read_object, takes
 from hubwright.web.gate import Gate
 from hubwright.web.routes import Routes
@@ -69,8 +69,8 @@ class Bisections:
     async def list_bisections(
         self,
         request: Request,
-        job: Annotated[str | None, Query(max_length=400)] = None,
-        build: Annotated[int | None, Query(ge=0)] = None,
+        job: Annotated[str | None, Query(max_length=400, description="Only those of the job at this path.")] = None,
+        build: Annotated[int | None, Query(ge=0, le=MAX_NUMBER, description="Those because of this build.")] = None,
         limit: Limit = 50,
         cursor: Cursor = None,
     ) -> Response:

@@ -21,7 +21,7 @@ from hubwright.store.views import load_build, load_builds
 from hubwright.store.views_results import load_clone_url, load_failed_tests, load_problems
 from hubwright.store.views_values import BuildFilter
 from hubwright.store.views_waiting import load_waits
-from hubwright.web.api.answers import MAX_NUMBER, Number, answer, answer_page
+from hubwright.web.api.answers import Cursor, Limit, Number, answer, answer_page
 from hubwright.web.api.bodies import convert, read_object, takes
 from hubwright.web.api.documents import Documents
 from hubwright.web.api.failures import Evidence, Failures
@@ -44,14 +44,16 @@ class BuildQuery(BaseModel):
 
     model_config = ConfigDict(extra="forbid", use_enum_values=True)
 
-    repo: Text = None
-    sha: Annotated[str | None, Field(pattern=r"^[0-9a-fA-F]{4,64}$")] = None
-    job: Text = None
-    branch: Text = None
-    state: State | None = None
-    result: Result | None = None
-    limit: Annotated[int, Field(ge=1)] = 50
-    cursor: Annotated[int | None, Field(ge=0, le=MAX_NUMBER)] = None
+    repo: Annotated[Text, Field(description="Only those of this repository, OWNER/NAME.")] = None
+    sha: Annotated[
+        str | None, Field(pattern=r"^[0-9a-fA-F]{4,64}$", description="Only those of this commit, or that begin so.")
+    ] = None
+    job: Annotated[Text, Field(description="Only those of the job at this path.")] = None
+    branch: Annotated[Text, Field(description="Only those of this branch.")] = None
+    state: Annotated[State | None, Field(description="Only those that are so now.")] = None
+    result: Annotated[Result | None, Field(description="Only those that ended so.")] = None
+    limit: Limit = 50
+    cursor: Cursor = None
 
 
 class Rerun(msgspec.Struct):

@@ -17,7 +17,8 @@ from hubwright.web.routes import Routes
 from hubwright.web.site import Site
 
 Job = Annotated[str, Query(max_length=400, description="The path of a job.")]
-Text = Annotated[str | None, Query(max_length=1024)]
+Branch = Annotated[str | None, Query(max_length=1024, description="The default branch without it.")]
+Platform = Annotated[str | None, Query(max_length=1024, description="A platform or a glob; any without it.")]
 Glob = Annotated[str | None, Query(max_length=1024, description="A glob, or how the path ends: `dist/*.zip`, `.zip`.")]
 
 
@@ -36,7 +37,7 @@ class Downloads:
         return router
 
     async def download_latest(
-        self, request: Request, job: Job, branch: Text = None, platform: Text = None, path: Glob = None
+        self, request: Request, job: Job, branch: Branch = None, platform: Platform = None, path: Glob = None
     ) -> Response:
         """The newest good files of a job, on each platform of the name or glob: a redirect to the only one, or a list.
 
@@ -51,7 +52,9 @@ class Downloads:
             return RedirectResponse(place, 302, {"Cache-Control": "no-store"})
         return answer_page(request, Page(chosen), self._documents.artifact, self._site.public_url)
 
-    async def list_downloads(self, job: Job, branch: Text = None, platform: Text = None, path: Glob = None) -> Response:
+    async def list_downloads(
+        self, job: Job, branch: Branch = None, platform: Platform = None, path: Glob = None
+    ) -> Response:
         """For each platform the newest good build with files, and how many builds and seconds it lies behind."""
         views = await self._load(job, branch, platform, path)
         return answer({"items": [self._write(view) for view in views], "next": None})

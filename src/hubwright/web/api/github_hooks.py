@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
+from fastapi import Query
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -53,7 +54,9 @@ class HookDoors:
         request: Request,
         limit: Limit = 200,
         cursor: TextCursor = None,
-        of: Literal["repositories", "organizations"] = "repositories",
+        of: Annotated[
+            Literal["repositories", "organizations"], Query(description="Whose hooks are listed.")
+        ] = "repositories",
     ) -> Response:
         """Repositories, or organizations, by name, and how their hooks stood when GitHub was asked last."""
         asker = await self._gate.require(request, "read")

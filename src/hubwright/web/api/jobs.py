@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 from starlette.requests import Request
 from starlette.responses import Response
 
-from hubwright.errors import NotFoundError, UnprocessableError
+from hubwright.errors import NotFoundError, ParameterError
 from hubwright.store.definitions import find_subject
 from hubwright.store.versions import Kind
 from hubwright.store.views_jobs import load_copies, load_jobs
@@ -77,16 +77,16 @@ class Jobs:
         page = await self._site.database.read(load)
         return answer_page(request, page, self._documents.job, self._site.public_url)
 
-    async def show_job(self, request: Request, path: str) -> Response:
+    async def show_job(self, request: Request, path: str, limit: Limit = 200, cursor: TextCursor = None) -> Response:
         """The job or copy at a path: what it says itself, what holds, and where each value comes from.
 
-        Its own definition as YAML, where Accept asks for `application/yaml`. Of a folder, the jobs below it.
+        Its own definition as YAML, where Accept asks for `application/yaml`. Of a folder, the jobs below it, in pages.
         """
         path = path.strip("/")
         try:
             return await self._show(request, path)
         except NotFoundError:
-            page = await self._site.database.read(lambda connection: load_jobs(connection, path))
+            page = await self._site.database.read(lambda connection: load_jobs(connection, path, limit, cursor))
             if not page.items:
                 raise
             return answer_page(request, page, self._documents.job, self._site.public_url)
@@ -124,9 +124,9 @@ class Jobs:
 
 
 def _read_cursor(cursor: str | None) -> int | None:
-    """A number, as `next` was. Raises UnprocessableError."""
+    """A number, as `next` was. Raises ParameterError."""
     if cursor is None:
         return None
     if not (cursor.isascii() and cursor.isdigit()) or int(cursor) > MAX_NUMBER:
-        raise UnprocessableError("The cursor is not the `next` of a page of copies.")
+        raise ParameterError("The cursor is not the `next` of a page of copies.", "cursor")
     return int(cursor)

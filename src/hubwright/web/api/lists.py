@@ -11,11 +11,13 @@ from pydantic import BaseModel, ConfigDict
 from starlette.requests import Request
 from starlette.responses import Response
 
+from hubwright.domain.waiting import hide_others
 from hubwright.store.documents import write_fact
-from hubwright.store.pauses import load_paused_jobs, load_stops
+from hubwright.store.pauses import load_stops
 from hubwright.store.views_lists import DeliveryFilter, load_commits, load_deliveries, load_delivery, load_facts
 from hubwright.store.views_queue import count_remaining, load_running
-from hubwright.store.views_waiting import load_queue
+from hubwright.store.views_values import Page
+from hubwright.store.views_waiting import QueuePart, load_queue
 from hubwright.web.api.answers import (
     MAX_NUMBER,
     Cursor,
@@ -31,7 +33,7 @@ from hubwright.web.api.documents import (
     write_queue,
     write_queued,
 )
-from hubwright.web.api.pauses import write_pauses
+from hubwright.web.api.pauses import load_pauses, write_pauses
 from hubwright.web.askers import folders_of, sees_fact
 from hubwright.web.gate import Gate
 from hubwright.web.routes import Routes
@@ -43,11 +45,11 @@ class DeliveryQuery(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    state: Annotated[str | None, Query(max_length=10)] = None
-    event: Annotated[str | None, Query(max_length=100)] = None
-    repo: Annotated[str | None, Query(max_length=201)] = None
-    guid: Annotated[str | None, Query(max_length=200)] = None
-    missed: bool = False
+    state: Annotated[str | None, Query(max_length=10, description="Only those whose `state` this is.")] = None
+    event: Annotated[str | None, Query(max_length=100, description="Only those of this event, such as push.")] = None
+    repo: Annotated[str | None, Query(max_length=201, description="Only those of this repository.")] = None
+    guid: Annotated[str | None, Query(max_length=200, description="Only the one that GitHub calls so.")] = None
+    missed: Annotated[bool, Query(description="Only those that had to be recovered.")] = False
     limit: Limit = 50
     cursor: Cursor = None
 
@@ -71,22 +73,28 @@ class Lists:
         router.add_api_route("/ping", self.ping, methods=["GET"])
         return router
 
-    async def list_queue(self, limit: Limit = 200) -> Response:
-        """Runs that wait, the next one first, each with why; `queues`, one for each platform; and what is `paused`."""
-        now = self._site.clock()
-        (items, queues), paused = await self._site.database.read(
+    async def list_queue(self, request: Request, limit: Limit = 200, cursor: TextCursor = None) -> Response:
+        """Runs that wait, the next one first, each with why; `queues`, one for each platform; and what is `paused`.
+
+        Tokens with folders see only runs and paused jobs below these, and of other jobs and builders nothing.
+        """
+        now, folders = self._site.clock(), folders_of(request)
+        part = QueuePart(limit, cursor, folders)
+        (page, queues), paused = await self._site.database.read(
             lambda connection: (
-                load_queue(connection, limit, now, self._site.platform_limits),
-                write_pauses(load_stops(connection), load_paused_jobs(connection)),
+                load_queue(connection, part, now, self._site.platform_limits),
+                write_pauses(*load_pauses(connection, folders)),
             )
         )
-        written = {"items": [write_queued(item) for item in items], "next": None}
-        return answer({**written, "queues": [write_queue(queue) for queue in queues], "paused": paused})
+        if folders is not None:
+            page, queues = Page(tuple((view, hide_others(waiting)) for view, waiting in page.items), page.next), ()
+        more = {"queues": [write_queue(queue) for queue in queues], "paused": paused}
+        return answer_page(request, page, write_queued, self._public, more)
 
     async def list_commits(
         self,
         request: Request,
-        repo: Annotated[str, Query(max_length=201)],
+        repo: Annotated[str, Query(max_length=201, description="The repository, OWNER/NAME.")],
         limit: Limit = 50,
         cursor: TextCursor = None,
     ) -> Response:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -14,7 +14,7 @@ from hubwright.domain.pauses import Pause, Stops
 from hubwright.hub import pauses
 from hubwright.store.pauses import load_paused_jobs, load_stops
 from hubwright.web.api.answers import answer, moment
-from hubwright.web.askers import folders_of, sees
+from hubwright.web.askers import folders_of, lies_below
 from hubwright.web.gate import Gate
 from hubwright.web.routes import Routes
 from hubwright.web.site import Site
@@ -79,10 +79,8 @@ class Pauses:
 
     async def _answer(self, request: Request) -> Response:
         """Who may know of some folders only is told of their jobs, and whether the hub is paused."""
-        stops, jobs = await self._site.database.read(_load)
-        if folders_of(request) is not None:
-            stops = Stops(hub=stops.hub)
-        return answer(write_pauses(stops, {path: one for path, one in jobs.items() if sees(request, path)}))
+        folders = folders_of(request)
+        return answer(write_pauses(*await self._site.database.read(lambda found: load_pauses(found, folders))))
 
 
 def write_pauses(stops: Stops, jobs: dict[str, Pause]) -> Document:
@@ -94,8 +92,12 @@ def write_pauses(stops: Stops, jobs: dict[str, Pause]) -> Document:
     }
 
 
-def _load(connection: Connection) -> tuple[Stops, dict[str, Pause]]:
-    return load_stops(connection), load_paused_jobs(connection)
+def load_pauses(connection: Connection, folders: Sequence[str] | None) -> tuple[Stops, dict[str, Pause]]:
+    """What is paused; with folders only the jobs below these, and whether the hub is."""
+    stops, jobs = load_stops(connection), load_paused_jobs(connection)
+    if folders is None:
+        return stops, jobs
+    return Stops(hub=stops.hub), {path: one for path, one in jobs.items() if lies_below(path, folders)}
 
 
 def _write(pause: Pause) -> Document:

@@ -9,7 +9,7 @@ from sqlalchemy import Boolean, Column, Integer
 from starlette.requests import Request
 from starlette.responses import Response
 
-from hubwright.errors import NotFoundError, UnprocessableError
+from hubwright.errors import NotFoundError, ParameterError
 from hubwright.store.moments import Moment
 from hubwright.store.replica_reading import PLACES, Place, Wanted, filters_of, load_list, load_one, times_of
 from hubwright.web.api.answers import MAX_NUMBER, answer, answer_page, moment
@@ -88,13 +88,13 @@ def _read_parts(request: Request) -> dict[str, Any]:
 
 
 def _read_filters(query: Mapping[str, str], place: Place) -> dict[str, str]:
-    """The columns that the query names. Raises UnprocessableError."""
+    """The columns that the query names. Raises UnprocessableError, ParameterError."""
     known = (*filters_of(place.table), *times_of(place.table))
     given = {name: value for name, value in query.items() if name not in _OPTIONS}
     check_keys(given, (*known, *_OPTIONS))
     for name, value in {**given, "cursor": query.get("cursor", "")}.items():
         if "\0" in value or len(value) > _LONGEST:
-            raise UnprocessableError(f"The value of {name} can't be used.")
+            raise ParameterError(f"The value of {name} can't be used.", name)
     return given
 
 
@@ -102,7 +102,7 @@ def _read_limit(text: str | None) -> int:
     if text is None:
         return 50
     if not (text.isascii() and text.isdigit() and 0 < len(text) < 10 and int(text) > 0):
-        raise UnprocessableError("limit is a whole number from 1.")
+        raise ParameterError("limit is a whole number from 1.", "limit")
     return int(text)
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
+from fastapi import Query
 from sqlalchemy import Connection
 from starlette.requests import Request
 from starlette.responses import Response
@@ -37,7 +38,7 @@ class Reports:
     async def list(
         self,
         request: Request,
-        state: Literal["given_up", "delayed"] | None = None,
+        state: Annotated[Literal["given_up", "delayed"] | None, Query(description="Only those that are so.")] = None,
         limit: Limit = 50,
         cursor: Cursor = None,
     ) -> Response:
@@ -62,7 +63,7 @@ class Reports:
         found = await self._site.database.read(
             lambda connection: load_troubles_of(connection, load_build(connection, build_id))
         )
-        return answer({"items": [write_trouble(one) for one in found]})
+        return answer({"items": [write_trouble(one) for one in found], "next": None})
 
     async def tell_build_again(self, request: Request, build_id: Number) -> Response:
         """Tell again what was given up of the build; how many reports."""

@@ -19,10 +19,10 @@ from hubwright.store.documents import write_totals
 from hubwright.store.recordings import load_recording
 from hubwright.store.test_strips import Strip, load_case, load_strips
 from hubwright.store.views import load_build, load_run
-from hubwright.store.views_lists import load_artifacts
+from hubwright.store.views_lists import load_files
 from hubwright.store.views_results import CaseFilter, load_tests
-from hubwright.store.views_values import Page, RunView
-from hubwright.web.api.answers import MAX_NUMBER, Number, answer, answer_page
+from hubwright.store.views_values import RunView
+from hubwright.web.api.answers import MAX_NUMBER, Cursor, Limit, Number, TextCursor, answer, answer_page
 from hubwright.web.api.documents import Documents, write_case
 from hubwright.web.api.failures import write_difference
 from hubwright.web.api.recordings import write_flight, write_recording
@@ -52,10 +52,10 @@ _HEADERS = {
 class LogQuery(BaseModel):
     """Which part of a log: a stage by name or position, lines from `start` to `end` (from 1); `ansi=1` with colours."""
 
-    stage: Annotated[str | None, Field(max_length=200)] = None
-    ansi: bool = False
-    start: Annotated[int | None, Field(ge=1, le=10**12)] = None
-    end: Annotated[int | None, Field(ge=1, le=10**12)] = None
+    stage: Annotated[str | None, Field(max_length=200, description="Only this stage, by name or position.")] = None
+    ansi: Annotated[bool, Field(description="With colours and other escapes.")] = False
+    start: Annotated[int | None, Field(ge=1, le=10**12, description="The first line, from 1.")] = None
+    end: Annotated[int | None, Field(ge=1, le=10**12, description="The last line.")] = None
 
 
 class TestQuery(BaseModel):
@@ -63,11 +63,13 @@ class TestQuery(BaseModel):
 
     model_config = ConfigDict(extra="forbid", use_enum_values=True)
 
-    result: Literal["passed", "skipped", "failed"] | None = None
-    change: Change | None = None
-    flaky: bool | None = None
-    limit: Annotated[int, Field(ge=1)] = 200
-    cursor: Annotated[int | None, Field(ge=0, le=MAX_NUMBER)] = None
+    result: Annotated[Literal["passed", "skipped", "failed"] | None, Field(description="Only those that ended so.")] = (
+        None
+    )
+    change: Annotated[Change | None, Field(description="Only those that changed so since the run before.")] = None
+    flaky: Annotated[bool | None, Field(description="Only those that are known as flaky, or are not.")] = None
+    limit: Limit = 200
+    cursor: Cursor = None
 
 
 class Runs:
@@ -183,11 +185,13 @@ class Runs:
             raise NotFoundError(f"Nothing was recorded of run {run_id}: it ended by itself, or has just begun.")
         return answer(write_flight(run_id, flight))
 
-    async def list_artifacts(self, request: Request, run_id: Number) -> Response:
-        """The files that the run kept."""
+    async def list_artifacts(
+        self, request: Request, run_id: Number, limit: Limit = 200, cursor: TextCursor = None
+    ) -> Response:
+        """The files that the run kept, by path."""
         await self._load(run_id)
-        found = await self._site.database.read(lambda connection: load_artifacts(connection, [run_id]))
-        return answer_page(request, Page(found), self._documents.artifact, self._site.public_url)
+        page = await self._site.database.read(lambda connection: load_files(connection, run_id, limit, cursor))
+        return answer_page(request, page, self._documents.artifact, self._site.public_url)
 
     async def _load(self, run_id: Number) -> RunView:
         return await self._site.database.read(lambda connection: load_run(connection, run_id))

@@ -15,13 +15,14 @@ from hubwright.domain.secrets import EVERYWHERE, check_scope, scopes_of
 from hubwright.errors import UnprocessableError
 from hubwright.hub.secrets import Vault, check_job
 from hubwright.store.secrets import SecretView, load_secrets
-from hubwright.web.api.answers import answer, moment
+from hubwright.web.api.answers import Limit, TextCursor, answer, answer_page, moment
 from hubwright.web.api.bodies import convert, read_object, takes
 from hubwright.web.gate import Asker, Gate
 from hubwright.web.routes import Routes
 from hubwright.web.site import Site
 
-Where = Annotated[str | None, Query(max_length=400)]
+JobPath = Annotated[str | None, Query(max_length=400, description="The path of a job.")]
+FolderPath = Annotated[str | None, Query(max_length=400, description="The path of a folder.")]
 Name = Annotated[str, Path(max_length=200)]
 
 
@@ -47,7 +48,14 @@ class Secrets:
         router.add_api_route("/{name}", self.delete_secret, methods=["DELETE"], status_code=204)
         return router
 
-    async def list_secrets(self, request: Request, job: Where = None, folder: Where = None) -> Response:
+    async def list_secrets(
+        self,
+        request: Request,
+        job: JobPath = None,
+        folder: FolderPath = None,
+        limit: Limit = 200,
+        cursor: TextCursor = None,
+    ) -> Response:
         """Names, scopes, and who set them: those that a job gets, those of one folder, or all."""
         await self._gate.require(request, "write")
         scopes = None
@@ -55,10 +63,12 @@ class Secrets:
             scopes = scopes_of(check_scope(job))
         elif folder is not None:
             scopes = [check_scope(folder)]
-        found = await self._site.database.read(lambda connection: load_secrets(connection, scopes))
-        return answer({"items": [write_secret(one) for one in found], "next": None})
+        page = await self._site.database.read(lambda connection: load_secrets(connection, scopes, limit, cursor))
+        return answer_page(request, page, write_secret, self._site.public_url)
 
-    async def put_secret(self, request: Request, name: Name, job: Where = None, folder: Where = None) -> Response:
+    async def put_secret(
+        self, request: Request, name: Name, job: JobPath = None, folder: FolderPath = None
+    ) -> Response:
         """Set the secret of a job, of a folder, or of all jobs when neither is named: `{"value"}`."""
         asker, scope = await self._require(request, job, folder)
         value = convert(await read_object(request), NewValue).value
@@ -72,7 +82,9 @@ class Secrets:
         self._site.wake("facts")
         return answer({"name": name, "scope": scope, "new": new}, 201 if new else 200)
 
-    async def delete_secret(self, request: Request, name: Name, job: Where = None, folder: Where = None) -> Response:
+    async def delete_secret(
+        self, request: Request, name: Name, job: JobPath = None, folder: FolderPath = None
+    ) -> Response:
         """Remove it; runs that begin from now on do not get it."""
         asker, scope = await self._require(request, job, folder)
         by = (asker.name, self._site.clock())

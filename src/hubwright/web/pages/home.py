@@ -16,7 +16,7 @@ from hubwright.store.views_history import load_culprits
 from hubwright.store.views_jobs import load_jobs
 from hubwright.store.views_queue import count_runs, load_builders
 from hubwright.store.views_values import BuilderView, BuildFilter, BuildView, HomeView, JobView, QueuedView
-from hubwright.store.views_waiting import load_queue, load_waiting_runs
+from hubwright.store.views_waiting import QueuePart, load_queue, load_waiting_runs
 from hubwright.web.askers import folders_of
 from hubwright.web.pages.frame import Frame
 
@@ -34,7 +34,7 @@ class Home:
     culprits: dict[int, BuildView]
     jobs: tuple[JobView, ...]
     builders: tuple[BuilderView, ...]
-    queue: list[tuple[QueuedView, Waiting]]
+    queue: tuple[tuple[QueuedView, Waiting], ...]
 
 
 class HomePage:
@@ -58,12 +58,12 @@ class HomePage:
         limits = self._frame.site.platform_limits
         (runs, queues), stops, jobs = await self._frame.site.database.read(
             lambda connection: (
-                load_queue(connection, MAX_PAGE, now, limits),
+                load_queue(connection, QueuePart(MAX_PAGE), now, limits),
                 load_stops(connection),
                 load_paused_jobs(connection),
             )
         )
-        shown: dict[str, Any] = {"runs": runs, "queues": queues, "stops": stops, "jobs": jobs}
+        shown: dict[str, Any] = {"runs": runs.items, "queues": queues, "stops": stops, "jobs": jobs}
         return self._frame.show(request, "queue.html", **shown, stream="/fragments/stream")
 
 
