@@ -20,10 +20,10 @@ from bench.walking import fill_path, make_values
 from sqlalchemy import Table, create_engine, insert, text
 from sqlalchemy.pool import NullPool
 
-from conftest import fresh_postgres
 from hubwright.store import schema
 from quiet_hub import open_whole_hub
 from served import NOW
+from tables import EMPTY, fresh_postgres
 
 SIZE = Size(jobs=30, copies=120, builds=600)
 ADMIN = {"Authorization": "Bearer the-admin-token-of-these-tests"}
@@ -72,7 +72,7 @@ def lists(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     with ExitStack() as stack:
         url = f"sqlite:///{folder}/hubwright.db"
         if request.param == "postgresql":
-            url = stack.enter_context(fresh_postgres("postgresql"))
+            url = stack.enter_context(fresh_postgres("postgresql", EMPTY))
         seed(url, SIZE, say=lambda _: None)
         run, sha = _pick(url)
         _add_rows(url, run)

@@ -188,7 +188,12 @@ def test_what_lies_elsewhere_is_as_if_it_were_not(hub: WholeHub, askers: dict[st
     assert [job["path"] for job in get("/api/v1/jobs")["items"]] == [INSIDE.path]
     assert [job["path"] for job in get(f"/api/v1/jobs/{FOLDER}")["items"]] == [INSIDE.path]
     assert {fact["data"].get("job") for fact in get("/api/v1/facts")["items"]} == {INSIDE.path}
-    assert get("/api/v1/ping")["remaining"] <= 1 < get("/api/v1/ping", all_of_it)["remaining"] + 1
+    assert get("/api/v1/ping")["remaining"] < get("/api/v1/ping", all_of_it)["remaining"]
+    queue, whole = get("/api/v1/queue"), get("/api/v1/queue", all_of_it)
+    assert (
+        {one["job"] for one in queue["items"]} <= {INSIDE.path} < {one["job"] for one in whole["items"]} | {INSIDE.path}
+    )
+    assert (queue["queues"], bool(whole["queues"])) == ([], True)
     for page in ("/", "/jobs", f"/jobs/{FOLDER}", f"/builds/{INSIDE.number}"):
         html = hub.client.get(page, headers=below).text
         assert page == "/" or INSIDE.path in html

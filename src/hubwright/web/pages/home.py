@@ -83,7 +83,7 @@ def _load_part(connection: Connection, folders: tuple[str, ...]) -> Home:
         queued=counts["queued"],
         running_runs=counts["running"],
     )
-    return Home(view, {}, jobs, (), [])
+    return Home(view, {}, jobs, (), ())
 
 
 def _load_home(connection: Connection, now: float) -> Home:
