@@ -134,10 +134,8 @@ class BuildTeller:
     def _tell_build(self, build: BuildView) -> list[Command]:
         key = self._keys.build(build.job, build.number)
         document = write_execution(build, self._documents.build(build))
-        told: list[Command] = [("SET", key, orjson.dumps(document))]
-        if build.finished_at is not None:
-            told.append(("EXPIREAT", key, self._until(build.finished_at)))
-        return told
+        until = () if build.finished_at is None else ("EXAT", self._until(build.finished_at))
+        return [("SET", key, orjson.dumps(document), *until)]
 
     def _tell_recents(self, recents: Sequence[read_model.Recent]) -> list[Command]:
         listed = self._read_recents([recent.path for recent in recents])

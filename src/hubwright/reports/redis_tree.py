@@ -146,11 +146,12 @@ class TreeTeller:
             return commands + self._builds.tell_jobs(connection, read_model.load_job_ids(connection, paths))
 
     def _tell_documents(self, connection: Connection, paths: Sequence[str], wanted: Mapping[str, str]) -> list[Command]:
-        commands: list[Command] = []
-        for path, document in read_model.load_job_documents(connection, paths).items():
-            commands.append(("SET", self._keys.job(path), orjson.dumps(document)))
-            commands.append(("HSET", self._keys.tree, _JOB + path, wanted[_JOB + path]))
-        return commands
+        documents = read_model.load_job_documents(connection, paths)
+        if not documents:
+            return []
+        commands: list[Command] = [("SET", self._keys.job(path), orjson.dumps(one)) for path, one in documents.items()]
+        noted = (part for path in documents for part in (_JOB + path, wanted[_JOB + path]))
+        return [*commands, ("HSET", self._keys.tree, *noted)]
 
     def _tell_other(self, name: str, stamp: str, told: Mapping[str, str]) -> list[Command]:
         """A folder, which is only a place in its list; or a link."""
