@@ -9,33 +9,26 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import msgspec
-import structlog
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
 from hubwright import __version__
 from hubwright.config import Settings
-from hubwright.domain.artifacts import ArtifactRules
 from hubwright.hub.admission import ADMISSION
 from hubwright.hub.backfill import Kinds
 from hubwright.hub.bell import Bell, LoudBell
 from hubwright.hub.dispatcher import Dispatcher, InProcessDispatcher
 from hubwright.hub.flights import Flight
-from hubwright.hub.logs import Logs
 from hubwright.hub.pressure import Pressure
-from hubwright.hub.retention import Keep, Retention
 from hubwright.hub.scheduler import Scheduler
 from hubwright.hub.session import SessionSettings
 from hubwright.hub.sessions import Sessions
-from hubwright.hub.sweeping import Sweeping
-from hubwright.storage import Storage
 from hubwright.web.app import Works, make_app
 from hubwright.web.gate import Gate
 from hubwright.web.hooks import Hooks
-from hubwright.web.site import FACTS, Site
+from hubwright.web.site import FACTS
 from hubwright.wire import Vitals
 from hubwright.wiring.filing import FILES, FilingLife
 from hubwright.wiring.first_start import FirstStart, prepare
@@ -49,9 +42,7 @@ from hubwright.wiring.redis_opening import REDIS, open_redis
 from hubwright.wiring.scale_out import ScaleOut, open_scale_out
 from hubwright.wiring.secret_keys import check_keys, open_vault
 from hubwright.wiring.server import Server, listen, server_config
-
-LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
-logger = structlog.get_logger()
+from hubwright.wiring.site import make_retention, make_site
 
 
 @dataclass(frozen=True)
@@ -108,7 +99,7 @@ class Hub:
         self.parts: Parts = open_parts(settings, self.wake, pressure=pressure, default_platform=local)
         self._scale: ScaleOut | None = open_scale_out(settings.broker_url, self._hear) if settings.broker_url else None
         self._dispatcher: Dispatcher = self._scale.dispatcher if self._scale else InProcessDispatcher(self._drains())
-        site = _make_site(settings, self.parts, self._bell, self._wake_for_people)
+        site = make_site(settings, self.parts, self._bell, self._wake_for_people)
         self.site = replace(
             site,
             flight_of=self._find_flight,
@@ -186,7 +177,7 @@ class Hub:
 
     def _house_drains(self) -> dict[str, Callable[[], float | None]]:
         """What every hub does by itself, with workers or without."""
-        retention = _make_retention(self._settings, self.site, self.parts, self._filing)
+        retention = make_retention(self._settings, self.site, self.parts, self._filing)
         kinds = Kinds(self.parts.database, time.time, self.wake)
         redis = {} if self._redis is None else self._redis.drains()
         return {"retention": retention.drain, "kinds": kinds.drain, FILES: self._filing.drain, **redis}
@@ -246,67 +237,3 @@ class Hub:
         link = await self.gate.make_login_link()
         print(f"Hubwright {__version__} is ready at {self.site.public_url}", flush=True)
         print(f"Log in once with   {link}", flush=True)
-
-
-def _make_site(settings: Settings, parts: Parts, bell: Bell, wake: Callable[[str], None]) -> Site:
-    on_loopback = settings.host in LOOPBACK
-    return Site(
-        database=parts.database,
-        logs=Logs(Path(settings.data_dir) / "logs", bell),
-        bell=bell,
-        storage=Storage(settings.storage_url, stalled=settings.artifacts.stalled),
-        artifacts=make_artifact_rules(settings),
-        signing_key=Path(settings.artifacts.signing_key or settings.data_dir / "signing.key"),
-        wake=wake,
-        clock=time.time,
-        version=__version__,
-        clone_base=settings.github.clone_base,
-        public_url=settings.public_url,
-        anonymous_read=settings.anonymous_read,
-        anonymous_register=on_loopback,
-        admin_token=settings.admin_token,
-        webhook_secrets=settings.github.webhook_secrets,
-        unsigned_webhooks=on_loopback and not settings.github.webhook_secrets,
-        credentials=parts.github.credentials,
-        max_body=settings.hooks.max_body,
-        requests_per_minute=settings.access.requests_per_minute,
-        max_watchers=settings.live.watchers,
-        searches=settings.builds.bisect_searches,
-        platform_limits=read_platform_limits(settings),
-        redis_url=settings.redis_url,
-        redis_prefix=settings.redis.prefix or "",
-    )
-
-
-def read_platform_limits(settings: Settings) -> dict[str, int]:
-    """How many runs may go on at once on platforms, by name or glob."""
-    pairs = (one.rpartition("=") for one in settings.queue.platform_limits)
-    return {name: int(limit) for name, _, limit in pairs}
-
-
-def _make_retention(settings: Settings, site: Site, parts: Parts, filing: FilingLife) -> Retention:
-    kept = settings.retention
-    keep = Keep(
-        deliveries=kept.deliveries,
-        facts=kept.facts,
-        logs=kept.logs,
-        artifacts=kept.artifacts,
-        builds=kept.builds,
-        audit=kept.audit,
-        reporters=(*parts.relay.names, *filing.names),
-    )
-    sweeping = Sweeping(site.database, site.storage, site.artifacts, site.clock, refile=filing.refile)
-    return Retention(site.database, site.logs, sweeping, keep, site.clock)
-
-
-def make_artifact_rules(settings: Settings) -> ArtifactRules:
-    """The bounds of artifacts and caches."""
-    return ArtifactRules(
-        max_size=settings.artifacts.max_size,
-        total=settings.artifacts.total,
-        direct=settings.artifacts.direct,
-        redirect=settings.artifacts.redirect,
-        stalled=settings.artifacts.stalled,
-        cache_total=settings.cache.total,
-        cache_size=settings.cache.max_size,
-    )

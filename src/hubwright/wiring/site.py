@@ -1,0 +1,85 @@
+"""What settings say of a hub's doors and of how long things are kept, as the values that these are given."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from hubwright import __version__
+from hubwright.config import LOOPBACK, Settings
+from hubwright.domain.artifacts import ArtifactRules
+from hubwright.hub.bell import Bell
+from hubwright.hub.logs import Logs
+from hubwright.hub.retention import Keep, Retention
+from hubwright.hub.sweeping import Sweeping
+from hubwright.storage import Storage
+from hubwright.web.site import Site
+from hubwright.wiring.filing import FilingLife
+from hubwright.wiring.parts import Parts
+
+
+def make_site(settings: Settings, parts: Parts, bell: Bell, wake: Callable[[str], None]) -> Site:
+    """What the doors know and use."""
+    on_loopback = settings.host in LOOPBACK
+    return Site(
+        database=parts.database,
+        logs=Logs(Path(settings.data_dir) / "logs", bell),
+        bell=bell,
+        storage=Storage(settings.storage_url, stalled=settings.artifacts.stalled),
+        artifacts=make_artifact_rules(settings),
+        signing_key=Path(settings.artifacts.signing_key or settings.data_dir / "signing.key"),
+        wake=wake,
+        clock=time.time,
+        version=__version__,
+        clone_base=settings.github.clone_base,
+        public_url=settings.public_url,
+        anonymous_read=settings.anonymous_read,
+        anonymous_register=on_loopback,
+        admin_token=settings.admin_token,
+        webhook_secrets=settings.github.webhook_secrets,
+        unsigned_webhooks=on_loopback and not settings.github.webhook_secrets,
+        credentials=parts.github.credentials,
+        max_body=settings.hooks.max_body,
+        requests_per_minute=settings.access.requests_per_minute,
+        max_watchers=settings.live.watchers,
+        searches=settings.builds.bisect_searches,
+        platform_limits=read_platform_limits(settings),
+        redis_url=settings.redis_url,
+        redis_prefix=settings.redis.prefix or "",
+    )
+
+
+def read_platform_limits(settings: Settings) -> dict[str, int]:
+    """How many runs may go on at once on platforms, by name or glob."""
+    pairs = (one.rpartition("=") for one in settings.queue.platform_limits)
+    return {name: int(limit) for name, _, limit in pairs}
+
+
+def make_retention(settings: Settings, site: Site, parts: Parts, filing: FilingLife) -> Retention:
+    """What removes what is too old."""
+    kept = settings.retention
+    keep = Keep(
+        deliveries=kept.deliveries,
+        facts=kept.facts,
+        logs=kept.logs,
+        artifacts=kept.artifacts,
+        builds=kept.builds,
+        audit=kept.audit,
+        reporters=(*parts.relay.names, *filing.names),
+    )
+    sweeping = Sweeping(site.database, site.storage, site.artifacts, site.clock, refile=filing.refile)
+    return Retention(site.database, site.logs, sweeping, keep, site.clock)
+
+
+def make_artifact_rules(settings: Settings) -> ArtifactRules:
+    """The bounds of artifacts and caches."""
+    return ArtifactRules(
+        max_size=settings.artifacts.max_size,
+        total=settings.artifacts.total,
+        direct=settings.artifacts.direct,
+        redirect=settings.artifacts.redirect,
+        stalled=settings.artifacts.stalled,
+        cache_total=settings.cache.total,
+        cache_size=settings.cache.max_size,
+    )
