@@ -11,7 +11,8 @@ from sqlalchemy import Connection, Engine, create_engine, text
 from sqlalchemy.pool import NullPool
 
 from hubwright.domain.jobs import Approval, Commits, JobSettings
-from hubwright.store.database import Database, write_document
+from hubwright.store.database import Database
+from hubwright.store.engines import write_document
 from hubwright.store.folders import load_subfolders
 from hubwright.store.jobs import load_jobs_at
 from hubwright.store.upgrade import alembic_settings, upgrade

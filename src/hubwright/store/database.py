@@ -8,10 +8,7 @@ write of the group fails, the group is rolled back and each is tried alone, so t
 from __future__ import annotations
 
 import asyncio
-import json
 import queue
-import re
-import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -22,19 +19,15 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, TypeVar
 
-import orjson
-import structlog
-from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy import Connection, make_url
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
-from sqlalchemy.pool import QueuePool
 
 from hubwright.errors import HubwrightError
+from hubwright.store.engines import open_engine
 
 T = TypeVar("T")
 Item = TypeVar("Item")
 First = Callable[[Connection, list[Any]], None]
-
-logger = structlog.get_logger()
 
 GROUP = 256
 """Writes in one commit, at most."""
@@ -50,21 +43,6 @@ TRIES = 4
 
 WAY = 0.01
 """Seconds that the victim of a deadlock gives the other before its second try; twice that before its third …"""
-
-POSTGRESQL = {
-    "connect_timeout": 5,
-    "tcp_user_timeout": 15_000,
-    "keepalives_idle": 10,
-    "keepalives_interval": 5,
-    "keepalives_count": 3,
-}
-"""A server that is cut off is noticed within seconds, not after the system's quarter of an hour.
-
-https://www.postgresql.org/docs/current/libpq-connect.html
-"""
-
-
-_NUL = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
 
 _TOO_MUCH = "54"
 """PostgreSQL's class of errors for a value that it will never take, such as one too long for an index.
@@ -107,8 +85,8 @@ class Database:
     def __init__(self, url: str, *, readers: int = 4, given: Mapping[str, Any] | None = None) -> None:
         self.url = url
         self.dialect = make_url(url).get_backend_name()
-        self._writer_engine = _open(url, size=1, begin="BEGIN IMMEDIATE")
-        self.engine = _open(url, size=readers, begin="BEGIN")
+        self._writer_engine = open_engine(url, size=1, begin="BEGIN IMMEDIATE")
+        self.engine = open_engine(url, size=readers, begin="BEGIN")
         for engine in (self._writer_engine, self.engine):
             engine.update_execution_options(**(given or {}))
         self._readers = ThreadPoolExecutor(readers, thread_name_prefix="reader")
@@ -282,44 +260,6 @@ def _settle(rows: list[tuple[Any, Any, BaseException | None]]) -> None:
             future.set_result(answer)
         else:
             future.set_exception(error)
-
-
-def _open(url: str, *, size: int, begin: str) -> Engine:
-    if make_url(url).get_backend_name() != "sqlite":
-        more = {"pool_pre_ping": True, "connect_args": POSTGRESQL, "json_serializer": write_document}
-        return create_engine(url, pool_size=size, max_overflow=2, **more)
-    more = {"json_serializer": write_document, "json_deserializer": read_document}
-    engine = create_engine(url, poolclass=QueuePool, pool_size=size, max_overflow=4, **more)
-
-    @event.listens_for(engine, "connect")
-    def prepare(connection: sqlite3.Connection, _record: object) -> None:
-        connection.isolation_level = None  # we say BEGIN ourselves
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=10000", "foreign_keys=ON"):
-            connection.execute(f"PRAGMA {pragma}")
-
-    @event.listens_for(engine, "begin")
-    def start(connection: Connection) -> None:
-        connection.exec_driver_sql(begin)
-
-    return engine
-
-
-def write_document(value: Any) -> str:
-    """JSON that every database takes: PostgreSQL has no NUL."""
-    try:
-        text = orjson.dumps(value).decode()
-    except TypeError:  # keys that are no texts, numbers beyond 64 bits
-        text = json.dumps(value)
-    return _NUL.sub(r"\1\\ufffd", text) if "\\u0000" in text else text
-
-
-def read_document(text: str) -> Any:
-    """A JSON column of SQLite, where it is text. A damaged one is empty, so that it harms only its own row (R12)."""
-    try:
-        return json.loads(text)
-    except ValueError:
-        logger.error("damaged_json", beginning=text[:100])
-        return {}
 
 
 def is_conflict(error: BaseException) -> bool:

@@ -12,7 +12,7 @@ import orjson
 from sqlalchemy import JSON, Connection, String, Table, select, text
 
 from hubwright.domain.replica_merge import Row, read_row, write_versions
-from hubwright.store.database import write_document
+from hubwright.store.engines import write_document
 from hubwright.store.moments import Moment, write_moment
 from hubwright.store.schema import metadata
 

@@ -16,7 +16,8 @@ from psycopg import sql
 from sqlalchemy import make_url
 
 from hubwright.errors import SettingsError, UnprocessableError
-from hubwright.store.database import POSTGRESQL, DatabaseBusyError
+from hubwright.store.database import DatabaseBusyError
+from hubwright.store.engines import POSTGRESQL
 from hubwright.store.sql_answers import MAX_CELL, Bounds, Found, collect
 from hubwright.store.sql_tables import HIDDEN, READABLE
 
