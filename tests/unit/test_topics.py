@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hubwright.errors import MalformedError
-from hubwright.store.views_values import FactView
+from hubwright.store.views_records import FactView
 from hubwright.web.topics import Topic, read_topic, read_topics
 
 FACT = FactView(

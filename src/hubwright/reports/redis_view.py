@@ -26,7 +26,8 @@ from hubwright.store.documents import write_fact
 from hubwright.store.reports import load_newest_fact
 from hubwright.store.views import load_builds_by_ids
 from hubwright.store.views_lists import load_facts
-from hubwright.store.views_values import BuildView, FactView
+from hubwright.store.views_records import FactView
+from hubwright.store.views_values import BuildView
 
 LOOK = 1.0
 """Seconds between two comparisons of the tree, at least."""

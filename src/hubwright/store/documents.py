@@ -9,7 +9,8 @@ from dataclasses import asdict
 from typing import Any
 
 from hubwright.store.moments import write_moment
-from hubwright.store.views_values import BuildView, FactView, RunView, StageView, Totals
+from hubwright.store.views_records import FactView
+from hubwright.store.views_values import BuildView, RunView, StageView, Totals
 
 Document = dict[str, Any]
 

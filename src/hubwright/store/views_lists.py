@@ -15,7 +15,8 @@ from hubwright.store.moments import read_moment, write_moment
 from hubwright.store.repos import find_repository
 from hubwright.store.schema import artifact, delivery, fact, gh_commit, missed_delivery
 from hubwright.store.views import bounded, load_rows
-from hubwright.store.views_values import ArtifactView, CommitView, DeliveryView, FactView, Page
+from hubwright.store.views_records import CommitView, DeliveryView, FactView
+from hubwright.store.views_values import ArtifactView, Page
 
 Item = TypeVar("Item")
 

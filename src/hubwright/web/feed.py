@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Sequence
 
 from hubwright.store.views_lists import load_facts, load_last_fact
-from hubwright.store.views_values import FactView
+from hubwright.store.views_records import FactView
 from hubwright.web.site import FACTS, Site
 
 KEPT = 1000

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from hubwright.errors import MalformedError
-from hubwright.store.views_values import FactView
+from hubwright.store.views_records import FactView
 
 MAX_TOPICS = 100
 """Topics of one connection."""

@@ -18,7 +18,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from hubwright.errors import MalformedError, NotFoundError, RefusedError
 from hubwright.store.documents import write_fact
 from hubwright.store.views import load_run
-from hubwright.store.views_values import FactView
+from hubwright.store.views_records import FactView
 from hubwright.web.askers import folders_of, sees_fact
 from hubwright.web.broadcast import FRESH, Broadcast, write_message
 from hubwright.web.following import PAUSE, Follower

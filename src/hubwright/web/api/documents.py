@@ -9,14 +9,8 @@ from hubwright.domain.waiting import Reason, Waiting
 from hubwright.store.documents import BuildDocuments, Document, moment
 from hubwright.store.test_strips import Strip
 from hubwright.store.views import MAX_PAGE
-from hubwright.store.views_values import (
-    ArtifactView,
-    CaseView,
-    CommitView,
-    DeliveryView,
-    JobView,
-    QueuedView,
-)
+from hubwright.store.views_records import CommitView, DeliveryView
+from hubwright.store.views_values import ArtifactView, CaseView, JobView, QueuedView
 from hubwright.store.views_waiting import QueueView
 
 
