@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, fields
+from dataclasses import fields
 from enum import StrEnum
 from typing import Any
 
@@ -98,8 +98,9 @@ def _load(connection: Connection, query: Select[Any]) -> tuple[JobView, ...]:
 
 def _own_settings(stored: dict[str, Any]) -> dict[str, Any]:
     """What the job itself says, with the names and in the form that the API has had for it from the start."""
-    said = asdict(read_effective(canonical(stored)))
-    return {name: _plain(said[name]) for name, default in _SETTINGS.items() if said[name] != default}
+    said = read_effective(canonical(stored))
+    values = {name: getattr(said, name) for name in _SETTINGS}
+    return {name: _plain(value) for name, value in values.items() if value != _SETTINGS[name]}
 
 
 def _plain(value: Any) -> Any:
