@@ -91,9 +91,12 @@ def _deep(connection: Connection, builds: int) -> Iterator[str]:
     """Lists in the middle and at the end, by the cursors that they themselves give."""
     for share in (0.5, 0.0001):
         at = max(int(builds * share), 2)
-        for query in ("", "&repo=octo/app1", f"&job={JOB}", "&branch=main", "&result=failure", "&state=finished"):
+        for query in ("", "&repo=octo/app1", f"&job={JOB}&branch=main", "&result=failure", "&state=finished"):
             yield f"/api/v1/builds?cursor={at}{query}"
-        yield f"/jobs/{JOB}?before={at}"
+        number = _one(connection, "SELECT builds FROM job WHERE path = :path", path=JOB)
+        number = max(int(number * share), 2)
+        yield f"/api/v1/builds?cursor={number}&job={JOB}"
+        yield f"/jobs/{JOB}?before={number}"
         yield f"/builds/{at}"
         yield f"/api/v1/facts?after={int(builds * 0.3 * (1 - share))}"
         for table in ("delivery", "report"):

@@ -64,9 +64,12 @@ def load_rows(connection: Connection, query: Select[Any]) -> list[dict[str, Any]
 def load_builds(
     connection: Connection, wanted: BuildFilter, limit: int = 50, cursor: int | None = None
 ) -> Page[BuildView]:
-    """The builds that `wanted` names, newest first, with their latest runs and stages."""
+    """The builds that `wanted` names, newest first, with their latest runs and stages.
+
+    A cursor is only good for the question that it came with: it is a number within the job, or an id.
+    """
     limit = bounded(limit)
-    # within a job the number grows with the id, and there is an index on it; those of its branches go by the id
+    # of a job there is an index on the number; those of its branches go by the id
     order = build.c.number if wanted.job is not None and _is_all_of_job(wanted) else build.c.id
     job_id = (
         None if wanted.job is None else connection.execute(select(job.c.id).where(job.c.path == wanted.job)).scalar()
@@ -75,12 +78,12 @@ def load_builds(
         return Page((), None)
     conditions = _conditions(wanted, job_id)
     if cursor is not None:
-        conditions.append(build.c.id < cursor)
+        conditions.append(order < cursor)
     if wanted.folders is not None:
         conditions.append(newest_below(connection, wanted.folders, conditions, limit + 1))
     query = _builds().where(*conditions).order_by(order.desc()).limit(limit + 1)
     builds = _load(connection, query)
-    return Page(builds[:limit], builds[limit - 1].id if len(builds) > limit else None)
+    return Page(builds[:limit], getattr(builds[limit - 1], order.name) if len(builds) > limit else None)
 
 
 def load_build(connection: Connection, build_id: int) -> BuildView:
