@@ -127,7 +127,10 @@ class Others:
                 "head_repository": lambda at: _repository(1 if at % 2 else at % one + 1),
                 "head_ref": lambda at: f"topic-{at}", "base_ref": lambda _: "main", "updated_at": moment,
             },
-            "missed_delivery": {"watch_id": lambda at: at % one + 1, "delivered_at": moment, "recovered_at": moment},
+            "missed_delivery": {
+                "watch_id": lambda at: at % one + 1, "delivered_at": moment, "recovered_at": moment,
+                "guid": lambda at: f"delivery-guid-{at * 20}",
+            },
             "approval": {
                 "build_id": lambda at: builds - at + 1, "repository": lambda _: "octo/app1",
                 "sha": lambda at: f"{at:040x}", "pull_request": lambda at: at,

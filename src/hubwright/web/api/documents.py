@@ -13,6 +13,8 @@ from hubwright.store.views_records import CommitView, DeliveryView
 from hubwright.store.views_values import ArtifactView, CaseView, JobView, QueuedView
 from hubwright.store.views_waiting import QueueView
 
+_QUEUED = ("job", "number", "sha", "branch", "platform", "labels", "matrix", "attempt", "priority")
+
 
 class Documents(BuildDocuments):
     """Writes documents of all that the API shows; addresses in them begin with `public_url`."""
@@ -85,9 +87,10 @@ def write_case(case: CaseView) -> Document:
 def write_queued(item: tuple[QueuedView, Waiting]) -> Document:
     """A run that waits, and why."""
     queued, waiting = item
-    fields = asdict(queued)
-    told = {"run": fields.pop("id"), "build": fields.pop("build_id"), **fields, "queued_at": moment(queued.queued_at)}
-    return told | write_waiting(waiting)
+    told = {name: getattr(queued, name) for name in _QUEUED}
+    return {"run": queued.id, "build": queued.build_id, **told, "queued_at": moment(queued.queued_at)} | write_waiting(
+        waiting
+    )
 
 
 def write_waiting(waiting: Waiting) -> Document:
