@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from test_jobs_in_folders import NOW, OURS, PULL
 
 from hubwright.errors import ConflictError, OutdatedError
 from hubwright.hub.definitions import Wish, change_definition, put_definition, remove_definition
+from hubwright.store import database as database_module
 from hubwright.store import links, views_jobs
 from hubwright.store.copies import archive_copies, find_or_make_copy
 from hubwright.store.database import Database
@@ -136,3 +138,35 @@ def test_what_was_archived_long_ago_goes_when_nothing_stands_on_it(database: Dat
     assert (drop(NOW + 8 * 86_400), drop(NOW + 9 * 86_400), is_there(copy.id)) == (0, 1, False)
     database.write(lambda it: it.execute(delete(build)))
     assert (drop(NOW), drop(NOW + 1), is_there(parent.id)) == (0, 1, False)
+
+
+def test_changes_that_touch_each_others_jobs_wait_for_each_other_in_one_order(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a folder says is written down for the jobs below it, and a change of one of these looks for circles in the
+    whole tree: PostgreSQL broke one of such a pair off, a second later, to be done again."""
+    for path in ("team/a", "team/b"):
+        put(database, wish(path))
+    other = Database(database.url)
+    failed: list[BaseException] = []
+    crossed: list[int] = []
+    monkeypatch.setattr(database_module, "give_way", crossed.append)
+
+    def change(through: Database, kind: Kind, path: str) -> None:
+        try:
+            for at in range(6):
+                after = {"after": [{"job": f"none/{at}", "result": "success"}]}
+                said = {**SAID, "timeout": at + 1} if kind is Kind.JOB else {"triggers": after}
+                of = Wish(kind, path, Change("ann", NOW + at), lambda _version: None)
+                through.write(lambda it, of=of, said=said: put_definition(it, of, said))
+        except BaseException as error:  # noqa: BLE001  it is told by the test
+            failed.append(error)
+
+    whose = [(database, Kind.FOLDER, ""), (other, Kind.JOB, "team/a"), (other, Kind.FOLDER, "")]
+    with closing(other):
+        threads = [threading.Thread(target=change, args=args) for args in [*whose, (database, Kind.JOB, "team/b")]]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert (failed, crossed) == ([], [])

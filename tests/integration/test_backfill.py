@@ -12,8 +12,11 @@ from sqlalchemy import delete, insert, update
 from build_lives import Clock, Lives
 from hub_parts import Desk, open_desk, rows
 from hubwright.hub.backfill import Kinds, ask_backfill
+from hubwright.hub.definitions import Wish, put_definition
 from hubwright.store import schema
 from hubwright.store.database import Database
+from hubwright.store.jobs import load_job
+from hubwright.store.versions import Change, Kind
 
 RECIPE = """\
 platforms: [linux, freebsd-*]
@@ -103,6 +106,19 @@ def test_a_run_that_waits_for_a_glob_is_not_joined_by_a_second_one(desk: Desk) -
     assert [platform for platform, _ in places(desk, build.id)] == ["linux", "freebsd-*", "freebsd-15"]
 
 
+def test_a_platform_that_a_folder_adds_builds_the_newest_commit_of_each_job_below(desk: Desk) -> None:
+    """As the job's own definition would have; what brings no platform asks nothing."""
+    push(desk, {".hubwright.yml": "stages:\n- build: make\n"})
+    (build,) = desk.builds()
+    for said in ({"timeout": 60}, {"timeout": 60, "platforms": ["linux", "mac"]}):
+        desk.clock.now += 1
+        wish = Wish(Kind.FOLDER, "octo", Change("ann", desk.clock()), lambda _version: None)
+        desk.database.write(lambda it, wish=wish, said=said: put_definition(it, wish, said))
+        desk.work()
+    assert [platform for platform, _ in places(desk, build.id)] == ["linux", "mac"]
+    assert len(rows(desk.database, schema.delivery, event="backfill")) == 1
+
+
 def test_a_platform_that_a_definition_adds_builds_the_newest_commit(desk: Desk) -> None:
     """The settings of the job, not a commit; asked twice it is done once, and not at all when the job says no."""
     repository = push(desk, {".hubwright.yml": "stages:\n- build: make\n"})
@@ -111,7 +127,9 @@ def test_a_platform_that_a_definition_adds_builds_the_newest_commit(desk: Desk) 
     def change(**settings: Any) -> None:
         def work(connection: Any) -> None:
             connection.execute(update(schema.job).values(settings=settings))
-            ask_backfill(connection, repository.full_name, desk.clock())
+            job = load_job(connection, repository.full_name)
+            assert job is not None
+            ask_backfill(connection, [job], desk.clock())
 
         desk.clock.now += 1
         desk.database.write(work)

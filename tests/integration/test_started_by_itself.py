@@ -21,6 +21,7 @@ from hubwright.hub.schedules import Schedules
 from hubwright.store import schema
 from hubwright.store.builds import finish_build
 from hubwright.store.database import Database
+from hubwright.store.definitions import keep_document
 from hubwright.store.facts import keep_facts
 from hubwright.store.versions import Change, Kind
 
@@ -137,7 +138,9 @@ def test_a_schedule_that_can_not_be_built_stops_no_other_and_says_why(desk_of_sq
     repository = desk.repository()
     head = repository.commit({FILE: RECIPE})
     asking = [{"name": "FLAVOUR", "required": True}]
-    put(desk, "asking", {"repository": "octo/hello", "parameters": asking, "triggers": {"schedule": "@hourly"}})
+    hourly = {"schedule": [{"cron": "@hourly"}]}
+    said = {"repository": "octo/hello", "parameters": asking, "triggers": hourly}  # as people may not say it any more
+    desk.database.write(lambda connection: keep_document(connection, "asking", said, Change("ada", desk.clock())))
     put(desk, "gone", {"repository": "octo/away", "triggers": {"schedule": "@hourly"}})
     put(desk, "lost", {"repository": "octo/hello", "triggers": {"schedule": {"cron": "@hourly", "branch": "no"}}})
     put(desk, "well", {"repository": "octo/hello", "triggers": {"schedule": "@hourly"}})
@@ -256,6 +259,40 @@ def test_circles_are_refused_with_the_way_that_they_take(desk_of_sqlite: Desk) -
     with pytest.raises(DefinitionError, match=r"^Team/e would come after f, which comes after team/e"):
         put(desk, "team", {"triggers": {"after": "f"}}, Kind.FOLDER)
     assert {row.after for row in rows(desk.database, schema.dependency)} == {"b", "later/one", "c", "team/e"}
+
+
+def test_what_asks_nobody_must_give_what_the_job_asks_for(desk_of_sqlite: Desk) -> None:
+    """Told when it is said, with its place, not when its time has come; also where a folder says it for others."""
+    desk = desk_of_sqlite
+    asking = {"repository": "octo/hello", "parameters": [{"name": "FLAVOUR", "required": True, "allowed": ["a", "b"]}]}
+    daily = {"cron": "@daily"}
+
+    def refuse(path: str, said: dict[str, Any], kind: Kind = Kind.JOB) -> list[tuple[str, str]]:
+        with pytest.raises(DefinitionError) as refused:
+            put(desk, path, said, kind)
+        return [(one.pointer, one.message) for one in refused.value.problems]
+
+    words = "this starts builds and asks nobody, but FLAVOUR"
+    timed = [daily, {**daily, "parameters": {"FLAVOUR": "a"}}, {**daily, "parameters": {"FLAVOUR": "c"}}]
+    assert refuse("app", {**asking, "triggers": {"schedule": timed, "after": "lib"}}) == [
+        (
+            "/triggers/schedule/0/parameters/FLAVOUR",
+            f"{words} is required: give it among its `parameters`, or say a `default`",
+        ),
+        ("/triggers/schedule/2/parameters/FLAVOUR", f"{words} must be one of a, b, not 'c'"),
+        ("/triggers/after", f"{words} is required: say a `default`"),
+    ]
+    put(desk, "team/app", {**asking, "triggers": {"schedule": timed[1]}})
+    put(desk, "team/other", {"repository": "octo/other"})
+    told = refuse("team", {"triggers": {"release": True}}, Kind.FOLDER)
+    assert told == [("", f"team/app could not be built: {words} is required: say a `default`")]
+    put(
+        desk,
+        "team",
+        {"parameters": [{"name": "FLAVOUR", "default": "a"}], "triggers": {"schedule": daily}},
+        Kind.FOLDER,
+    )
+    assert {row.cron for row in rows(desk.database, schema.schedule)} == {"@daily"}
 
 
 # --- tags and releases

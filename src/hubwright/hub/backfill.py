@@ -6,7 +6,7 @@ it, so that it outlives a crash. The answer adds runs to the newest build of the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
 from typing import Any
@@ -85,18 +85,18 @@ def _ask_all(connection: Connection, now: float) -> int:
     if not fresh:
         return 0
     mark = sha256(repr(fresh).encode()).hexdigest()[:16]
-    jobs = kinds.load_built_jobs(connection)
-    questions = [_ask(job, f"{mark} {now:.6f}", now) for job in jobs]
+    return _keep(connection, [_ask(job, f"{mark} {now:.6f}", now) for job in kinds.load_built_jobs(connection)])
+
+
+def ask_backfill(connection: Connection, jobs: Sequence[DefinedJob], now: float) -> None:
+    """Have it looked whether the jobs' newest commits lack a platform, now that what holds for them has changed."""
+    _keep(connection, [_ask(job, f"{now:.6f}", now) for job in jobs if job.enabled and job.settings.backfill])
+
+
+def _keep(connection: Connection, questions: list[Incoming]) -> int:
     for first in range(0, len(questions), _TOGETHER):
         keep_deliveries(connection, questions[first : first + _TOGETHER])
-    return len(jobs)
-
-
-def ask_backfill(connection: Connection, path: str, now: float) -> None:
-    """Have it looked whether the job's newest commit lacks a platform, now that its definition has changed."""
-    job = load_job(connection, path)
-    if job is not None and job.enabled and job.settings.backfill:
-        keep_deliveries(connection, [_ask(job, f"{now:.6f}", now)])
+    return len(questions)
 
 
 def _ask(job: Job | Row[Any], mark: str, now: float) -> Incoming:

@@ -1,11 +1,12 @@
 """Definitions of jobs and folders as people change them: made, changed, restored and removed, with a version of each.
 
-Everything here happens in the caller's transaction; what is changed is locked until it ends.
+Everything here happens in the caller's transaction. One change goes after the other: what a folder says is written down
+for jobs below it, and what a job says is looked at with the whole tree, so that two at once would wait for each other.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,17 +14,25 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
 from hubwright.domain.job_paths import ROOT, check_path
+from hubwright.domain.job_settings import DefinedJob
+from hubwright.domain.job_starts import find_unanswered
 from hubwright.domain.refs import check_owner, check_repository, read_clone_url
 from hubwright.errors import ConflictError, DefinitionError, MalformedError, NotFoundError, UnprocessableError, Wrong
 from hubwright.hub.backfill import ask_backfill
 from hubwright.hub.definition_facts import tell_removal, tell_step
 from hubwright.store.definitions import Subject, find_subject, keep_document, remove_job
-from hubwright.store.folders import is_in_use, keep_folder, remove_folder
-from hubwright.store.jobs import load_jobs_below
+from hubwright.store.folders import is_in_use, keep_folder, lock_tree, remove_folder
+from hubwright.store.jobs import load_job, load_jobs_below
 from hubwright.store.triggers import keep_triggers
 from hubwright.store.versions import Change, Kind, load_version
 
 Document = dict[str, Any]
+
+_STARTING = frozenset({"triggers", "parameters"})
+_BUILT_ON = frozenset({"platforms", "recipe", "backfill", "default_branch"})
+"""What may bring a job to platforms that its newest commit was not built on."""
+
+_HOLDING_BELOW = _STARTING | _BUILT_ON
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +52,7 @@ def put_definition(connection: Connection, wish: Wish, said: Mapping[str, Any]) 
     A job that names no repository keeps that which it has. Raises DefinitionError, UnprocessableError for a path that
     nothing can be at, OutdatedError.
     """
+    lock_tree(connection)
     known = find_subject(connection, wish.kind, wish.path, to_change=True)
     wish.check(known.version if known is not None else None)
     if known is None and wish.path != ROOT:
@@ -86,6 +96,7 @@ def remove_definition(connection: Connection, wish: Wish) -> None:
 
 
 def _find(connection: Connection, wish: Wish) -> Subject:
+    lock_tree(connection)
     known = find_subject(connection, wish.kind, wish.path, to_change=True)
     if known is None or "~" in wish.path:  # as jobs that were removed are called
         raise NotFoundError(f"There is no {wish.kind.value} {wish.path!r}.")
@@ -109,8 +120,9 @@ def _keep(
     before = known.document if known is not None else None
     if wish.kind is Kind.FOLDER:
         keep_folder(connection, wish.path, document, wish.change)
-        if document.get("triggers") != (before or {}).get("triggers"):
-            keep_triggers(connection, load_jobs_below(connection, wish.path), wish.change.at)
+        changed = {key for key in _HOLDING_BELOW if document.get(key) != (before or {}).get(key)}
+        if changed:
+            _settle_below(connection, wish, changed)
     else:
         _keep_job(connection, wish, document)
     if (kept := find_subject(connection, wish.kind, wish.path)) is not None:
@@ -123,8 +135,32 @@ def _keep_job(connection: Connection, wish: Wish, document: Document) -> None:
         new = keep_document(connection, wish.path, document, wish.change)
     except IntegrityError as error:
         raise ConflictError(f"Somebody else has made {wish.path} just now: read it, then change that.") from error
-    if not new:
-        ask_backfill(connection, wish.path, wish.change.at)
+    job = load_job(connection, wish.path)
+    if job is not None:
+        _refuse_unanswered([job], wish)
+    if job is not None and not new:
+        ask_backfill(connection, [job], wish.change.at)
+
+
+def _settle_below(connection: Connection, wish: Wish, changed: Set[str]) -> None:
+    """Do what another definition of each job below the folder would have led to."""
+    below = load_jobs_below(connection, wish.path)
+    if "triggers" in changed:
+        keep_triggers(connection, below, wish.change.at)
+    if changed & _STARTING:
+        _refuse_unanswered(below, wish)
+    if changed & _BUILT_ON:
+        ask_backfill(connection, below, wish.change.at)
+
+
+def _refuse_unanswered(jobs: Iterable[DefinedJob], wish: Wish) -> None:
+    """Raises DefinitionError; where a folder's change is to blame, it names the first of the jobs."""
+    for job in jobs:
+        wrong = find_unanswered(job.settings) if job.copy_of is None else []
+        if wrong and wish.kind is Kind.FOLDER:
+            raise DefinitionError([Wrong("", f"{job.path} could not be built: {one.message}") for one in wrong])
+        if wrong:
+            raise DefinitionError(wrong)
 
 
 def _with_repository(document: Document) -> Document:

@@ -56,6 +56,11 @@ def load_subfolders(connection: Connection, parent: str, limit: int = 200, curso
     return Page(items, items[-1].path if len(rows) > limit else None)
 
 
+def lock_tree(connection: Connection) -> None:
+    """Wait until nobody else changes definitions; it ends with the transaction. Take it before any other lock."""
+    connection.execute(select(folder.c.id).where(folder.c.path == ROOT).with_for_update())
+
+
 def keep_folder(connection: Connection, path: str, document: Mapping[str, Any], change: Change) -> int:
     """Keep what a folder says, made with those above where it is not there; the number of this version."""
     keep_folders(connection, [*folders_of(path), path] if path else [ROOT], change.at)

@@ -14,8 +14,9 @@ from hubwright.domain.dependencies import find_circle
 from hubwright.domain.job_settings import DefinedJob
 from hubwright.domain.schedules import Schedule, next_time
 from hubwright.errors import DefinitionError, UnprocessableError, Wrong
+from hubwright.store.folders import lock_tree
 from hubwright.store.reports import keep_cursor, load_newest_fact
-from hubwright.store.schema import dependency, folder, job, reporter, schedule
+from hubwright.store.schema import dependency, job, reporter, schedule
 
 CURSOR = "dependencies"
 """The name under which it is kept how far the facts were looked through for builds that others come after."""
@@ -96,9 +97,7 @@ def _keep_dependencies(connection: Connection, jobs: Sequence[DefinedJob]) -> No
 
 
 def _refuse_circles(connection: Connection, paths: Iterable[str]) -> None:
-    connection.execute(
-        select(folder.c.id).where(folder.c.path == "").with_for_update()
-    )  # of two halves one sees the other
+    lock_tree(connection)  # of two halves one sees the other
     after: dict[str, list[str]] = {}
     rows = connection.execute(select(job.c.path, dependency.c.after).join(job, job.c.id == dependency.c.job_id))
     for row in rows:
