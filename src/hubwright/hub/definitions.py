@@ -23,6 +23,7 @@ from hubwright.hub.definition_facts import tell_removal, tell_step
 from hubwright.store.definitions import Subject, find_subject, keep_document, remove_job
 from hubwright.store.folders import is_in_use, keep_folder, lock_tree, remove_folder
 from hubwright.store.jobs import load_job, load_jobs_below
+from hubwright.store.reach import names_below
 from hubwright.store.triggers import keep_triggers
 from hubwright.store.versions import Change, Kind, load_version
 
@@ -38,12 +39,14 @@ _HOLDING_BELOW = _STARTING | _BUILT_ON
 @dataclass(frozen=True, slots=True)
 class Wish:
     """Who wants something changed where, and why. `check` gets the version that is there, None for nothing there, and
-    raises OutdatedError if another one was expected."""
+    raises OutdatedError if another one was expected. `folders` bound who wants it: a job of theirs may have only a
+    repository that one below these has already, else they could have anything built."""
 
     kind: Kind
     path: str
     change: Change
     check: Callable[[int | None], None]
+    folders: tuple[str, ...] | None = None
 
 
 def put_definition(connection: Connection, wish: Wish, said: Mapping[str, Any]) -> bool:
@@ -111,6 +114,7 @@ def _keep(
     document = dict(document)
     if wish.kind is Kind.JOB and (known is None or known.copy_of is None):
         document = _with_repository(document)
+        _check_reach(connection, wish, known, document)
     elif wish.kind is Kind.JOB:
         document = {key: value for key, value in document.items() if key not in {"repository", "clone_url"}}
     if wish.kind is Kind.JOB and document.get("enabled"):
@@ -128,6 +132,19 @@ def _keep(
     if (kept := find_subject(connection, wish.kind, wish.path)) is not None:
         tell_step(connection, kept, before, wish.change, restored)
     return known is None
+
+
+def _check_reach(connection: Connection, wish: Wish, known: Subject | None, document: Document) -> None:
+    """Raises DefinitionError when somebody who is bounded to folders brings a repository there."""
+    repository, clone_url = document["repository"], document.get("clone_url")
+    before = {} if known is None else known.document
+    same = (repository, clone_url) == (before.get("repository"), before.get("clone_url"))
+    if wish.folders is None or same or names_below(connection, wish.folders, repository, clone_url):
+        return
+    said = (
+        f"no job below {', '.join(wish.folders)} has {clone_url or repository} yet; ask who may see all for the first"
+    )
+    raise DefinitionError([Wrong("/repository" if clone_url is None else "/clone_url", said)])
 
 
 def _keep_job(connection: Connection, wish: Wish, document: Document) -> None:

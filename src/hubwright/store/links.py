@@ -13,6 +13,7 @@ from sqlalchemy import BigInteger, Connection, bindparam, delete, func, insert, 
 
 from hubwright.domain.job_copies import CopyKind, Link
 from hubwright.domain.repos import Repository
+from hubwright.store.reach import below
 from hubwright.store.schema import job, link
 from hubwright.store.views import bounded
 from hubwright.store.views_values import Page
@@ -90,15 +91,21 @@ def load_links_to(connection: Connection, job_id: int) -> list[KeptLink]:
 
 
 def load_all_links(
-    connection: Connection, limit: int = 200, cursor: int | None = None, job_id: int | None = None
+    connection: Connection,
+    limit: int = 200,
+    cursor: int | None = None,
+    job_id: int | None = None,
+    folders: Sequence[str] | None = None,
 ) -> Page[KeptLink]:
-    """All links, or those to a job, the newest first; the cursor is a number."""
+    """All links, those to a job, or those to jobs below folders; the newest first. The cursor is a number."""
     limit = bounded(limit)
     query = _LINKS.order_by(link.c.id.desc()).limit(limit + 1)
     if cursor is not None:
         query = query.where(link.c.id < cursor)
     if job_id is not None:
         query = query.where(link.c.job_id == job_id)
+    if folders is not None:
+        query = query.where(below(job.c.path, folders))
     found = [_read(row) for row in connection.execute(query)]
     return Page(tuple(found[:limit]), found[limit - 1].id if len(found) > limit else None)
 

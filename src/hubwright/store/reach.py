@@ -21,6 +21,13 @@ def below(path: ColumnElement[str], folders: Sequence[str]) -> ColumnElement[boo
     return or_(~true(), *(func.substr(path, 1, len(folder) + 1) == f"{folder}/" for folder in folders))
 
 
+def names_below(connection: Connection, folders: Sequence[str], repository: str, clone_url: str | None) -> bool:
+    """Whether a job below the folders has this repository, at this address; its copies are no such jobs."""
+    named = (func.lower(job.c.repository) == repository.lower(), job.c.clone_url.is_not_distinct_from(clone_url))
+    query = select(job.c.id).where(job.c.copy_of.is_(None), *named, below(job.c.path, folders)).limit(1)
+    return connection.execute(query).first() is not None
+
+
 def newest_below(
     connection: Connection, folders: Sequence[str], conditions: Sequence[ColumnElement[bool]], limit: int
 ) -> ColumnElement[bool]:

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, delete, func, select, tuple_, update
+from sqlalchemy import Connection, Row, bindparam, delete, func, or_, select, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from hubwright.errors import ParameterError
+from hubwright.store.reach import below
 from hubwright.store.schema import secret
 from hubwright.store.views import bounded
 from hubwright.store.views_values import Page
@@ -55,14 +56,23 @@ def load_of_job(connection: Connection, scopes: Sequence[str], names: Sequence[s
 
 
 def load_secrets(
-    connection: Connection, scopes: Sequence[str] | None = None, limit: int = 200, cursor: str | None = None
+    connection: Connection,
+    scopes: Sequence[str] | None = None,
+    limit: int = 200,
+    cursor: str | None = None,
+    folders: Sequence[str] | None = None,
 ) -> Page[SecretView]:
-    """The secrets of these scopes, or all, by scope and name. Raises ParameterError for what is no cursor."""
+    """The secrets of these scopes, or all, by scope and name; `folders`: of these and what lies below them only.
+
+    Raises ParameterError for what is no cursor.
+    """
     limit = bounded(limit)
     columns = [column for column in secret.c if column.name not in {"id", "sealed"}]
     query = select(*columns).order_by(secret.c.scope, secret.c.name).limit(limit + 1)
     if scopes is not None:
         query = query.where(secret.c.scope.in_(scopes))
+    if folders is not None:
+        query = query.where(or_(secret.c.scope.in_(folders), below(secret.c.scope, folders)))
     if cursor is not None:
         name, colon, scope = cursor.partition(":")
         if not colon:

@@ -69,6 +69,7 @@ DOORS: dict[str, Subject] = {
     "api.builds.Builds.cancel_build": _build("build_id"),
     "api.approvals.Approvals.show_approval": _build("build_id"),
     "api.approvals.Approvals.show_difference": _build("build_id"),
+    "api.approvals.Approvals.approve_build": _build("build_id"),
     "api.reports.Reports.list_of_build": _build("build_id"),
     "api.reports.Reports.tell_build_again": _build("build_id"),
     "api.runs.Runs.show_run": _run("run_id"),
@@ -103,6 +104,14 @@ DOORS: dict[str, Subject] = {
     "api.pauses.Pauses.show": LISTED,
     "api.pauses.Pauses.pause_job": BELOW,
     "api.pauses.Pauses.resume_job": BELOW,
+    "api.links.Links.list_links": LISTED,
+    "api.links.Links.show_link": LISTED,
+    "api.links.Links.put_link": LISTED,
+    "api.links.Links.remove_link": LISTED,
+    "api.secrets.Secrets.list_secrets": LISTED,
+    "api.secrets.Secrets.put_secret": LISTED,
+    "api.secrets.Secrets.delete_secret": LISTED,
+    "register.make_register_routes.list_builds": LISTED,
     "api.tokens.Sessions.list": LISTED,
     "api.tokens.Sessions.end": LISTED,
     "pages.home.HomePage.show": LISTED,
@@ -118,14 +127,12 @@ DOORS: dict[str, Subject] = {
     "pages.builds.BuildPages.show": _build("id"),
     "pages.builds.BuildPages.rerun": _build("id"),
     "pages.builds.BuildPages.cancel": _build("id"),
+    "pages.builds.BuildPages.approve": _build("id"),
     "pages.builds.BuildPages.tell": _build("id"),
     "pages.builds.BuildPages.fragment": _run("run"),
     "pages.stream.Stream.open": Subject("stream"),
 }
-"""The doors that are open to tokens with folders.
-
-To approve is not among them: that holds for builds of other jobs too.
-"""
+"""The doors that are open to tokens with folders."""
 
 
 class Reach:

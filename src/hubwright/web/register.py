@@ -43,10 +43,10 @@ def make_register_routes(site: Site, gate: Gate, wishes: Wishes, rules: AddressR
         return _json(_describe(asked, url))
 
     async def list_builds(request: Request) -> Response:
-        await gate.require(request, "read")
+        folders = (await gate.require(request, "read")).folders
 
         def load(connection: Connection) -> list[tuple[BuildView, str | None]]:
-            builds = load_builds(connection, BuildFilter(), LISTED, None).items
+            builds = load_builds(connection, BuildFilter(folders=folders), LISTED, None).items
             addresses = load_clone_urls(connection, [build.job_id for build in builds])
             return [(build, addresses.get(build.job_id)) for build in builds]
 

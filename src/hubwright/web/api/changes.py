@@ -83,7 +83,7 @@ class Changes:
         if "\0" in reason or "\0" in path:
             raise UnprocessableError("There is a NUL in the path or the reason.")
         change = Change(asker.name, self._site.clock(), reason.strip())
-        return Wish(self._kind, path, change, read_conditions(request))
+        return Wish(self._kind, path, change, read_conditions(request), asker.folders)
 
     async def _do(self, work: Callable[[Connection], T]) -> T:
         done = await self._site.database.write_soon(work)

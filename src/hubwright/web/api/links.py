@@ -17,6 +17,7 @@ from hubwright.errors import NotFoundError, UnprocessableError
 from hubwright.hub.links import link, unlink
 from hubwright.store.definitions import Subject, find_subject
 from hubwright.store.links import KeptLink, load_all_links, load_link
+from hubwright.store.reach import names_below
 from hubwright.store.repos import find_repository
 from hubwright.store.versions import Change, Kind
 from hubwright.store.views_values import Page
@@ -24,6 +25,7 @@ from hubwright.web.api.answers import Cursor, Limit, answer, answer_page
 from hubwright.web.api.bodies import convert, read_object
 from hubwright.web.api.definition_documents import write_link
 from hubwright.web.api.definition_examples import LINK, LINKS, PUT_LINK
+from hubwright.web.askers import folders_of, lies_below
 from hubwright.web.gate import Gate
 from hubwright.web.routes import Routes
 from hubwright.web.site import Site
@@ -33,6 +35,9 @@ MAX_GLOBS = 64
 
 _MAX_GLOB = 200
 _ADDRESS = "/{owner}/{repo}/{kind}"
+
+Folders = tuple[str, ...] | None
+"""What bounds who asks."""
 
 Owner = Annotated[str, Path(max_length=100)]
 Repo = Annotated[str, Path(max_length=100)]
@@ -69,22 +74,25 @@ class Links:
         cursor: Cursor = None,
     ) -> Response:
         """Links, the newest first."""
+        folders = folders_of(request)
 
         def load(connection: Connection) -> Page[KeptLink]:
-            number = _find_job(connection, job.strip("/")).id if job else None
-            return load_all_links(connection, limit, cursor, number)
+            number = _find_job(connection, job.strip("/"), folders).id if job else None
+            return load_all_links(connection, limit, cursor, number, folders)
 
         page = await self._site.database.read(load)
         return answer_page(request, page, write_link, self._site.public_url)
 
-    async def show_link(self, owner: Owner, repo: Repo, kind: CopyKind) -> Response:
+    async def show_link(self, request: Request, owner: Owner, repo: Repo, kind: CopyKind) -> Response:
         """Which job a repository's pull requests, or branches, have copies of."""
-        return answer(await self._site.database.read(lambda connection: _show(connection, owner, repo, kind)))
+        folders = folders_of(request)
+        return answer(await self._site.database.read(lambda found: _show(found, f"{owner}/{repo}", kind, folders)))
 
     async def put_link(self, request: Request, owner: Owner, repo: Repo, kind: CopyKind) -> Response:
         """Link them to a job: `{"job": "team/app", "globs": ["**", "!wip/*"]}`, instead of any before; 201 when new.
 
-        The repository may be another than the job's own.
+        The repository may be another than the job's own; with a token that has folders, only one that a job below these
+        has.
         """
         asker = await self._gate.require(request, "write")
         wanted = convert(await read_object(request), LinkBody)
@@ -92,17 +100,20 @@ class Links:
         name = f"{check_owner(owner)}/{check_repository(repo)}"
 
         def keep(connection: Connection) -> bool:
-            target = _find_job(connection, wanted.job.strip("/"))
+            target = _find_job(connection, wanted.job.strip("/"), asker.folders)
             if target.copy_of is not None:
                 raise UnprocessableError(
                     f"{target.path} is a copy itself: link to the job that it is a copy of.", "/job"
                 )
-            change = Change(asker.name, self._site.clock())
-            return link(connection, _find_repository(connection, name), kind, target, globs, change)
+            known = _find_repository(connection, name)
+            _find_link(connection, known, kind, asker.folders)
+            if asker.folders is not None and not names_below(connection, asker.folders, name, None):
+                raise NotFoundError(f"No job below your folders has the repository {name}.")
+            return link(connection, known, kind, target, globs, Change(asker.name, self._site.clock()))
 
         new = await self._site.database.write_soon(keep)
         self._site.wake("facts")
-        shown = await self._site.database.read(lambda connection: _show(connection, owner, repo, kind))
+        shown = await self._site.database.read(lambda connection: _show(connection, name, kind, asker.folders))
         return answer(shown, 201 if new else 200, {"Location": f"/api/v1/links/{name}/{kind.value}"})
 
     async def remove_link(self, request: Request, owner: Owner, repo: Repo, kind: CopyKind) -> Response:
@@ -110,8 +121,9 @@ class Links:
         asker = await self._gate.require(request, "write")
 
         def drop(connection: Connection) -> bool:
-            change = Change(asker.name, self._site.clock())
-            return unlink(connection, _find_repository(connection, f"{owner}/{repo}"), kind, change)
+            known = _find_repository(connection, f"{owner}/{repo}")
+            _find_link(connection, known, kind, asker.folders)
+            return unlink(connection, known, kind, Change(asker.name, self._site.clock()))
 
         if not await self._site.database.write_soon(drop):
             raise NotFoundError(_no_link(owner, repo, kind))
@@ -119,11 +131,20 @@ class Links:
         return Response(status_code=204)
 
 
-def _show(connection: Connection, owner: str, repo: str, kind: CopyKind) -> dict[str, object]:
-    found = load_link(connection, _find_repository(connection, f"{owner}/{repo}"), kind)
+def _show(connection: Connection, name: str, kind: CopyKind, folders: Folders) -> dict[str, object]:
+    repository = _find_repository(connection, name)
+    found = _find_link(connection, repository, kind, folders)
     if found is None:
-        raise NotFoundError(_no_link(owner, repo, kind))
+        raise NotFoundError(_no_link(repository.owner, repository.name, kind))
     return write_link(found)
+
+
+def _find_link(connection: Connection, repository: Repository, kind: CopyKind, folders: Folders) -> KeptLink | None:
+    """The link; None where there is none. Raises NotFoundError when it is to a job that lies elsewhere."""
+    found = load_link(connection, repository, kind)
+    if found is not None and folders is not None and not lies_below(found.job, folders):
+        raise NotFoundError(_no_link(repository.owner, repository.name, kind))
+    return found
 
 
 def _no_link(owner: str, repo: str, kind: CopyKind) -> str:
@@ -132,9 +153,9 @@ def _no_link(owner: str, repo: str, kind: CopyKind) -> str:
     )
 
 
-def _find_job(connection: Connection, path: str) -> Subject:
+def _find_job(connection: Connection, path: str, folders: Folders) -> Subject:
     found = find_subject(connection, Kind.JOB, path)
-    if found is None or "~" in path:
+    if found is None or "~" in path or not (folders is None or lies_below(path, folders)):
         raise NotFoundError(f"There is no job {path!r}.")
     return found
 

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from hubwright.domain.secrets import EVERYWHERE, check_scope, scopes_of
-from hubwright.errors import UnprocessableError
+from hubwright.errors import NotFoundError, UnprocessableError
 from hubwright.hub.secrets import Vault, check_job
 from hubwright.store.secrets import SecretView, load_secrets
 from hubwright.web.api.answers import Limit, TextCursor, answer, answer_page, moment
@@ -56,14 +56,19 @@ class Secrets:
         limit: Limit = 200,
         cursor: TextCursor = None,
     ) -> Response:
-        """Names, scopes, and who set them: those that a job gets, those of one folder, or all."""
-        await self._gate.require(request, "write")
+        """Names, scopes, and who set them: those that a job gets, those of one folder, or all.
+
+        With a token that has folders, those of these and of what lies below them.
+        """
+        folders = (await self._gate.require(request, "write")).folders
         scopes = None
         if job is not None:
             scopes = scopes_of(check_scope(job))
         elif folder is not None:
             scopes = [check_scope(folder)]
-        page = await self._site.database.read(lambda connection: load_secrets(connection, scopes, limit, cursor))
+        page = await self._site.database.read(
+            lambda connection: load_secrets(connection, scopes, limit, cursor, folders)
+        )
         return answer_page(request, page, write_secret, self._site.public_url)
 
     async def put_secret(
@@ -97,7 +102,10 @@ class Secrets:
         if job is not None and folder is not None:
             raise UnprocessableError("Name a job or a folder, not both.")
         scope = check_scope(job or folder or EVERYWHERE)
-        return await self._gate.require(request, "write" if scope else "admin"), scope
+        asker = await self._gate.require(request, "write" if scope else "admin")
+        if asker.folders is not None and not (scope in asker.folders and folder) and not asker.sees(scope):
+            raise NotFoundError(f"There is no {'job' if job else 'folder'} {scope!r}.")
+        return asker, scope
 
 
 def write_secret(secret: SecretView) -> dict[str, Any]:
