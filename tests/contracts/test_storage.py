@@ -170,6 +170,8 @@ def test_files_are_listed_copied_and_deleted(url: str) -> None:
         await storage.delete("a/1/x")
         assert await keys(storage, "a") == {"a/2/z": 3}
         assert await read(storage, "a/2/z") == b"one"
+        await storage.delete_all(["a/2/z", "a/1/x", "never/there", "b/1/y"])
+        assert await keys(storage, "a") == await keys(storage, "b") == {}
 
     run(scenario())
 
@@ -288,7 +290,7 @@ def test_a_server_that_hangs_is_given_up(frozen_s3: str, work: str) -> None:
             "get": lambda: storage.get("a"),
             "size": lambda: storage.size("a"),
             "copy": lambda: storage.copy("a", "b"),
-            "delete": lambda: storage.delete("a"),
+            "delete": lambda: storage.delete_all(["a", "b"]),
             "list": lambda: keys(storage, "artifacts"),
         }
         async with asyncio.timeout(12):

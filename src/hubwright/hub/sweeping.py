@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable
 from functools import partial
+from itertools import islice
 
 import structlog
 
@@ -25,6 +26,9 @@ GRACE = 5.0
 """Seconds after which files of builds are looked for once more: one may be about to be named by its row."""
 
 _BATCH = 500
+
+_LISTED = 8
+"""Folders that are listed at once: a store far away answers each after a while."""
 
 _DOUBTFUL = 20_000
 """Keys that are remembered at most, until they are looked for once more."""
@@ -70,20 +74,27 @@ class Sweeping:
 
     async def delete(self, keys: Iterable[str]) -> None:
         """Delete files whose rows are gone; what can't be deleted now is a leftover for a later day."""
-        for key in keys:
+        waiting = iter(keys)
+        while some := list(islice(waiting, _BATCH)):
             try:
-                await self._storage.delete(key)
+                await self._storage.delete_all(some)
             except StorageError as error:
-                log.warning("file_not_deleted", key=key, error=str(error))
+                log.warning("files_not_deleted", files=len(some), first=some[0], error=str(error))
 
     async def delete_folders(self, folders: Iterable[str]) -> None:
         """Delete the folders of builds that are gone, with all that is in them; as `delete`."""
-        for folder in folders:
-            try:
-                await self.delete([one.key async for one in self._storage.list(folder)])
-            except StorageError as error:
-                log.warning("folder_not_deleted", folder=folder, error=str(error))
-                return
+        gate = asyncio.Semaphore(_LISTED)
+
+        async def find(folder: str) -> list[str]:
+            async with gate:
+                return [one.key async for one in self._storage.list(folder)]
+
+        try:
+            found = await asyncio.gather(*map(find, folders))
+        except StorageError as error:
+            log.warning("folders_not_deleted", error=str(error))
+            return
+        await self.delete(key for keys in found for key in keys)
 
     async def _sweep(self) -> None:
         drafts = await self._storage.drop_drafts(self._clock() - DAY)

@@ -35,6 +35,12 @@ LOOK = 1.0
 SHARE = 50.0
 """How much longer than a comparison took the pause after it is."""
 
+LONGEST = 300.0
+"""Seconds between two comparisons of the largest trees."""
+
+COMMITS_LOOK = 50.0
+"""Seconds between two comparisons of the commits with their builds."""
+
 FIRST_RETRY, LAST_RETRY = 0.5, 15.0
 """Seconds before another try while Redis is away, doubled up to these."""
 
@@ -88,7 +94,7 @@ class RedisView:
         mark = self._check(self._writer.load_mark())
         with self._database.reading() as connection:
             newest = load_newest_fact(connection)
-        if mark is not None and mark.fact == newest and 0 <= self._look_at - self._clock() <= SHARE * LOOK:
+        if mark is not None and mark.fact == newest and 0 <= self._look_at - self._clock() <= LONGEST:
             return self._look_at
         if not self._writer.take():
             return self._clock() + LOOK
@@ -143,7 +149,7 @@ class RedisView:
     def _compare(self) -> None:
         """Bring the tree up to date, not so often that it would take much of a processor."""
         begun = self._clock()
-        if 0 < self._look_at - begun <= SHARE * LOOK:
+        if 0 < self._look_at - begun <= LONGEST:
             return
         self._write_all(self._tree.compare())
         compared = self._clock() - begun
@@ -151,12 +157,12 @@ class RedisView:
             self._write_all(self._tree.compare_builds())
             if self._tree.is_through or self._clock() - begun >= 2 * compared:
                 break
-        if not 0 <= begun - self._commits_at < SHARE * LOOK:
+        if not 0 <= begun - self._commits_at < COMMITS_LOOK:
             with self._database.reading() as connection:
                 self._write_all(self._builds.compare_commits(connection))
             self._commits_at = begun
         took = self._clock() - begun
-        self._look_at = self._clock() + min(max(LOOK, SHARE * took), SHARE * LOOK)
+        self._look_at = self._clock() + min(max(LOOK, SHARE * took), LONGEST)
 
     def _rebuild(self) -> int:
         """First the mark: what happens meanwhile is told once more afterwards, which does no harm."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -13,6 +14,14 @@ MARKER = ".hubwright-storage"
 def are_one(one: Path, other: Path) -> bool:
     """Whether they are links to the same file: then rename(2) does nothing, and obstore's copy leaves its draft."""
     return other.exists() and one.exists() and other.samefile(one)
+
+
+def delete_files(folder: Path, keys: Iterable[str]) -> None:
+    """Delete these, and the folders that are empty then; those that are missing are fine. Raises OSError."""
+    for key in keys:
+        path = folder / key
+        path.unlink(missing_ok=True)
+        _drop_empty(path.parent, folder)
 
 
 def drop_drafts(folder: Path, before: float) -> int:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterable, AsyncIterator, Iterator
+from collections.abc import AsyncIterable, AsyncIterator, Iterator, Sequence
 from contextlib import aclosing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -21,7 +21,7 @@ from obstore.store import AzureStore, GCSStore, LocalStore, ObjectStore, S3Store
 
 from hubwright.errors import NotFoundError, SettingsError, StorageError
 from hubwright.storage.feed import Feed
-from hubwright.storage.folder import MARKER, are_one, drop_drafts
+from hubwright.storage.folder import MARKER, are_one, delete_files, drop_drafts
 
 READ_CHUNK = 256 * 1024
 """Bytes a download is cut into."""
@@ -34,6 +34,9 @@ PARTS = 2
 
 WRITERS = 8
 """Files that are written at once; more wait."""
+
+AT_ONCE = 1000
+"""Files that are deleted in one request: https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html"""
 
 STALLED = 60.0
 """Seconds after which a store that takes or gives nothing is given up."""
@@ -125,6 +128,19 @@ class Storage:
         with suppress(NotFoundError), _explained():
             async with asyncio.timeout(self._stalled):
                 await obstore.delete_async(self._store, key)
+
+    async def delete_all(self, keys: Sequence[str]) -> None:
+        """Forget all of them, in few requests where the store can. Raises StorageError, and some may be gone then."""
+        await self._check_folder()
+        if self._folder is not None:
+            with _explained():
+                async with asyncio.timeout(10 * self._stalled):
+                    await asyncio.to_thread(delete_files, self._folder, keys)
+            return
+        for start in range(0, len(keys), AT_ONCE):
+            with suppress(NotFoundError), _explained():
+                async with asyncio.timeout(self._stalled):
+                    await obstore.delete_async(self._store, keys[start : start + AT_ONCE])
 
     async def list(self, prefix: str) -> AsyncIterator[Stored]:
         """Everything whose key begins with the folder `prefix`. Raises StorageError."""
