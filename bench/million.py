@@ -21,6 +21,7 @@ import psutil
 from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.pool import NullPool
 
+from bench.depths import JOB, find_deep
 from bench.walking import find_addresses, make_values
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
@@ -29,7 +30,6 @@ from whole_hub import find_app
 
 TIMES = 9
 LONG = {f"RETENTION__{what}": "9000" for what in ("BUILDS", "LOGS", "ARTIFACTS", "FACTS", "DELIVERIES")}
-JOB = "group0/team0/app1"
 
 
 def main() -> None:
@@ -84,35 +84,7 @@ def _addresses(hub: HubProcess, url: str) -> list[str]:
         run = _one(connection, "SELECT min(id) FROM run WHERE build_id = :at", at=builds // 2)
         sha = _one(connection, "SELECT sha FROM build WHERE id = :at", at=builds // 2)
         found = find_addresses(find_app(), hub.client.get("/openapi.json").json(), make_values(builds, run, sha))
-        return [*found, *_deep(connection, builds)]
-
-
-def _deep(connection: Connection, builds: int) -> Iterator[str]:
-    """Lists in the middle and at the end, by the cursors that they themselves give."""
-    for share in (0.5, 0.0001):
-        at = max(int(builds * share), 2)
-        for query in ("", "&repo=octo/app1", f"&job={JOB}&branch=main", "&result=failure", "&state=finished"):
-            yield f"/api/v1/builds?cursor={at}{query}"
-        number = _one(connection, "SELECT builds FROM job WHERE path = :path", path=JOB)
-        number = max(int(number * share), 2)
-        yield f"/api/v1/builds?cursor={number}&job={JOB}"
-        yield f"/jobs/{JOB}?before={number}"
-        yield f"/builds/{at}"
-        yield f"/api/v1/facts?after={int(builds * 0.3 * (1 - share))}"
-        for table in ("delivery", "report"):
-            most = int(_one(connection, f"SELECT max(id) FROM {table}"))
-            plural = {"delivery": "deliveries", "report": "reports"}[table]
-            yield f"/api/v1/{plural}?cursor={max(int(most * share), 2)}"
-        jobs = int(_one(connection, "SELECT count(*) FROM job WHERE copy_of IS NULL"))
-        path = _one(
-            connection,
-            "SELECT path FROM job WHERE copy_of IS NULL ORDER BY path LIMIT 1 OFFSET :at",
-            at=min(int(jobs * (1 - share)), jobs - 2),
-        )
-        yield f"/api/v1/jobs?cursor={path}"
-        yield f"/jobs/{path}"
-        yield f"/api/v1/commits?repo=octo/app2&cursor=2026-0{1 + int(share * 10)}-01T00:00:00Z%20{'f' * 40}"
-        yield f"/api/v1/github/repos/octo/app1/pulls?cursor={int(builds * 0.1 * share) or 2}"
+        return [*found, *find_deep(connection, builds)]
 
 
 def measure_starts(hub: HubProcess, times: int) -> Iterator[str]:

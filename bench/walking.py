@@ -74,7 +74,8 @@ def find_addresses(app: Any, document: Mapping[str, Any], values: Values) -> lis
     """Addresses of all routes: of the app itself, and of its OpenAPI document with each query and each two of them."""
     found: dict[str, None] = {}
     for path in _plain(_routes_of(app)):
-        found[fill_path(path, values)] = None
+        if path not in document["paths"]:
+            found[fill_path(path, values)] = None
     for path, methods in document["paths"].items():
         if "get" in methods and path not in STREAMS:
             asked = [one for one in methods["get"].get("parameters", ()) if one["in"] == "query"]

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import httpx2
 import pytest
+from bench.depths import find_deep
 from bench.seed import seed
 from bench.seed_world import Size
 from bench.walking import find_addresses, make_values
@@ -38,6 +39,7 @@ MAY_READ_MUCH = {
     "FROM gh_repository WHERE gh_repository.deleted_at": "lists of repositories compare those of jobs with GitHub's",
     "lower(gh_repository.owner_login)": "organizations that own a repository here: a row for each repository is read",
     "AS parent_paused_by FROM job LEFT OUTER JOIN job AS parent": "the rebuilder: a portion of jobs by number",
+    "AND build.event IN": "a repository that is looked at for the first time: the newest 20,000 builds",
     "INSERT INTO token": "the same token can't be kept twice",
 }
 """What reads more, by a part of the statement, and why it may."""
@@ -75,7 +77,7 @@ def _walk(found: Walked, folder: Path) -> None:
     long = {f"RETENTION__{what}": "9000" for what in ("BUILDS", "LOGS", "ARTIFACTS", "FACTS", "DELIVERIES")}
     nobody = {"GITHUB__API_URL": "http://127.0.0.1:9", "GITHUB__CLONE_BASE": "http://127.0.0.1:9"}
     with recording() as recorder, whole_hub(folder, found.url, **long, **nobody) as (hub, client):
-        for address in find_addresses(hub.app, client.get("/openapi.json").json(), values):
+        for address in (*find_addresses(hub.app, client.get("/openapi.json").json(), values), *_find_deep(found.url)):
             recorder.during = address
             found.answers[address] = client.get(address, follow_redirects=False)
         for name, drain in hub.parts.drains().items():
@@ -83,6 +85,11 @@ def _walk(found: Walked, folder: Path) -> None:
                 recorder.during = name
                 drain()
         found.asked = [one for some in recorder.asked.values() for one in some]
+
+
+def _find_deep(url: str) -> list[str]:
+    with create_engine(url, poolclass=NullPool).connect() as connection:
+        return list(find_deep(connection, SIZE.builds))
 
 
 def _find_empty(url: str) -> set[str]:

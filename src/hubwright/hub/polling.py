@@ -204,9 +204,11 @@ def _load_known(connection: Connection, row: Row[Any], circle: Circle, compared:
 
     Of a list that is compared for the first time those that were built: what is new then is as old as it is.
     """
+    seen = healing_heads.load_heads(connection, row.id) if compared else {}
+    if compared >= {BRANCHES, PULLS, TAGS}:
+        return seen
     families = [job.id for job in circle.jobs if job.enabled]
     built = healing_heads.load_built_heads(connection, families, circle.repository)
-    seen = healing_heads.load_heads(connection, row.id) if compared else {}
     return {ref: sha for ref, sha in built.items() if kind_of(ref) not in compared} | seen
 
 

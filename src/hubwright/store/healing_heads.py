@@ -34,6 +34,8 @@ def keep_heads(
         connection.execute(insert(watched_head), rows)
 
 
+MOST_BUILDS = 20_000
+
 TOLD = ("push", "tag", "pull_request")
 """Events that tell of heads."""
 
@@ -41,21 +43,28 @@ TOLD = ("push", "tag", "pull_request")
 def load_built_heads(
     connection: Connection, families: Sequence[int], repository: Repository, events: Sequence[str] = TOLD
 ) -> dict[str, str]:
-    """A commit that was built of each branch, tag and pull request of the repository by jobs or copies, a late one."""
-    told = build.c.event.in_(events)
+    """A commit that was built of each branch, tag and pull request of the repository by jobs or copies, a late one.
+
+    Of each job and its copies the newest `MOST_BUILDS` are looked through.
+    """
     key = func.coalesce(build.c.branch, build.c.ref)
-    last = (
-        select(func.max(build.c.id))
-        .join(job, job.c.id == build.c.job_id)
-        .where(build.c.family.in_(families), told)
-        .where(or_(job.c.repository_id.is_(None), job.c.repository_id == repository.id))
-        .group_by(key, build.c.pull_request)
-    )
-    heads = {}
+    heads: dict[str, str] = {}
     columns = (build.c.event, build.c.ref, build.c.branch, build.c.pull_request, build.c.sha)
-    for row in connection.execute(select(*columns).where(build.c.id.in_(last))):
-        of_branch = f"refs/heads/{row.branch}" if row.pull_request is None else f"refs/pull/{row.pull_request}"
-        heads[row.ref if row.branch is None else of_branch] = row.sha
+    for family in families:
+        newest = (
+            select(build.c.id).where(build.c.family == family).order_by(build.c.id.desc()).limit(MOST_BUILDS).subquery()
+        )
+        last = (
+            select(func.max(build.c.id))
+            .join(newest, newest.c.id == build.c.id)
+            .join(job, job.c.id == build.c.job_id)
+            .where(build.c.event.in_(events))
+            .where(or_(job.c.repository_id.is_(None), job.c.repository_id == repository.id))
+            .group_by(key, build.c.pull_request)
+        )
+        for row in connection.execute(select(*columns).where(build.c.id.in_(last))):
+            of_branch = f"refs/heads/{row.branch}" if row.pull_request is None else f"refs/pull/{row.pull_request}"
+            heads[row.ref if row.branch is None else of_branch] = row.sha
     return heads
 
 
