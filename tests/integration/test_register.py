@@ -78,15 +78,16 @@ def test_builds_are_listed_newest_first_each_as_it_was_answered(door: Door, head
 
 @pytest.mark.parametrize(
     ("document", "status"),
-    [({}, 400), ([], 400), (None, 400), ({"git_repository_url": ""}, 400), ({"git_repository_url": "  "}, 400),
-     ({"git_repository_url": 7}, 400), ({"git_repository_url": "x" * 3000}, 400),
-     ({"git_repository_url": "nonsense"}, 400), ({"git_repository_url": "ext::sh -c id"}, 400),
+    [({}, 422), ([], 422), (None, 400), ({"git_repository_url": ""}, 400), ({"git_repository_url": "  "}, 400),
+     ({"git_repository_url": 7}, 422), ({"git_repository_url": "x" * 3000}, 422), ({"git_repository_url": None}, 422),
+     ({"git_repository_url": "nonsense"}, 400),
+     ({"git_repository_url": "ext::sh -c id"}, 401),  # a command, by nobody known
      ({"git_repository_url": "file:///etc/o/n"}, 422), ({"git_repository_url": "https://127.0.0.1/o/n"}, 422),
      ({"git_repository_url": "https://169.254.169.254/o/n"}, 422),
      ({"git_repository_url": "http://example.org/o/n"}, 422),
      ({"git_repository_url": "BASE/octo/hello", "branch": "gone"}, 422),
      ({"git_repository_url": "BASE/octo/hello", "branch": "a..b"}, 400),
-     ({"git_repository_url": "BASE/octo/hello", "branch": 7}, 400),
+     ({"git_repository_url": "BASE/octo/hello", "branch": 7}, 422),
      ({"git_repository_url": "BASE/octo"}, 422), ({"git_repository_url": "BASE/octo/away"}, 502)],
 )  # fmt: skip
 def test_every_refusal_is_a_problem_and_writes_nothing(door: Door, head: str, document: Any, status: int) -> None:
@@ -107,6 +108,15 @@ def test_only_json_is_taken_because_a_page_can_not_send_it_unasked(door: Door, h
     answer = door.client.post("/builds/register", content=body, headers={"Content-Type": kind})
     assert answer.status_code == 400
     assert door.written() == 0
+
+
+def test_a_blank_address_is_answered_in_system_3s_words(door: Door) -> None:
+    """400 and `Url may not be blank`; what is not there at all is 422, and both say where."""
+    for url in ("", "  "):
+        answer = door.post({"git_repository_url": url})
+        assert (answer.status_code, answer.json()["detail"][:20]) == (400, "Url may not be blank")
+    missing = door.post({}).json()
+    assert (missing["status"], missing["errors"][0]["pointer"]) == (422, "#/git_repository_url")
 
 
 def test_a_large_body_is_refused(door: Door) -> None:

@@ -11,7 +11,9 @@ from typing import Any
 
 import pytest
 
-from hubwright.errors import MalformedError, RefusedError, UnprocessableError, UnreachableRepositoryError
+from git_repositories import GitRepository
+from hubwright.domain.job_definitions import read_definition
+from hubwright.errors import MalformedError, RefusedError, SourceError, UnprocessableError, UnreachableRepositoryError
 from hubwright.git.commands import Git
 from hubwright.git.mirrors import Mirrors, Origin
 from hubwright.hub.addresses import AddressRules, check_public
@@ -165,3 +167,33 @@ def test_git_itself_goes_to_the_pinned_address_and_mirrors_ask_before_each_way(t
                 ask(origin)
     finally:
         guarded.close()
+
+
+def test_a_command_is_an_address_only_where_the_operator_says_so(tmp_path: Path) -> None:
+    """`ext` in GIT__ALLOW_PROTOCOLS: then git does what it says, for the repository of its last two names."""
+    head = GitRepository(tmp_path / "octo" / "hello.git").commit({"Makefile": "all:\n"})
+    url = f"ext::git %s {tmp_path}/octo/hello.git"
+    with pytest.raises(UnprocessableError, match="GIT__ALLOW_PROTOCOLS"):
+        RULES.check(url)
+    assert not RULES.allows(url)
+    rules = replace(RULES, protocols=("https", "ssh", "ext"))
+    found = rules.check(url)
+    assert (found.repository.full_name, found.clone_url) == ("octo/hello", url)
+    assert rules.allows(url)
+    assert rules.pin(url) == {}
+    for wrong in ("ext::", "ext::sh -c id", "ext::git %s /octo/hello\n.git", "ext::git %s /octo/.."):
+        with pytest.raises((MalformedError, UnprocessableError)):
+            rules.check(wrong)
+    origin = Origin(repository="octo/hello", clone_url=url)
+    for protocols, works in (("https:ssh:ext", True), ("https:ssh:file", False)):
+        mirrors = Mirrors(tmp_path / "mirrors", Git(protocols), rules.pin)
+        try:
+            if works:
+                assert head in str(mirrors.read_refs(origin))
+            else:
+                with pytest.raises(SourceError):
+                    mirrors.read_refs(origin)
+        finally:
+            mirrors.close()
+    document = {"repository": "octo/hello", "clone_url": url}
+    assert read_definition(document) == document

@@ -183,7 +183,7 @@ OWN_FIELDS = {
     "repository": Field(
         shape=Text(expected="owner/name", pattern=r"[A-Za-z0-9_.-]{1,100}/[A-Za-z0-9_.-]{1,100}", most=201)
     ),
-    "clone_url": Field(shape=Text(expected="an address", pattern=r"[^\x00-\x20\x7f]+")),
+    "clone_url": Field(shape=Text(expected="an address", pattern=r"(?:ext::[^\x00-\x1f\x7f]+|[^\x00-\x20\x7f]+)")),
     "enabled": Field(shape=_FLAG, about="false: nothing but people starts builds."),
 }
 """What a job is; folders have none of it."""

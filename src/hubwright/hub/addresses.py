@@ -17,6 +17,10 @@ from hubwright.domain.refs import read_clone_url
 from hubwright.domain.repos import Repository
 from hubwright.errors import MalformedError, RefusedError, UnprocessableError, UnreachableRepositoryError
 
+COMMAND = "ext::"
+"""What addresses begin with that are a command: https://git-scm.com/docs/git-remote-ext."""
+
+_LAST_NAMES = re.compile(r"([A-Za-z0-9_.-]+)/([A-Za-z0-9_.-]+)\Z")
 _PORTS = {"http": 80, "https": 443}
 _HOST = re.compile(r"[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_])?\Z|[0-9a-f.]*:[0-9a-f.:]*\Z")
 _PLAIN = re.compile(r"[A-Za-z0-9._~:/@+,=%\[\]-]*\Z")
@@ -52,6 +56,8 @@ class AddressRules:
             return self._at_home(url)
         if url.startswith("file://"):
             return self._on_disk(url)
+        if url.startswith(COMMAND):
+            return self._by_command(url)
         found = read_clone_url(url)
         scheme, host, _port = _take_apart(url)
         if scheme not in self.protocols:
@@ -75,7 +81,7 @@ class AddressRules:
         Looks the host up, so call it in a thread. ssh knows no such setting: its server's key is what tells it apart.
         Raises UnreachableRepositoryError.
         """
-        if url.startswith((self.clone_base + "/", "file://")):
+        if url.startswith((self.clone_base + "/", "file://", COMMAND)):
             return {}
         try:
             scheme, host, port = _take_apart(url)
@@ -104,8 +110,20 @@ class AddressRules:
         found = read_clone_url(f"https://host/{words[-2]}/{words[-1]}")
         return Registered(repository=Repository(id=None, owner=found.owner, name=found.name), clone_url=url)
 
+    def _by_command(self, url: str) -> Registered:
+        """An address that git runs: its last two names are the repository's."""
+        if "ext" not in self.protocols:
+            raise UnprocessableError("ext: addresses are not allowed here; allow them in GIT__ALLOW_PROTOCOLS.")
+        named = _LAST_NAMES.search(url)
+        if named is None or not url.isprintable():
+            raise MalformedError(f"{url[:80]!a} names no repository: ext::COMMAND … OWNER/NAME is expected.")
+        found = read_clone_url(f"https://host/{named[1]}/{named[2]}")
+        return Registered(repository=Repository(id=None, owner=found.owner, name=found.name), clone_url=url)
+
 
 def _scheme_of(url: str) -> str:
+    if url.startswith(COMMAND):
+        return "ext"
     return urlsplit(url).scheme if "://" in url else "ssh"
 
 

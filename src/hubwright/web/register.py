@@ -12,8 +12,8 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from hubwright.domain.refs import check_branch
-from hubwright.errors import MalformedError
-from hubwright.hub.addresses import AddressRules
+from hubwright.errors import MalformedError, UnprocessableError
+from hubwright.hub.addresses import COMMAND, AddressRules
 from hubwright.hub.wishes import Asked, Wishes
 from hubwright.store.views import load_builds
 from hubwright.store.views_results import load_clone_urls
@@ -38,6 +38,8 @@ def make_register_routes(site: Site, gate: Gate, wishes: Wishes, rules: AddressR
             request.headers.get("content-type", ""),
             await read_body(request.headers.get("content-length"), request.receive, MAX_BODY),
         )
+        if url.lstrip().startswith(COMMAND):
+            await gate.require(request, "write")
         found = await asyncio.to_thread(rules.check, url)
         asked = await asyncio.to_thread(wishes.register, found.repository, found.clone_url, branch, site.clock())
         return _json(_describe(asked, url))
@@ -77,7 +79,10 @@ def read_status(state: str, result: str | None) -> str:
 
 
 def _read_wish(content_type: str, body: bytes) -> tuple[str, str | None]:
-    """Address and branch. Only JSON is taken: no page of another site can send that unasked."""
+    """Address and branch. Only JSON is taken: no page of another site can send that unasked.
+
+    What is not there, or no text, is 422 as at system 3; what is blank there is 400 (`AddressRules.check`).
+    """
     if "json" not in content_type.lower():
         raise MalformedError("The body is JSON: send Content-Type: application/json.")
     try:
@@ -86,10 +91,10 @@ def _read_wish(content_type: str, body: bytes) -> tuple[str, str | None]:
         raise MalformedError(f"The body is not JSON: {error}.", "") from None
     url = document.get("git_repository_url") if isinstance(document, dict) else None
     if not isinstance(url, str) or len(url) > 2000:
-        raise MalformedError("git_repository_url is missing: give the repository's address.", "/git_repository_url")
+        raise UnprocessableError("git_repository_url is missing: give the repository's address.", "/git_repository_url")
     branch = document.get("branch")
     if branch is not None and not isinstance(branch, str):
-        raise MalformedError("branch is a name.", "/branch")
+        raise UnprocessableError("branch is a name.", "/branch")
     return url, check_branch(branch) if branch else None
 
 
