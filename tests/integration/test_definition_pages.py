@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import httpx2
@@ -9,27 +10,41 @@ import pytest
 from sqlalchemy import Connection
 
 from hubwright.domain.job_copies import CopyKey, CopyKind
+from hubwright.store.audit import Entry, keep_entries
 from hubwright.store.copies import find_or_make_copy
 from hubwright.store.database import Database
 from hubwright.store.definitions import keep_document
 from hubwright.store.folders import keep_folder
 from hubwright.store.jobs import load_job
 from hubwright.store.versions import Change
-from seed import NOW, Seed, serving
+from hubwright.web.site import Site
+from seed import ADMIN, NOW, Seed, serving
 
 SAID = {"repository": "ann/app", "timeout": 5, "recipe": {"text": "stages:\n  - build: make\n"}}
 EVIL = "<script>alert(1)</script>\u202e"
 
 
 @pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx2.Client]:
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Site]]:
     """Pages over a folder with a job, its copy, and three versions of it."""
     folder = tmp_path_factory.mktemp("definitions")
     Seed(folder).close()
     with serving(folder) as (address, site):
         fill(site.database)
-        with httpx2.Client(base_url=address, headers={"Accept": "text/html"}) as client:
-            yield client
+        yield address, site
+
+
+@pytest.fixture(scope="module")
+def browser(served: tuple[str, Site]) -> Iterator[httpx2.Client]:
+    """A browser that has not logged in."""
+    with httpx2.Client(base_url=served[0], headers={"Accept": "text/html"}) as client:
+        yield client
+
+
+@pytest.fixture
+def log(served: tuple[str, Site]) -> Database:
+    """Where the audit log is."""
+    return served[1].database
 
 
 def fill(database: Database) -> None:
@@ -92,7 +107,8 @@ def test_versions_say_who_changed_what_and_show_it(browser: httpx2.Client) -> No
     assert "It is slow." in page
     change = browser.get("/definitions/jobs/team/app?version=2").text
     assert "- 5\n+ 7" in change
-    assert "hubwright job restore team/app 2" in change
+    assert "there is nothing to restore" in change
+    assert "hubwright job restore team/app 1" in browser.get("/definitions/jobs/team/app?version=1").text
     assert browser.get("/definitions/jobs/team/app?version=9").status_code == 404
     first = browser.get("/definitions/jobs/team/many").text
     assert "?before=6" in first
@@ -108,3 +124,68 @@ def test_copies_and_their_job_lead_to_each_other(browser: httpx2.Client) -> None
     assert browser.get("/copies/none").status_code == 404
     assert '<a href="/jobs/team/app">' in browser.get("/jobs/team/app_pr25").text
     assert 'href="/copies/team/app"' in browser.get("/jobs/team/app").text
+
+
+def test_an_older_version_is_restored_from_what_its_reader_saw(browser: httpx2.Client) -> None:
+    """The page shows what will be otherwise; if somebody was quicker it is shown anew, not done."""
+    admin = {"Authorization": f"Bearer {ADMIN}"}
+    page = browser.get("/definitions/folders/x05?version=1", headers=admin).text
+    assert "there is nothing to restore" in page
+    page = browser.get("/definitions/jobs/team/many?version=3", headers=admin).text
+    assert "- 25\n+ 3" in page
+    assert 'name="from" value="25"' in page
+    address = "/definitions/jobs/team/many/versions/3/restore"
+    assert browser.post(address, data={"from": "25"}).status_code == 401
+    assert browser.post(address, data={}, headers=admin).status_code == 422
+    assert browser.post(address, data={"from": "24"}, headers=admin).status_code == 412
+    done = browser.post(address, data={"from": "25", "reason": "Too slow."}, headers=admin)
+    assert (done.status_code, done.headers["location"]) == (303, "/definitions/jobs/team/many")
+    page = browser.get("/definitions/jobs/team/many").text
+    assert "Too slow." in page
+    assert ">Version 26<" in page
+
+
+def test_who_may_pauses_and_resumes_with_buttons(browser: httpx2.Client) -> None:
+    """A job for those who may write; platforms and the hub for admins, at the queue."""
+    admin = {"Authorization": f"Bearer {ADMIN}"}
+    for address, back in (("/jobs/team/app", "/jobs/team/app"), ("/queue", "/queue"), ("/platforms/linux-*", "/queue")):
+        assert browser.post(f"{address}/pause").status_code == 401
+        done = browser.post(f"{address}/pause", headers=admin)
+        assert (done.status_code, done.headers["location"]) == (303, back)
+    job, queue = (browser.get(path, headers=admin).text for path in ("/jobs/team/app", "/queue"))
+    assert 'action="/jobs/team/app/resume"' in job
+    assert "<strong>paused</strong> by" in job
+    assert "<strong>paused</strong> by" in browser.get("/jobs/team/app_pr25", headers=admin).text
+    assert 'action="/queue/resume"' in queue
+    assert 'action="/platforms/linux-%2A/resume"' in queue
+    assert '<form method="post"' not in browser.get("/queue").text
+    for address in ("/jobs/team/app", "/queue", "/platforms/linux-%2A"):
+        assert browser.post(f"{address}/resume", headers=admin).status_code == 303
+    job, queue = (browser.get(path, headers=admin).text for path in ("/jobs/team/app", "/queue"))
+    assert 'action="/jobs/team/app/pause"' in job
+    assert "is paused" not in queue
+
+
+def test_admins_read_the_audit_log_page_by_page(browser: httpx2.Client, log: Database) -> None:
+    """What others have written into it is text; filters stay when one goes on."""
+    admin = {"Authorization": f"Bearer {ADMIN}"}
+    entries = [
+        Entry(
+            at=NOW, actor=EVIL if number % 2 else "ann", by="token", role="write", method="PUT", action="a.b",
+            path=f"/x/{number:03}", status=403 if number % 2 else 200,
+        )
+        for number in range(120)
+    ]  # fmt: skip
+    log.write(lambda connection: keep_entries(connection, entries))
+    assert browser.get("/audit").status_code == 401
+    first = browser.get("/audit", headers=admin).text
+    assert "/x/119" in first
+    assert "Refused" in first
+    assert "<script>alert" not in first
+    assert "/x/069" not in first
+    (more,) = re.findall(r'rel="next" href="([^"]+)"', first)
+    assert "/x/069" in browser.get(f"/audit{more}", headers=admin).text
+    found = browser.get("/audit", params={"actor": "ann", "path": "/x/0"}, headers=admin).text
+    assert "/x/098" in found
+    assert "/x/118" not in found
+    assert "There is no such entry." in browser.get("/audit?actor=nobody", headers=admin).text

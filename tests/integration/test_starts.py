@@ -90,7 +90,10 @@ def test_the_page_asks_for_them_and_its_form_starts_one_build_however_often_it_i
 
 
 def test_the_api_and_the_page_tell_when_a_job_is_built_next(hub: Served) -> None:
-    said = {"triggers": {"schedule": {"cron": "30 4 * * *", "zone": "Europe/Zurich"}}}
+    timed = {"cron": "30 4 * * *", "zone": "Europe/Zurich"}
+    answer = hub.client.patch("/api/v1/jobs/team/app", json={"triggers": {"schedule": timed}})
+    assert answer.json()["errors"][0]["pointer"] == "#/triggers/schedule/0/parameters/FLAVOUR"
+    said = {"triggers": {"schedule": {**timed, "parameters": {"FLAVOUR": "plain"}}}}
     assert hub.client.patch("/api/v1/jobs/team/app", json=said).json()["times"] == [
         {"cron": "30 4 * * *", "zone": "Europe/Zurich", "next_at": "2026-09-22T02:30:00.000000Z", "last_at": None}
     ]

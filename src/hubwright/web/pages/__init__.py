@@ -12,6 +12,7 @@ from starlette.routing import Route
 
 from hubwright.web.assets import Assets
 from hubwright.web.gate import Gate
+from hubwright.web.pages.audit import AuditPage
 from hubwright.web.pages.bisections import BisectionPages
 from hubwright.web.pages.builders import BuilderPages
 from hubwright.web.pages.builds import BuildPages
@@ -22,6 +23,7 @@ from hubwright.web.pages.home import HomePage
 from hubwright.web.pages.jobs import JobPages
 from hubwright.web.pages.lists import ListPages
 from hubwright.web.pages.log_lines import LogLines
+from hubwright.web.pages.pauses import PausePages
 from hubwright.web.pages.stream import Stream
 from hubwright.web.site import Site
 
@@ -97,7 +99,9 @@ def assemble_pages(site: Site, gate: Gate) -> Pages:
         Route("/builds/{id:int}/tell", builds.tell, methods=["POST"]),
         Route("/builds/{id:int}/approve", builds.approve, methods=["POST"]),
         Route("/builds/{id:int}/cancel", builds.cancel, methods=["POST"]),
+        Route("/audit", AuditPage(frame).show),
         *builders.routes(),
+        *PausePages(frame).routes(),
         *BisectionPages(frame).routes(),
         *DefinitionPages(frame).routes(),
         *assets.routes(),

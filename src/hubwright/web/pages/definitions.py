@@ -6,27 +6,32 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from urllib.parse import quote
 
 from sqlalchemy import Connection
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from hubwright.domain.job_differences import Difference, compare_definitions, write_differences
 from hubwright.domain.job_inheritance import Effective, Origin, Source
-from hubwright.errors import NotFoundError
+from hubwright.errors import NotFoundError, OutdatedError, UnprocessableError
+from hubwright.hub.definitions import Wish, restore_definition
 from hubwright.store.definitions import Subject, find_subject
 from hubwright.store.jobs import load_effective, load_effective_folder
-from hubwright.store.versions import Kind, Version, load_version, load_versions
+from hubwright.store.versions import Change, Kind, Version, load_version, load_versions
 from hubwright.store.views_jobs import load_copies
 from hubwright.web.pages.frame import Frame
 from hubwright.web.pages.jobs import read_number
+from hubwright.web.pages.starts import read_fields
 
 _VERSIONS = 20
 _PLACES = 6  # of a change that are named in the list of versions
 _COPIES = 100
+_MAX_DIGITS = 12
+_MAX_REASON = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +61,8 @@ class Changed:
 
 @dataclass(frozen=True, slots=True)
 class Definition:
-    """What the page shows. `shown` is the version whose differences are asked for, `report` those as text."""
+    """What the page shows. `shown` is the version whose differences are asked for, `report` those as text; `undone`
+    what would be otherwise than it is if that version was restored, None when nothing would."""
 
     subject: Subject
     values: tuple[Value, ...]
@@ -64,22 +70,30 @@ class Definition:
     older: int | str | None
     shown: Version | None
     report: str
+    undone: str | None
 
 
 class DefinitionPages:
-    """`/definitions/jobs/PATH`, `/definitions/folders/PATH` and `/copies/PATH`."""
+    """`/definitions/jobs/PATH`, `/definitions/folders/PATH`, the button that restores a version, and `/copies/PATH`."""
 
     def __init__(self, frame: Frame) -> None:
         self._frame = frame
 
     def routes(self) -> list[Route]:
-        """Those of all three."""
+        """All routes."""
         shown = {
             "/definitions/jobs/{path:path}": self.job,
             "/definitions/folders/{path:path}": self.folder,
             "/copies/{path:path}": self.copies,
         }
-        return [Route(path, self._frame.guard(show)) for path, show in shown.items()]
+        restored = {"jobs": self.restore_job, "folders": self.restore_folder}
+        return [
+            *(Route(path, self._frame.guard(show)) for path, show in shown.items()),
+            *(
+                Route(f"/definitions/{kind}/{{path:path}}/versions/{{number:int}}/restore", restore, methods=["POST"])
+                for kind, restore in restored.items()
+            ),
+        ]
 
     async def job(self, request: Request) -> Response:
         """`GET /definitions/jobs/PATH?version=&before=`."""
@@ -105,6 +119,34 @@ class DefinitionPages:
             request, "copies.html", job=path, page=page, archived=archived, stream="/fragments/stream"
         )
 
+    async def restore_job(self, request: Request) -> Response:
+        """`POST /definitions/jobs/PATH/versions/NUMBER/restore`; the field `from`: the version that was looked at."""
+        return await self._restore(request, Kind.JOB)
+
+    async def restore_folder(self, request: Request) -> Response:
+        """`POST /definitions/folders/PATH/versions/NUMBER/restore`; `from` as above."""
+        return await self._restore(request, Kind.FOLDER)
+
+    async def _restore(self, request: Request, kind: Kind) -> Response:
+        asker = await self._frame.require(request, "write")
+        site, path, number = self._frame.site, request.path_params["path"].strip("/"), request.path_params["number"]
+        fields = await read_fields(request)
+        expected = fields.get("from", "")
+        if not (expected.isascii() and expected.isdecimal() and len(expected) <= _MAX_DIGITS):
+            raise UnprocessableError("This is not the page's form: open the versions again.")
+
+        def check(version: int | None) -> None:
+            if version != int(expected):
+                raise OutdatedError("Somebody has changed this meanwhile: look at what is different now, then restore.")
+
+        why = fields.get("reason", "").replace("\0", "").strip()[:_MAX_REASON]
+        change = Change(asker.name, site.clock(), why or f"Version {number} was restored.")
+        wish = Wish(kind, path, change, check)
+        await site.database.write_soon(partial(restore_definition, wish=wish, number=number))
+        for queue in ("deliveries", "facts"):
+            site.wake(queue)
+        return RedirectResponse(f"/definitions/{kind.value}s/{quote(path)}", 303)
+
     async def _show(self, request: Request, kind: Kind) -> Response:
         path = request.path_params["path"].strip("/")
         number, cursor = read_number(request, "version"), read_number(request, "before")
@@ -119,13 +161,15 @@ def _load(connection: Connection, kind: Kind, path: str, number: int | None, cur
         raise NotFoundError(f"There is no {kind.value} {path!r}.")
     page = load_versions(connection, kind, subject.id, _VERSIONS + 1, cursor)
     changes = _compare(page.items)[:_VERSIONS]
-    shown, report = None, ""
+    shown, report, undone = None, "", None
     if number is not None:
         shown = load_version(connection, kind, subject.id, number)
         before = load_version(connection, kind, subject.id, number - 1).document if number > 1 else {}
         report = write_differences(compare_definitions(before, shown.document))
+        back = compare_definitions(subject.document, shown.document)
+        undone = write_differences(back) if back else None
     older = changes[-1].version.number if len(page.items) > _VERSIONS else None
-    return Definition(subject, _list_values(effective), changes, older, shown, report)
+    return Definition(subject, _list_values(effective), changes, older, shown, report, undone)
 
 
 def _compare(versions: Sequence[Version]) -> tuple[Changed, ...]:

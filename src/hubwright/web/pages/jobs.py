@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from hubwright.domain.job_parameters import Parameter
+from hubwright.domain.pauses import Pause
 from hubwright.domain.refs import check_owner, check_repository
 from hubwright.errors import NotFoundError
 from hubwright.store import jobs
@@ -48,6 +49,7 @@ class Job:
     settled: int
     parameters: tuple[Parameter, ...]
     times: tuple[tuple[str, float], ...]
+    paused: Pause | None
     searches: tuple[BisectionView, ...]
 
 
@@ -103,7 +105,7 @@ class JobPages:
 
 
 def _load_job(connection: Connection, path: str, cursor: int | None) -> Job:
-    view = load_job(connection, path)
+    view, defined = load_job(connection, path), jobs.load_job(connection, path)
     wanted = BuildFilter(job=path, told=True)
     newest = load_builds(connection, wanted, limit=_HISTORY)
     shown = newest if cursor is None else load_builds(connection, wanted, limit=_HISTORY, cursor=cursor)
@@ -117,8 +119,9 @@ def _load_job(connection: Connection, path: str, cursor: int | None) -> Job:
         load_usual_duration(connection, view.id),
         results.count("success"),
         len(results),
-        defined.settings.parameters if (defined := jobs.load_job(connection, path)) is not None else (),
+        defined.settings.parameters if defined is not None else (),
         tuple((row.cron, row.next_at) for row in load_times(connection, view.id) if row.next_at is not None),
+        defined.paused if defined is not None else None,
         load_bisections(connection, job_path=path, limit=_SEARCHES).items,
     )
 

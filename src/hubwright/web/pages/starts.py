@@ -38,11 +38,7 @@ class StartPages:
         """Start a build, and show it."""
         asker = await self._frame.require(request, "write")
         path: str = request.path_params["path"]
-        body = await read_body(request.headers.get("content-length"), request.receive, MAX_FORM)
-        try:
-            fields = dict(parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=MAX_PARAMETERS + 2))
-        except ValueError as error:
-            raise UnprocessableError("This is not the page's form.") from error
+        fields = await read_fields(request)
         if not fields.get("once"):
             raise UnprocessableError("This is not the page's form: open the job's page again.")
         ref = fields.get("ref", "").strip() or None
@@ -53,3 +49,12 @@ class StartPages:
             self._wishes.start, path, ref, None, asker.name, fields["once"][:200], self._frame.site.clock(), typed
         )
         return RedirectResponse(f"/builds/{asked.build_id}", 303)
+
+
+async def read_fields(request: Request) -> dict[str, str]:
+    """The fields of a page's form, the last of each name. Raises UnprocessableError, TooLargeError."""
+    body = await read_body(request.headers.get("content-length"), request.receive, MAX_FORM)
+    try:
+        return dict(parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=MAX_PARAMETERS + 2))
+    except ValueError as error:
+        raise UnprocessableError("This is not the page's form.") from error
