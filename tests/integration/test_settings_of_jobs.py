@@ -11,6 +11,7 @@ import pytest
 
 from hub_parts import Desk, open_desk, rows
 from hubwright.domain.job_definitions import read_definition
+from hubwright.hub.admission import settle
 from hubwright.hub.sealing import Keys, make_key
 from hubwright.hub.secrets import Vault
 from hubwright.store import schema
@@ -141,3 +142,27 @@ def test_a_copy_has_its_parents_secrets_and_the_nearest_counts(desk: Desk) -> No
         handed = vault.hand_out(connection, "team/app_pr1", ["A", "B", "C"])
     assert handed.values == {"A": "A of team/app, long enough", "B": "B of team/app_pr1, long enough"}
     assert handed.warnings[0].endswith("`hubwright secret set C --job team/app` sets it.")
+
+
+@pytest.mark.parametrize(
+    ("policy", "results"),
+    [("queue", [None, None, None, None]), ("cancel-superseded", ["cancellation"] * 3 + [None])],
+)
+def test_of_a_push_whose_commits_are_all_built_the_policy_says_what_is_left(
+    desk: Desk, policy: str, results: list[str | None]
+) -> None:
+    """`queue` drops nothing. To supersede means that the newest commit alone counts: what was cancelled says by what,
+    and stays in the list."""
+    repository = desk.repository()
+    define(desk, commits="each", concurrency={"group": "deploy", "limit": 1, "policy": policy})
+    first = repository.commit({FILE: "stages:\n- build: make\n"})
+    desk.understand("push", repository.push_payload())
+    for at in range(3):
+        repository.commit({"a": str(at)})
+    desk.understand("push", repository.push_payload(before=first))
+    desk.database.write(lambda connection: settle(connection, desk.clock()))
+    builds = desk.builds()
+    assert [row.result for row in builds] == results
+    assert builds[-1].sha == repository.head()
+    cancelled = {row.cancel for row in desk.runs() if row.result == "cancellation"}
+    assert cancelled == ({"Superseded by team/app #4."} if policy != "queue" else set())
