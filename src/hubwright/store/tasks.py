@@ -155,7 +155,7 @@ def load_progress(connection: Connection, number: int) -> Progress:
     row = connection.execute(select(task).where(task.c.id == number, task.c.root_id.is_(None))).one_or_none()
     if row is None:
         raise NotFoundError(f"There is no load {number}; those that ended long ago are forgotten.")
-    return _measure(connection, row)
+    return _measure(connection, [row])[0]
 
 
 def list_loads(connection: Connection, limit: int, cursor: int | None = None) -> Page[Progress]:
@@ -165,7 +165,7 @@ def list_loads(connection: Connection, limit: int, cursor: int | None = None) ->
     if cursor is not None:
         newest = newest.where(task.c.id < cursor)
     rows = connection.execute(newest).all()
-    shown = tuple(_measure(connection, row) for row in rows[:limit])
+    shown = tuple(_measure(connection, rows[:limit]))
     return Page(shown, shown[-1].id if len(rows) > limit else None)
 
 
@@ -174,11 +174,15 @@ def is_below(number: int) -> Any:
     return or_(task.c.id == number, task.c.root_id == number)
 
 
-def _measure(connection: Connection, row: Row[Any]) -> Progress:
-    counted = select(task.c.state, func.count()).where(task.c.root_id == row.id).group_by(task.c.state)
-    counts: dict[str, int] = {row.state: 1}
-    for state, count in connection.execute(counted).all():
-        counts[state] = counts.get(state, 0) + count
+def _measure(connection: Connection, loads: Sequence[Row[Any]]) -> list[Progress]:
+    counts: dict[int, dict[str, int]] = {row.id: {row.state: 1} for row in loads}
+    steps = select(task.c.root_id, task.c.state, func.count()).where(task.c.root_id.in_([row.id for row in loads]))
+    for root, state, count in connection.execute(steps.group_by(task.c.root_id, task.c.state)):
+        counts[root][state] = counts[root].get(state, 0) + count
+    return [_judge(connection, row, counts[row.id]) for row in loads]
+
+
+def _judge(connection: Connection, row: Row[Any], counts: Mapping[str, int]) -> Progress:
     done, total = counts.get("done", 0), sum(counts.values())
     if "steps" in row.payload:
         done = total = row.payload["steps"]
