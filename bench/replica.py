@@ -33,7 +33,8 @@ from hubwright.git.mirrors import Mirrors
 from hubwright.hub.intake import Intake
 from hubwright.hub.plans import Ground
 from hubwright.hub.pressure import Pressure
-from hubwright.hub.understanding import Rules, Understanding
+from hubwright.hub.rules import Rules
+from hubwright.hub.understanding import Understanding
 from hubwright.store.database import Database
 from hubwright.store.deliveries import Incoming, keep_deliveries
 from hubwright.store.schema import delivery, metadata

@@ -17,7 +17,8 @@ from hubwright.domain.repos import Repository
 from hubwright.git.mirrors import Origin
 from hubwright.hub import moves
 from hubwright.hub.builds import cancel, rerun
-from hubwright.hub.plans import Ground, failed_plan, keep_plans
+from hubwright.hub.plan_rows import keep_plans
+from hubwright.hub.plans import Ground, failed_plan
 from hubwright.store.database import Database
 from hubwright.store.jobs import keep_job, load_job
 from hubwright.store.schema import job as job_table

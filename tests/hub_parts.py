@@ -27,10 +27,11 @@ from hubwright.hub.intake import Intake
 from hubwright.hub.logs import Logs
 from hubwright.hub.plans import Ground
 from hubwright.hub.pressure import Pressure
+from hubwright.hub.rules import Rules
 from hubwright.hub.scheduler import Scheduler
 from hubwright.hub.session import SessionSettings
 from hubwright.hub.sessions import Sessions
-from hubwright.hub.understanding import Rules, Understanding
+from hubwright.hub.understanding import Understanding
 from hubwright.hub.wishes import Wishes
 from hubwright.store import schema
 from hubwright.store.database import Database

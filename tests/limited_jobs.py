@@ -16,7 +16,8 @@ from hubwright.domain.recipe import read_recipe
 from hubwright.git.mirrors import Origin
 from hubwright.hub import moves
 from hubwright.hub.admission import settle
-from hubwright.hub.plans import Ground, keep_plans
+from hubwright.hub.plan_rows import keep_plans
+from hubwright.hub.plans import Ground
 from hubwright.store.definitions import keep_document
 from hubwright.store.facts import keep_facts
 from hubwright.store.jobs import load_job

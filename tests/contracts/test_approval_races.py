@@ -29,7 +29,8 @@ from hubwright.git.mirrors import Origin
 from hubwright.hub import builds, moves
 from hubwright.hub.approvals import approve, end_approval
 from hubwright.hub.news import keep_event
-from hubwright.hub.plans import Ground, keep_plans
+from hubwright.hub.plan_rows import keep_plans
+from hubwright.hub.plans import Ground
 from hubwright.store import approvals
 from hubwright.store.approvals import Approver
 from hubwright.store.database import Database

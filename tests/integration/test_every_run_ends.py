@@ -22,7 +22,7 @@ from hubwright.domain.scheduling import FreeBuilder
 from hubwright.errors import ConflictError
 from hubwright.hub import moves
 from hubwright.hub.builds import cancel, rerun
-from hubwright.hub.plans import keep_plans
+from hubwright.hub.plan_rows import keep_plans
 from hubwright.hub.scheduler import _lease_for
 from hubwright.store import runs
 from hubwright.store.facts import keep_facts

@@ -14,7 +14,7 @@ from hubwright.domain.builds import BuildPlan, Wanted
 from hubwright.errors import ConflictError
 from hubwright.hub.builds import cancel, rerun
 from hubwright.hub.fleet import set_wish
-from hubwright.hub.plans import keep_plans
+from hubwright.hub.plan_rows import keep_plans
 from hubwright.store.builders import PAUSE
 from hubwright.store.schema import builder as builder_table
 from simulation.ground import GROUND, JOB, ORIGIN, TROUBLE, planned_runs

@@ -25,7 +25,8 @@ from hubwright.domain.results import Result
 from hubwright.domain.scheduling import fits
 from hubwright.git.mirrors import Origin
 from hubwright.hub.builds import reopen
-from hubwright.hub.plans import Ground, ground_of, make_runs
+from hubwright.hub.plan_rows import make_runs
+from hubwright.hub.plans import Ground, ground_of
 from hubwright.hub.wishes import MANUAL
 from hubwright.store import builds, kinds, runs
 from hubwright.store.admission import block_again

@@ -24,7 +24,7 @@ from hubwright.hub.bisection_ends import end_search, own_prefix, own_trigger, st
 from hubwright.hub.bisection_grounds import Grounds
 from hubwright.hub.bisection_wishes import find_ends
 from hubwright.hub.breaks import Share, note_break
-from hubwright.hub.plans import keep_plans
+from hubwright.hub.plan_rows import keep_plans
 from hubwright.hub.suspects import Spot, plan_suspect, want_suspect
 from hubwright.store import bisections, sights
 from hubwright.store.builders import load_kinds

@@ -32,7 +32,8 @@ from hubwright.hub.loads import FOLLOW_UPS
 from hubwright.hub.news import keep_events
 from hubwright.hub.pressure import Pressure
 from hubwright.hub.taken import Taken, form_portions, part_pulls, read_document, read_kept_event
-from hubwright.hub.understanding import Understanding, Understood
+from hubwright.hub.understanding import Understanding
+from hubwright.hub.understood import Understood
 from hubwright.hub.wishes import MANUAL, read_build_of_wish
 from hubwright.store import queues
 from hubwright.store.database import Database, is_outage

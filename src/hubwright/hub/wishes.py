@@ -21,7 +21,8 @@ from hubwright.errors import ConflictError, DefinitionError, NotFoundError
 from hubwright.git.mirrors import Mirrors, Origin
 from hubwright.hub.definition_facts import have_job
 from hubwright.hub.heads import find_head
-from hubwright.hub.plans import Ground, keep_plans
+from hubwright.hub.plan_rows import keep_plans
+from hubwright.hub.plans import Ground
 from hubwright.store import jobs
 from hubwright.store.builds import is_foreign, load_triggers
 from hubwright.store.database import Database

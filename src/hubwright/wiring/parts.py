@@ -34,8 +34,9 @@ from hubwright.hub.plans import Ground
 from hubwright.hub.pressure import Pressure
 from hubwright.hub.rebuilding import REBUILDING, Sources, make_rebuilder
 from hubwright.hub.replica import LANES, Replica
+from hubwright.hub.rules import Rules, refuse
 from hubwright.hub.schedules import SCHEDULES, Schedules
-from hubwright.hub.understanding import Rules, Understanding, refuse
+from hubwright.hub.understanding import Understanding
 from hubwright.hub.watching import Watching
 from hubwright.hub.wishes import Wishes
 from hubwright.reports.relay import Relay
