@@ -9,8 +9,9 @@ from pathlib import Path
 from hub_process import HubProcess
 from hubwright.domain.artifacts import ArtifactRules
 from hubwright.hub.sweeping import DAY, Sweeping
-from hubwright.storage import MARKER, Storage
+from hubwright.storage import MARKER, Storage, Stored
 from hubwright.store.database import Database
+from waiting import until
 
 FOLDERS = ("artifacts", "uploads", "caches", "jobs")
 
@@ -25,6 +26,18 @@ def sizes_in(url: str, *folders: str) -> dict[str, int]:
         }
 
     return asyncio.run(look())
+
+
+def wait_for_files(url: str, folder: str, seconds: float = 60.0) -> None:
+    """Until there is the first one; cheaper than to look again and again."""
+
+    with asyncio.Runner() as runner:
+        storage = Storage(url)
+
+        async def look() -> list[Stored]:
+            return [one async for one in storage.list(folder)]
+
+        until(lambda: runner.run(look()), seconds, f"a file in {folder}")
 
 
 def read_key(url: str, key: str) -> bytes:

@@ -9,7 +9,7 @@ import pytest
 
 from fake_github import FakeGitHub
 from hub_process import HubProcess, Make
-from swept_storage import read_key, sizes_after_a_sweep, sizes_in
+from swept_storage import read_key, sizes_after_a_sweep, sizes_in, wait_for_files
 from waiting import until
 
 FILES = 60
@@ -30,7 +30,7 @@ def test_a_kill_while_a_build_is_filed(
     repository = make({".hubwright.yml": PACK})
     with HubProcess(folder, github=github, settings={"STORAGE_URL": url}) as hub:
         hub.deliver("push", repository.push_payload())
-        until(lambda: sizes_in(url, "jobs"), 60, "the filing to begin")
+        wait_for_files(url, "jobs")
         hub.kill()
         half = sizes_in(url, "jobs")
         own = f"jobs/{repository.full_name}/1"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from functools import partial
 from itertools import islice
 
@@ -77,9 +77,17 @@ class Sweeping:
         waiting = iter(keys)
         while some := list(islice(waiting, _BATCH)):
             try:
-                await self._storage.delete_all(some)
+                await self._delete(some)
             except StorageError as error:
                 log.warning("files_not_deleted", files=len(some), first=some[0], error=str(error))
+
+    async def _delete(self, keys: Sequence[str]) -> None:
+        """All in one request; one by one where a store knows no such request, or refuses one of them."""
+        try:
+            await self._storage.delete_all(keys)
+        except StorageError:
+            for key in keys:
+                await self._storage.delete(key)
 
     async def delete_folders(self, folders: Iterable[str]) -> None:
         """Delete the folders of builds that are gone, with all that is in them; as `delete`."""
