@@ -12,7 +12,7 @@ from contextlib import ExitStack, closing
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, event, insert, select, text
+from sqlalchemy import Connection, delete, event, insert, select, text
 
 from hubwright.domain.job_copies import CopyKey, CopyKind
 from hubwright.domain.repos import Repository
@@ -115,6 +115,7 @@ def filled(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 
 def fill(connection: Connection) -> None:
     """Jobs in teams, the copies of one of them, folders, versions, links, builds with a waiting run each."""
+    connection.execute(delete(folder))  # migrations make the root
     connection.execute(insert(folder), [_folder(""), *(_folder(f"team{at}") for at in range(FOLDERS))])
     connection.execute(insert(job), [_job(at) for at in range(1, JOBS + 1)])
     connection.execute(insert(job), [_copy(at) for at in range(JOBS + 1, JOBS + COPIES + 1)])
