@@ -17,6 +17,9 @@ import tables
 from hubwright.store.database import Database
 
 os.environ |= {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1", "GIT_TERMINAL_PROMPT": "0"}
+os.environ["SSL_CERT_FILE"] = str(Path(__file__).parent / "data" / "nobody.pem")
+"""Nobody is trusted: no test speaks TLS to strangers, and to read the machine's 140 certificates for each HTTP client
+takes longer than what most tests do with it."""
 
 RUN = pytest.StashKey[Path | None]()
 

@@ -54,7 +54,7 @@ class FakeGitHub:
         self.token = TOKEN
         self.state = State(root=self.root, tokens={TOKEN}, listings=Listings())
         self._numbers = itertools.count(2**40)
-        self._client = httpx2.Client(timeout=30, trust_env=False)
+        self._client = httpx2.Client(timeout=30, trust_env=False, verify=False)
         self._server: uvicorn.Server | None = None
         self._thread = threading.Thread()
         self.port = 0

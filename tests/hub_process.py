@@ -134,7 +134,7 @@ class HubProcess(Program):
         }
         super().__init__(folder, name, command, {f"HUBWRIGHT_{key}": value for key, value in self.settings.items()})
         self.client = httpx2.Client(
-            base_url=self.url, timeout=30, trust_env=False, headers={"Authorization": f"Bearer {ADMIN}"}
+            base_url=self.url, timeout=30, trust_env=False, verify=False, headers={"Authorization": f"Bearer {ADMIN}"}
         )
         self._github = github
 

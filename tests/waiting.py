@@ -11,11 +11,17 @@ T = TypeVar("T")
 
 def until(condition: Callable[[], T], seconds: float = 30.0, what: str = "it") -> T:
     """Poll until `condition()` is true and give what it gave; fails with `what` after `seconds`."""
-    deadline = time.monotonic() + seconds
+    began = time.monotonic()
     while not (answer := condition()):
-        assert time.monotonic() < deadline, f"{what} did not happen within {seconds} s"
-        time.sleep(0.01)
+        waited = time.monotonic() - began
+        assert waited < seconds, f"{what} did not happen within {seconds} s"
+        time.sleep(pause_after(waited))
     return answer
+
+
+def pause_after(waited: float) -> float:
+    """Seconds to the next question, a tenth of the wait: a hub asked a hundred times a second does little else."""
+    return min(max(waited / 10, 0.01), 0.1)
 
 
 def next_second() -> None:

@@ -38,7 +38,9 @@ def whole_hub(folder: Path, database_url: str, **settings: str) -> Iterator[tupl
         time.sleep(0.01)
     headers = {"Authorization": f"Bearer {ADMIN}"}
     try:
-        with httpx2.Client(base_url=f"http://127.0.0.1:{port}", timeout=60, trust_env=False, headers=headers) as client:
+        with httpx2.Client(
+            base_url=f"http://127.0.0.1:{port}", timeout=60, trust_env=False, verify=False, headers=headers
+        ) as client:
             yield hub, client
     finally:
         server.should_exit = True

@@ -32,7 +32,7 @@ class Yard:
     hub: HubProcess
 
     def browser(self) -> httpx2.Client:
-        return httpx2.Client(base_url=self.hub.url, timeout=30, trust_env=False)
+        return httpx2.Client(base_url=self.hub.url, timeout=30, trust_env=False, verify=False)
 
     @contextmanager
     def admin(self) -> Iterator[httpx2.Client]:
@@ -207,5 +207,5 @@ def test_the_app_can_be_forgotten(yard: Yard) -> None:
     with yard.admin() as browser:
         assert browser.post("/github/app/forget", headers={"Origin": yard.hub.url}).status_code == 303
         assert "Make a GitHub App" in browser.get("/github").text
-    answer = httpx2.get(f"{yard.hub.url}/login/github", trust_env=False)
+    answer = httpx2.get(f"{yard.hub.url}/login/github", trust_env=False, verify=False)
     assert answer.status_code == 404

@@ -7,8 +7,9 @@ no import map. Browsers keep them for good.
 from __future__ import annotations
 
 import gzip
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 
@@ -34,12 +35,9 @@ class Assets:
     """All static files, in memory (some 40 kB)."""
 
     def __init__(self) -> None:
-        contents = dict(_contents())
-        self.version = sha256(b"\0".join(name.encode() + body for name, body in contents.items())).hexdigest()[:12]
-        self._files = {
-            name: _File(body, gzip.compress(body, mtime=0), _TYPES[Path(name).suffix])
-            for name, body in contents.items()
-        }
+        self._files = _load_files()
+        whole = b"\0".join(name.encode() + file.plain for name, file in self._files.items())
+        self.version = sha256(whole).hexdigest()[:12]
 
     def address(self, name: str) -> str:
         """The address of a file. Raises KeyError for one that is not there, so that a template can't name it."""
@@ -80,6 +78,11 @@ class Assets:
         if "gzip" in request.headers.get("accept-encoding", ""):
             return Response(file.packed, headers=headers | {"Content-Encoding": "gzip"}, media_type=file.media_type)
         return Response(file.plain, headers=headers, media_type=file.media_type)
+
+
+@cache
+def _load_files() -> Mapping[str, _File]:
+    return {name: _File(body, gzip.compress(body, mtime=0), _TYPES[Path(name).suffix]) for name, body in _contents()}
 
 
 def _contents() -> Iterator[tuple[str, bytes]]:
