@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -34,8 +33,18 @@ def tree_of(path: Path) -> ast.Module:
     return ast.parse(text_of(path))
 
 
-def functions(path: Path) -> Iterator[Function]:
-    yield from (node for node in ast.walk(tree_of(path)) if isinstance(node, Function))
+@cache
+def nodes_of(path: Path) -> list[ast.AST]:
+    return list(ast.walk(tree_of(path)))
+
+
+@cache
+def functions(path: Path) -> list[Function]:
+    return [node for node in nodes_of(path) if isinstance(node, Function)]
+
+
+def is_import(node: ast.AST) -> bool:
+    return isinstance(node, ast.Import | ast.ImportFrom)
 
 
 def lines_of(path: Path) -> list[str]:
@@ -109,9 +118,10 @@ def test_imports_stand_at_the_top() -> None:
     inside = [
         place(path, inner.lineno)
         for path in OWN
+        if any(is_import(node) and node.col_offset for node in nodes_of(path))
         for node in functions(path)
         for inner in ast.walk(node)
-        if isinstance(inner, ast.Import | ast.ImportFrom)
+        if is_import(inner)
     ]
 
     assert inside == []
@@ -150,7 +160,7 @@ def test_who_catches_everything_tells_it() -> None:
     silent = []
     for path in OWN:
         lines = lines_of(path)
-        for node in ast.walk(tree_of(path)):
+        for node in nodes_of(path):
             if not isinstance(node, ast.ExceptHandler) or (node.type and ast.unparse(node.type) not in BROAD):
                 continue
             near = lines[node.lineno - 2 : node.lineno + 1]
