@@ -44,7 +44,7 @@ def main() -> None:
         }
         if options.retain is None:
             with HubProcess(Path(name), ("hub",), settings=settings) as hub:
-                time.sleep(5)
+                _wait_until_calm(hub)
                 for line in measure_pages(hub, options.url):
                     print(line, flush=True)
                 for line in measure_starts(hub, options.starts):
@@ -137,6 +137,16 @@ def _count(url: str) -> int:
 
 def _one(connection: Connection, query: str, **values: Any) -> Any:
     return connection.execute(text(query), values).scalar()
+
+
+def _wait_until_calm(hub: HubProcess) -> None:
+    """What it does first after a start, such as a look at what is old, is not to be measured."""
+    process, deadline = _process(hub), time.monotonic() + 120
+    while time.monotonic() < deadline:
+        before = _cpu(process)
+        time.sleep(3)
+        if _cpu(process) - before < 0.1:
+            return
 
 
 def _process(hub: HubProcess) -> psutil.Process:

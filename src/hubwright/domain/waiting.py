@@ -79,6 +79,7 @@ class Line:
         self._starts = [self._estimates.enter(waiter) for waiter in waiters]
         self._eligible: dict[Want, tuple[Station, ...]] = {}
         self._rivals: dict[Want, list[Want]] = {}
+        self._shut: dict[Want, tuple[Reason, ...]] = {}
 
     def __contains__(self, run: int) -> bool:
         return run in self._waiters
@@ -95,11 +96,19 @@ class Line:
         return Waiting(
             run=run,
             want=waiter.want,
-            reasons=explain_want(waiter.want, eligible, self.stations, ahead, self._now),
+            reasons=self._shut_of(waiter.want) or explain_want(waiter.want, eligible, self.stations, ahead, self._now),
             ahead=ahead,
             eligible=tuple(station.name for station in eligible),
             estimate=self._starts[place],
         )
+
+    def _shut_of(self, want: Want) -> tuple[Reason, ...]:
+        """Why nobody takes runs that want this; they are many, and have the same reason."""
+        if want not in self._shut:
+            eligible = self.eligible(want)
+            closed = not any(station.open for station in eligible)
+            self._shut[want] = explain_want(want, eligible, self.stations, 0, self._now) if closed else ()
+        return self._shut[want]
 
     def eligible(self, want: Want) -> tuple[Station, ...]:
         """The builders that may take such a run, away or not."""
