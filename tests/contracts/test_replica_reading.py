@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import insert
 
-from hubwright.errors import UnprocessableError
+from hubwright.errors import ParameterError
 from hubwright.store import schema
 from hubwright.store.database import Database
 from hubwright.store.moments import write_moment
@@ -90,7 +90,7 @@ def test_lists_are_narrowed_by_time_from_page_to_page(database: Database) -> Non
     assert read(last_replicated_since=write_moment(NOW + 95)) == [5, 4, 3, 2, 1]
     assert read(gone=True, deleted_since="2020-01-01") == [6]
     for wrong in ("yesterday", "", "2026-13-01", "1790000000", "0001-01-01T00:00:00+23:00"):
-        with pytest.raises(UnprocessableError, match="updated_since is a time"):
+        with pytest.raises(ParameterError, match="updated_since is a time"):
             read(updated_since=wrong)
 
 
