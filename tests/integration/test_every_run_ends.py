@@ -17,6 +17,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from sqlalchemy import Row, insert, select
 
 from hubwright.domain.builds import BuildPlan, Wanted
+from hubwright.domain.pauses import Stops
 from hubwright.domain.results import Result, verdict
 from hubwright.domain.scheduling import FreeBuilder
 from hubwright.errors import ConflictError
@@ -126,7 +127,7 @@ class EveryRunEnds(RuleBasedStateMachine):
         """As the scheduler: what waits is read and given away in one transaction."""
         free = [FreeBuilder(name=builder, platform=platform, slots=1, labels=())]
         waiting = [row.id for row in self.rows(run) if row.id in self._in("queued") and row.platform == platform]
-        rows, doubted = self.do(lambda connection: _lease_for(connection, free, self.now))
+        rows, doubted = self.do(lambda connection: _lease_for(connection, free, Stops(), self.now))
         assert not doubted
         assert [row.id for row in rows] == waiting[: len(rows)]
         assert len(rows) == min(1, len(waiting))
