@@ -36,6 +36,7 @@ from fake_github_state import App, Fault, Recorded, State
 from fake_repository import FakeRepository
 from git_repositories import Files
 from github_description import check_requests
+from server_programs import free_port
 
 T = TypeVar("T")
 TOKEN = "ghp_fake"
@@ -57,7 +58,7 @@ class FakeGitHub:
         self._client = httpx2.Client(timeout=30, trust_env=False, verify=False)
         self._server: uvicorn.Server | None = None
         self._thread = threading.Thread()
-        self.port = 0
+        self.port = free_port()
 
     def __enter__(self) -> Self:
         self.up()
@@ -95,7 +96,6 @@ class FakeGitHub:
         listener = socket.socket()
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(("127.0.0.1", self.port))
-        self.port = listener.getsockname()[1]
         config = uvicorn.Config(
             make_app(self.state),
             log_level="error",

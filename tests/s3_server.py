@@ -13,7 +13,7 @@ from pathlib import Path
 
 import httpx2
 
-from server_programs import Processes, free_port, until_true
+from server_programs import Processes, free_block, until_true
 
 KEY, SECRET, BUCKET = "test-access-key", "test-secret-key", "artifacts"
 
@@ -32,14 +32,6 @@ def start_seaweedfs(processes: Processes, s3_port: int) -> None:
     )  # fmt: skip
     (processes.folder / "filer").write_text(f"http://127.0.0.1:{filer}")
     until_true(lambda: _answers(s3_port) and _answers(filer), "SeaweedFS did not answer")
-
-
-def free_block() -> int:
-    """A port that is free together with the one 10,000 above, which SeaweedFS takes for gRPC."""
-    while True:
-        port = free_port()
-        if port < 55_000 and not _answers(port + 10_000):
-            return port
 
 
 def _answers(port: int) -> bool:

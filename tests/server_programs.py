@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import platform
@@ -10,6 +11,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -22,6 +24,11 @@ VHOSTS = 24
 """RabbitMQ's virtual hosts, handed out to tests in turn."""
 
 VALKEY_DATABASES = 64
+
+PORTS = range(11_000, 20_000)
+
+BLOCKS = range(20_000, 22_500)
+"""Ports whose neighbours 10,000 above belong to them."""
 
 Process = subprocess.Popen[bytes]
 
@@ -70,11 +77,42 @@ class Processes:
         return output.read_text(errors="replace")[-2000:] if output.exists() else ""
 
 
-def free_port() -> int:
-    """A TCP port of 127.0.0.1 that nobody uses at this moment."""
+def free_port(among: range = PORTS) -> int:
+    """A TCP port of 127.0.0.1 that nobody uses, and that no other test on this machine was given lately.
+
+    It lies below the ports that systems hand out by themselves (32,768 and up on Linux): one of those may become the
+    near end of somebody's connection between this question and the start of a server, or while a server is away.
+    """
+    counter = Path(tempfile.gettempdir(), f"hubwright-test-ports-{os.getuid()}-{among.start}")
+    with counter.open("a+b") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        file.seek(0)
+        last = int(file.read() or b"0")
+        for turn in range(1, len(among) + 1):
+            port = among[(last + turn) % len(among)]
+            if not _can_listen(port):
+                continue
+            file.truncate(0)
+            file.write(str(last + turn).encode())
+            return port
+    raise ServerError(f"no port from {among.start} to {among.stop - 1} is free")
+
+
+def free_block() -> int:
+    """A port that is free together with the one 10,000 above, which SeaweedFS takes for gRPC."""
+    while True:
+        port = free_port(BLOCKS)
+        if _can_listen(port + 10_000):
+            return port
+
+
+def _can_listen(port: int) -> bool:
     with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
+        try:
+            listener.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
 
 
 @contextmanager

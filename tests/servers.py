@@ -24,11 +24,12 @@ from pathlib import Path
 
 from docker_server import start_docker
 from podman_server import start_podman
-from s3_server import free_block, start_seaweedfs
+from s3_server import start_seaweedfs
 from server_programs import (
     READY,
     Processes,
     ServerError,
+    free_block,
     free_port,
     make_postgresql,
     postgresql_binaries,

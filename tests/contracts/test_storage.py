@@ -18,7 +18,8 @@ from builder_process import open_folder
 from hubwright.errors import NotFoundError, SettingsError, StorageError
 from hubwright.storage import MARKER, PART, Storage
 from hung_mount import hanging
-from s3_server import OwnS3, free_block, s3_environment, unfinished
+from s3_server import OwnS3, s3_environment, unfinished
+from server_programs import free_block
 from waiting import until
 
 CHUNK = 256 * 1024
