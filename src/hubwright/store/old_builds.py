@@ -109,19 +109,22 @@ def form_lines(families: Iterable[Family], apart: Iterable[CopyApart]) -> Iterat
 
 def load_builds_of_line(connection: Connection, line: Line, after: int) -> Sequence[Row[Any]]:
     """The oldest builds behind the `place` of one, with how many their job has had and whether they have files."""
-    files = select(artifact.c.id).join(run, run.c.id == artifact.c.run_id).where(run.c.build_id == build.c.id)
     place = build.c.id if line.copy is None else build.c.number
     query = (
-        select(build.c.id, place.label("place"), build.c.job_id, *_AGE, files.exists().label("has_files"))
+        select(build.c.id, place.label("place"), build.c.job_id, *_AGE)
         .join(job, job.c.id == build.c.job_id)
         .where(place > after)
         .order_by(place)
         .limit(BUILDS)
     )
     if line.copy is not None:
-        return connection.execute(query.where(build.c.job_id == line.copy)).all()
-    of = build.c.family.is_(None) if line.family is None else build.c.family == line.family
-    return connection.execute(query.where(of)).all()
+        query = query.where(build.c.job_id == line.copy)
+    else:
+        query = query.where(build.c.family.is_(None) if line.family is None else build.c.family == line.family)
+    # Asked of the page only: beside the limit PostgreSQL would read all artifacts, for a page of a large family.
+    page = query.subquery("page")
+    files = select(artifact.c.id).join(run, run.c.id == artifact.c.run_id).where(run.c.build_id == page.c.id)
+    return connection.execute(select(page, files.exists().label("has_files")).order_by(page.c.place)).all()
 
 
 def load_logs_of_line(connection: Connection, line: Line, after: int) -> Sequence[Row[Any]]:
