@@ -341,3 +341,18 @@ def test_a_storage_that_is_away_stops_nothing_else(store: Store) -> None:
     put(store, artifact_key(run, "a.txt"), 3)
     store.drain(days=2)
     assert not store.has_file(run, "a.txt")
+
+
+def test_the_builds_of_all_jobs_are_looked_through_once_an_hour_only(store: Store) -> None:
+    """With 5,000 jobs a look takes a second; its drain is run every few."""
+    store.build()
+    retention = Retention(store.database, store.logs, store.sweeping, KEEP, store.clock)
+    store.clock.now += 50 * DAY - EVERY / 2
+    looked_at = store.clock.now
+    assert retention.drain() == looked_at + EVERY
+    store.clock.now = looked_at + EVERY - 1
+    assert retention.drain() == looked_at + EVERY
+    assert store.count(schema.build) == 1
+    store.clock.now = looked_at + EVERY
+    assert retention.drain() == store.clock.now + EVERY
+    assert store.count(schema.build) == 0

@@ -1,4 +1,4 @@
-"""Nothing grows without a bound: every hour, what is older than the settings allow goes."""
+"""Nothing grows without a bound: what is older than the settings allow goes; of builds and logs, every hour."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from hubwright.store.repetitions import REMEMBERED
 from hubwright.store.schema import artifact, audit, delivery, fact, repetition, report, task, token
 
 EVERY = 3600.0
-"""Seconds between two rounds."""
+"""Seconds between two looks at the builds of every job; of all else a look costs next to nothing."""
 
 DAY = 86_400.0
 
@@ -53,6 +53,7 @@ class Retention:
         self._sweeping = sweeping
         self._keep = keep
         self._clock = clock
+        self._looked_at = float("-inf")
 
     def drain(self) -> float:
         """Drop all that is due; when to look again, Unix seconds."""
@@ -70,10 +71,16 @@ class Retention:
         self._drop(token, partial(retention.load_old_tokens, now=now))
         self._drop_artifacts(now)
         self._sweeping.drain()
+        if not 0 <= now - self._looked_at < EVERY:
+            self._drop_builds(now)
+            self._looked_at = now
+        return self._looked_at + EVERY
+
+    def _drop_builds(self, now: float) -> None:
+        before = now - self._keep.builds * DAY
         self._old_builds.drop(now)
-        self._drop_bisections(now - keep.builds * DAY)
-        self._walk(partial(drop_archived_jobs, before=now - keep.builds * DAY))
-        return now + EVERY
+        self._drop_bisections(before)
+        self._walk(partial(drop_archived_jobs, before=before))
 
     def _drop(self, table: Table, find: Callable[[Connection], list[int]]) -> None:
         while ids := self._read(find):
