@@ -117,6 +117,7 @@ class Database:
         """A connection for reading, in the caller's thread."""
         with self.engine.connect() as connection:
             yield connection
+            connection.commit()  # a rollback would make psycopg forget every prepared statement of the connection
 
     async def read(self, work: Callable[[Connection], T]) -> T:
         """Run `work` on a reading connection in a thread."""
@@ -168,7 +169,7 @@ class Database:
         self._queue.put(write)
 
     def _read(self, work: Callable[[Connection], T]) -> T:
-        with self.engine.connect() as connection:
+        with self.reading() as connection:
             return work(connection)
 
     def _drain(self) -> None:
