@@ -40,7 +40,7 @@ class Others:
             "bisection": tenth // 100, "culprit": tenth // 100, "flaky_test": tenth // 20,
             "recording": tenth // 50, "cache": tenth // 10,
             "token": tenth // 50, "builder": len(BUILDERS), "builder_kind": len(PLATFORMS), "reporter": 0,
-            "github_credential": 0, "github_token": 0, "github_budget": 0, "secret": 0,
+            "github_credential": 0, "pause": 3, "github_token": 0, "github_budget": 0, "secret": 0,
         }  # fmt: skip
         self._counts = {table.name: known.get(table.name, jobs) for table in metadata.sorted_tables}
 

@@ -84,20 +84,27 @@ def write_case(case: CaseView) -> Document:
     return asdict(case)
 
 
-def write_queued(item: tuple[QueuedView, Waiting]) -> Document:
-    """A run that waits, and why."""
+def write_queued(item: tuple[QueuedView, Waiting], reasons: dict[int, Document] | None = None) -> Document:
+    """A run that waits, and why; `reasons` as of `write_waiting`."""
     queued, waiting = item
     told = {name: getattr(queued, name) for name in _QUEUED}
     return {"run": queued.id, "build": queued.build_id, **told, "queued_at": moment(queued.queued_at)} | write_waiting(
-        waiting
+        waiting, reasons
     )
 
 
-def write_waiting(waiting: Waiting) -> Document:
-    """Why a run waits: `reason` in words, `reasons` one by one; `estimate` in seconds, None when nobody knows."""
+def write_waiting(waiting: Waiting, reasons: dict[int, Document] | None = None) -> Document:
+    """Why a run waits: `reason` in words, `reasons` one by one; `estimate` in seconds, None when nobody knows.
+
+    Runs of a list that wait for one and the same reason share its document: in `reasons` by `id`, while the list lives.
+    """
+    written = {} if reasons is None else reasons
+    for reason in waiting.reasons:
+        if id(reason) not in written:
+            written[id(reason)] = write_reason(reason)
     return {
         "reason": waiting.sentence,
-        "reasons": [write_reason(reason) for reason in waiting.reasons],
+        "reasons": [written[id(reason)] for reason in waiting.reasons],
         "ahead": waiting.ahead,
         "eligible": waiting.eligible[:MAX_PAGE],
         "estimate": None if waiting.estimate is None else round(waiting.estimate, 1),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
@@ -89,7 +90,7 @@ class Lists:
         if folders is not None:
             page, queues = Page(tuple((view, hide_others(waiting)) for view, waiting in page.items), page.next), ()
         more = {"queues": [write_queue(queue) for queue in queues], "paused": paused}
-        return answer_page(request, page, write_queued, self._public, more)
+        return answer_page(request, page, partial(write_queued, reasons={}), self._public, more)
 
     async def list_commits(
         self,
