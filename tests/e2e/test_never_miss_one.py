@@ -187,7 +187,7 @@ def test_a_stored_delivery_is_understood_again_and_builds_nothing_twice(hub: Hub
     hub.deliver("push", repository.push_payload())
     hub.finished(repository, 1, PATIENCE)
     every = hub.get("deliveries", repo="octo/replayed")["items"]
-    (one,) = (one for one in every if one["headers"].get("User-Agent", "").startswith("GitHub-Hookshot/"))
+    (one,) = (one for one in every if one["headers"])  # the hub's own has none
     hub.post(f"deliveries/{one['id']}/replay")
     again = until(lambda: (found := hub.get(f"deliveries/{one['id']}"))["state"] == "done" and found)
     assert again["finished_at"] > one["finished_at"]

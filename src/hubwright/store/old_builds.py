@@ -124,7 +124,8 @@ def load_builds_of_line(connection: Connection, line: Line, after: int) -> Seque
     # Asked of the page only: beside the limit PostgreSQL would read all artifacts, for a page of a large family.
     page = query.subquery("page")
     files = select(artifact.c.id).join(run, run.c.id == artifact.c.run_id).where(run.c.build_id == page.c.id)
-    return connection.execute(select(page, files.exists().label("has_files")).order_by(page.c.place)).all()
+    rows = connection.execute(select(page, files.exists().label("has_files"))).all()
+    return sorted(rows, key=lambda row: int(row.place))
 
 
 def load_logs_of_line(connection: Connection, line: Line, after: int) -> Sequence[Row[Any]]:
