@@ -187,7 +187,7 @@ def test_the_same_build_twice_begins_one_search(hunt: Hunt) -> None:
     assert hunt.culprits() == {5: ["suite: test_a"]}
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
 def test_whatever_the_history_the_culprit_is_right_or_none_is_named(
     data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
