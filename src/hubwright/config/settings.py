@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Meta
 
 from hubwright.config.value_types import (
+    Accounts,
     BrokerUrl,
     Bytes,
     Chosen,
@@ -239,6 +240,8 @@ class Irc(Section, frozen=True, kw_only=True):
     nick: Text = "hubwright"
     password: Secret | None = None
     channels: Names = ()
+    accounts: Accounts = ()
+    ca_file: Path | None = None
 
 
 class Settings(Section, frozen=True, kw_only=True):

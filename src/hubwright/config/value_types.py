@@ -12,6 +12,10 @@ Text = Annotated[str, Meta(min_length=1, description="some text")]
 Secret = Annotated[str, Meta(min_length=1, description="a secret", extra=_SECRET)]
 Secrets = Annotated[tuple[Secret, ...], Meta(description="a list of secrets (JSON or comma-separated)", extra=_SECRET)]
 Names = Annotated[tuple[Text, ...], Meta(description="a list of names (JSON or comma-separated)")]
+Accounts = Annotated[
+    tuple[Annotated[str, Meta(pattern=r"^[^\s=]+=[A-Za-z0-9-]{1,39}$", description="ACCOUNT=LOGIN")], ...],
+    Meta(description="a list of ACCOUNT=LOGIN (JSON or comma-separated)"),
+]
 Switch = Annotated[bool, Meta(description="true or false")]
 Chosen = Annotated[Literal["off", "jobs", "all"], Meta(description="off, jobs or all")]
 Port = Annotated[int, Meta(ge=0, le=65535, description="a port number from 0 (any free one) to 65535")]

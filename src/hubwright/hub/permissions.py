@@ -10,8 +10,10 @@ from hubwright.github.requests import form_path
 _WRITERS = frozenset({"admin", "write"})  # `maintain` is told as write
 
 
-def find_refusal(client: GitHubClient, repository: Repository, login: str, user_id: int) -> str | None:
-    """Why this user may not approve; None when they may write. The login finds them, GitHub's number identifies them.
+def find_refusal(client: GitHubClient, repository: Repository, login: str, user_id: int | None) -> str | None:
+    """Why this user may not write; None when they may. The login finds them, GitHub's number identifies them.
+
+    Where nobody knows the number (None) the login has to do.
 
     Raises GitHubError when GitHub gives no answer.
     https://docs.github.com/en/rest/collaborators/collaborators#get-repository-permissions-for-a-user
@@ -22,7 +24,7 @@ def find_refusal(client: GitHubClient, repository: Repository, login: str, user_
     except GitHubRefusedError as error:
         return f"it is not known that {login} may write to {repository.full_name}: {error}"
     user = found.get("user") if isinstance(found, dict) else None
-    if not isinstance(user, dict) or user.get("id") != user_id:
+    if not isinstance(user, dict) or (user_id is not None and user.get("id") != user_id):
         return f"{login} is not GitHub user {user_id} by now"
     if found.get("permission") not in _WRITERS:
         return f"{login} may not write to {repository.full_name}"

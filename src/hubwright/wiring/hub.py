@@ -34,6 +34,7 @@ from hubwright.wiring.filing import FILES, FilingLife
 from hubwright.wiring.first_start import FirstStart, prepare
 from hubwright.wiring.github import make_app_hook, make_hooks, make_setup
 from hubwright.wiring.hiding import hide_from_builds
+from hubwright.wiring.irc import IrcLife
 from hubwright.wiring.local_builder import LocalBuilder, make_local_builder, read_slots
 from hubwright.wiring.logging import configure_logging
 from hubwright.wiring.parts import Parts, make_address_rules, open_parts
@@ -108,6 +109,7 @@ class Hub:
         )
         self._redis = open_redis(settings, self.parts, self.site.logs, self._bell)
         self._filing = FilingLife(settings, self.site, self.parts.owner)
+        self._irc = IrcLife(settings, self.parts)
         self._housekeeping = InProcessDispatcher(self._house_drains())
         self.gate = Gate(self.site)
         vault = open_vault(settings)
@@ -210,10 +212,12 @@ class Hub:
             self._builder.start()
         if self._extras.demo and self._start.is_empty:
             await asyncio.to_thread(self._start.begin_demo, self.parts, self.wake)
+        self._irc.start()
         try:
             yield
         finally:
             scheduling.cancel()
+            await self._irc.stop()
             await asyncio.to_thread(self._stop)
 
     def _stop(self) -> None:

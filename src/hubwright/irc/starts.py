@@ -1,0 +1,63 @@
+"""Builds that are started over IRC: whose services account is mapped to a GitHub login that may write, may build."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Mapping
+
+from hubwright.domain.repos import Repository
+from hubwright.errors import HubwrightError
+from hubwright.hub.wishes import Wishes
+from hubwright.irc.orders import BuildOrder
+from hubwright.store.database import Database
+from hubwright.store.jobs import load_job
+
+
+class Starts:
+    """Its methods block: they ask the database, the repository and GitHub.
+
+    `accounts` gives the GitHub login of an account (in lower case); `refusal_of` says why a login may not write to a
+    repository, None when they may.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        wishes: Wishes,
+        accounts: Mapping[str, str],
+        refusal_of: Callable[[Repository, str], str | None],
+        public_url: str,
+    ) -> None:
+        self._database = database
+        self._wishes = wishes
+        self._accounts = accounts
+        self._refusal_of = refusal_of
+        self._public_url = public_url
+
+    def start(self, order: BuildOrder, account: str | None, now: float) -> str:
+        """Start it, if this account may; what to answer, in a sentence."""
+        if account is None:
+            return "Log in to the network's services first: I go by accounts, not by nicks."
+        login = self._accounts.get(account.lower())
+        if login is None:
+            return f"The account {account} is no GitHub login to me: an operator names it in IRC__ACCOUNTS."
+        try:
+            return self._start(order, login, now)
+        except HubwrightError as error:
+            return str(error)
+
+    def _start(self, order: BuildOrder, login: str, now: float) -> str:
+        with self._database.reading() as connection:
+            job = load_job(connection, order.job)
+        owner, _, name = job.repository.partition("/") if job is not None and job.clone_url is None else ("", "", "")
+        refused = (
+            f"nobody can be asked whether {login} may"
+            if job is None or not name
+            else self._refusal_of(Repository(id=job.repository_id, owner=owner, name=name), login)
+        )
+        if refused is not None:  # the same words, whether there is such a job or not
+            return f"You may not build {order.job}, or there is no such job."
+        asked = self._wishes.start(
+            order.job, order.ref, None, f"{login} on IRC", secrets.token_hex(16), now, order.parameters
+        )
+        return f"{order.job} at {asked.sha[:7]} is being built: {self._public_url}/builds/{asked.build_id}"
