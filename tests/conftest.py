@@ -15,6 +15,7 @@ import server_programs
 import servers
 import tables
 from hubwright.store.database import Database
+from irc_client import IrcAddress
 
 os.environ |= {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1", "GIT_TERMINAL_PROMPT": "0"}
 os.environ["SSL_CERT_FILE"] = str(Path(__file__).parent / "data" / "nobody.pem")
@@ -110,6 +111,12 @@ def s3_url(monkeypatch: pytest.MonkeyPatch) -> str:
     for name, value in s3_server.s3_environment(servers.url_of("s3")).items():
         monkeypatch.setenv(name, value)
     return f"s3://{s3_server.BUCKET}/t{servers.next_number('bucket')}"
+
+
+@pytest.fixture
+def irc_address() -> IrcAddress:
+    """A real IRC server with TLS and accounts (`irc_server.PASSWORDS`), one for the whole run."""
+    return IrcAddress.of(servers.url_of("irc"))
 
 
 @pytest.fixture

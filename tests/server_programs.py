@@ -145,7 +145,7 @@ class OwnPostgresql:
 
 def make_postgresql(folder: Path, binaries: Path) -> None:
     """An empty PostgreSQL in `folder`/data."""
-    argv = [*_as_ordinary_user(folder), str(binaries / "initdb"), "-D", str(folder / "data"), "-U", "postgres"]
+    argv = [*as_ordinary_user(folder), str(binaries / "initdb"), "-D", str(folder / "data"), "-U", "postgres"]
     options = ["-A", "trust", "-E", "UTF8", "--no-locale", "--no-sync"]
     done = subprocess.run([*argv, *options], cwd=folder, capture_output=True, text=True, check=False)
     if done.returncode != 0:
@@ -157,7 +157,7 @@ def start_postgresql(processes: Processes, binaries: Path, port: int) -> None:
 
     It refuses to run as root, so root runs it in a user namespace or as nobody.
     """
-    wrap = _as_ordinary_user(processes.folder)
+    wrap = as_ordinary_user(processes.folder)
     settings = ["fsync=off", "full_page_writes=off", "max_connections=200"]
     options = [word for setting in settings for word in ("-c", setting)]
     listen = ["-h", "127.0.0.1", "-p", str(port), "-k", ""]
@@ -173,7 +173,7 @@ def start_valkey(processes: Processes, port: int) -> None:
     options = {"--save": "", "--appendonly": "no", "--bind": "127.0.0.1", "--databases": str(VALKEY_DATABASES)}
     words = [word for option in options.items() for word in option]
     server = processes.start([str(valkey_binary()), "--port", str(port), "--dir", str(processes.folder), *words])
-    _until_answers(server, lambda: _is_open(port))
+    _until_answers(server, lambda: is_open(port))
 
 
 def start_rabbitmq(processes: Processes, port: int) -> None:
@@ -184,7 +184,7 @@ def start_rabbitmq(processes: Processes, port: int) -> None:
         raise ServerError("RabbitMQ is not installed: run `apt-get install rabbitmq-server`")
     folder, epmd_port = processes.folder, free_port()
     mapper = processes.start([epmd, "-address", "127.0.0.1", "-port", str(epmd_port)])
-    _until_answers(mapper, lambda: _is_open(epmd_port))
+    _until_answers(mapper, lambda: is_open(epmd_port))
     names = [f"v{number}" for number in range(VHOSTS)]
     rights = {"user": "guest", "configure": ".*", "write": ".*", "read": ".*"}
     definitions = {
@@ -210,7 +210,7 @@ def start_rabbitmq(processes: Processes, port: int) -> None:
         "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "+S 1:1 -kernel inet_dist_use_interface {127,0,0,1}",
     }
     server = processes.start([str(script)], environment)
-    _until_answers(server, lambda: _is_open(port))
+    _until_answers(server, lambda: is_open(port))
 
 
 def valkey_binary() -> Path:
@@ -229,7 +229,8 @@ def postgresql_binaries() -> list[Path]:
     return usable
 
 
-def _as_ordinary_user(folder: Path) -> list[str]:
+def as_ordinary_user(folder: Path) -> list[str]:
+    """What to put before a command that refuses to run as root and works in the folder; nothing for other users."""
     if os.geteuid() != 0:
         return []
     namespace = ["unshare", "--user", "--map-user=65534", "--map-group=65534", "--"]
@@ -266,6 +267,7 @@ def _until_answers(server: Process, answers: Callable[[], bool]) -> None:
     until_true(done, f"the server did not answer within {READY:.0f} s")
 
 
-def _is_open(port: int) -> bool:
+def is_open(port: int) -> bool:
+    """Does anybody listen on this port of 127.0.0.1?"""
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0

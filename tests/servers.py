@@ -1,4 +1,4 @@
-"""Real servers for tests, one of each for a whole run: PostgreSQL, Valkey, RabbitMQ, SeaweedFS (S3), Docker, Podman.
+"""Real servers for tests, one of each a run: PostgreSQL, Valkey, RabbitMQ, SeaweedFS (S3), Docker, Podman, InspIRCd.
 
 The first test that asks for a kind starts it, in a guard process of its own; the other xdist workers use the same one.
 All start as root or not, but for Docker and Podman, which need root here.
@@ -23,6 +23,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from docker_server import start_docker
+from irc_server import start_irc
 from podman_server import start_podman
 from s3_server import start_seaweedfs
 from server_programs import (
@@ -144,6 +145,10 @@ def _podman(processes: Processes) -> str:
     return start_podman(processes)
 
 
+def _irc(processes: Processes) -> str:
+    return start_irc(processes).url
+
+
 STARTERS: dict[str, Callable[[Processes], str]] = {
     "postgresql": _postgresql,
     "postgresql-newest": _newest_postgresql,
@@ -152,6 +157,7 @@ STARTERS: dict[str, Callable[[Processes], str]] = {
     "s3": _s3,
     "docker": _docker,
     "podman": _podman,
+    "irc": _irc,
 }
 
 
@@ -214,6 +220,8 @@ PACKAGES = {
     "podman": "/usr/bin/podman",
     "docker-registry": "/usr/bin/docker-registry",
     "busybox-static": "/bin/busybox",
+    "inspircd": "/usr/sbin/inspircd",
+    "atheme-services": "/usr/bin/atheme-services",
 }
 """What the tests need from the system, and the file that tells that it is there."""
 
