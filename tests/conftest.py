@@ -113,7 +113,7 @@ def s3_url(monkeypatch: pytest.MonkeyPatch) -> str:
     return f"s3://{s3_server.BUCKET}/t{servers.next_number('bucket')}"
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def irc_address() -> IrcAddress:
     """A real IRC server with TLS and accounts (`irc_server.PASSWORDS`), one for the whole run."""
     return IrcAddress.of(servers.url_of("irc"))

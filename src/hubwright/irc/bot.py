@@ -32,6 +32,9 @@ MAX_QUEUED = 50
 MAX_ORDERS, PER_MINUTE = 8, 5
 """Orders that are carried out at once, and those of one person in a minute."""
 
+MAX_KNOWN = 1000
+"""People whose orders are counted."""
+
 _RETRY_BASE, _RETRY_CAP = 5.0, 300.0
 _MAX_INCOMING = 16 * 1024  # tags have room of their own
 _HELP = "I know: !build JOB [BRANCH] [NAME=VALUE …], !help."
@@ -113,7 +116,12 @@ class Bot:
 
     def _obey(self, session: Session, heard: Heard, said: asyncio.Queue[bytes]) -> None:
         order = read_order(heard.text, session.nick, in_query=heard.in_query)
-        if order is None or not self._has_turn(heard.account or heard.nick):
+        if order is None:
+            return
+        given = self._count(heard.account or heard.nick)
+        if given > PER_MINUTE:
+            if given == PER_MINUTE + 1:  # said once: what is said too often is noise
+                _reply(said, heard, "I take five orders a minute from one person; wait a little.")
             return
         answer = self._answer_at_once(order, heard)
         if isinstance(answer, str):
@@ -142,16 +150,14 @@ class Bot:
             answer = "That failed; the hub's log says why."
         _reply(said, heard, answer)
 
-    def _has_turn(self, who: str) -> bool:
+    def _count(self, who: str) -> int:
+        """How many orders that one has given within a minute, this one included."""
         now = time.monotonic()
-        times = [one for one in self._asked.pop(who, []) if now - one < 60.0]
-        self._asked[who] = times
-        while len(self._asked) > 1000:
+        times = [one for one in self._asked.pop(who, []) if now - one < 60.0][-PER_MINUTE:]
+        self._asked[who] = [*times, now]
+        while len(self._asked) > MAX_KNOWN:
             self._asked.popitem(last=False)
-        if len(times) >= PER_MINUTE:
-            return False
-        times.append(now)
-        return True
+        return len(times) + 1
 
 
 def _reply(said: asyncio.Queue[bytes], heard: Heard, text: str) -> None:

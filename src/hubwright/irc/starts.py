@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Mapping
+from functools import partial
 
+from hubwright.domain.jobs import Job
 from hubwright.domain.repos import Repository
-from hubwright.errors import HubwrightError
+from hubwright.errors import ForbiddenError, HubwrightError, RefusedError
 from hubwright.hub.wishes import Wishes
 from hubwright.irc.orders import BuildOrder
+from hubwright.store.audit import Entry, keep_entries
 from hubwright.store.database import Database
 from hubwright.store.jobs import load_job
 
@@ -42,22 +45,26 @@ class Starts:
         if login is None:
             return f"The account {account} is no GitHub login to me: an operator names it in IRC__ACCOUNTS."
         try:
-            return self._start(order, login, now)
+            status, answer = 202, self._start(order, login, now)
         except HubwrightError as error:
-            return str(error)
+            status, answer = error.status if isinstance(error, RefusedError) else 502, str(error)
+        entry = Entry(
+            at=now, actor=login, by="irc", role="write", method="IRC", action="build", path=order.job, status=status
+        )
+        self._database.write(partial(keep_entries, entries=[entry]))
+        return answer
 
     def _start(self, order: BuildOrder, login: str, now: float) -> str:
         with self._database.reading() as connection:
             job = load_job(connection, order.job)
-        owner, _, name = job.repository.partition("/") if job is not None and job.clone_url is None else ("", "", "")
-        refused = (
-            f"nobody can be asked whether {login} may"
-            if job is None or not name
-            else self._refusal_of(Repository(id=job.repository_id, owner=owner, name=name), login)
-        )
-        if refused is not None:  # the same words, whether there is such a job or not
-            return f"You may not build {order.job}, or there is no such job."
-        asked = self._wishes.start(
-            order.job, order.ref, None, f"{login} on IRC", secrets.token_hex(16), now, order.parameters
-        )
+        if job is None or not self._may(job, login):  # the same words, whether there is such a job or not
+            raise ForbiddenError(f"You may not build {order.job}, or there is no such job.")
+        asked = self._wishes.start(order.job, order.ref, None, login, secrets.token_hex(16), now, order.parameters)
         return f"{order.job} at {asked.sha[:7]} is being built: {self._public_url}/builds/{asked.build_id}"
+
+    def _may(self, job: Job, login: str) -> bool:
+        """Of a repository that is not at GitHub nobody can be asked."""
+        if job.clone_url is not None:
+            return False
+        owner, _, name = job.repository.partition("/")
+        return self._refusal_of(Repository(id=job.repository_id, owner=owner, name=name), login) is None
