@@ -181,11 +181,11 @@ def test_a_slow_sender_is_no_fault_of_the_store(url: str) -> None:
     """Only a store that takes nothing is given up."""
 
     async def scenario() -> None:
-        storage = Storage(url, stalled=0.5)
+        storage = Storage(url, stalled=2.0)
 
         async def slowly() -> AsyncIterator[bytes]:
             yield b"a" * PART
-            await asyncio.sleep(1.2)
+            await asyncio.sleep(2.8)
             yield b"b"
 
         await storage.put("slow", slowly())

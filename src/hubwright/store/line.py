@@ -26,6 +26,10 @@ MAX_BUILDERS = 1_000
 ORDER = (run.c.priority.desc(), run.c.turn, run.c.id)
 """Who comes first."""
 
+FRESH, NONE_YET = 30.0, 3.0
+"""Seconds that usual times are remembered, and that there is none: the queue's page mostly asks for them."""
+
+_REMEMBERED = 5_000  # usual times, at most; then all are forgotten
 _RECENT_BUILDS, _RECENT_RUNS = 20, 10
 _AT_ONCE = 20
 """Kinds that a statement asks for: its way to the database and back costs more than the answer."""
@@ -90,7 +94,7 @@ def want_of(row: Row[Any]) -> Want:
 
 def _form_line(connection: Connection, rows: Sequence[Row[Any]], now: float) -> Line:
     running = sorted(connection.execute(_RUNNING), key=lambda row: row.id)  # else SQLite would walk all runs by id
-    usual = _load_usual(connection, [Kind(row.job_id, row.platform) for row in (*running, *rows)])
+    usual = _find_usual(connection, [Kind(row.job_id, row.platform) for row in (*running, *rows)], now)
     works: dict[str, list[Work]] = defaultdict(list)
     for row in running:
         left = time_left(usual.get(Kind(row.job_id, row.platform)), now - (row.leased_at or now))
@@ -113,9 +117,24 @@ def _station(row: Row[Any], works: Sequence[Work]) -> Station:
     )
 
 
-def _load_usual(connection: Connection, kinds: Iterable[Kind]) -> Usual:
-    """The median time of each kind's last runs in seconds; of the first kinds only, when there are many."""
+def _find_usual(connection: Connection, kinds: Iterable[Kind], now: float) -> Usual:
+    """The usual times of the first kinds, if there are many; what the connection remembers is not asked for."""
     wanted = list(dict.fromkeys(kinds))[:MAX_KINDS]
+    memory: dict[Kind, tuple[float | None, float]] = connection.info.setdefault("usual_times", {})
+    if len(memory) > _REMEMBERED:
+        memory.clear()
+    old = [kind for kind in wanted if not _is_fresh(memory.get(kind), now)]
+    loaded = _load_usual(connection, old)
+    memory.update((kind, (loaded.get(kind), now)) for kind in old)
+    return {kind: seconds for kind in wanted if (seconds := memory[kind][0]) is not None}
+
+
+def _is_fresh(known: tuple[float | None, float] | None, now: float) -> bool:
+    return known is not None and 0 <= now - known[1] < (NONE_YET if known[0] is None else FRESH)
+
+
+def _load_usual(connection: Connection, wanted: list[Kind]) -> Usual:
+    """The median time of each kind's last runs in seconds."""
     taken: dict[Kind, list[float]] = defaultdict(list)
     for at in range(0, len(wanted), _AT_ONCE):
         portion = wanted[at : at + _AT_ONCE]

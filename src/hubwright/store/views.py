@@ -154,7 +154,7 @@ def _load_broken(connection: Connection, limit: int) -> tuple[BuildView, ...]:
     copies build says nothing of the job. Found through the newest bad builds, of which MAX_BAD are looked at.
     """
     seen: set[int] = set()
-    found: dict[int, BuildView] = {}
+    found: set[int] = set()
     bad = select(build.c.id, build.c.job_id).where(*_BAD).order_by(build.c.id.desc()).limit(_BAD_AT_ONCE)
     last: int | None = None
     for _ in range(MAX_BAD // _BAD_AT_ONCE):
@@ -162,13 +162,15 @@ def _load_broken(connection: Connection, limit: int) -> tuple[BuildView, ...]:
         jobs = {row.job_id for row in rows} - seen
         if jobs:
             seen |= jobs
-            telling = _telling().where(job.c.id.in_(jobs)).subquery()
-            query = _builds().where(build.c.id.in_(select(telling.c.id)), build.c.result != "success")
-            found |= {one.id: one for one in _load(connection, query)}
+            telling = [one for one in connection.execute(_telling().where(job.c.id.in_(jobs))).scalars() if one]
+            # asked with the result, PostgreSQL would read all builds that are no success
+            query = select(build.c.id, build.c.result).where(build.c.id.in_(telling))
+            found.update(row.id for row in connection.execute(query) if row.result != "success")
         if len(rows) < _BAD_AT_ONCE or len(found) >= limit:
             break
         last = rows[-1].id
-    return tuple(found[number] for number in sorted(found, reverse=True)[:limit])
+    first = sorted(found, reverse=True)[:limit]
+    return _load(connection, _builds().where(build.c.id.in_(first)).order_by(build.c.id.desc())) if first else ()
 
 
 def _telling() -> Select[Any]:
