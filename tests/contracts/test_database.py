@@ -52,6 +52,18 @@ def test_many_writes_at_once_share_commits_and_each_gets_its_own_answer(database
     assert len(commits) < 50
 
 
+def test_a_write_that_would_wait_for_itself_fails_instead(database: Database) -> None:
+    """Once a token was fetched inside a transaction: the only writer waited for its own turn, and the hub for it."""
+
+    def nested(_connection: Connection) -> None:
+        database.write(lambda connection: keep(connection, ["inner"]))
+
+    with pytest.raises(RuntimeError, match="inside its transaction"):
+        database.write(nested)
+    database.write(lambda connection: keep(connection, ["later"]))
+    assert kept(database) == {"later"}
+
+
 def test_a_bad_write_fails_alone(database: Database) -> None:
     """Its neighbours in the group are written and answered; it gets its own error and leaves nothing."""
     database.write(lambda connection: keep(connection, ["taken"]))

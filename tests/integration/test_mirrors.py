@@ -193,7 +193,7 @@ def test_a_token_is_in_no_argument_and_for_one_host_only(mirrors: Mirrors, monke
 
     monkeypatch.setattr(CountingGit, "run", run)
     for address in ("https://github.com/o/n.git", "file:///o/n.git", "http://github.com/o/n.git"):
-        mirrors.read_heads(Origin(repository="o/n", clone_url=address, token="s3cret"))
+        mirrors.read_heads(Origin(repository="o/n", clone_url=address, token_of=lambda: "s3cret"))
     assert "s3cret" not in str([arguments for arguments, _ in seen])
     assert list(seen[0][1]) == ["http.https://github.com/.extraHeader"]
     assert seen[1][1] == seen[2][1] == {}

@@ -11,6 +11,7 @@ from sqlalchemy import delete
 from hub_parts import RECIPE, Desk, open_desk, rows
 from hubwright.domain.jobs import Job, JobSettings
 from hubwright.domain.repos import Repository
+from hubwright.errors import GitHubUnavailableError
 from hubwright.store import schema
 from hubwright.store.database import Database
 
@@ -33,9 +34,27 @@ def test_the_operators_base_and_token_are_used_and_a_foreign_address_gets_no_tok
     """A token goes to the forge that it belongs to and nowhere else."""
     with open_desk(database, tmp_path, clone_base="https://github.com", token_of=lambda owner: f"for-{owner}") as desk:
         ours = desk.understanding.origin_of(job_of(None))
-        assert (ours.clone_url, ours.token) == ("https://github.com/a/b.git", "for-a")
+        assert (ours.clone_url, ours.token_of()) == ("https://github.com/a/b.git", "for-a")
         theirs = desk.understanding.origin_of(job_of("https://example.org/a/b.git"))
-        assert (theirs.clone_url, theirs.token) == ("https://example.org/a/b.git", None)
+        assert (theirs.clone_url, theirs.token_of()) == ("https://example.org/a/b.git", None)
+
+
+def test_nobody_is_asked_for_a_token_that_git_does_not_need(database: Database, tmp_path: Path) -> None:
+    """A token of an App may cost a request to GitHub: no transaction waits for one, and no push for a GitHub that is
+    down while its repository answers.
+    """
+
+    def ask(_owner: str) -> str:
+        raise GitHubUnavailableError("GitHub does not answer.")
+
+    with open_desk(database, tmp_path, token_of=ask) as desk:
+        repository = desk.repository()
+        assert desk.understand("push", repository.push({FILE: RECIPE})) is None
+        assert len(desk.runs()) == 1
+        sha = repository.push({FILE: RECIPE, "more": "1"})["after"]
+        asked = desk.wishes.start("octo/hello", None, sha, "ann", "1", desk.clock())
+        desk.work()
+        assert [run.build_id for run in desk.runs()][-1] == asked.build_id
 
 
 def test_an_address_in_a_payload_is_never_fetched(desk: Desk, tmp_path: Path) -> None:

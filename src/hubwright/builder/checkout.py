@@ -13,7 +13,7 @@ from hubwright.wire import Source
 
 def origin_of(source: Source) -> Origin:
     """Where the source is fetched from."""
-    return Origin(repository=source.repository, clone_url=source.clone_url, token=source.token)
+    return Origin(repository=source.repository, clone_url=source.clone_url, token_of=lambda: source.token)
 
 
 def fill_tree(mirrors: Mirrors, source: Source, tree: Path) -> bool:

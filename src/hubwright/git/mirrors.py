@@ -9,7 +9,7 @@ from base64 import b64encode
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -29,13 +29,20 @@ _READERS = 16
 """Mirrors whose `git cat-file` is kept running."""
 
 
+def _no_token() -> str | None:
+    return None
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Origin:
-    """Where to fetch from. `token` goes to https addresses only."""
+    """Where to fetch from. `token_of` is asked when git goes there, and its token goes to https addresses only.
+
+    Asking may mean a request to GitHub: whoever needs the address only, in a transaction perhaps, causes none.
+    """
 
     repository: str
     clone_url: str
-    token: str | None = None
+    token_of: Callable[[], str | None] = field(default=_no_token, compare=False)
 
 
 class Refs(NamedTuple):
@@ -226,9 +233,10 @@ def explained(failure: GitError, repository: str) -> DiskFullError | Unreachable
 def _credentials(origin: Origin) -> Mapping[str, str]:
     """The token as a header for this host only, through the environment: an argument would show in `ps`."""
     address = urlsplit(origin.clone_url)
-    if origin.token is None or address.scheme != "https":
+    token = origin.token_of() if address.scheme == "https" else None
+    if token is None:
         return {}
-    word = b64encode(f"x-access-token:{origin.token}".encode()).decode()
+    word = b64encode(f"x-access-token:{token}".encode()).decode()
     return {f"http.https://{address.netloc}/.extraHeader": f"Authorization: Basic {word}"}
 
 

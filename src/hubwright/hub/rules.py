@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from sqlalchemy import Connection
 
@@ -49,7 +50,7 @@ class Rules:
         return Origin(
             repository=job.repository,
             clone_url=f"{self.clone_base}/{job.repository}.git",
-            token=self.token_of(owner),
+            token_of=partial(self.token_of, owner),
         )
 
     def ground_at(self, connection: Connection, repository: Repository) -> Ground:

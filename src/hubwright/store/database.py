@@ -160,6 +160,8 @@ class Database:
         return future
 
     def _put(self, write: _Write) -> None:
+        if threading.current_thread() is self._thread:  # it would wait for itself for ever, and everybody for it
+            raise RuntimeError("a write asked for another write inside its transaction")
         if self._closed:
             raise DatabaseBusyError("the database is closed: the hub is stopping")
         if self._queue.qsize() > QUEUED_WRITES:
