@@ -241,17 +241,32 @@ def test_every_page_is_sent_with_strict_headers(browser: httpx2.Client) -> None:
 
 
 def test_static_files_are_small_kept_for_good_and_all_ours(browser: httpx2.Client) -> None:
-    """At most 40 kB packed, addressed by their content; no page loads anything from another site."""
-    assets = Assets()
-    style = browser.get(assets.address("hubwright.css"))
+    """Addressed by their content; no page loads anything from another site."""
+    style = browser.get(Assets().address("hubwright.css"))
 
-    assert assets.packed_size() <= 40_000
     assert style.headers["cache-control"] == "public, max-age=31536000, immutable"
     assert style.headers["content-encoding"] == "gzip"
     folder = Path(__file__).parents[2] / "src/hubwright/web"
     for file in (*folder.glob("static/*"), *folder.glob("templates/*")):
         outside = re.findall(r"(?:src|href|url|import)\W+(https?://\S+)", file.read_text())
         assert outside == [], file
+
+
+def _linked(page: str) -> set[str]:
+    return set(re.findall(r'(?:href|src)="(/static/\w+/[\w.-]+\.(?:css|js))"', page))
+
+
+def test_a_page_links_only_what_it_needs_and_no_more_than_40_kb(browser: httpx2.Client) -> None:
+    """Styles and scripts as they travel, packed; none is found late, by the import of another."""
+    pages = {path: _linked(browser.get(path).text) for path in ("/", "/builds/38", "/jobs/core/engine", "/queue")}
+    files = {address: browser.get(address) for address in set().union(*pages.values())}
+    weights = {path: sum(int(files[one].headers["content-length"]) for one in linked) for path, linked in pages.items()}
+
+    assert weights == {path: weight for path, weight in weights.items() if 5_000 < weight <= 40_000}
+    assert weights["/builds/38"] - weights["/"] > 5_000, "the log viewer is only where a log is"
+    for path, linked in pages.items():
+        imported = {name for one in linked for name in re.findall(r'from "\./([\w.]+)"', files[one].text)}
+        assert imported <= {one.rpartition("/")[2] for one in linked}, path
 
 
 def _took(browser: httpx2.Client, path: str) -> float:

@@ -32,7 +32,7 @@ class _File:
 
 
 class Assets:
-    """All static files, in memory (some 40 kB)."""
+    """All static files, in memory."""
 
     def __init__(self) -> None:
         self._files = _load_files()
@@ -44,15 +44,6 @@ class Assets:
         if name not in self._files:
             raise KeyError(name)
         return f"/static/{self.version}/{name}"
-
-    @property
-    def scripts(self) -> list[str]:
-        """The names of the scripts."""
-        return [name for name in self._files if name.endswith(".js")]
-
-    def packed_size(self) -> int:
-        """Bytes that a first visitor fetches for styles and scripts."""
-        return sum(len(file.packed) for name, file in self._files.items() if not name.endswith(".svg"))
 
     def routes(self) -> list[Route]:
         """Where the files are served."""
@@ -87,7 +78,7 @@ def _load_files() -> Mapping[str, _File]:
 
 def _contents() -> Iterator[tuple[str, bytes]]:
     for path in sorted(_FOLDER.glob("*.*")):
-        body = path.read_bytes()
-        yield path.name, body + palette_css().encode() if path.name == "hubwright.css" else body
+        yield path.name, path.read_bytes()
+    yield "palette.css", palette_css().encode()
     for name, text in favicons():
         yield name, text.encode()

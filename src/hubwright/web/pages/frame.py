@@ -55,7 +55,6 @@ class Frame:
         self.templates.filters.update(_FILTERS)
         self.templates.globals.update(
             asset=assets.address,
-            scripts=assets.scripts,
             shapes=SHAPES,
             look=wording.look_of,
             look_of=_look_of,

@@ -1,5 +1,9 @@
 // Single keys, only when no field has the focus. Elements with data-key are clicked; `?` lists all; they can be turned off.
-export function startKeys(view) {
+const orders = {};
+
+export function offer(more) { Object.assign(orders, more); } // what a page's own script does at a key
+
+export function startKeys() {
   const dialog = document.querySelector("#keys");
   const box = dialog.querySelector("input");
   box.checked = localStorage.getItem("keys") !== "off";
@@ -11,14 +15,11 @@ export function startKeys(view) {
   document.querySelector("#theme")?.addEventListener("click", turn);
   document.querySelector("#theme")?.removeAttribute("hidden");
 
-  const orders = {
+  offer({
     "?": () => dialog.open ? dialog.close() : dialog.showModal(),
-    j: () => view?.step(1), k: () => view?.step(-1),
-    e: () => view?.error(1), E: () => view?.error(-1),
-    g: () => scrollTo(0, 0), G: () => view ? view.bottom() : scrollTo(0, document.documentElement.scrollHeight),
-    w: () => view?.toggleWrap(), x: () => view?.fold(),
-    "/": () => document.querySelector("#line")?.focus(),
-  };
+    g: () => scrollTo(0, 0), G: () => scrollTo(0, document.documentElement.scrollHeight),
+    ...orders, // of a script that was quicker
+  });
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input:not([type=checkbox]), textarea, select")) return;
     if (event.key !== "?" && (!box.checked || dialog.open)) return;
@@ -28,9 +29,9 @@ export function startKeys(view) {
     event.preventDefault();
     order();
   });
-  document.addEventListener("click", (event) => {
-    if (event.target.closest("button[data-key=w]")) view?.toggleWrap();
-    if (event.target.closest("button[data-key=x]")) view?.fold();
+  document.addEventListener("click", (event) => { // a button that stands for a key
+    const button = event.target.closest("button[type=button][data-key]");
+    if (button) orders[button.dataset.key]?.();
   });
   document.addEventListener("submit", (event) => {
     const question = event.target.dataset.ask;

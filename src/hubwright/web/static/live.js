@@ -6,8 +6,11 @@ const RETRY = [500, 1000, 2000, 5000, 10000];
 let source = null;
 let fetching = false;
 let again = false;
+let view = null;
 
-export function startLive(view) {
+export function follow(log) { view = log; } // who is told that the log has grown, and given it as the page has it
+
+export function startLive() {
   const address = document.body.dataset.stream;
   if (!address) return;
   const pill = document.querySelector("#offline");
@@ -15,11 +18,11 @@ export function startLive(view) {
   const connect = () => {
     source = new EventSource(address);
     source.addEventListener("open", () => {
-      if (failures) refresh(view); // what happened meanwhile
+      if (failures) refresh(); // what happened meanwhile
       failures = 0;
       pill.hidden = true;
     });
-    source.addEventListener("facts", () => refresh(view));
+    source.addEventListener("facts", () => refresh());
     source.addEventListener("log", (event) => view?.grow(Number(event.data)));
     source.addEventListener("refused", () => location.reload()); // logged out: the page says so
     source.addEventListener("error", () => {
@@ -34,19 +37,19 @@ export function startLive(view) {
   connect();
 }
 
-async function refresh(view) {
+async function refresh() {
   if (fetching) { again = true; return; }
   fetching = true;
   try {
     const answer = await fetch(location.pathname + location.search, { headers: { Accept: "text/html" } });
-    if (answer.ok) merge(new DOMParser().parseFromString(await answer.text(), "text/html"), view);
+    if (answer.ok) merge(new DOMParser().parseFromString(await answer.text(), "text/html"));
   } catch { /* the stream's own error shows it */ }
   await new Promise((done) => setTimeout(done, PAUSE));
   fetching = false;
-  if (again) { again = false; refresh(view); }
+  if (again) { again = false; refresh(); }
 }
 
-function merge(page, view) {
+function merge(page) {
   for (const fresh of page.querySelectorAll("[data-live]")) {
     const old = document.getElementById(fresh.id);
     if (old && old.dataset.key !== fresh.dataset.key) tell(fresh);
