@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,11 +49,11 @@ class WholeHub:
 
 
 @contextmanager
-def open_whole_hub(folder: Path, **flags: Any) -> Iterator[WholeHub]:
-    """A private hub on `folder`; GitHub can't be reached."""
+def open_whole_hub(folder: Path, clock: Callable[[], float] = time.time, **flags: Any) -> Iterator[WholeHub]:
+    """A private hub on `folder`; GitHub can't be reached. `clock` is what its doors go by."""
     given = {"data_dir": str(folder), "port": "8010", "anonymous_read": "false", "github.api_url": NOWHERE, **flags}
     settings = load_settings(given, None, {})
-    hub = Hub(settings, Extras(), prepare(settings), 8010)
+    hub = Hub(settings, Extras(clock=clock), prepare(settings), 8010)
     try:
         with serve(hub.app) as url, httpx2.Client(base_url=url, timeout=20) as client:
             yield WholeHub(hub, url, client, Rows(hub.site.database))

@@ -104,8 +104,16 @@ class Seed:
         self._connection.close()
         self._engine.dispose()
 
-    def job(self, path: str, repository: str) -> int:
-        return self.add("job", path=path, repository=repository, settings={}, created_at=self.now - 9e6, builds=0)
+    def change(self, table: str, number: int, **values: Any) -> None:
+        which = schema.metadata.tables[table]
+        self._connection.execute(which.update().where(which.c.id == number).values(**values))
+
+    def text(self, query: str, *values: Any) -> str:
+        return str(self._connection.exec_driver_sql(query, values).scalar_one())
+
+    def job(self, path: str, repository: str, **row: Any) -> int:
+        given = {"settings": {}, "created_at": self.now - 9e6, "builds": 0, "folder": path.rpartition("/")[0]}
+        return self.add("job", path=path, repository=repository, **given | row)
 
     def build(self, job: int, number: int, ago: float, **row: Any) -> int:
         given = {

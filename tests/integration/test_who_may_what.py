@@ -7,8 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from http.client import HTTPConnection
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import orjson
 import pytest
@@ -16,6 +15,7 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
 from door_requests import FOLDER, INSIDE, OUTSIDE, Side, form_address, seed
+from door_rules import RULES, TABLE, Rule, rule_of
 from hubwright.store.tokens import keep_session, keep_token, revoke_token
 from hubwright.web.app import HOOKS
 from hubwright.web.audit import READS
@@ -23,29 +23,9 @@ from hubwright.web.gate import COOKIE
 from hubwright.web.reach import DOORS
 from quiet_hub import Door, WholeHub, open_whole_hub
 
-TABLE = Path(__file__).parent.parent / "data" / "doors.txt"
 RANKS = ("read", "write", "admin")
 NO_TOKEN = ("anonymous", "expired", "revoked")
 BACK_FROM_GITHUB = "GET /github/app/created"  # and this did not begin in our browser
-
-
-class Rule(NamedTuple):
-    """A row of the table."""
-
-    needs: str
-    finds: str
-
-
-def read_table() -> dict[str, Rule]:
-    rows = [line.split(None, 2) for line in TABLE.read_text().splitlines() if line and not line.startswith("#")]
-    return {door: Rule(needs, finds) for needs, finds, door in rows}
-
-
-RULES = read_table()
-
-
-def rule_of(door: Door) -> Rule | None:
-    return RULES.get("POST /load/*" if door.path.startswith("/load/") else door.name)
 
 
 @pytest.fixture(scope="module")

@@ -48,10 +48,11 @@ from hubwright.wiring.site import make_retention, make_site
 
 @dataclass(frozen=True)
 class Extras:
-    """What `up` has beyond a hub."""
+    """What `up` has beyond a hub, and the clock that the doors go by."""
 
     demo: bool = False
     builder: bool = False
+    clock: Callable[[], float] = time.time
 
 
 def run_up(settings: Settings, *, demo: bool, builder: bool) -> int:
@@ -103,6 +104,7 @@ class Hub:
         site = make_site(settings, self.parts, self._bell, self._wake_for_people)
         self.site = replace(
             site,
+            clock=extras.clock,
             flight_of=self._find_flight,
             vitals_of=self._find_vitals,
             difference_of=self.parts.differences.compare,
