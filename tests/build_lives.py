@@ -79,7 +79,8 @@ class Lives:
         waits: bool = False,
     ) -> int:
         """Plan a build of a commit; with `problem` it fails at once, with `waits` its repository does not answer."""
-        wanted = Wanted(sha=sha, ref=ref, event="push", trigger=f"{ref}@{sha}@{self.clock()}")
+        branch = ref.removeprefix("refs/heads/")
+        wanted = Wanted(sha=sha, ref=ref, branch=branch, event="push", trigger=f"{ref}@{sha}@{self.clock()}")
         runs: Sequence[PlannedRun] = plan_runs(read_recipe(recipe), wanted.circumstances(), (), "linux")
         plan = BuildPlan(wanted=wanted, runs=tuple(runs), recipe="file")
         if problem:

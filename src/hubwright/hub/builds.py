@@ -14,6 +14,7 @@ from hubwright.domain.results import Result, State
 from hubwright.domain.waiting import FETCHING
 from hubwright.errors import ConflictError, NotFoundError
 from hubwright.hub import moves
+from hubwright.hub.streaks import tell_streak
 from hubwright.hub.wishes import keep_wish
 from hubwright.store import kinds, runs
 from hubwright.store.admission import block_again
@@ -168,7 +169,8 @@ def reopen(connection: Connection, row: Row[Any], job: str, count: int, now: flo
 
 def _ended(connection: Connection, row: Row[Any], now: float, result: Result) -> Fact:
     job = load_job_by_id(connection, row.job_id)
-    data = {**_describe(row, job.path if job is not None else "?"), "result": result.value}
+    said = {"result": result.value, **tell_streak(connection, row, result, now)}
+    data = {**_describe(row, job.path if job is not None else "?"), **said}
     return Fact(kind=FactKind.BUILD_FINISHED, at=now, job_id=row.job_id, build_id=row.id, data=data)
 
 

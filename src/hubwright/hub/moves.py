@@ -16,6 +16,7 @@ from hubwright.domain.results import Result, verdict
 from hubwright.domain.scheduling import split_labels
 from hubwright.errors import WireError
 from hubwright.hub import comparing, inquest
+from hubwright.hub.streaks import tell_streak
 from hubwright.store import builds, results, runs, stages
 from hubwright.store.approvals import doubt, hold_waiting
 from hubwright.store.bisections import concerns_searches
@@ -171,6 +172,7 @@ def _end_build(connection: Connection, row: Row[Any], now: float) -> Fact:
             "branch": ended.branch,
             "event": ended.event,
             **comparing.sum_tests(ends),
+            **tell_streak(connection, ended, result, now),
         },
     )
 

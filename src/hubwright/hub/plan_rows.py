@@ -22,6 +22,7 @@ from hubwright.domain.repos import Trust
 from hubwright.domain.results import Result
 from hubwright.git.mirrors import Origin
 from hubwright.hub.plans import Ground
+from hubwright.hub.streaks import tell_streak
 from hubwright.store import builds
 from hubwright.store.admission import NEW
 from hubwright.store.approvals import Wait, hold_waiting, keep_wait
@@ -89,8 +90,10 @@ def _fill(
     if not plan.runs:
         result = Result(plan.fault) if plan.fault else Result.SKIP
         problem = plan.problem or "Nothing in the recipe applies to this event, branch and platform."
-        builds.finish_build(connection, build_id, result, now, problem)
-        return [finished_fact(job, build_id, number, plan.wanted, result, now)]
+        ended = builds.finish_build(connection, build_id, result, now, problem)
+        said = {"result": result.value, **tell_streak(connection, ended, result, now)}
+        data = {**_data(job, number, plan.wanted), **said}
+        return [Fact(kind=FactKind.BUILD_FINISHED, at=now, job_id=job.id, build_id=build_id, data=data)]
     new = make_runs(job, origin, plan, ground, (build_id, number))
     builds.keep_runs(connection, new, now)
     builds.set_runs_left(connection, build_id, len(new), plan.recipe)
@@ -195,12 +198,6 @@ def _place(job: Job, origin: Origin, ground: Ground, build_id: int, number: int)
 
 def _queued(job: Job, build_id: int, number: int, wanted: Wanted, now: float) -> Fact:
     return Fact(kind=FactKind.BUILD_QUEUED, at=now, job_id=job.id, build_id=build_id, data=_data(job, number, wanted))
-
-
-def finished_fact(job: Job, build_id: int, number: int, wanted: Wanted, result: Result, now: float) -> Fact:
-    """The fact that a build ended without a run."""
-    data = {**_data(job, number, wanted), "result": result.value}
-    return Fact(kind=FactKind.BUILD_FINISHED, at=now, job_id=job.id, build_id=build_id, data=data)
 
 
 def _data(job: Job, number: int, wanted: Wanted) -> dict[str, object]:

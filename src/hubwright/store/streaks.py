@@ -1,0 +1,57 @@
+"""What ended before on the same branch: three small questions by index at the end of each build."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, Row, bindparam, func, select
+
+from hubwright.domain.facts import FactKind
+from hubwright.domain.streaks import TELLING
+from hubwright.store.bisections import BUILT_FOR_IT
+from hubwright.store.schema import build, fact
+
+_OTHER = (
+    select(build.c.id)
+    .where(
+        build.c.job_id == bindparam("job"),
+        build.c.branch == bindparam("branch"),
+        # without coalesce() SQLite would take the index of results, which has those of every job
+        func.coalesce(build.c.result, "").in_([result.value for result in TELLING]),
+        func.coalesce(build.c.pull_request, 0) == bindparam("pull"),
+        build.c.event != BUILT_FOR_IT,
+        build.c.id != bindparam("own"),
+    )
+    .order_by(build.c.id.desc())
+    .limit(1)
+)
+_END = (
+    select(fact.c.data)
+    .where(fact.c.build_id == bindparam("of"), fact.c.kind == FactKind.BUILD_FINISHED.value)
+    .order_by(fact.c.id.desc())
+    .limit(1)
+)
+
+
+class Before(NamedTuple):
+    """What the end before said, None where there is none; `late`: a newer build of the branch has ended already."""
+
+    said: dict[str, Any] | None
+    late: bool
+
+
+def load_before(connection: Connection, row: Row[Any]) -> Before:
+    """The end before the one of this build: its own, if it was begun again, else that of the build before it."""
+    of_line = {"job": row.job_id, "branch": row.branch, "pull": row.pull_request or 0, "own": row.id}
+    other = connection.execute(_OTHER, of_line).scalar()
+    if other is not None and other > row.id:
+        return Before(None, late=True)
+    own = _load_end(connection, row.id)
+    if own is not None and own.get("streak"):
+        return Before(own, late=False)
+    return Before(None if other is None else _load_end(connection, other), late=False)
+
+
+def _load_end(connection: Connection, build_id: int) -> dict[str, Any] | None:
+    said: dict[str, Any] | None = connection.execute(_END, {"of": build_id}).scalar()
+    return said
