@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import httpx2
 from starlette.routing import Route, WebSocketRoute
 
-from hubwright.config import load_settings
+from hubwright.config import load_settings, origins
 from hubwright.wiring.first_start import prepare
 from hubwright.wiring.hub import Extras, Hub
 from served import Rows, serve
@@ -53,7 +53,8 @@ def open_whole_hub(folder: Path, clock: Callable[[], float] = time.time, **flags
     """A private hub on `folder`; GitHub can't be reached. `clock` is what its doors go by."""
     given = {"data_dir": str(folder), "port": "8010", "anonymous_read": "false", "github.api_url": NOWHERE, **flags}
     settings = load_settings(given, None, {})
-    hub = Hub(settings, Extras(clock=clock), prepare(settings), 8010)
+    told = tuple(origins(given, None, {}))
+    hub = Hub(settings, Extras(clock=clock, told=told), prepare(settings), 8010)
     try:
         with serve(hub.app) as url, httpx2.Client(base_url=url, timeout=20) as client:
             yield WholeHub(hub, url, client, Rows(hub.site.database))

@@ -19,7 +19,6 @@ from sqlalchemy import select
 
 import command_line
 from fake_github import FakeGitHub
-from hubwright.cli.checks import check_github, check_secrets
 from hubwright.config import load_settings
 from hubwright.domain.facts import Fact, FactKind
 from hubwright.domain.github_hooks import ORGANIZATION_EVENTS
@@ -37,6 +36,7 @@ from hubwright.web.pages.frame import Frame
 from hubwright.web.pages.github import GitHubPages
 from hubwright.web.problems import PROBLEM_HANDLERS
 from hubwright.web.site import Site
+from hubwright.wiring.checks import check_github, check_secrets
 from hubwright.wiring.github import GitHubAccess, make_app_hook, make_setup, open_github
 from hubwright.wiring.reporters import Changing
 from hubwright.wiring.secret_keys import open_vault

@@ -8,15 +8,15 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from hubwright.cli.checks import Verdict
-from hubwright.cli.checks import check_keys as check
 from hubwright.config import Settings, load_settings
+from hubwright.domain.diagnosis import Verdict
 from hubwright.errors import SettingsError
 from hubwright.hub.github_credentials import APP, TOKEN, Credentials
 from hubwright.hub.sealing import Keys, make_key
 from hubwright.store import schema
 from hubwright.store.database import Database
 from hubwright.store.schema import github_credential
+from hubwright.wiring.checks import check_keys as check
 from hubwright.wiring.secret_keys import add_key, check_keys, keys_of, open_vault
 
 BY = ("ada", 1_790_000_000.0)

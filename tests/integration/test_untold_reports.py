@@ -12,8 +12,8 @@ from sqlalchemy import select
 from build_lives import Clock, Lives
 from fake_github import FakeGitHub
 from github_pace import unpaced
-from hubwright.cli.checks import Verdict, check_reports
 from hubwright.config import load_settings
+from hubwright.domain.diagnosis import Verdict
 from hubwright.errors import ConflictError, NotFoundError
 from hubwright.github.client import GitHubClient
 from hubwright.reports.relay import Relay
@@ -22,6 +22,7 @@ from hubwright.store.database import Database
 from hubwright.store.report_troubles import count_given_up, load_troubles, load_troubles_of, send_again
 from hubwright.store.schema import metadata, report
 from hubwright.store.views import load_build
+from hubwright.wiring.checks import check_reports
 from seed import ADMIN, Seed, serving
 from served import Served, served_site
 

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import click
 
-from hubwright.cli.checks import Finding, Verdict, run_checks
 from hubwright.cli.exits import Exit
 from hubwright.cli.options import settings_of, settings_options
 from hubwright.cli.output import json_option, print_json, print_line, shown
+from hubwright.domain.diagnosis import Finding, Verdict
+from hubwright.wiring.checks import run_checks
 
 _SIGNS = {Verdict.OK: ("✓", "green"), Verdict.WARN: ("!", "yellow"), Verdict.FAIL: ("✕", "red")}
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import click
 
 from hubwright.cli.options import settings_of, settings_options
-from hubwright.wiring.hub import run_hub, run_up
+from hubwright.config import origins
+from hubwright.wiring.hub import Extras, run_hub
 
 _host = click.option("--host", help="The address to listen at (default 127.0.0.1: this machine only).")
 _port = click.option("--port", type=int, help="The port to listen at (default 8010).")
@@ -36,8 +38,9 @@ def up(
 
     Prints the address and a link that logs you in once. Nothing else is needed: the database is a file.
     """
-    settings = settings_of(config, data_dir=data_dir, host=host, port=port, slots=slots)
-    return run_up(settings, demo=demo, builder=builder)
+    flags = {"data_dir": data_dir, "host": host, "port": port, "slots": slots}
+    told = tuple(origins(flags, config, os.environ))
+    return run_hub(settings_of(config, **flags), Extras(demo=demo, builder=builder, told=told))
 
 
 @click.command()
@@ -46,4 +49,6 @@ def up(
 @settings_options
 def hub(*, host: str | None, port: int | None, config: Path | None, data_dir: str | None) -> int:
     """The hub alone: web pages, API, webhooks and scheduler. Any number may run on one PostgreSQL."""
-    return run_hub(settings_of(config, data_dir=data_dir, host=host, port=port))
+    flags = {"data_dir": data_dir, "host": host, "port": port}
+    told = tuple(origins(flags, config, os.environ))
+    return run_hub(settings_of(config, **flags), Extras(told=told))

@@ -11,7 +11,7 @@ from hubwright.cli.api_client import connect
 from hubwright.cli.definitions import address_of, show_effective
 from hubwright.cli.options import hub_option, settings_of, settings_options
 from hubwright.cli.output import json_option, print_json, print_table, shown
-from hubwright.config import origins
+from hubwright.config import origins, write_setting
 
 
 @click.group()
@@ -45,17 +45,10 @@ def show(
         print_json([{"name": one.name, "value": _plain(one.value), "origin": one.origin} for one in found])
         return
     print_table(
-        [one.name, "=", shown(_text(one.value)), *([f"({shown(one.origin)})"] if origin else [])] for one in found
+        [one.name, "=", shown(write_setting(one.value)), *([f"({shown(one.origin)})"] if origin else [])]
+        for one in found
     )
 
 
 def _plain(value: object) -> object:
     return str(value) if isinstance(value, Path) else value
-
-
-def _text(value: object) -> str:
-    if value is None:
-        return "(not set)"
-    if isinstance(value, bool):
-        return str(value).lower()
-    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)

@@ -3,7 +3,17 @@
 Only `cli` and `wiring` know this package; everything else is handed plain values.
 """
 
+from hubwright.config.kinds import write_setting
 from hubwright.config.settings import Settings
 from hubwright.config.sources import LOOPBACK, Origin, load_settings, local_address, origins, unknown_variables
 
-__all__ = ["LOOPBACK", "Origin", "Settings", "load_settings", "local_address", "origins", "unknown_variables"]
+__all__ = [
+    "LOOPBACK",
+    "Origin",
+    "Settings",
+    "load_settings",
+    "local_address",
+    "origins",
+    "unknown_variables",
+    "write_setting",
+]

@@ -132,3 +132,12 @@ def shown_value(kind: Kind, value: object) -> object:
     if kind.is_secret and value:
         return MASK
     return _PASSWORD.sub(rf"\1{MASK}@", value) if isinstance(value, str) else value
+
+
+def write_setting(value: object) -> str:
+    """A setting's value as people write it."""
+    if value is None:
+        return "(not set)"
+    if isinstance(value, bool):
+        return str(value).lower()
+    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)

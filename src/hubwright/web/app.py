@@ -25,7 +25,9 @@ from hubwright.web.api.examples import describe
 from hubwright.web.api.github_hooks import HookDoors
 from hubwright.web.api.identity import IdentityDoors
 from hubwright.web.api.info import Info
+from hubwright.web.api.links import Links
 from hubwright.web.api.reference import make_reference
+from hubwright.web.api.secrets import Secrets
 from hubwright.web.attempts import Attempts
 from hubwright.web.audit import Audit
 from hubwright.web.badges import make_badges
@@ -42,7 +44,9 @@ from hubwright.web.load import LoadDoors
 from hubwright.web.logins import make_logins
 from hubwright.web.pages import assemble_pages
 from hubwright.web.pages.github import GitHubPages
+from hubwright.web.pages.links import LinkPages
 from hubwright.web.pages.repositories import RepositoryPages
+from hubwright.web.pages.secrets import SecretPages
 from hubwright.web.pages.starts import StartPages
 from hubwright.web.problems import PROBLEM_HANDLERS
 from hubwright.web.recipe_schema import make_job_schemas, make_recipe_schema
@@ -126,6 +130,8 @@ def make_app(site: Site, gate: Gate, works: Works, lifespan: Lifespan) -> ASGIAp
     app.router.routes.extend(make_reference())
     app.router.routes.extend(StartPages(pages.frame, works.wishes).routes())
     app.router.routes.extend(pages.routes)
+    app.router.routes.extend(SecretPages(pages.frame, Secrets(site, gate, works.vault)).routes())
+    app.router.routes.extend(LinkPages(pages.frame, Links(site, gate)).routes())
     app.router.routes.extend(RepositoryPages(pages.frame, works.github_hooks).routes())
     github = GitHubPages(pages.frame, gate, works.github_setup, attempts, works.app_hook)
     app.router.routes.extend(github.routes())

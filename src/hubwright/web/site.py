@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from hubwright.domain.artifacts import ArtifactRules
+from hubwright.domain.diagnosis import Finding
 from hubwright.hub.bell import Bell
 from hubwright.hub.breaks import MAX_OPEN
 from hubwright.hub.differences import Difference
@@ -23,6 +24,15 @@ FACTS = "facts"
 
 def _find_nothing(_: object) -> None:
     """Where there are no builders, nothing is measured."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Configured:
+    """One setting as this hub began with it, and where that came from. A secret's value is masked already."""
+
+    name: str
+    value: str
+    origin: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,4 +65,6 @@ class Site:
     signing_key: Path | None = None  # where the key is that provenance is signed with
     flight_of: Callable[[int], Flight | None] = _find_nothing  # the last minute of a run held here
     difference_of: Callable[[int], Difference | None] = _find_nothing  # what a build's recipe changes; blocks
+    configuration: tuple[Configured, ...] = ()
+    examine: Callable[[], Sequence[Finding]] = tuple  # what `hubwright doctor` finds; blocks for seconds
     vitals_of: Callable[[str], Vitals | None] = _find_nothing  # the newest sample of a builder that is here

@@ -15,7 +15,7 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp
 
 from hubwright import __version__
-from hubwright.config import Settings
+from hubwright.config import Origin, Settings
 from hubwright.hub.admission import ADMISSION
 from hubwright.hub.backfill import Kinds
 from hubwright.hub.bell import Bell, LoudBell
@@ -30,6 +30,7 @@ from hubwright.web.gate import Gate
 from hubwright.web.hooks import Hooks
 from hubwright.web.site import FACTS
 from hubwright.wire import Vitals
+from hubwright.wiring.checks import run_checks
 from hubwright.wiring.filing import FILES, FilingLife
 from hubwright.wiring.first_start import FirstStart, prepare
 from hubwright.wiring.github import make_app_hook, make_hooks, make_setup
@@ -43,29 +44,21 @@ from hubwright.wiring.redis_opening import REDIS, open_redis
 from hubwright.wiring.scale_out import ScaleOut, open_scale_out
 from hubwright.wiring.secret_keys import check_keys, open_vault
 from hubwright.wiring.server import Server, listen, server_config
-from hubwright.wiring.site import make_retention, make_site
+from hubwright.wiring.site import make_retention, make_site, write_configuration
 
 
 @dataclass(frozen=True)
 class Extras:
-    """What `up` has beyond a hub, and the clock that the doors go by."""
+    """What `up` has beyond a hub, the clock that the doors go by, and where each setting came from, to be shown."""
 
     demo: bool = False
     builder: bool = False
     clock: Callable[[], float] = time.time
+    told: tuple[Origin, ...] = ()
 
 
-def run_up(settings: Settings, *, demo: bool, builder: bool) -> int:
-    """Hub and local builder until a signal ends them; an exit code."""
-    return _run(settings, Extras(demo=demo, builder=builder))
-
-
-def run_hub(settings: Settings) -> int:
-    """The hub alone until a signal ends it; an exit code."""
-    return _run(settings, Extras())
-
-
-def _run(settings: Settings, extras: Extras) -> int:
+def run_hub(settings: Settings, extras: Extras) -> int:
+    """The hub, with a local builder where that is wanted, until a signal ends it; an exit code."""
     configure_logging()
     hide_from_builds()
     start = prepare(settings)
@@ -108,6 +101,8 @@ class Hub:
             flight_of=self._find_flight,
             vitals_of=self._find_vitals,
             difference_of=self.parts.differences.compare,
+            configuration=write_configuration(extras.told),
+            examine=lambda: tuple(run_checks(settings)),
         )
         self._redis = open_redis(settings, self.parts, self.site.logs, self._bell)
         self._filing = FilingLife(settings, self.site, self.parts.owner)

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from hubwright import __version__
-from hubwright.config import LOOPBACK, Settings
+from hubwright.config import LOOPBACK, Origin, Settings, write_setting
 from hubwright.domain.artifacts import ArtifactRules
 from hubwright.hub.bell import Bell
 from hubwright.hub.logs import Logs
 from hubwright.hub.retention import Keep, Retention
 from hubwright.hub.sweeping import Sweeping
 from hubwright.storage import Storage
-from hubwright.web.site import Site
+from hubwright.web.site import Configured, Site
 from hubwright.wiring.filing import FilingLife
 from hubwright.wiring.parts import Parts
 
@@ -48,6 +48,11 @@ def make_site(settings: Settings, parts: Parts, bell: Bell, wake: Callable[[str]
         redis_url=settings.redis_url,
         redis_prefix=settings.redis.prefix or "",
     )
+
+
+def write_configuration(told: Sequence[Origin]) -> tuple[Configured, ...]:
+    """The settings as people write them; secrets are masked."""
+    return tuple(Configured(name=one.name, value=write_setting(one.value), origin=one.origin) for one in told)
 
 
 def read_platform_limits(settings: Settings) -> dict[str, int]:

@@ -7,6 +7,7 @@ from starlette.requests import HTTPConnection
 
 from hubwright.hub.secrets import Vault
 from hubwright.hub.wishes import Wishes
+from hubwright.web.api.administration import Administration
 from hubwright.web.api.approvals import Approvals
 from hubwright.web.api.artifacts import Artifacts
 from hubwright.web.api.audit import AuditLog
@@ -57,6 +58,7 @@ def make_api(site: Site, gate: Gate, wishes: Wishes, vault: Vault, feed: Feed) -
     api.include(Bisections(site, gate).make_router())
     api.include(ReplicaReads(site, gate).make_router())
     api.include(Reports(site, gate).make_router())
+    api.include(Administration(site, gate).make_router())
     api.include(AuditLog(site, gate).make_router())
     api.include(Tokens(site, gate).make_router())
     api.include(Sessions(site, gate).make_router())

@@ -41,7 +41,6 @@ class Info:
         is_part = asker.may("builder") or asker.may("admin")
         if not is_part:
             await self._gate.require(request, "read")
-        database = await self._site.database.read(_load_database_version)
         now = self._site.clock()
         content: dict[str, Any] = {
             "name": "hubwright",
@@ -50,13 +49,7 @@ class Info:
             "api": "/api/v1",
             "time": moment(now),
             "unix_time": now,
-            "modules": {
-                "hubwright": self._site.version,
-                "wire": WIRE_VERSION,
-                "migration": HEAD,
-                "python": platform.python_version(),
-                **database,
-            },
+            "modules": await load_modules(self._site),
             "limits": self._limits(),
         }
         if is_part:
@@ -76,6 +69,18 @@ class Info:
             "caches": files.cache_total,
             "watchers": self._site.max_watchers,
         }
+
+
+async def load_modules(site: Site) -> dict[str, str | int]:
+    """The versions of the hub's parts, by their names."""
+    database = await site.database.read(_load_database_version)
+    own: dict[str, str | int] = {
+        "hubwright": site.version,
+        "wire": WIRE_VERSION,
+        "migration": HEAD,
+        "python": platform.python_version(),
+    }
+    return {**own, **database}
 
 
 def _load_database_version(connection: Connection) -> dict[str, str]:

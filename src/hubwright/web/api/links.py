@@ -25,7 +25,7 @@ from hubwright.web.api.answers import Cursor, Limit, answer, answer_page
 from hubwright.web.api.bodies import convert, read_object
 from hubwright.web.api.definition_documents import write_link
 from hubwright.web.api.definition_examples import LINK, LINKS, PUT_LINK
-from hubwright.web.askers import folders_of, lies_below
+from hubwright.web.askers import Asker, folders_of, lies_below
 from hubwright.web.gate import Gate
 from hubwright.web.routes import Routes
 from hubwright.web.site import Site
@@ -38,6 +38,9 @@ _ADDRESS = "/{owner}/{repo}/{kind}"
 
 Folders = tuple[str, ...] | None
 """What bounds who asks."""
+
+Place = tuple[str, str, CopyKind]
+"""Owner and name of a repository, and what of it is linked."""
 
 Owner = Annotated[str, Path(max_length=100)]
 Repo = Annotated[str, Path(max_length=100)]
@@ -96,6 +99,13 @@ class Links:
         """
         asker = await self._gate.require(request, "write")
         wanted = convert(await read_object(request), LinkBody)
+        name, new = await self.keep(asker, (owner, repo, kind), wanted)
+        shown = await self._site.database.read(lambda connection: _show(connection, name, kind, asker.folders))
+        return answer(shown, 201 if new else 200, {"Location": f"/api/v1/links/{name}/{kind.value}"})
+
+    async def keep(self, asker: Asker, place: Place, wanted: LinkBody) -> tuple[str, bool]:
+        """Link what is at (owner, repo, kind) to a job, for who may: the repository's name, and whether it is new."""
+        owner, repo, kind = place
         globs = _check_globs(wanted.globs)
         name = f"{check_owner(owner)}/{check_repository(repo)}"
 
@@ -113,12 +123,17 @@ class Links:
 
         new = await self._site.database.write_soon(keep)
         self._site.wake("facts")
-        shown = await self._site.database.read(lambda connection: _show(connection, name, kind, asker.folders))
-        return answer(shown, 201 if new else 200, {"Location": f"/api/v1/links/{name}/{kind.value}"})
+        return name, new
 
     async def remove_link(self, request: Request, owner: Owner, repo: Repo, kind: CopyKind) -> Response:
         """Link them to no job any more; the copies that there are stay."""
         asker = await self._gate.require(request, "write")
+        await self.remove(asker, (owner, repo, kind))
+        return Response(status_code=204)
+
+    async def remove(self, asker: Asker, place: Place) -> None:
+        """End the link of (owner, repo, kind), for who may. Raises NotFoundError."""
+        owner, repo, kind = place
 
         def drop(connection: Connection) -> bool:
             known = _find_repository(connection, f"{owner}/{repo}")
@@ -128,7 +143,6 @@ class Links:
         if not await self._site.database.write_soon(drop):
             raise NotFoundError(_no_link(owner, repo, kind))
         self._site.wake("facts")
-        return Response(status_code=204)
 
 
 def _show(connection: Connection, name: str, kind: CopyKind, folders: Folders) -> dict[str, object]:

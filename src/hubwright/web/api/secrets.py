@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import asdict
 from typing import Annotated, Any
 
@@ -13,7 +14,7 @@ from starlette.responses import Response
 
 from hubwright.domain.secrets import EVERYWHERE, check_scope, scopes_of
 from hubwright.errors import NotFoundError, UnprocessableError
-from hubwright.hub.secrets import Vault, check_job
+from hubwright.hub.secrets import Rotation, Vault, check_job
 from hubwright.store.secrets import SecretView, load_secrets
 from hubwright.web.api.answers import Limit, TextCursor, answer, answer_page, moment
 from hubwright.web.api.bodies import convert, read_object, takes
@@ -44,6 +45,7 @@ class Secrets:
         """The routes, for the API."""
         router = Routes(prefix="/secrets", tags=["secrets"])
         router.add_api_route("", self.list_secrets, methods=["GET"])
+        router.add_api_route("/rotate", self.rotate_keys, methods=["POST"])
         router.add_api_route("/{name}", self.put_secret, methods=["PUT"], openapi_extra=takes(NewValue))
         router.add_api_route("/{name}", self.delete_secret, methods=["DELETE"], status_code=204)
         return router
@@ -75,29 +77,49 @@ class Secrets:
         self, request: Request, name: Name, job: JobPath = None, folder: FolderPath = None
     ) -> Response:
         """Set the secret of a job, of a folder, or of all jobs when neither is named: `{"value"}`."""
-        asker, scope = await self._require(request, job, folder)
+        asker, scope = await self.require(request, job, folder)
         value = convert(await read_object(request), NewValue).value
+        new = await self.keep(asker, (scope, name), value, of_job=job is not None)
+        return answer({"name": name, "scope": scope, "new": new}, 201 if new else 200)
+
+    async def keep(self, asker: Asker, place: tuple[str, str], value: str, *, of_job: bool) -> bool:
+        """Set the secret at (scope, name) for who may; whether it is new. `of_job`: only where there is such a job."""
+        scope, name = place
 
         def keep(connection: Connection) -> bool:
-            if job is not None:
+            if of_job:
                 check_job(connection, scope)
             return self._vault.set(connection, scope, name, value, (asker.name, self._site.clock()))
 
         new = await self._site.database.write_soon(keep)
         self._site.wake("facts")
-        return answer({"name": name, "scope": scope, "new": new}, 201 if new else 200)
+        return new
 
     async def delete_secret(
         self, request: Request, name: Name, job: JobPath = None, folder: FolderPath = None
     ) -> Response:
         """Remove it; runs that begin from now on do not get it."""
-        asker, scope = await self._require(request, job, folder)
+        asker, scope = await self.require(request, job, folder)
+        await self.remove(asker, scope, name)
+        return Response(status_code=204)
+
+    async def remove(self, asker: Asker, scope: str, name: str) -> None:
+        """Remove the secret for who may. Raises NotFoundError."""
         by = (asker.name, self._site.clock())
         await self._site.database.write_soon(lambda connection: self._vault.remove(connection, scope, name, by))
         self._site.wake("facts")
-        return Response(status_code=204)
 
-    async def _require(self, request: Request, job: str | None, folder: str | None) -> tuple[Asker, str]:
+    async def rotate_keys(self, request: Request) -> Response:
+        """Seal what older keys seal with the newest one: `{"resealed", "problems", "in_use"}`. For admins."""
+        await self._gate.require(request, "admin")
+        done = await self.rotate()
+        return answer({"resealed": done.resealed, "problems": done.problems, "in_use": done.in_use})
+
+    async def rotate(self) -> Rotation:
+        """Seal all with the newest key."""
+        return await asyncio.to_thread(self._vault.rotate, self._site.database)
+
+    async def require(self, request: Request, job: str | None, folder: str | None) -> tuple[Asker, str]:
         """Who asks, and the scope that is meant. Raises UnprocessableError when both are named."""
         if job is not None and folder is not None:
             raise UnprocessableError("Name a job or a folder, not both.")

@@ -82,13 +82,7 @@ class Tokens:
     async def make(self, request: Request) -> Response:
         """Make a token. For the role `join` the answer has the line that starts the builder."""
         await self._gate.require(request, "admin")
-        wanted = convert(await read_object(request), NewToken)
-        if wanted.role not in ROLES:
-            raise UnprocessableError(f"role: one of {', '.join(ROLES)} is expected.", "/role")
-        if wanted.folders is not None and wanted.role not in FOLDED:
-            raise UnprocessableError(
-                "folders: only tokens of the roles read and write can be bounded to folders.", "/folders"
-            )
+        wanted = check_wanted(convert(await read_object(request), NewToken))
         return answer(await make_token(self._site, wanted), 201)
 
     async def revoke(self, request: Request, token_id: Number) -> Response:
@@ -97,12 +91,7 @@ class Tokens:
         A builder's connection with it ends at once, and its runs are lost.
         """
         await self._gate.require(request, "admin")
-        now = self._site.clock()
-        if not await self._site.database.write_soon(partial(fleet.revoke, token_id=token_id, now=now)):
-            raise NotFoundError(f"There is no token {token_id} that is still of use.")
-        self._gate.forget()
-        for queue in ("builders", "facts"):
-            self._site.wake(queue)
+        await revoke(self._site, self._gate, token_id)
         return Response(status_code=204)
 
 
@@ -134,17 +123,7 @@ class Sessions:
     async def end(self, request: Request, session_id: Number) -> Response:
         """End a session: that browser has to log in again."""
         asker = await self._gate.require(request, "read")
-        now = self._site.clock()
-
-        def end(connection: Connection) -> bool:
-            found = load_token(connection, session_id)
-            if found is None or found.kind != SESSION or not _is_own(connection, asker, found):
-                return False
-            return revoke_token(connection, session_id, now)
-
-        if not await self._site.database.write_soon(end):
-            raise NotFoundError(f"There is no session {session_id} that goes on.")
-        self._gate.forget()
+        await end_session(self._site, self._gate, asker, session_id)
         return Response(status_code=204)
 
 
@@ -162,6 +141,42 @@ def _is_own(connection: Connection, asker: Asker, session: Token) -> bool:
     if own.user_id is not None:
         return own.user_id == session.user_id
     return session.id == own.id or (session.parent_id is not None and session.parent_id in {own.id, own.parent_id})
+
+
+def check_wanted(wanted: NewToken) -> NewToken:
+    """What is wanted, when there is such a token. Raises UnprocessableError."""
+    if wanted.role not in ROLES:
+        raise UnprocessableError(f"role: one of {', '.join(ROLES)} is expected.", "/role")
+    if wanted.folders is not None and wanted.role not in FOLDED:
+        raise UnprocessableError(
+            "folders: only tokens of the roles read and write can be bounded to folders.", "/folders"
+        )
+    return wanted
+
+
+async def revoke(site: Site, gate: Gate, token_id: int) -> None:
+    """Make a token useless, and sessions that were opened with it. Raises NotFoundError."""
+    now = site.clock()
+    if not await site.database.write_soon(partial(fleet.revoke, token_id=token_id, now=now)):
+        raise NotFoundError(f"There is no token {token_id} that is still of use.")
+    gate.forget()
+    for queue in ("builders", "facts"):
+        site.wake(queue)
+
+
+async def end_session(site: Site, gate: Gate, asker: Asker, session_id: int) -> None:
+    """End a session that the asker may end. Raises NotFoundError."""
+    now = site.clock()
+
+    def end(connection: Connection) -> bool:
+        found = load_token(connection, session_id)
+        if found is None or found.kind != SESSION or not _is_own(connection, asker, found):
+            return False
+        return revoke_token(connection, session_id, now)
+
+    if not await site.database.write_soon(end):
+        raise NotFoundError(f"There is no session {session_id} that goes on.")
+    gate.forget()
 
 
 async def make_token(site: Site, wanted: NewToken) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from starlette.routing import Route
 
 from hubwright.web.assets import Assets
 from hubwright.web.gate import Gate
+from hubwright.web.pages.admin import AdminPages
 from hubwright.web.pages.audit import AuditPage
 from hubwright.web.pages.bisections import BisectionPages
 from hubwright.web.pages.builders import BuilderPages
@@ -25,6 +26,7 @@ from hubwright.web.pages.lists import ListPages
 from hubwright.web.pages.log_lines import LogLines
 from hubwright.web.pages.pauses import PausePages
 from hubwright.web.pages.stream import Stream
+from hubwright.web.pages.tokens import TokenPages
 from hubwright.web.site import Site
 
 Handler = Callable[[Request, Exception], Response | Awaitable[Response]]
@@ -101,6 +103,8 @@ def assemble_pages(site: Site, gate: Gate) -> Pages:
         Route("/builds/{id:int}/cancel", builds.cancel, methods=["POST"]),
         Route("/audit", AuditPage(frame).show),
         *builders.routes(),
+        *AdminPages(frame).routes(),
+        *TokenPages(frame, gate).routes(),
         *PausePages(frame).routes(),
         *BisectionPages(frame).routes(),
         *DefinitionPages(frame).routes(),

@@ -23,9 +23,9 @@ from hubwright.store.definitions import Subject, find_subject
 from hubwright.store.jobs import load_effective, load_effective_folder
 from hubwright.store.versions import Change, Kind, Version, load_version, load_versions
 from hubwright.store.views_jobs import load_copies
+from hubwright.web.pages.forms import read_fields
 from hubwright.web.pages.frame import Frame
 from hubwright.web.pages.jobs import read_number
-from hubwright.web.pages.starts import read_fields
 
 _VERSIONS = 20
 _PLACES = 6  # of a change that are named in the list of versions

@@ -35,6 +35,7 @@ class Place:
 GROUPS = ("Builds", "Machines", "GitHub", "Hub")
 """The parts of the navigation, in their order."""
 
+_ADMIN = "/admin"
 _BUILD = "/builds/{id:int}"
 _JOBS = "/jobs"
 _REPOSITORIES = "/repositories"
@@ -48,7 +49,12 @@ PLACES = (
     Place("/deliveries", "Deliveries", group="GitHub", key="D"),
     Place("/github", "Connection to GitHub", role="admin", group="Hub", key="C"),
     Place("/sql", "SQL", role="sql", group="Hub", key="S"),
-    Place("/audit", "Audit log", role="admin", group="Hub", key="A"),
+    Place("/admin/secrets", "Secrets", role="write", group="Hub"),
+    Place("/admin/links", "Links", role="write", group="Hub"),
+    Place(_ADMIN, "Administration", role="admin", group="Hub", key="A"),
+    Place("/admin/tokens", "Tokens", role="admin", reached_from=_ADMIN),
+    Place("/admin/configuration", "Configuration", role="admin", reached_from=_ADMIN),
+    Place("/audit", "Audit log", role="admin", reached_from=_ADMIN),
     Place("/help", "Help", group="Hub", key="?"),
     Place("/docs", "REST interface", role=PUBLIC, reached_from="/help"),
     Place("/login", "Log in", role=PUBLIC, reached_from="/help"),

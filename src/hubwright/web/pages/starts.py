@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from urllib.parse import parse_qsl
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from hubwright.domain.job_parameters import MAX_PARAMETERS
 from hubwright.domain.refs import check_ref
 from hubwright.errors import UnprocessableError
 from hubwright.hub.wishes import Wishes
-from hubwright.web.hooks import read_body
+from hubwright.web.pages.forms import read_fields
 from hubwright.web.pages.frame import Frame
-
-MAX_FORM = 256 * 1024
-"""Bytes of the form."""
 
 PREFIX = "parameter."
 """Fields of the form that are parameters begin so; one that is left out of the form is not answered."""
@@ -49,12 +44,3 @@ class StartPages:
             self._wishes.start, path, ref, None, asker.name, fields["once"][:200], self._frame.site.clock(), typed
         )
         return RedirectResponse(f"/builds/{asked.build_id}", 303)
-
-
-async def read_fields(request: Request) -> dict[str, str]:
-    """The fields of a page's form, the last of each name. Raises UnprocessableError, TooLargeError."""
-    body = await read_body(request.headers.get("content-length"), request.receive, MAX_FORM)
-    try:
-        return dict(parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=MAX_PARAMETERS + 2))
-    except ValueError as error:
-        raise UnprocessableError("This is not the page's form.") from error

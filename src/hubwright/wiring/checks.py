@@ -1,4 +1,4 @@
-"""What `hubwright doctor` looks at: each check says how it is, and how to mend it."""
+"""What `hubwright doctor`, and the page of administration, look at: each says how it is, and how to mend it."""
 
 from __future__ import annotations
 
@@ -11,9 +11,7 @@ import subprocess
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing
-from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
-from enum import StrEnum
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -24,6 +22,7 @@ from sqlalchemy.exc import DBAPIError
 from hubwright.builder.executors import Furnishing
 from hubwright.builder.executors.choice import choose_executor
 from hubwright.config import LOOPBACK, Settings, local_address
+from hubwright.domain.diagnosis import Finding, Verdict
 from hubwright.domain.wording import word_count, word_size
 from hubwright.errors import GitHubError, GitHubRefusedError, HubwrightError, SettingsError
 from hubwright.github.apps import AppTokens
@@ -37,24 +36,6 @@ OLDEST_GIT = (2, 31)  # the first that reads GIT_CONFIG_COUNT
 LITTLE_DISK = 2 * 1024**3
 FEW_REQUESTS = 200
 CLOCK_DRIFT = 30.0  # seconds; GitHub refuses an App's signature that is a minute off
-
-
-class Verdict(StrEnum):
-    """How a check came out."""
-
-    OK = "ok"
-    WARN = "warn"
-    FAIL = "fail"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Finding:
-    """One check: what was seen, and what to do when it is not well."""
-
-    name: str
-    verdict: Verdict
-    seen: str
-    fix: str = ""
 
 
 def run_checks(settings: Settings) -> Iterator[Finding]:
