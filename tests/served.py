@@ -28,7 +28,6 @@ from hubwright.storage import Storage
 from hubwright.store import schema
 from hubwright.store.database import Database
 from hubwright.web.api import make_api
-from hubwright.web.api.reference import make_reference
 from hubwright.web.assets import Assets
 from hubwright.web.attempts import Attempts
 from hubwright.web.feed import Feed
@@ -37,6 +36,7 @@ from hubwright.web.health import make_health
 from hubwright.web.live import Live
 from hubwright.web.logins import make_logins
 from hubwright.web.pages.frame import Frame
+from hubwright.web.pages.reference import Reference
 from hubwright.web.problems import PROBLEM_HANDLERS
 from hubwright.web.site import FACTS, Site
 from tables import with_tables
@@ -101,8 +101,9 @@ def make_app(site: Site, gate: Gate, wishes: Wishes) -> FastAPI:
     app = FastAPI(
         title="Hubwright", version=site.version, docs_url=None, redoc_url=None, exception_handlers=PROBLEM_HANDLERS
     )
+    frame = Frame(site, gate, Assets())
     app.router.routes.extend(
-        [*make_health(site, gate), *make_logins(gate, Attempts(), Frame(site, gate, Assets())), *make_reference()]
+        [*make_health(site, gate), *make_logins(gate, Attempts(), frame), *Reference(frame).routes()]
     )
     feed = Feed(site)
     make_api(site, gate, wishes, VAULT, feed).add_to(app)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import gzip
 import re
+from collections import Counter
 from collections.abc import Iterator
+from urllib.parse import unquote
 
 import httpx2
 import pytest
 
 from door_rules import rule_of
-from hubwright.web.pages.places import PLACES, PUBLIC
+from hubwright.web.pages.places import PLACES, PUBLIC, find_place
+from page_reading import Read, find_foreign
 from page_world import ELSEWHERE, PageWorld, open_page_world
 from quiet_hub import Door
 
@@ -19,6 +23,11 @@ NO_PAGES = (
     "/static/", "/tasks/status/",
 )  # fmt: skip
 """Doors that answer GET with something that is no page, by how they begin."""
+
+NO_LOOK = ("/login/github", "/download/", "/openapi.json", "/artifacts/", "/api/v1/runs/")
+"""Links that lead out of the pages: to GitHub, and to files."""
+
+LOADED = frozenset({"stylesheet", "modulepreload"})
 
 LISTS = frozenset({"/builds"})
 """System 0's list, which is no page either."""
@@ -57,3 +66,86 @@ def test_every_page_can_be_shown(pages: dict[str, httpx2.Response]) -> None:
     wrong = {pattern: page.status_code for pattern, page in pages.items() if page.status_code != 200}
     assert set(wrong) == ELSEWHERE, {pattern: pages[pattern].text[-600:] for pattern in set(wrong) - ELSEWHERE}
     assert all(page.headers["content-type"].startswith("text/html") for page in pages.values())
+
+
+@pytest.fixture(scope="module")
+def reads(pages: dict[str, httpx2.Response]) -> dict[str, Read]:
+    """Every page as elements and text, without scripts."""
+    return {pattern: Read(page.text) for pattern, page in pages.items()}
+
+
+def test_every_page_has_a_title_a_headline_and_landmarks(reads: dict[str, Read]) -> None:
+    """Who hears a page finds the way by them (WCAG 2.4.2, 2.4.6, 2.4.1)."""
+    wrong = []
+    titles = Counter(_title(read) for read in reads.values())
+    for pattern, read in reads.items():
+        tags = Counter(element.tag for element in read.elements)
+        ids = Counter(element.attributes["id"] for element in read.elements if "id" in element.attributes)
+        wrong += [(pattern, "headlines", tags["h1"])] if tags["h1"] != 1 else []
+        wrong += [(pattern, "twice", name) for name, count in ids.items() if count > 1]
+        wrong += [(pattern, "lacks", tag) for tag in ("main", "html") if tags[tag] != 1]
+        wrong += [(pattern, "title", _title(read))] if not _title(read).endswith("Hubwright") else []
+        wrong += [(pattern, "lang", "")] if not read.all("html")[0].attributes.get("lang") else []
+    assert not wrong
+    assert max(titles.values()) <= 3, titles.most_common(3)
+
+
+def _title(read: Read) -> str:
+    return read.html.partition("<title>")[2].partition("</title>")[0]
+
+
+def test_every_page_is_strict(pages: dict[str, httpx2.Response], reads: dict[str, Read]) -> None:
+    """Nothing inline, nothing from elsewhere, no frames; and its headers say so to the browser."""
+    wrong = []
+    for pattern, page in pages.items():
+        policy = page.headers.get("content-security-policy", "")
+        wrong += [(pattern, policy)] if "unsafe" in policy or "default-src 'self'" not in policy else []
+        wrong += [(pattern, "nosniff")] if page.headers.get("x-content-type-options") != "nosniff" else []
+        wrong += [(pattern, found) for found in find_foreign(reads[pattern])]
+    assert not wrong
+
+
+def test_every_link_of_every_page_leads_somewhere(world: PageWorld, reads: dict[str, Read]) -> None:
+    """A link that answers 404 is worse than none; and fragments name what is on the page."""
+    addresses = world.addresses()
+    links = {link for pattern, read in reads.items() for link in read.links(addresses[pattern])}
+    with world.client() as client:
+        client.follow_redirects = False
+        status = {link: client.get(link).status_code for link in sorted(links) if not link.startswith(NO_LOOK)}
+    wrong = {
+        link: (code, [pattern for pattern, read in reads.items() if link in read.links(addresses[pattern])])
+        for link, code in status.items()
+        if code >= 400 and link not in ELSEWHERE
+    }
+    assert not wrong
+
+
+def test_every_place_is_reached_by_links_from_home(world: PageWorld, reads: dict[str, Read]) -> None:
+    """By the way that the register tells: from the navigation or the help, then from page to page."""
+    addresses = world.addresses()
+    missing = []
+    for place in PLACES:
+        starts = (place.reached_from,) if place.reached_from else ("/", "/help")
+        links = {link for start in starts for link in reads[start].links(addresses[start])}
+        found = {find_place(unquote(link.partition("?")[0])) for link in links}
+        missing += [] if place in found or place.address in ELSEWHERE else [f"{place.address} from {starts}"]
+    assert not missing
+
+
+def test_every_page_reads_without_scripts_and_is_light(world: PageWorld, reads: dict[str, Read]) -> None:
+    """40 kB of scripts and styles at most, packed, and 200 kB of page; those with charts may load them besides."""
+    assets: dict[str, int] = {}
+    wrong: list[tuple[str, str, int]] = []
+    with world.client() as client:
+        for pattern, read in reads.items():
+            names = {one.attributes.get("src", "") for one in read.all("script")}
+            names |= {one.attributes["href"] for one in read.all("link") if one.attributes["rel"] in LOADED}
+            for name in names - {""} - set(assets):
+                assets[name] = len(gzip.compress(client.get(name).content))
+            weight = sum(assets[name] for name in names - {""})
+            wrong += (
+                [(pattern, "assets", weight)] if weight > (64_000 if "uplot" in str(names).lower() else 40_000) else []
+            )
+            wrong += [(pattern, "page", len(read.html))] if len(read.html) > 200_000 and pattern != "/docs" else []
+            wrong += [(pattern, "says nothing", len(read.text))] if len(read.text.split()) < 30 else []
+    assert not wrong

@@ -26,7 +26,6 @@ from hubwright.web.api.github_hooks import HookDoors
 from hubwright.web.api.identity import IdentityDoors
 from hubwright.web.api.info import Info
 from hubwright.web.api.links import Links
-from hubwright.web.api.reference import make_reference
 from hubwright.web.api.secrets import Secrets
 from hubwright.web.attempts import Attempts
 from hubwright.web.audit import Audit
@@ -45,6 +44,7 @@ from hubwright.web.logins import make_logins
 from hubwright.web.pages import assemble_pages
 from hubwright.web.pages.github import GitHubPages
 from hubwright.web.pages.links import LinkPages
+from hubwright.web.pages.reference import Reference
 from hubwright.web.pages.repositories import RepositoryPages
 from hubwright.web.pages.secrets import SecretPages
 from hubwright.web.pages.starts import StartPages
@@ -127,7 +127,7 @@ def make_app(site: Site, gate: Gate, works: Works, lifespan: Lifespan) -> ASGIAp
     app.router.routes.extend(make_badges(site, gate))
     app.router.routes.extend([make_recipe_schema(site), *make_job_schemas(site)])
     app.router.routes.extend(make_logins(gate, attempts, pages.frame, lambda: works.github_setup.can_log_in))
-    app.router.routes.extend(make_reference())
+    app.router.routes.extend(Reference(pages.frame).routes())
     app.router.routes.extend(StartPages(pages.frame, works.wishes).routes())
     app.router.routes.extend(pages.routes)
     app.router.routes.extend(SecretPages(pages.frame, Secrets(site, gate, works.vault)).routes())

@@ -53,8 +53,8 @@ JOB = Subject("job", "job")
 """A job named in the query."""
 
 DOORS: dict[str, Subject] = {
-    "api.reference._show_page": FREE,
-    "api.reference._show_document": FREE,
+    "pages.reference.Reference.show_page": FREE,
+    "pages.reference.Reference.show_document": FREE,
     "api.info.Info.show_info": FREE,
     "api.lists.Lists.ping": LISTED,
     "api.lists.Lists.list_queue": LISTED,

@@ -156,6 +156,8 @@ class DefinitionPages:
 
 def _load(connection: Connection, kind: Kind, path: str, number: int | None, cursor: int | None) -> Definition:
     subject = find_subject(connection, kind, path)
+    if subject is None and kind is Kind.FOLDER and not path:  # the root is there before anybody says something of it
+        subject = Subject(kind=kind, id=0, path=path, version=0, document={})
     effective = load_effective(connection, path) if kind is Kind.JOB else load_effective_folder(connection, path)
     if subject is None or effective is None:
         raise NotFoundError(f"There is no {kind.value} {path!r}.")

@@ -9,6 +9,7 @@ from hubwright.domain.wording import ALL_LOOKS
 from hubwright.store.views_lists import load_deliveries
 from hubwright.web.pages.frame import Frame
 from hubwright.web.pages.jobs import read_number
+from hubwright.web.pages.places import PLACES, PUBLIC
 
 
 class ListPages:
@@ -25,4 +26,6 @@ class ListPages:
 
     async def help(self, request: Request) -> Response:
         """`GET /help`."""
-        return self._frame.show(request, "help.html", looks=ALL_LOOKS)
+        asker = request.state.asker
+        places = [one for one in PLACES if "{" not in one.address and (one.role == PUBLIC or asker.may(one.role))]
+        return self._frame.show(request, "help.html", looks=ALL_LOOKS, places=places)
