@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Row, bindparam, func, select
@@ -10,6 +11,7 @@ from hubwright.domain.facts import FactKind
 from hubwright.domain.streaks import TELLING
 from hubwright.store.bisections import BUILT_FOR_IT
 from hubwright.store.schema import build, fact
+from hubwright.store.views import MAX_PAGE
 
 _OTHER = (
     select(build.c.id)
@@ -50,6 +52,15 @@ def load_before(connection: Connection, row: Row[Any]) -> Before:
     if own is not None and own.get("streak"):
         return Before(own, late=False)
     return Before(None if other is None else _load_end(connection, other), late=False)
+
+
+def load_streaks(connection: Connection, builds: Sequence[int]) -> dict[int, dict[str, Any]]:
+    """The streak that the last end of each of these builds told of, by build."""
+    query = select(fact.c.build_id, fact.c.data).where(
+        fact.c.build_id.in_(list(builds)[:MAX_PAGE]), fact.c.kind == FactKind.BUILD_FINISHED.value
+    )
+    rows = connection.execute(query.order_by(fact.c.id)).all() if builds else []
+    return {row.build_id: row.data["streak"] for row in rows if isinstance(row.data.get("streak"), dict)}
 
 
 def _load_end(connection: Connection, build_id: int) -> dict[str, Any] | None:

@@ -33,6 +33,7 @@ from hubwright.web.badges import make_badges
 from hubwright.web.builders import make_builder_routes
 from hubwright.web.etags import ETags
 from hubwright.web.feed import Feed
+from hubwright.web.feeds import make_feeds
 from hubwright.web.gate import Gate
 from hubwright.web.healing import HealingDoors
 from hubwright.web.health import make_health
@@ -125,6 +126,7 @@ def make_app(site: Site, gate: Gate, works: Works, lifespan: Lifespan) -> ASGIAp
     app.router.routes.extend(healing.routes())
     app.router.routes.extend(make_health(site, gate))
     app.router.routes.extend(make_badges(site, gate))
+    app.router.routes.extend(make_feeds(site, gate))
     app.router.routes.extend([make_recipe_schema(site), *make_job_schemas(site)])
     app.router.routes.extend(make_logins(gate, attempts, pages.frame, lambda: works.github_setup.can_log_in))
     app.router.routes.extend(Reference(pages.frame).routes())

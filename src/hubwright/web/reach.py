@@ -86,6 +86,8 @@ DOORS: dict[str, Subject] = {
     "api.downloads.Downloads.list_downloads": JOB,
     "badges.make_badges.show_svg": BELOW,
     "badges.make_badges.show_json": BELOW,
+    "feeds.make_feeds.show_builds": LISTED,
+    "feeds.make_feeds.show_projects": LISTED,
     "api.jobs.Jobs.list_jobs": LISTED,
     "api.jobs.Jobs.show_job": WITHIN,
     "api.jobs.Jobs.put_job": BELOW,
