@@ -18,9 +18,9 @@ from page_world import ELSEWHERE, PageWorld, open_page_world
 from quiet_hub import Door
 
 NO_PAGES = (
-    "/api/", "/artifacts/", "/badge/", "/download/latest", "/favicon.ico", "/fragments/", "/github/app/created",
-    "/healthz", "/livez", "/login/github", "/metrics", "/openapi.json", "/provenance/", "/readyz", "/schema/",
-    "/static/", "/tasks/status/",
+    "/api/", "/artifacts/", "/badge/", "/cctray.xml", "/download/latest", "/favicon.ico", "/feeds/", "/fragments/",
+    "/github/app/created", "/healthz", "/livez", "/login/github", "/metrics", "/openapi.json", "/provenance/",
+    "/readyz", "/schema/", "/static/", "/tasks/status/",
 )  # fmt: skip
 """Doors that answer GET with something that is no page, by how they begin."""
 

@@ -42,6 +42,15 @@ def load_default_branch(connection: Connection, repository: str) -> str | None:
     return connection.execute(query).scalar()
 
 
+def load_default_branches(connection: Connection, repositories: Collection[str]) -> dict[str, str]:
+    """The default branches of those repositories that GitHub has told of, by name in lower case."""
+    name = func.lower(gh_repository.c.full_name)
+    columns = (name, gh_repository.c.default_branch)
+    query = select(*columns).where(name.in_({one.lower() for one in repositories}))
+    newest_last = query.order_by(gh_repository.c.deleted_at.is_(None), gh_repository.c.last_replicated_at)
+    return {found: branch for found, branch in connection.execute(newest_last) if branch is not None}
+
+
 def is_old_news(connection: Connection, event: PullRequestEvent) -> bool:
     """Whether GitHub has told of a later change of the pull request already: a delivery may come late."""
     if event.updated_at is None:

@@ -2,29 +2,21 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, bindparam, func, select
+from sqlalchemy import Connection, Select, func, select
 
 from hubwright.domain.job_settings import DefinedJob
 from hubwright.errors import NotFoundError
 from hubwright.store.bisections import BUILT_FOR_IT
 from hubwright.store.jobs import load_job, load_jobs_by_ids
-from hubwright.store.repos import load_default_branch
+from hubwright.store.repos import load_default_branch, load_default_branches
 from hubwright.store.schema import build, job
 from hubwright.store.views_values import JobView
 
 _TELLING = ("success", "failure", "error", "timeout")  # a skip or a cancellation says nothing of the code
-_STANDS = (
-    select(build.c.id, build.c.number, build.c.result, build.c.finished_at)
-    # without coalesce() SQLite would take the index of results, which has those of every job
-    .where(build.c.job_id == bindparam("job"), func.coalesce(build.c.result, "").in_(_TELLING))
-    .where(build.c.pull_request.is_(None), build.c.event != BUILT_FOR_IT)
-    .limit(1)
-)
-_OF_BRANCH = _STANDS.where(build.c.branch == bindparam("branch")).order_by(build.c.id.desc())
-_OF_JOB = _STANDS.order_by(build.c.number.desc())
 
 
 class Stands(NamedTuple):
@@ -63,17 +55,29 @@ def load_standing(
 def load_standings(connection: Connection, jobs: Sequence[JobView]) -> dict[int, Stands]:
     """The newest build of each job's default branch that says how the job stands, by the job's number.
 
-    Where nobody knows the default branch, of any branch.
+    Where nobody knows the default branch, of any branch. A statement for each name that default branches have.
     """
     defined = load_jobs_by_ids(connection, [one.id for one in jobs])
-    found: dict[int, Stands] = {}
+    told = load_default_branches(connection, {one.repository for one in defined.values()})
+    branches: dict[str | None, list[int]] = defaultdict(list)
     for one in defined.values():
-        branch = one.settings.default_branch or load_default_branch(connection, one.repository)
-        query = _OF_JOB if branch is None else _OF_BRANCH
-        row = connection.execute(query, {"job": one.id} | ({} if branch is None else {"branch": branch})).first()
-        if row is not None:
-            found[one.id] = Stands(*row)
-    return found
+        branches[one.settings.default_branch or told.get(one.repository.lower())].append(one.id)
+    newest = [row.newest for branch, ids in branches.items() for row in connection.execute(_newest(branch, ids))]
+    columns = (build.c.job_id, build.c.id, build.c.number, build.c.result, build.c.finished_at)
+    rows = connection.execute(select(*columns).where(build.c.id.in_([one for one in newest if one is not None])))
+    return {row.job_id: Stands(*row[1:]) for row in rows}
+
+
+def _newest(branch: str | None, jobs: list[int]) -> Select[Any]:
+    """The newest build of each of these jobs that says something."""
+    # without coalesce() SQLite would take the index of results, which has those of every job
+    query = select(build.c.id).where(build.c.job_id == job.c.id, func.coalesce(build.c.result, "").in_(_TELLING))
+    query = query.where(build.c.pull_request.is_(None), build.c.event != BUILT_FOR_IT).limit(1)
+    if branch is None:
+        query = query.order_by(build.c.number.desc())
+    else:
+        query = query.where(build.c.branch == branch).order_by(build.c.id.desc())
+    return select(query.scalar_subquery().label("newest")).select_from(job).where(job.c.id.in_(jobs))
 
 
 def _load_job_of(connection: Connection, repository: str) -> DefinedJob | None:
