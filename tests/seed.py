@@ -351,7 +351,7 @@ def _others(seed: Seed, *, hostile: bool) -> None:
 
 @contextmanager
 def serving(
-    folder: Path, port: int = 0, clock: float | None = NOW, *, anonymous_read: bool = True
+    folder: Path, port: int = 0, clock: float | None = NOW, *, anonymous_read: bool = True, **changes: Any
 ) -> Iterator[tuple[str, Site]]:
     """The pages over a seeded folder, on a real server in a thread; its address and its parts."""
     bell = Bell()
@@ -360,7 +360,7 @@ def serving(
     site = Site(
         database=database, logs=logs, bell=bell, storage=Storage(f"file://{folder}/files"), wake=lambda _queue: None,
         clock=(lambda: clock) if clock is not None else time.time, version="0.1.0", public_url="http://127.0.0.1:8010",
-        anonymous_read=anonymous_read, admin_token=ADMIN,
+        anonymous_read=anonymous_read, admin_token=ADMIN, **changes,
     )  # fmt: skip
     gate = Gate(site)
     pages = assemble_pages(site, gate)

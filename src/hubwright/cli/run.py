@@ -44,6 +44,9 @@ _MANY_FILES = 50_000
     "--matrix", "point", multiple=True, metavar="AXIS=VALUE", help="Which point of the matrix; default first."
 )
 @click.option(
+    "-p", "--parameter", "given", multiple=True, metavar="NAME=VALUE", help="A variable, as a build's parameter is one."
+)
+@click.option(
     "--executor",
     default="process",
     type=click.Choice(["process", "bubblewrap", "container", "auto"]),
@@ -51,7 +54,8 @@ _MANY_FILES = 50_000
 )
 @policy_options
 def run(
-    *, stage: str | None, directory: Path, file: Path | None, point: tuple[str, ...], executor: str, policy: Policy,
+    *, stage: str | None, directory: Path, file: Path | None, point: tuple[str, ...], given: tuple[str, ...],
+    executor: str, policy: Policy,
 ) -> int:  # fmt: skip
     """Run the recipe of a working copy here, or one STAGE of it, as a builder would.
 
@@ -59,7 +63,9 @@ def run(
     5: failed, 6: a timeout or this machine's fault, 130: interrupted.
     """
     tree = directory.resolve()
-    local = _plan(tree, _load_recipe(tree, file), stage, _read_point(point))
+    recipe = _load_recipe(tree, file)
+    recipe = replace(recipe, env={**recipe.env, **_read_pairs(given, "--parameter", "NAME=VALUE")})
+    local = _plan(tree, recipe, stage, _read_pairs(point, "--matrix", "AXIS=VALUE"))
     images = [one.image is not None for one in local.stages]
     if executor == "process" and any(images):
         executor = "container" if all(images) else "auto"
@@ -126,11 +132,11 @@ def _list_files(tree: Path) -> list[str]:
     return paths[:_MANY_FILES]
 
 
-def _read_point(words: tuple[str, ...]) -> dict[str, str]:
+def _read_pairs(words: tuple[str, ...], option: str, shape: str) -> dict[str, str]:
     pairs = [word.partition("=") for word in words]
     if bad := next((word for word, (_, equals, _) in zip(words, pairs, strict=True) if not equals), None):
-        raise click.BadParameter(f"{bad!r} is not AXIS=VALUE", param_hint="--matrix")
-    return {axis: value for axis, _, value in pairs}
+        raise click.BadParameter(f"{bad!r} is not {shape}", param_hint=option)
+    return {name: value for name, _, value in pairs}
 
 
 def _plan(tree: Path, recipe: Recipe, name: str | None, point: dict[str, str]) -> LocalRun:

@@ -116,6 +116,14 @@ def rerun(
     return [run.id for run in chosen]
 
 
+def rerun_run(connection: Connection, build_id: int, run_id: int, now: float) -> list[int]:
+    """As `rerun`, of what one run of the build is an attempt of and nothing else."""
+    row = next(iter(runs.load_runs(connection, [run_id])), None)
+    if row is None or row.build_id != build_id:
+        raise NotFoundError(f"Build {build_id} has no run {run_id}.")
+    return rerun(connection, build_id, now, like=row)
+
+
 def _plan_again(connection: Connection, row: Row[Any], now: float) -> None:
     """As a wish for the same commit; whoever asks, it stays as trusted as it was."""
     job = load_job_by_id(connection, row.job_id)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from statistics import median
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, and_, func, select
+from sqlalchemy import ColumnElement, Connection, and_, func, select
 
 from hubwright.store.schema import build, fact, problem, run
-from hubwright.store.views import MAX_PAGE, load_newest_builds
+from hubwright.store.views import MAX_PAGE, NOT_SUCCESS, load_newest_builds
 from hubwright.store.views_values import BuildView
 
 _BAD = ("failure", "error", "timeout")
@@ -17,19 +17,34 @@ _RECENT = 20
 
 
 class Neighbours(NamedTuple):
-    """The ids of the builds of the same job before and after one."""
+    """The ids of builds around one: of its job and branch, and of its job those that went wrong."""
 
     older: int | None
     newer: int | None
+    failed_before: int | None = None
+    failed_after: int | None = None
 
 
 def load_neighbours(connection: Connection, one: BuildView) -> Neighbours:
-    """The builds next to `one` by number."""
-    query = select(build.c.number, build.c.id).where(
-        build.c.job_id == one.job_id, build.c.number.in_((one.number - 1, one.number + 1))
+    """The builds next to `one` by age."""
+    of_job = build.c.job_id == one.job_id
+    of_branch = and_(of_job, build.c.branch == one.branch if one.branch is not None else build.c.branch.is_(None))
+    older, newer = build.c.id < one.id, build.c.id > one.id
+
+    def find(order: Any, *conditions: ColumnElement[bool]) -> int | None:
+        found: int | None = connection.execute(select(build.c.id).where(*conditions).order_by(order).limit(1)).scalar()
+        return found
+
+    # asked for each result by itself, the index of what went wrong has the answer as its first row
+    bad = [and_(of_job, NOT_SUCCESS, build.c.result == result) for result in _BAD]
+    before = [found for each in bad if (found := find(build.c.id.desc(), each, older)) is not None]
+    after = [found for each in bad if (found := find(build.c.id, each, newer)) is not None]
+    return Neighbours(
+        find(build.c.id.desc(), of_branch, older),
+        find(build.c.id, of_branch, newer),
+        max(before, default=None),
+        min(after, default=None),
     )
-    found = {row.number: row.id for row in connection.execute(query)}
-    return Neighbours(found.get(one.number - 1), found.get(one.number + 1))
 
 
 def load_culprits(connection: Connection, broken: Sequence[BuildView]) -> dict[int, BuildView]:

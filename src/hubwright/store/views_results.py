@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, case, select
+from sqlalchemy import Column, ColumnElement, Connection, Select, case, func, select
 
 from hubwright.domain.test_difference import Change
 from hubwright.store.schema import build, job, problem, run, test_case
@@ -70,15 +70,12 @@ def _conditions(wanted: CaseFilter) -> list[ColumnElement[bool]]:
 
 
 def load_failed_tests(connection: Connection, runs: Sequence[int], limit: int = 50) -> dict[int, tuple[CaseView, ...]]:
-    """The failed test cases of these runs, by run: first those that fail only now."""
+    """The failed test cases of these runs, by run: first those that fail only now. Of many, each run has its share."""
     fresh = case((test_case.c.change == Change.NOW_FAILING.value, 0), else_=1)
-    query = (
-        select(*_CASE_COLUMNS, test_case.c.run_id)
-        .where(test_case.c.run_id.in_(runs), test_case.c.result.in_(FAILED))
-        .order_by(fresh, test_case.c.id)
-    )
+    wanted = test_case.c.run_id.in_(runs), test_case.c.result.in_(FAILED)
+    query = _share([*_CASE_COLUMNS, test_case.c.run_id], wanted, (fresh, test_case.c.id), len(runs), bounded(limit))
     found: dict[int, tuple[CaseView, ...]] = {}
-    for row in load_rows(connection, query.limit(bounded(limit))):
+    for row in load_rows(connection, query):
         run_id = row.pop("run_id")
         found[run_id] = (*found.get(run_id, ()), CaseView(**row))
     return found
@@ -87,15 +84,40 @@ def load_failed_tests(connection: Connection, runs: Sequence[int], limit: int = 
 def load_problems(
     connection: Connection, runs: Sequence[int], limit: int = 100, severities: Sequence[str] = ()
 ) -> dict[int, tuple[ProblemView, ...]]:
-    """The problems of these runs, by run: errors first, then as the log has them."""
+    """The problems of these runs, by run: errors first, then as the log has them. Of many, each run has its share."""
     rank = case((problem.c.severity == "error", 0), (problem.c.severity == "warning", 1), else_=2)
-    query = select(*problem.c).where(problem.c.run_id.in_(runs)).order_by(rank, problem.c.id)
+    wanted = [problem.c.run_id.in_(runs)]
     if severities:
-        query = query.where(problem.c.severity.in_(severities))
+        wanted.append(problem.c.severity.in_(severities))
     found: dict[int, list[ProblemView]] = defaultdict(list)
-    for row in load_rows(connection, query.limit(bounded(limit))):
+    for row in load_rows(connection, _share([*problem.c], wanted, (rank, problem.c.id), len(runs), bounded(limit))):
         found[row["run_id"]].append(ProblemView(**row))
     return {run_id: tuple(problems) for run_id, problems in found.items()}
+
+
+def load_problem_counts(connection: Connection, runs: Sequence[int]) -> dict[int, dict[str, int]]:
+    """How many problems of each severity the runs have, by run."""
+    query = select(problem.c.run_id, problem.c.severity, func.count().label("count")).where(problem.c.run_id.in_(runs))
+    found: dict[int, dict[str, int]] = defaultdict(dict)
+    for row in load_rows(connection, query.group_by(problem.c.run_id, problem.c.severity)):
+        found[row["run_id"]][row["severity"]] = row["count"]
+    return dict(found)
+
+
+def _share(
+    columns: Sequence[Column[Any]],
+    wanted: Sequence[ColumnElement[bool]],
+    order: tuple[ColumnElement[Any], Column[Any]],
+    runs: int,
+    limit: int,
+) -> Select[Any]:
+    """The first rows of each run, so that one run does not take the room of all; `limit` of one run."""
+    key = next(column for column in columns if column.name == "run_id")
+    place = func.row_number().over(partition_by=key, order_by=order).label("place")
+    ranked = select(*columns, order[0].label("rank"), place).where(*wanted).subquery()
+    named = [ranked.c[column.name] for column in columns]
+    share = max(limit // max(runs, 1), 1)
+    return select(*named).where(ranked.c.place <= share).order_by(ranked.c["rank"], ranked.c.id).limit(limit)
 
 
 class RunPlace(NamedTuple):

@@ -16,7 +16,7 @@ from hubwright.domain.failure_text import write_failure
 from hubwright.domain.places import source_base
 from hubwright.domain.results import Result, State
 from hubwright.domain.waiting import hide_others
-from hubwright.hub.builds import cancel, rerun
+from hubwright.hub.builds import cancel, rerun, rerun_run
 from hubwright.store.views import load_build, load_builds
 from hubwright.store.views_results import load_clone_url, load_failed_tests, load_problems
 from hubwright.store.views_values import BuildFilter
@@ -61,6 +61,7 @@ class Rerun(msgspec.Struct):
 
     failed_only: bool = False
     platform: str | None = None
+    run: int | None = None
 
 
 class Cancellation(msgspec.Struct):
@@ -143,14 +144,17 @@ class Builds:
     async def rerun_build(self, request: Request, build_id: Number) -> Response:
         """Run the build's finished runs again, with the parameters that it had.
 
-        With `{"failed_only": true}` only those that did not succeed, with `{"platform": name}` only those there.
+        With `{"failed_only": true}` only those that did not succeed, with `{"platform": name}` only those there, with
+        `{"run": id}` only that one.
         """
         await self._gate.require(request, "write")
         wanted = convert(await read_object(request), Rerun)
         now = self._site.clock()
         again = await self._site.database.write_soon(
-            lambda connection: rerun(
-                connection, build_id, now, failed_only=wanted.failed_only, platform=wanted.platform
+            lambda connection: (
+                rerun(connection, build_id, now, failed_only=wanted.failed_only, platform=wanted.platform)
+                if wanted.run is None
+                else rerun_run(connection, build_id, wanted.run, now)
             )
         )
         self._wake()

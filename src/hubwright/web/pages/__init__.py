@@ -15,6 +15,7 @@ from hubwright.web.gate import Gate
 from hubwright.web.pages.admin import AdminPages
 from hubwright.web.pages.audit import AuditPage
 from hubwright.web.pages.bisections import BisectionPages
+from hubwright.web.pages.build_orders import BuildOrders
 from hubwright.web.pages.builders import BuilderPages
 from hubwright.web.pages.builds import BuildPages
 from hubwright.web.pages.definitions import DefinitionPages
@@ -97,11 +98,8 @@ def assemble_pages(site: Site, gate: Gate) -> Pages:
     }
     routes = [
         *(Route(path, frame.guard(show)) for path, show in read.items()),
-        Route("/builds/{id:int}/rerun", builds.rerun, methods=["POST"]),
-        Route("/builds/{id:int}/tell", builds.tell, methods=["POST"]),
-        Route("/builds/{id:int}/approve", builds.approve, methods=["POST"]),
-        Route("/builds/{id:int}/cancel", builds.cancel, methods=["POST"]),
         Route("/audit", AuditPage(frame).show),
+        *BuildOrders(frame).routes(),
         *builders.routes(),
         *AdminPages(frame).routes(),
         *TokenPages(frame, gate).routes(),

@@ -7,7 +7,7 @@ from math import log2
 from typing import NamedTuple
 
 from hubwright.domain.wording import Look, look_of, word_duration
-from hubwright.store.views_values import BuildView, RunView
+from hubwright.store.views_values import BuildView
 
 MIDDLE = 36
 """Where the strip's base line lies: good builds rise above it, others hang below, so that colour is not needed."""
@@ -27,15 +27,6 @@ class Bar(NamedTuple):
     title: str
 
 
-class Span(NamedTuple):
-    """A stretch of time in a Gantt chart; `left` and `width` in per cent of the whole."""
-
-    kind: str
-    left: float
-    width: float
-    title: str
-
-
 def draw_strip(builds: Sequence[BuildView]) -> list[Bar]:
     """The builds, newest first, as bars from left (oldest) to right; heights grow with the logarithm of the time."""
     longest = max((log2(2 + _seconds(build)) for build in builds), default=1.0)
@@ -48,23 +39,6 @@ def draw_strip(builds: Sequence[BuildView]) -> list[Bar]:
         y = MIDDLE - 1 - height if good else MIDDLE + 1
         bars.append(Bar(build.id, look, place * 11, round(y, 1), round(height, 1), title))
     return bars
-
-
-def draw_gantt(run: RunView, start: float, end: float) -> list[Span]:
-    """The run's waiting and its stages between the moments `start` and `end`."""
-    whole = max(end - start, 0.001)
-
-    def span(kind: str, begin: float, finish: float, name: str) -> Span:
-        left = min(max((begin - start) / whole, 0.0), 1.0) * 100
-        width = min(max((finish - begin) / whole * 100, 0.3), 100 - left)
-        return Span(kind, round(left, 2), round(width, 2), f"{name}: {word_duration(finish - begin)}")
-
-    spans = [span("wait", run.queued_at, run.started_at or run.finished_at or end, "waiting")]
-    for stage in run.stages:
-        if stage.started_at is not None:
-            kind = look_of(stage.state, stage.result).kind
-            spans.append(span(kind, stage.started_at, stage.finished_at or end, stage.name))
-    return spans
 
 
 def _seconds(build: BuildView) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from sqlalchemy import Connection
 
@@ -15,6 +16,7 @@ from hubwright.store.views_results import (
     RunPlace,
     load_clone_url,
     load_failed_tests,
+    load_problem_counts,
     load_problems,
     load_run_places,
 )
@@ -22,9 +24,38 @@ from hubwright.store.views_values import BuildView, CaseView, RunView
 from hubwright.web.pages.log_lines import LogLines
 
 _SHOWN = 200
+_CASES = 120
 _STRIPS = 10  # tests of a run
+_ERRORS, _MILD = 24, 60  # on the whole page
+_LISTED = 18  # failed tests
+_MESSAGES = 12_000  # characters of theirs
+
 COUNTED = ("now_failing", "now_passing", "still_failing", "new", "gone", "flaky")
 """The counts of a difference, in the order in which they are shown."""
+
+
+class Room(NamedTuple):
+    """How much of each run is shown, so that a page of many stays small: errors, failed tests, characters of a test's
+    message, milder problems, names of tests in a list.
+    """
+
+    errors: int
+    cases: int
+    message: int
+    mild: int
+    names: int
+
+
+def make_room(bad: int, runs: int) -> Room:
+    """The room of each of `bad` runs that went wrong, and of each of all `runs`."""
+    cases = min(10, max(3, _LISTED // max(bad, 1)))
+    return Room(
+        errors=min(20, max(4, _ERRORS // max(bad, 1))),
+        cases=cases,
+        message=min(4_000, _MESSAGES // (cases * max(bad, 1))),
+        mild=min(_MILD, max(4, _MILD // max(runs, 1))),
+        names=20 if runs <= 3 else 5,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +70,11 @@ class Findings:
     previous: dict[int, RunPlace]
     source: Callable[[str | None, int | None], str | None]
     strips: dict[int, tuple[Strip, ...]]
+    counts: dict[int, dict[str, int]]
+
+    def count(self, run: RunView, *severities: str) -> int:
+        """How many problems of these severities the run has, shown or not."""
+        return sum(self.counts.get(run.id, {}).get(severity, 0) for severity in severities)
 
     def strip_of(self, run: RunView, case: CaseView) -> tuple[Mark, ...]:
         """What the case's test did in the last runs like this one, the oldest first; nothing of its first."""
@@ -67,7 +103,7 @@ def load_findings(connection: Connection, build: BuildView, hosted: str) -> Find
     """The findings of a build's runs; `hosted` is where repositories are."""
     runs = [run.id for run in build.runs]
     base = source_base(hosted, load_clone_url(connection, build.job_id), build.repository)
-    cases = load_failed_tests(connection, runs)
+    cases = load_failed_tests(connection, runs, _CASES)
     tests = {identify(case.suite, case.classname, case.name) for each in cases.values() for case in each[:_STRIPS]}
     return Findings(
         cases,
@@ -75,6 +111,7 @@ def load_findings(connection: Connection, build: BuildView, hosted: str) -> Find
         load_run_places(connection, [run.tests_previous for run in build.runs if run.tests_previous is not None]),
         lambda file, line: source_address(base, build.sha, file, line),
         load_strips(connection, build, tests),
+        load_problem_counts(connection, runs),
     )
 
 
