@@ -11,9 +11,9 @@ from typing import Any
 from sqlalchemy import Connection
 
 from hubwright.domain.replica import FollowUp
-from hubwright.errors import UnprocessableError
+from hubwright.errors import ConflictError, UnprocessableError
 from hubwright.github.listings import LISTINGS, Listing
-from hubwright.store.tasks import keep_load
+from hubwright.store.tasks import cancel_load, keep_load, load_progress
 
 LOADS, FOLLOW_UPS = "loads", "follow-ups"
 """The queues: what people ask for, and what deliveries leave open; the second never waits behind the first."""
@@ -93,6 +93,13 @@ def ask_for(connection: Connection, load: Load, now: float) -> int:
     """Have it loaded; its number. The same load that has not ended is joined."""
     number, _ = keep_load(connection, LOADS, _write(load), load.key, now)
     return number
+
+
+def cancel(connection: Connection, number: int, by: str, now: float) -> None:
+    """End a load before it is done; what was read stays. Raises NotFoundError, and ConflictError when it has ended."""
+    load_progress(connection, number)
+    if not cancel_load(connection, number, now, f"It was cancelled by {by}."):
+        raise ConflictError(f"Load {number} has ended already.")
 
 
 def follow_up(connection: Connection, follow_ups: Iterable[FollowUp], now: float) -> int:

@@ -158,6 +158,20 @@ def load_progress(connection: Connection, number: int) -> Progress:
     return _measure(connection, [row])[0]
 
 
+def cancel_load(connection: Connection, number: int, now: float, why: str) -> bool:
+    """End a load and what is left of its steps as failed, for the reason `why`; whether it had not ended by itself.
+
+    Whoever holds one of them finds its lease lost: nothing follows from it any more.
+    """
+    ended = {"state": "failed", "finished_at": now, "error": why, "lease_until": None}
+    open_load = (task.c.id == number, task.c.root_id.is_(None), task.c.state.in_(("waiting", "leased")))
+    if connection.execute(update(task).where(*open_load).values(**ended, key=None)).rowcount == 0:
+        return False
+    steps = update(task).where(task.c.root_id == number, task.c.state.in_(("waiting", "leased")))
+    connection.execute(steps.values(**ended, children_left=0))
+    return True
+
+
 def list_loads(connection: Connection, limit: int, cursor: int | None = None) -> Page[Progress]:
     """Loads, newest first."""
     limit = bounded(limit)

@@ -45,6 +45,7 @@ from hubwright.web.logins import make_logins
 from hubwright.web.pages import assemble_pages
 from hubwright.web.pages.github import GitHubPages
 from hubwright.web.pages.links import LinkPages
+from hubwright.web.pages.loads import LoadPages
 from hubwright.web.pages.reference import Reference
 from hubwright.web.pages.repositories import RepositoryPages
 from hubwright.web.pages.secrets import SecretPages
@@ -115,7 +116,8 @@ def make_app(site: Site, gate: Gate, works: Works, lifespan: Lifespan) -> ASGIAp
     make_api(site, gate, works.wishes, works.vault, feed).add_to(app)
     Info(site, gate).make_router().add_to(app)
     app.router.routes.append(Live(site, gate, feed).route())
-    LoadDoors(site, gate, works.replica, works.github).make_router().add_to(app)
+    loads = LoadDoors(site, gate, works.replica, works.github)
+    loads.make_router().add_to(app)
     HookDoors(site, gate, works.github_hooks).make_router().add_to(app)
     IdentityDoors(gate, works.github_setup, works.app_hook).make_router().add_to(app)
     sql = SqlDoors(gate, pages.frame, works.questions)
@@ -132,6 +134,7 @@ def make_app(site: Site, gate: Gate, works: Works, lifespan: Lifespan) -> ASGIAp
     app.router.routes.extend(Reference(pages.frame).routes())
     app.router.routes.extend(StartPages(pages.frame, works.wishes).routes())
     app.router.routes.extend(pages.routes)
+    app.router.routes.extend(LoadPages(pages.frame, loads).routes())
     app.router.routes.extend(SecretPages(pages.frame, Secrets(site, gate, works.vault)).routes())
     app.router.routes.extend(LinkPages(pages.frame, Links(site, gate)).routes())
     app.router.routes.extend(RepositoryPages(pages.frame, works.github_hooks).routes())

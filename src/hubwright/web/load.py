@@ -15,11 +15,12 @@ from hubwright.domain.github_budget import Figures
 from hubwright.errors import GitHubError, NotFoundError, RateLimitedError, UnprocessableError
 from hubwright.github.client import GitHubClient
 from hubwright.github.listings import LOADS
-from hubwright.hub.loads import Load, ask_for, check_load, read_load
+from hubwright.hub.loads import Load, ask_for, cancel, check_load, read_load
 from hubwright.hub.replica import Replica
 from hubwright.store.scans import list_scans
 from hubwright.store.tasks import Progress, list_loads, load_progress
 from hubwright.web.api.answers import Cursor, Limit, Number, TextCursor, answer, answer_page, moment
+from hubwright.web.askers import Asker
 from hubwright.web.gate import Gate
 from hubwright.web.routes import Routes
 from hubwright.web.site import Site
@@ -65,6 +66,7 @@ class LoadDoors:
             )
         router.add_api_route("/tasks/status/{number}", self.show_status, methods=["GET"])
         router.add_api_route("/api/v1/loads", self.list_loads, methods=["GET"])
+        router.add_api_route("/api/v1/loads/{number}/cancel", self.cancel_load, methods=["POST"], status_code=204)
         router.add_api_route("/api/v1/scans", self.list_scans, methods=["GET"])
         return router
 
@@ -72,11 +74,8 @@ class LoadDoors:
         """Load GitHub's data: 202 and where to look how it stands; with `inline` 200 when it is there."""
         await self._gate.require(request, "write")
         load = _read_load(request)
-        owner = load.where.get("owner") or load.where.get("org")
-        headers = await asyncio.to_thread(self._check_limit, owner)
-        now = self._site.clock()
-        number = await self._site.database.write_soon(lambda connection: ask_for(connection, load, now))
-        self._site.wake("loads")
+        owner = _find_owner(load)
+        number, headers = await self.ask(load)
         if not load.children and _is_on(request.query_params, "inline"):
             progress = await asyncio.to_thread(self._replica.help_out, number, PATIENCE)
             if progress.state in {"done", "failed"}:
@@ -84,6 +83,24 @@ class LoadDoors:
         where = f"/tasks/status/{number}"
         body = {"message": "queued", "id": number, "url": self._site.public_url + where}
         return answer(body, 202, {"Location": where, **headers})
+
+    async def ask(self, load: Load) -> tuple[int, dict[str, str]]:
+        """Have it loaded: its number, and the headers that tell GitHub's limit. Raises RateLimitedError."""
+        headers = await asyncio.to_thread(self._check_limit, _find_owner(load))
+        now = self._site.clock()
+        number = await self._site.database.write_soon(lambda connection: ask_for(connection, load, now))
+        self._site.wake("loads")
+        return number, headers
+
+    async def cancel_load(self, request: Request, number: Number) -> Response:
+        """End a load before it is done; what was read stays, nothing is taken for deleted. 409 when it has ended."""
+        await self.cancel(await self._gate.require(request, "write"), number)
+        return Response(status_code=204)
+
+    async def cancel(self, asker: Asker, number: int) -> None:
+        """End a load for who may. Raises NotFoundError, ConflictError."""
+        now = self._site.clock()
+        await self._site.database.write_soon(lambda connection: cancel(connection, number, asker.name, now))
 
     async def show_status(self, request: Request, number: Number) -> Response:
         """How a load stands: `done` of `total` steps (pages, sweeps, checks), as far as they are known by now."""
@@ -139,6 +156,10 @@ class LoadDoors:
             "finished_at": moment(progress.finished_at),
             "url": f"{self._site.public_url}/tasks/status/{progress.id}",
         }
+
+
+def _find_owner(load: Load) -> str | None:
+    return load.where.get("owner") or load.where.get("org")
 
 
 def _write_scan(row: Row[Any]) -> dict[str, Any]:

@@ -47,6 +47,7 @@ PLACES = (
     Place("/builders", "Builders", group="Machines", key="B"),
     Place(_REPOSITORIES, "Repositories", group="GitHub", key="R"),
     Place("/deliveries", "Deliveries", group="GitHub", key="D"),
+    Place("/loads", "Loads from GitHub", group="GitHub", key="L"),
     Place("/github", "Connection to GitHub", role="admin", group="Hub", key="C"),
     Place("/sql", "SQL", role="sql", group="Hub", key="S"),
     Place("/admin/secrets", "Secrets", role="write", group="Hub"),

@@ -25,6 +25,9 @@ from hubwright.web.streams import EventStream
 HEARTBEAT = 15.0
 """Seconds after which an idle stream says that it lives."""
 
+OFTEN = 2.0
+"""Seconds between two looks that a page may ask for, at least."""
+
 CALM = 0.1
 """Seconds between two events, so that a build that puts out a million lines does not flood its readers."""
 
@@ -38,7 +41,7 @@ class _Seen:
 
 
 class Stream:
-    """`GET /fragments/stream[?build=ID][&run=ID]`."""
+    """`GET /fragments/stream[?build=ID][&run=ID][&every=SECONDS]`."""
 
     def __init__(self, frame: Frame, logs: LogLines) -> None:
         self._site = frame.site
@@ -47,10 +50,13 @@ class Stream:
 
     async def open(self, request: Request) -> Response:
         """The stream; it ends when the reader goes away, or may no longer read."""
-        events = self._events(read_number(request, "build"), read_number(request, "run"))
+        every = read_number(request, "every")
+        events = self._events(read_number(request, "build"), read_number(request, "run"), every)
         return EventStream(events, request, self._check)
 
-    async def _events(self, build: int | None, run: int | None) -> AsyncGenerator[bytes]:
+    async def _events(self, build: int | None, run: int | None, every: int | None) -> AsyncGenerator[bytes]:
+        """With `every` the page is to look again after so many seconds too: it shows what no fact tells."""
+        quiet = HEARTBEAT if every is None else min(max(every, OFTEN), HEARTBEAT)
         seen = _Seen(news=await self._newest(build))
         yield b"retry: 1000\n\n"
         while True:
@@ -63,8 +69,8 @@ class Stream:
                 yield b"event: log\ndata: %d\n\n" % await asyncio.to_thread(self._logs.count, run)
             seen = _Seen(newest, size)
             await asyncio.sleep(CALM)
-            if not await self._wait(facts, run, log):
-                yield b": alive\n\n"
+            if not await self._wait(facts, run, log, quiet):
+                yield b": alive\n\n" if every is None else b"event: facts\ndata:\n\n"
 
     async def _newest(self, build: int | None) -> tuple[int, int]:
         def load(connection: Connection) -> tuple[int, int]:
@@ -73,11 +79,11 @@ class Stream:
 
         return await self._site.database.read(load)
 
-    async def _wait(self, facts: int, run: int | None, log: int) -> bool:
-        """Until a fact was kept or the log has grown; False after `HEARTBEAT` seconds of silence."""
-        waits = [asyncio.ensure_future(self._site.bell.wait(FACTS, facts, HEARTBEAT))]
+    async def _wait(self, facts: int, run: int | None, log: int, quiet: float) -> bool:
+        """Until a fact was kept or the log has grown; False after `quiet` seconds of silence."""
+        waits = [asyncio.ensure_future(self._site.bell.wait(FACTS, facts, quiet))]
         if run:
-            waits.append(asyncio.ensure_future(self._site.logs.wait(run, log, HEARTBEAT)))
+            waits.append(asyncio.ensure_future(self._site.logs.wait(run, log, quiet)))
         try:
             done, _ = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
             return any(wait.result() for wait in done)
