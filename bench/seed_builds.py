@@ -134,7 +134,7 @@ class Builds:
         if result == "failure":
             told = ("error", "'struct ring' has no member named 'tail'", "src/ring.c", 88, "gcc", 21_000)
             rows["problem"].append((self._run, 1, *told))
-        if tests and number % 30 == 0:
+        if tests and (number % 30 == 0 or number > self._world.size.builds * 0.9):
             for at in range(5):
                 bad = result == "failure" and at == 0
                 rows["test_case"].append((

@@ -44,7 +44,7 @@ def make_values(builds: int, run: int, sha: str, job: str = "group0/team0/app1")
         "build_id": middle, "id": middle, "run": str(run), "run_id": str(run), "case_id": "1", "path": job, "sha": sha,
         "owner": "octo", "repo": "app1", "name": "app1", "org": "octo", "login": "octo", "number": "5",
         "delivery_id": "5", "platform": "linux-x86_64", "family": "f", "digest": "0" * 64, "task_id": "5",
-        "kind": "branch", "job": job, "slug": "team", "ref": "main", "folder": "group0",
+        "kind": "branch", "job": job, "slug": "team", "test": "1", "ref": "main", "folder": "group0",
     }  # fmt: skip
     query = {
         "repo": ("octo/app1", "octo/app77", "octo/none"), "sha": (sha, sha[:8]), "job": (job, "group0/team3/app77"),

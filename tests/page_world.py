@@ -64,6 +64,8 @@ def fill(pattern: str, texts: dict[str, str], ids: dict[str, int]) -> str:
         "/definitions/folders/{path:path}": {"path": texts["folder"]},
         "/bisections/{id:int}": {"id": str(ids["bisection"])},
         "/deliveries/{id:int}": {"id": str(ids["delivery"])},
+        "/tests/{path:path}": {"path": "core/matrix"},
+        "/cases/{test:int}/{path:path}": {"path": "core/matrix", "test": "1"},
     }
     given = {"id": str(ids["red"]), "run": str(ids["red_run"])} | texts | special.get(pattern, {})
     return re.sub(r"\{([a-z_]+)(?::[a-z]+)?\}", lambda part: quote(given[part[1]]), pattern)

@@ -27,7 +27,12 @@ from tables import EMPTY, fresh_postgres
 
 SIZE = Size(jobs=30, copies=120, builds=600)
 ADMIN = {"Authorization": "Bearer the-admin-token-of-these-tests"}
-SAID = {"/api/v1/commits": "repo=octo/app1", "/api/v1/folders": "parent=group0", "/api/v1/downloads": "job=j"}
+SAID = {
+    "/api/v1/commits": "repo=octo/app1",
+    "/api/v1/folders": "parent=group0",
+    "/api/v1/downloads": "job=j",
+    "/api/v1/tests": "job=group0/team0/app1",
+}
 """What must be said, and what leads to rows."""
 
 CURSOR = {"/api/v1/facts": "after"}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -47,7 +47,13 @@ def load_strips(connection: Connection, of: BuildView, tests: Collection[int]) -
     """By the test's identity: its runs up to this build, of the build's branch and the default branch."""
     if not tests:
         return {}
-    runs = _load_runs(connection, of)
+    return load_marks(connection, _load_runs(connection, of), tests)
+
+
+def load_marks(
+    connection: Connection, runs: Mapping[str, Sequence[Any]], tests: Collection[int]
+) -> dict[int, tuple[Strip, ...]]:
+    """What these tests did in these runs, which are rows by platform and matrix point, newest first."""
     wanted = [row.id for rows in runs.values() for row in rows]
     query = select(test_case.c.run_id, test_case.c.identity, test_case.c.result, test_case.c.seconds, test_case.c.flaky)
     query = query.where(test_case.c.run_id.in_(wanted), test_case.c.identity.in_(tests))
@@ -68,6 +74,16 @@ def load_strips(connection: Connection, of: BuildView, tests: Collection[int]) -
         )
         for test in tests
     }
+
+
+def split_points(rows: Iterable[Any]) -> dict[str, list[Any]]:
+    """Rows of runs by platform and matrix point, at most MOST of each, in the order in which they come."""
+    found: dict[str, list[Any]] = {}
+    for row in rows:
+        point = found.setdefault(f"{row.platform} {sorted((row.matrix or {}).items())}", [])
+        if len(point) < MOST:
+            point.append(row)
+    return found
 
 
 def load_case(connection: Connection, run_id: int, case_id: int) -> tuple[str, str, str] | None:
@@ -95,12 +111,7 @@ def _load_runs(connection: Connection, of: BuildView) -> dict[str, list[Any]]:
         .order_by(build.c.id.desc(), run.c.id.desc())
         .limit(_RUNS)
     )
-    found: dict[str, list[Any]] = {}
-    for row in connection.execute(query):
-        rows = found.setdefault(f"{row.platform} {sorted((row.matrix or {}).items())}", [])
-        if len(rows) < MOST:
-            rows.append(row)
-    return found
+    return split_points(connection.execute(query))
 
 
 def _mark(row: Any, case: Any | None) -> Mark:

@@ -27,6 +27,7 @@ from hubwright.web.pages.lists import ListPages
 from hubwright.web.pages.log_lines import LogLines
 from hubwright.web.pages.pauses import PausePages
 from hubwright.web.pages.stream import Stream
+from hubwright.web.pages.tests import CasePages
 from hubwright.web.pages.tokens import TokenPages
 from hubwright.web.site import Site
 
@@ -106,6 +107,7 @@ def assemble_pages(site: Site, gate: Gate) -> Pages:
         *PausePages(frame).routes(),
         *BisectionPages(frame).routes(),
         *DefinitionPages(frame).routes(),
+        *CasePages(frame).routes(),
         *assets.routes(),
     ]
     return Pages(routes, frame)
