@@ -138,3 +138,64 @@ def test_head_tells_the_size(hub: Served) -> None:
     """Without the bytes."""
     answer = hub.client.head("/api/v1/runs/2/log")
     assert (answer.status_code, answer.headers["content-length"], answer.content) == (200, str(SIZE), b"")
+
+
+GROUPED = (
+    b"::group::Fetch\nget it\n::endgroup::\n--- Compile\nring.c:8:2: error: no\n~~~ Test\nok\n"
+    b"section_start:100:docs\rDocs\nsection_end:107:docs\r\nrest\n"
+)
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """Run 1 has groups, and moments: what stands before `Test` came at 1000.5, the rest 65 seconds later."""
+    with served_site(tmp_path_factory.mktemp("found")) as served:
+        served.rows.keep_job()
+        served.rows.keep_build(1)
+        served.rows.keep_run(1, 1)
+        cut = GROUPED.index(b"~~~ Test")
+        logs = served.site.logs
+        logs.append(1, 0, GROUPED[:cut], 1000.5)
+        logs.append(1, cut, GROUPED[cut:], 1065.5)
+        yield served
+
+
+def test_groups_tell_what_a_viewer_folds(found: Served) -> None:
+    """What ended well is folded; an error keeps its group open, and so does the lack of an end."""
+    told = found.client.get("/api/v1/runs/1/log/groups").json()
+    shown = [(each["first"], each["last"], each["folded"], each["failed"]) for each in told["groups"]]
+    assert shown == [(1, 3, True, False), (4, 5, False, True), (6, 10, False, False), (8, 9, True, False)]
+    assert [each["seconds"] for each in told["groups"]] == [0.0, 65.0, None, 7.0]
+    assert told["complete"] is True
+
+
+def test_errors_are_told_by_their_lines(found: Served) -> None:
+    """What `e` goes through: of the whole log, not of what a browser has loaded."""
+    assert found.client.get("/api/v1/runs/1/log/errors").json() == {"lines": [5], "complete": True}
+
+
+def test_a_search_tells_lines_and_their_text(found: Served) -> None:
+    """For agents and scripts as much as for the page."""
+    told = found.client.get("/api/v1/runs/1/log/search?q=ERROR").json()
+    assert told["lines"] == [5]
+    assert told["texts"] == [{"line": 5, "text": "ring.c:8:2: error: no"}]
+    assert (told["complete"], told["cut"], told["searched"]) == (True, None, 10)
+    assert found.client.get("/api/v1/runs/1/log/search?q=ERROR&case=1").json()["lines"] == []
+    wrong = found.client.get("/api/v1/runs/1/log/search?q=(&regex=1")
+    assert (wrong.status_code, wrong.headers["content-type"]) == (422, "application/problem+json")
+    assert "unterminated subpattern" in wrong.json()["detail"]
+
+
+def test_lines_have_the_moments_at_which_they_came(found: Served) -> None:
+    """`?ts=1`, also of a part; a log without moments keeps its columns."""
+    lines = found.client.get("/api/v1/runs/1/log?ts=1").text.splitlines()
+    assert lines[0] == "1970-01-01T00:16:40.500Z ::group::Fetch"
+    assert lines[6] == "1970-01-01T00:17:45.500Z ok"
+    part = found.client.get("/api/v1/runs/1/log?ts=1&start=5&end=6").text.splitlines()
+    assert part == ["1970-01-01T00:16:40.500Z ring.c:8:2: error: no", "1970-01-01T00:17:45.500Z ~~~ Test"]
+
+
+def test_a_log_without_moments_keeps_its_columns(hub: Served) -> None:
+    """Logs of before, and of a hub whose disk was full for a moment."""
+    answer = hub.client.get("/api/v1/runs/2/log?ts=1")
+    assert answer.content == b"".join(b" " * 25 + line + b"\n" for line in (HEAD + PLAIN).splitlines())

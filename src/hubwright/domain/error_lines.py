@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from hubwright.domain.ansi import strip_escapes
+
 _STRONG = (
     rb"[^\s:][^:\n]*:\d+(?::\d+)?: (?:fatal |internal compiler )?error\b",  # gcc, clang, mypy
     rb"[^\s(][^(\n]*\(\d+(?:,\d+)?\): (?:fatal )?error\b",  # msvc, tsc, csc
@@ -70,6 +72,13 @@ def is_error(line: bytes) -> bool:
     return any(word in small for word in _WORDS) and _STRONG_LINE.match(line) is not None
 
 
+def find_errors(text: bytes, start: int = 0) -> Iterator[int]:
+    """The places (in bytes) from `start` on of the lines that `is_error` would take; escapes may be in the text."""
+    for begin, end in _suspects(text, start):
+        if _STRONG_LINE.match(strip_escapes(text[begin:end])):
+            yield begin
+
+
 def find_error(text: bytes) -> int | None:
     """The place (in bytes) of the first line that tells what went wrong; None when none does.
 
@@ -84,9 +93,8 @@ def find_error(text: bytes) -> int | None:
     return weak
 
 
-def _suspects(text: bytes) -> Iterator[tuple[int, int]]:
+def _suspects(text: bytes, start: int = 0) -> Iterator[tuple[int, int]]:
     """Begin and end of each line with a word of trouble in it, in their order."""
-    start = 0
     while start < len(text):
         end = text.find(b"\n", start + _WINDOW) + 1 or len(text)
         yield from sorted(_suspects_in(start, text[start:end].lower()))

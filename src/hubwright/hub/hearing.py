@@ -99,7 +99,7 @@ class Hearing:
         if output.offset + len(output.data) > holding.limit:
             await self._end_flood(session, output, holding.limit)
             return
-        holding.log = self._logs.append(output.run, output.offset, output.data)
+        holding.log = self._logs.append(output.run, output.offset, output.data, self._clock())
         holding.dirty = True
         if holding.log - holding.acked_log >= ACK_BYTES:
             await self._acknowledge(session, output.run)

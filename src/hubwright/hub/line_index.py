@@ -72,19 +72,23 @@ class LineIndex:
 
     def read_lines(self, run: int, first: int, count: int) -> list[bytes]:
         """At most `count` lines from line `first` on, without newlines, each at most `LONGEST_LINE` bytes."""
-        lines: list[bytes] = []
-        at = self.offset_of(run, first)
+        return [line for _, line in self.read_placed(run, first, count)]
+
+    def read_placed(self, run: int, first: int, count: int) -> list[tuple[int, bytes]]:
+        """As `read_lines`, each with the byte at which it begins."""
+        lines: list[tuple[int, bytes]] = []
+        at = begin = self.offset_of(run, first)
         rest = b""
         while len(lines) < count and (block := self._logs.read(run, at, _BLOCK // 4)):
-            at += len(block)
             *whole, tail = block.split(b"\n")
-            if whole:
-                whole[0] = rest + whole[0]
-                lines.extend(line[:LONGEST_LINE] for line in whole)
-                rest = b""
+            for line in whole:
+                lines.append((begin, (rest + line)[:LONGEST_LINE]))
+                at += len(line) + 1
+                begin, rest = at, b""
             rest = (rest + tail)[:LONGEST_LINE]
+            at += len(tail)
         if rest and len(lines) < count:
-            lines.append(rest)
+            lines.append((begin, rest))
         return lines[:count]
 
     def _look(self, run: int) -> _Marks:

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from hubwright.domain.scrubbing import cover
 from hubwright.hub.bell import Bell
+from hubwright.hub.log_times import CLOSEST, Times, load_times, note_time
 
 _PIECE = 1024 * 1024
 
@@ -22,6 +24,7 @@ class Logs:
         self._root = root
         self._bell = bell
         self._open: dict[int, tuple[int, int]] = {}  # run -> file descriptor, size
+        self._noted: dict[int, int] = {}  # run -> the last moment that was noted, in Unix milliseconds
 
     def path(self, run: int) -> Path:
         """Where the run's log lies; a thousand runs share a folder."""
@@ -36,8 +39,8 @@ class Logs:
         except FileNotFoundError:
             return 0
 
-    def append(self, run: int, offset: int, data: bytes) -> int:
-        """Add what is new of `data`, which starts at `offset`; the size afterwards.
+    def append(self, run: int, offset: int, data: bytes, now: float | None = None) -> int:
+        """Add what is new of `data`, which starts at `offset`; the size afterwards. `now`, Unix seconds, is noted.
 
         Bytes that are there already are not written twice; bytes after a gap are not written at all (the returned
         size tells the sender where to go on). Raises OSError when the disk is full; nothing counts as written then.
@@ -46,13 +49,20 @@ class Logs:
         if offset > size or offset + len(data) <= size:
             return size
         fresh = memoryview(data)[size - offset :]
+        begin = size
         while fresh:
             written = os.pwrite(descriptor, fresh, size)
             size += written
             self._open[run] = (descriptor, size)
             fresh = fresh[written:]
+        if now is not None:
+            self._note(run, begin, int(now * 1000))
         self._bell.ring(topic(run))
         return size
+
+    def load_times(self, run: int, start: int, end: int) -> Times:
+        """When the bytes from `start` up to `end` came, as far as it was noted."""
+        return load_times(self._times_path(run), start, end)
 
     def ring(self, run: int) -> None:
         """Have those look again who follow the run: something was found in its log."""
@@ -80,19 +90,22 @@ class Logs:
 
     def look_again(self, run: int) -> int:
         """The log's size as it is on disk: while the builder talked to another hub, that one has written on."""
-        if (held := self._open.pop(run, None)) is not None:
-            os.close(held[0])
+        self._close(run)
         return self.size(run)
 
     def clear(self, run: int) -> None:
         """Forget a log whose run begins anew."""
         self.finish(run)
+        self.remove(run)
+
+    def remove(self, run: int) -> None:
+        """Delete the log of a run that has ended, if there is one."""
         self.path(run).unlink(missing_ok=True)
+        self._times_path(run).unlink(missing_ok=True)
 
     def finish(self, run: int) -> None:
         """No more will come: close the file and wake the readers."""
-        if (held := self._open.pop(run, None)) is not None:
-            os.close(held[0])
+        self._close(run)
         self._bell.forget(topic(run))
 
     def close(self) -> None:
@@ -118,6 +131,22 @@ class Logs:
     def count(self, run: int) -> int:
         """A mark to take before reading, for `wait`."""
         return self._bell.count(topic(run))
+
+    def _close(self, run: int) -> None:
+        self._noted.pop(run, None)
+        if (held := self._open.pop(run, None)) is not None:
+            os.close(held[0])
+
+    def _times_path(self, run: int) -> Path:
+        return self.path(run).with_suffix(".times")
+
+    def _note(self, run: int, offset: int, moment: int) -> None:
+        """A full disk may cost moments, but no byte of the log."""
+        noted = self._noted.get(run)
+        if noted is None or moment - noted >= CLOSEST:
+            with suppress(OSError):
+                note_time(self._times_path(run), offset, moment, first=noted is None)
+                self._noted[run] = moment
 
     def _start(self, run: int) -> tuple[int, int]:
         path = self.path(run)

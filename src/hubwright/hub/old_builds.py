@@ -99,14 +99,14 @@ class OldBuilds:
             return
         folders = self._read(partial(build_files.load_build_folders, builds=builds))
         for run in self._database.write(partial(retention.delete_builds, builds=builds)):
-            self._logs.path(run).unlink(missing_ok=True)  # of a lost run no size was noted, but there may be a log
+            self._logs.remove(run)  # of a lost run no size was noted, but there may be a log
         asyncio.run(self._sweeping.delete_folders(folders))
 
     def _forget_logs(self, runs: Sequence[int]) -> None:
         if not runs:
             return
         for run in runs:
-            self._logs.path(run).unlink(missing_ok=True)
+            self._logs.remove(run)
         filed = self._read(partial(build_files.load_log_files, runs=runs))
         self._database.write(partial(retention.forget_logs, runs=runs))
         asyncio.run(self._sweeping.delete(filed))

@@ -75,6 +75,9 @@ DOORS: dict[str, Subject] = {
     "api.runs.Runs.show_run": _run("run_id"),
     "api.runs.Runs.show_log": _run("run_id"),
     "api.runs.Runs.stream_log": _run("run_id"),
+    "api.log_views.LogViews.list_groups": _run("run_id"),
+    "api.log_views.LogViews.list_errors": _run("run_id"),
+    "api.log_views.LogViews.search_log": _run("run_id"),
     "api.runs.Runs.list_tests": _run("run_id"),
     "api.runs.Runs.show_history": _run("run_id"),
     "api.runs.Runs.show_recorder": _run("run_id"),
@@ -144,7 +147,10 @@ DOORS: dict[str, Subject] = {
     "pages.build_orders.BuildOrders.cancel": _build("id"),
     "pages.build_orders.BuildOrders.approve": _build("id"),
     "pages.build_orders.BuildOrders.tell": _build("id"),
-    "pages.builds.BuildPages.fragment": _run("run"),
+    "pages.logs.LogPages.errors": _run("run"),
+    "pages.logs.LogPages.groups": _run("run"),
+    "pages.logs.LogPages.search": _run("run"),
+    "pages.logs.LogPages.fragment": _run("run"),
     "pages.stream.Stream.open": Subject("stream"),
 }
 """The doors that are open to tokens with folders."""

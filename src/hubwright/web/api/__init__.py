@@ -20,6 +20,7 @@ from hubwright.web.api.folders import Folders
 from hubwright.web.api.jobs import Jobs
 from hubwright.web.api.links import Links
 from hubwright.web.api.lists import Lists
+from hubwright.web.api.log_views import LogViews
 from hubwright.web.api.pauses import Pauses
 from hubwright.web.api.provenance import Provenance
 from hubwright.web.api.replica import ReplicaReads
@@ -51,6 +52,7 @@ def make_api(site: Site, gate: Gate, wishes: Wishes, vault: Vault, feed: Feed) -
         Events(feed, gate),
     ):
         api.include(resource.make_router())
+    api.include(LogViews(site).make_router())
     api.include(Folders(site, gate).make_router())
     api.include(Links(site, gate).make_router())
     api.include(Approvals(site, gate).make_router())

@@ -33,6 +33,7 @@ from hubwright.web.api.windows import (
     has_escapes,
     read_plain,
     read_range,
+    read_timed,
     read_window,
 )
 from hubwright.web.gate import Gate
@@ -54,6 +55,7 @@ class LogQuery(BaseModel):
 
     stage: Annotated[str | None, Field(max_length=200, description="Only this stage, by name or position.")] = None
     ansi: Annotated[bool, Field(description="With colours and other escapes.")] = False
+    ts: Annotated[bool, Field(description="Each line after the moment at which it came; without escapes.")] = False
     start: Annotated[int | None, Field(ge=1, le=10**12, description="The first line, from 1.")] = None
     end: Annotated[int | None, Field(ge=1, le=10**12, description="The last line.")] = None
 
@@ -100,10 +102,15 @@ class Runs:
         return answer({**self._documents.run(run), "log_size": self._site.logs.size(run_id)})
 
     async def show_log(self, request: Request, run_id: Number, part: Annotated[LogQuery, Query()]) -> Response:
-        """The log as text: without escapes, or with `ansi=1` as written. `Range` works where no byte is left out."""
+        """The log as text: without escapes, or with `ansi=1` as written. `Range` works where no byte is left out.
+
+        With `ts=1` each line stands after the moment at which the hub had it, as `2026-01-31T23:59:59.123Z`.
+        """
         run = await self._load(run_id)
         window = await self._find(run, part)
         logs = self._site.logs
+        if part.ts:
+            return _Log(request, read_timed(self._index, logs, run_id, window), 200, _HEADERS)
         plain = not part.ansi and await asyncio.to_thread(has_escapes, logs, run_id, window)
         etag = f'"{run_id}-{window.start}-{window.end}{"-plain" if plain else ""}"'
         headers = {**_HEADERS, "ETag": etag}

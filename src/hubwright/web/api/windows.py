@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 from hubwright.domain.ansi import strip_escapes
@@ -23,6 +24,7 @@ LONGEST_ESCAPE = 4096
 """Bytes for which an escape's end is waited for."""
 
 ESCAPE = b"\x1b"
+_TIMED = 2_000  # lines that are written with their moments at once
 _RANGE = re.compile(r"bytes=(\d{0,15})-(\d{0,15})\Z")
 
 
@@ -112,6 +114,31 @@ async def read_plain(logs: Logs, run: int, window: Window) -> AsyncIterator[byte
             yield await asyncio.to_thread(strip_escapes, whole) if ESCAPE in whole else whole
     if held:
         yield strip_escapes(held)
+
+
+async def read_timed(index: LineIndex, logs: Logs, run: int, window: Window) -> AsyncIterator[bytes]:
+    """The window's lines without escapes, each after the moment at which it came (RFC 3339, UTC, milliseconds) and a
+    space; after 24 spaces and one where that is not known. Of very long lines the beginning.
+    """
+    line = await asyncio.to_thread(index.line_at, run, window.start)
+    at = window.start
+    while at < window.end:
+        placed = await asyncio.to_thread(index.read_placed, run, line, _TIMED)
+        shown = [(begin, text) for begin, text in placed if window.start <= begin < window.end]
+        if not shown:
+            return
+        yield await asyncio.to_thread(_write_timed, logs, run, shown)
+        line, at = line + len(placed), shown[-1][0] + 1
+
+
+def _write_timed(logs: Logs, run: int, placed: list[tuple[int, bytes]]) -> bytes:
+    times = logs.load_times(run, placed[0][0], placed[-1][0] + 1)
+    lines = []
+    for begin, text in placed:
+        moment = times.at(begin)
+        told = " " * 24 if moment is None else f"{datetime.fromtimestamp(moment / 1000, UTC):%Y-%m-%dT%H:%M:%S.%f}"
+        lines.append(f"{told[:23]}{' ' if moment is None else 'Z'} ".encode() + strip_escapes(text) + b"\n")
+    return b"".join(lines)
 
 
 def split_escapes(block: bytes) -> tuple[bytes, bytes]:

@@ -25,6 +25,7 @@ from hubwright.web.pages.home import HomePage
 from hubwright.web.pages.jobs import JobPages
 from hubwright.web.pages.lists import ListPages
 from hubwright.web.pages.log_lines import LogLines
+from hubwright.web.pages.logs import LogPages
 from hubwright.web.pages.pauses import PausePages
 from hubwright.web.pages.stream import Stream
 from hubwright.web.pages.tests import CasePages
@@ -81,7 +82,7 @@ def assemble_pages(site: Site, gate: Gate) -> Pages:
     frame = Frame(site, gate, assets)
     logs = LogLines(site.logs)
     home, jobs, builds, lists = HomePage(frame), JobPages(frame), BuildPages(frame, logs), ListPages(frame)
-    stream, builders = Stream(frame, logs), BuilderPages(frame)
+    stream, builders, log_pages = Stream(frame, logs), BuilderPages(frame), LogPages(frame, logs)
     read = {
         "/": home.show,
         "/queue": home.queue,
@@ -94,7 +95,10 @@ def assemble_pages(site: Site, gate: Gate) -> Pages:
         "/builders": builders.list,
         "/builders/{name:path}": builders.show,
         "/help": lists.help,
-        "/fragments/runs/{run:int}/log": builds.fragment,
+        "/fragments/runs/{run:int}/log": log_pages.fragment,
+        "/fragments/runs/{run:int}/errors": log_pages.errors,
+        "/fragments/runs/{run:int}/groups": log_pages.groups,
+        "/fragments/runs/{run:int}/search": log_pages.search,
         "/fragments/stream": stream.open,
     }
     routes = [

@@ -17,9 +17,10 @@ from hubwright.store.views_values import BuildView, CaseView, RunView
 from hubwright.web.askers import folders_of
 from hubwright.web.pages.build_rows import Rows, load_rows, went_wrong
 from hubwright.web.pages.findings import COUNTED, find_lines, make_room
-from hubwright.web.pages.frame import HEADERS, Frame
+from hubwright.web.pages.frame import Frame
 from hubwright.web.pages.jobs import read_number
 from hubwright.web.pages.log_lines import LogLines, RunLog, StageLog
+from hubwright.web.pages.logs import LogPages
 from hubwright.web.pages.recorder import LAST_WORDS, BlackBox, open_box
 from hubwright.web.pages.timeline import draw_timeline
 
@@ -45,6 +46,7 @@ class BuildPages:
     def __init__(self, frame: Frame, logs: LogLines) -> None:
         self._frame = frame
         self._logs = logs
+        self._log_pages = LogPages(frame, logs)
 
     async def show(self, request: Request) -> Response:
         """`GET /builds/{id}` and `GET /builds/{id}/runs/{run}`."""
@@ -73,6 +75,8 @@ class BuildPages:
             held=held,
             difference=await self._compare(build) if held else None,
             log=log,
+            line=read_number(request, "line"),
+            found=await self._log_pages.find(request, run),
             problems=problems,
             findings=findings,
             counted=COUNTED,
@@ -86,19 +90,6 @@ class BuildPages:
             scrolls=wanted is not None and request.query_params.get("line") is None,
             stream=f"/fragments/stream?build={build.id}" + (f"&run={run.id}" if run else "") if live else None,
         )
-
-    async def fragment(self, request: Request) -> Response:
-        """`GET /fragments/runs/{run}/log?from_line=&lines=`: a part of a log as HTML, at most 1,000 lines."""
-        run: int = request.path_params["run"]
-        first, count = read_number(request, "from_line") or 1, read_number(request, "lines")
-
-        def read() -> tuple[str, int, int]:
-            whole, lines = self._logs.whole_lines(run), self._logs.count(run)  # before reading: a promise kept
-            return self._logs.paint(run, first, 1_000 if count is None else count), whole, lines
-
-        html, whole, lines = await asyncio.to_thread(read)
-        told = {"Log-Whole-Lines": str(whole), "Log-Lines": str(lines)}
-        return Response(html, headers=HEADERS | told, media_type="text/html")
 
     async def _compare(self, build: BuildView) -> Difference | None:
         """What who approves has to look at."""

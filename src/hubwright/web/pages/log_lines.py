@@ -6,14 +6,18 @@ import threading
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from hubwright.domain.ansi import Painter, strip_escapes
-from hubwright.domain.error_lines import find_error, is_error
+from hubwright.domain.error_lines import find_error
 from hubwright.domain.results import Result, State
 from hubwright.domain.wording import Look, look_of
 from hubwright.hub.line_index import LineIndex
+from hubwright.hub.log_search import Hits, LogSearch, Wanted
 from hubwright.hub.logs import Logs
 from hubwright.store.views_values import RunView, StageView
+from hubwright.web.log_finds import LogFinds
+from hubwright.web.pages.log_rows import PaintedLines, write_line
 
 CHUNK = 1_000
 """Lines that are shown or fetched at once."""
@@ -63,6 +67,8 @@ class LogLines:
     def __init__(self, logs: Logs) -> None:
         self._logs = logs
         self._index = LineIndex(logs)
+        self._finds = LogFinds(logs)
+        self._search = LogSearch(logs)
         self._errors: OrderedDict[tuple[int, int, int], int | None] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -79,10 +85,48 @@ class LogLines:
         return self._index.line_at(run, offset)
 
     def paint(self, run: int, first: int, count: int, links: str = "") -> str:
-        """At most `CHUNK` lines from `first` on as HTML; with `links`, line numbers lead there and have no ids."""
+        """At most `CHUNK` lines from `first` on as HTML; with `links`, line numbers lead there and have no ids.
+
+        Where a moment is known, a line has it in `data-t`, in Unix milliseconds, unless it is that of the line before.
+        """
+        first, count = max(first, 1), min(count, CHUNK)
+        before = 1 if first > 1 else 0
+        placed = self._index.read_placed(run, first - before, count + before)
+        if len(placed) <= before:
+            return ""
+        titles = {} if links else self._finds.titles_among(run, first, first + count - 1)
+        painted = PaintedLines(self._logs.load_times(run, placed[0][0], placed[-1][0] + 1), titles, links)
+        if before:
+            painted.pass_over(placed[0][0])
+        return "".join(painted.paint(number, *line) for number, line in enumerate(placed[before:], first))
+
+    def paint_hits(self, run: int, lines: Sequence[int], around: int, links: str) -> str:
+        """These lines, rising, as HTML, each with `around` others before and behind it, and a mark where some lack."""
+        html: list[str] = []
+        shown = 0
+        hits = set(lines)
         painter = Painter()
-        lines = self._index.read_lines(run, max(first, 1), min(count, CHUNK))
-        return "".join(_line(painter, number, line, links) for number, line in enumerate(lines, max(first, 1)))
+        for hit in lines:
+            first = max(hit - around, shown + 1)
+            if shown and first > shown + 1 and around:
+                html.append('<div class="lack">⋯</div>')
+            placed = self._index.read_lines(run, first, hit + around - first + 1)
+            for number, line in enumerate(placed, first):
+                html.append(write_line(painter, number, line, links, " hit" if number in hits else ""))
+            shown = first + len(placed) - 1
+        return "".join(html)
+
+    def write_groups(self, run: RunView) -> dict[str, Any]:
+        """The groups of lines, as the API tells them."""
+        return self._finds.write_groups(run)
+
+    def write_errors(self, run: int) -> dict[str, Any]:
+        """The numbers of the lines that tell an error, as the API tells them."""
+        return self._finds.write_errors(run)
+
+    def find(self, run: int, wanted: Wanted) -> Hits:
+        """The lines of the whole log that have it. Raises ParameterError."""
+        return self._search.find(run, wanted)
 
     def open(self, run: RunView, wanted: int | None) -> RunLog:
         """The log opened at line `wanted`, else at the first error, else at the end."""
@@ -158,13 +202,3 @@ class LogLines:
         lines: Sequence[bytes] = self._index.read_lines(run, first, part.last - first + 1)
         spoken = [number for number, line in enumerate(lines, first) if strip_escapes(line).strip()]
         return spoken[-1] if spoken else part.last
-
-
-def _line(painter: Painter, number: int, line: bytes, links: str) -> str:
-    marked = " err" if is_error(strip_escapes(line)) else ""
-    place = "" if links else f' id="L{number}"'
-    text = painter.paint(line.decode("utf-8", "replace"))
-    return (
-        f'<div class="l{marked}"{place}><a href="{links}#L{number}" data-n="{number}" tabindex="-1" aria-hidden="true">'
-        f"</a><span>{text}</span></div>\n"
-    )

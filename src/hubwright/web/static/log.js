@@ -1,5 +1,9 @@
 // The log viewer: stages hold chunks of 1,000 lines, fetched when they come near the window and emptied when far away.
 // A chunk is { element, first, last, have }: the lines it is for, and the last one that is shown whole.
+import { Folds } from "./log_folds.js";
+import { Picked, Times } from "./log_lines.js";
+import { Errors, Search } from "./log_search.js";
+
 const CHUNK = 1000;
 const CHUNKS = 500;   // chunks laid out per stage: browsers can't scroll further than some 17 million pixels
 const KEPT = 40;      // chunks with content
@@ -73,7 +77,9 @@ class Stage {
   }
 
   size(chunk) {
-    const height = (chunk.last - chunk.first + 1) * ROW;
+    const lines = chunk.last - chunk.first + 1 - this.view.folds.hidden(chunk.first, chunk.last);
+    const height = lines * ROW;
+    chunk.element.hidden = lines === 0;
     chunk.element.style.containIntrinsicSize = `auto ${height}px`;
     chunk.element.style.minHeight = `${height}px`; // wrapped lines only make it higher
   }
@@ -98,16 +104,23 @@ export class LogView {
     this.entries = new WeakMap();
     this.watcher = new IntersectionObserver((seen) => this.see(seen), { rootMargin: "1200px 0px" });
     this.pill = document.querySelector("#new-lines");
+    this.target = Number(root.dataset.line ?? root.dataset.error) || null; // the line that the reader is to see
+    this.folds = new Folds(this);
+    this.times = new Times(this);
+    this.picked = new Picked(this);
+    this.errors = new Errors(this);
     this.stages = [...root.querySelectorAll(".stage")].map((element) => new Stage(element, this));
     for (const stage of this.stages) if (stage.element.open) stage.layout(); // now that all are known
     this.listen();
     this.wrap(localStorage.getItem("wrap") !== "off");
+    this.search = new Search(this);
+    this.folds.load();
     if (!this.showHash() && root.dataset.goto) this.show(Number(root.dataset.goto), Number(root.dataset.goto));
   }
 
   listen() {
     this.root.addEventListener("click", (event) => this.click(event));
-    this.root.querySelector("form")?.addEventListener("submit", (event) => {
+    this.root.querySelector("#to-line").addEventListener("submit", (event) => {
       event.preventDefault();
       const line = Math.min(Math.max(1, Number(new FormData(event.target).get("line")) || 1), this.total);
       this.mark(line, line);
@@ -164,6 +177,8 @@ export class LogView {
       for (const line of [...chunk.element.children]) if (number(line) > chunk.have) line.remove();
       chunk.element.append(...[...part.children].filter((line) => number(line) <= chunk.last));
       chunk.have = Math.min(Number(answer.headers.get("Log-Whole-Lines")), chunk.last);
+      this.folds.seen(chunk.element);
+      for (const part of [this.folds, this.times, this.search]) part.paint(chunk.element);
       this.paintMarks();
     }
     this.empty(chunk);
@@ -222,6 +237,7 @@ export class LogView {
     }
     for (const stage of this.stages) if (stage.element.open) stage.layout();
     this.root.querySelector(".waiting")?.remove();
+    this.folds.load();
     if (following) this.bottom();
   }
 
@@ -262,8 +278,10 @@ export class LogView {
   async show(first, last) {
     const stage = this.stageOf(first);
     if (!stage) return;
+    this.target = first;
     stage.element.open = true;
     stage.layout(first);
+    this.folds.reveal(first);
     const chunk = stage.chunkOf(first);
     if (!chunk) return;
     chunk.element.scrollIntoView({ block: "start" });
@@ -279,6 +297,7 @@ export class LogView {
     if (!match) return false;
     const [first, last] = [Number(match[1]), Number(match[2] ?? match[1])];
     this.marked = [Math.min(first, last), Math.max(first, last)];
+    this.picked.show(this.marked);
     this.show(this.marked[0], this.marked[1]);
     return true;
   }
@@ -296,6 +315,7 @@ export class LogView {
     this.marked = [first, last];
     const hash = first === last ? `#L${first}` : `#L${first}-L${last}`;
     history.replaceState(null, "", this.root.dataset.address + hash);
+    this.picked.show(this.marked);
     this.paintMarks();
   }
 
@@ -316,9 +336,10 @@ export class LogView {
 
   toggleWrap() { this.wrap(!this.root.classList.contains("wrap")); }
 
-  fold() {
+  fold() { // everything, or nothing
     const open = !this.stages.some((stage) => stage.element.open);
     for (const stage of this.stages) stage.element.open = open;
+    this.folds.all(!open);
   }
 
   step(way) { // next or previous stage
@@ -331,12 +352,23 @@ export class LogView {
     stage.element.querySelector("summary").focus({ preventScroll: true });
   }
 
-  error(way) { // next or previous line that tells an error, among what is loaded
-    const middle = innerHeight / 2;
-    const lines = [...this.root.querySelectorAll(".l.err")];
-    const top = (line) => line.getBoundingClientRect().top - middle;
-    const line = way > 0 ? lines.find((one) => top(one) > 24) : lines.findLast((one) => top(one) < -24);
-    if (line) line.scrollIntoView({ block: "center" });
-    else if (this.root.dataset.error) this.show(Number(this.root.dataset.error), 0);
+  lineInView() { // the line that the reader was brought to, while it is in sight; else one in the middle of the window
+    const there = this.target && document.getElementById(`L${this.target}`);
+    const box = there?.getBoundingClientRect();
+    if (box && box.bottom > 0 && box.top < innerHeight) return this.target;
+    const bounds = this.root.getBoundingClientRect();
+    const line = document.elementFromPoint(bounds.left + bounds.width / 2, innerHeight / 2)?.closest("#log .stages .l");
+    return line ? number(line) : bounds.top > innerHeight / 2 ? 0 : this.total + 1;
+  }
+
+  keepPlace(change) { // change the layout, and leave what the reader looks at where it is
+    if (this.stays()) { change(); this.bottom(); return; }
+    const bounds = this.root.getBoundingClientRect();
+    let line = document.elementFromPoint(bounds.left + bounds.width / 2, 70)?.closest("#log .stages .l");
+    const top = line?.getBoundingClientRect().top;
+    change();
+    while (line?.hidden) line = line.previousElementSibling;
+    if (line) scrollBy(0, line.getBoundingClientRect().top - top);
+    this.at = scrollY;
   }
 }

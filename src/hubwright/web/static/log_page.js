@@ -9,9 +9,10 @@ if (root) {
   follow(view);
   offer({
     j: () => view.step(1), k: () => view.step(-1),
-    e: () => view.error(1), E: () => view.error(-1),
+    e: () => view.errors.step(1), E: () => view.errors.step(-1),
+    n: () => view.search.step(1), N: () => view.search.step(-1),
     G: () => view.bottom(),
-    w: () => view.toggleWrap(), x: () => view.fold(),
-    "/": () => document.querySelector("#line").focus(),
+    w: () => view.toggleWrap(), x: () => view.fold(), t: () => view.times.turn(),
+    "/": () => view.search.focus(),
   });
 }

@@ -1,0 +1,98 @@
+"""Searches a whole log for words or a regular expression, in a process of its own and within a bound on time."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hubwright.errors import ParameterError
+from hubwright.hub.logs import Logs
+
+MOST = 5_000
+"""Lines that a search finds at most."""
+
+LONGEST = 300
+"""Characters of what is searched."""
+
+SECONDS = 3.0
+"""Seconds that a search may take; what was found until then is told."""
+
+AT_ONCE = 2
+"""Searches at once; others wait for them."""
+
+_GRACE = 3.0  # seconds for its start and for the way back
+_PROGRAM = "import sys; sys.path.insert(0, sys.argv[1]); from hubwright.hub.search_process import main; main()"
+_ROOT = str(Path(__file__).parents[2])
+_INHERITED = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SYSTEMROOT")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Wanted:
+    """What is searched: words as they are, or a `regex` of Python; `case`: capital and small letters differ."""
+
+    text: str
+    regex: bool = False
+    case: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Hits:
+    """Line numbers, rising; of the first `searched` lines only when it is not `complete`, for the reason in `cut`."""
+
+    lines: tuple[int, ...] = ()
+    searched: int = 0
+    cut: str = ""
+
+    @property
+    def complete(self) -> bool:
+        """Whether these are all."""
+        return not self.cut
+
+
+class LogSearch:
+    """Searches logs. Waits for a process: call it in a thread."""
+
+    def __init__(self, logs: Logs, seconds: float = SECONDS) -> None:
+        self._logs = logs
+        self._seconds = seconds
+        self._turns = threading.BoundedSemaphore(AT_ONCE)
+
+    def find(self, run: int, wanted: Wanted) -> Hits:
+        """The lines that have it. Raises ParameterError for a regular expression that is none."""
+        if not wanted.text or not self._logs.size(run):
+            return Hits()
+        with self._turns:
+            told = self._ask(run, wanted)
+        if reason := told.get("refused"):
+            raise ParameterError(f"This can't be searched: {reason}.", "q")
+        cut = f"it took longer than {self._seconds:g} s" if told.get("late") else ""
+        if told.get("more"):
+            cut = f"there are more than {MOST:,} lines with it"
+        return Hits(lines=tuple(told["lines"]), searched=told["searched"], cut=cut)
+
+    def _ask(self, run: int, wanted: Wanted) -> dict[str, Any]:
+        asked = {
+            "path": str(self._logs.path(run).absolute()), "size": self._logs.size(run), "text": wanted.text,
+            "regex": wanted.regex, "case": wanted.case, "most": MOST, "seconds": self._seconds,
+        }  # fmt: skip
+        try:
+            done = subprocess.run(
+                [sys.executable, "-I", "-S", "-c", _PROGRAM, _ROOT],
+                input=json.dumps(asked).encode(),
+                capture_output=True,
+                timeout=self._seconds + _GRACE,
+                check=False,
+                env={name: os.environ[name] for name in _INHERITED if name in os.environ},
+            )
+        except subprocess.TimeoutExpired:
+            return {"lines": [], "searched": 0, "late": True}
+        if done.returncode != 0 or not done.stdout:
+            return {"refused": "it needs more time or memory than it may have"}
+        told: dict[str, Any] = json.loads(done.stdout)
+        return told

@@ -1,0 +1,84 @@
+"""What is found in logs by looking through them: groups of lines, and lines that tell errors."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from typing import Any
+
+from hubwright.domain.error_lines import find_errors
+from hubwright.domain.log_groups import Group, Place, Title, find_titles, form_groups
+from hubwright.hub.line_index import LineIndex
+from hubwright.hub.log_scans import Found, LogScans
+from hubwright.hub.log_times import Times
+from hubwright.hub.logs import Logs
+from hubwright.store.views_values import RunView
+
+MOST = 10_000
+"""Lines with marks of groups, and lines with errors, that are found in one log."""
+
+
+class LogFinds:
+    """Looks through logs, and goes on where it was when they have grown. Reads files: call it in a thread."""
+
+    def __init__(self, logs: Logs) -> None:
+        self._logs = logs
+        self._index = LineIndex(logs)
+        self._titles: LogScans[Title] = LogScans(logs, find_titles, MOST)
+        self._errors: LogScans[None] = LogScans(logs, _find_errors, MOST)
+
+    def titles_among(self, run: int, first: int, last: int) -> dict[int, Title]:
+        """The lines with marks of groups among these."""
+        found, _ = self._titles.look(run)
+        begin = bisect_left(found, first, key=_line_of)
+        end = bisect_right(found, last, key=_line_of)
+        return {each.line: each.value for each in found[begin:end]}
+
+    def write_errors(self, run: int) -> dict[str, Any]:
+        """The numbers of the lines that tell an error, as the API tells them."""
+        found, complete = self._errors.look(run)
+        return {"lines": [each.line for each in found], "complete": complete}
+
+    def write_groups(self, run: RunView) -> dict[str, Any]:
+        """The groups of the run's log, as the API tells them."""
+        places, complete = self._titles.look(run.id)
+        if not places:
+            return {"groups": [], "complete": complete}
+        size = self._logs.size(run.id)
+        starts = [
+            self._index.line_at(run.id, min(stage.log_start, size))
+            for stage in run.stages
+            if stage.log_start is not None
+        ]
+        groups = form_groups([Place(*each) for each in places], starts, self._index.count(run.id))
+        errors = [each.line for each in self._errors.look(run.id)[0]]
+        times = self._logs.load_times(run.id, places[0].offset, size)
+        return {"groups": [_write_group(group, errors, times, size) for group in groups], "complete": complete}
+
+
+def _write_group(group: Group, errors: list[int], times: Times, size: int) -> dict[str, Any]:
+    place = bisect_left(errors, group.first)
+    failed = place < len(errors) and errors[place] <= group.last
+    return {
+        "first": group.first,
+        "last": group.last,
+        "ended": group.ended,
+        "failed": failed,
+        "folded": group.ended and not failed and not group.wish,
+        "seconds": _count_seconds(group, times, size),
+    }
+
+
+def _count_seconds(group: Group, times: Times, size: int) -> float | None:
+    """As its marks tell; else as its bytes came."""
+    if group.began_at is not None and group.ended_at is not None:
+        return float(max(group.ended_at - group.began_at, 0))
+    begun, ended = times.at(group.offset), times.at(size if group.end is None else group.end)
+    return None if begun is None or ended is None or not group.ended else max(ended - begun, 0) / 1000
+
+
+def _find_errors(text: bytes, start: int) -> list[tuple[int, None]]:
+    return [(place, None) for place in find_errors(text, start)]
+
+
+def _line_of(found: Found[Title]) -> int:
+    return found.line

@@ -1,0 +1,66 @@
+"""Lines of a log as rows of HTML: number, text, and in attributes when it came; marks of groups as their titles."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from hubwright.domain.ansi import Painter, strip_escapes
+from hubwright.domain.error_lines import is_error
+from hubwright.domain.log_groups import Title
+from hubwright.domain.wording import word_duration
+from hubwright.hub.log_times import Times
+
+PAUSE = 10_000
+"""Milliseconds without a line after which the next one tells how long it was."""
+
+
+class PaintedLines:
+    """Paints lines that follow each other: colours last, and moments are told where they change."""
+
+    def __init__(self, times: Times, titles: Mapping[int, Title], links: str) -> None:
+        self._painter = Painter()
+        self._times = times
+        self._titles = titles
+        self._links = links
+        self._moment: int | None = None
+        self._told: int | None = None
+
+    def pass_over(self, offset: int) -> None:
+        """The line before the first one."""
+        self._moment = self._times.at(offset)
+
+    def paint(self, number: int, offset: int, line: bytes) -> str:
+        """The line, which begins at the byte `offset`."""
+        moment, before = self._times.at(offset), self._moment
+        told = f' data-t="{moment}"' if moment is not None and moment != self._told else ""
+        if moment is not None and before is not None and moment - before > PAUSE:
+            told += f' data-gap="+{word_duration((moment - before) / 1000)}"'
+        self._moment, self._told = moment, moment
+        title = self._titles.get(number)
+        if title is None:
+            return write_line(self._painter, number, line, self._links, "", told)
+        if not title.begins:
+            return _write_row(number, self._links, " end", told, "")
+        words = self._painter.paint(line[title.start :].decode("utf-8", "replace")) or "Group"
+        return _write_row(number, self._links, " head", told, _TOGGLE + words)
+
+
+_TOGGLE = (
+    '<button type="button" class="toggle scripted" aria-expanded="true" aria-label="Lines of this group"></button>'
+)
+
+
+def write_line(painter: Painter, number: int, line: bytes, links: str, marked: str, told: str = "") -> str:
+    """A line with its number; `marked` are classes (each after a space), `told` attributes. With `links`, the number
+    leads there, and has no id.
+    """
+    marked += " err" if is_error(strip_escapes(line)) else ""
+    return _write_row(number, links, marked, told, painter.paint(line.decode("utf-8", "replace")))
+
+
+def _write_row(number: int, links: str, marked: str, told: str, html: str) -> str:
+    place = "" if links else f' id="L{number}"'
+    return (
+        f'<div class="l{marked}"{place}{told}><a href="{links}#L{number}" data-n="{number}" tabindex="-1" '
+        f'aria-hidden="true"></a><span>{html}</span></div>\n'
+    )
