@@ -85,7 +85,8 @@ def test_sections_nest_and_an_end_takes_those_within_along() -> None:
 
 def test_one_line_may_end_a_section_and_begin_the_next() -> None:
     """So GitLab's own runner writes them: the carriage return takes the first mark away."""
-    text = b"section_start:10:a\rA\nx\n\x1b[0Ksection_end:12:a\r\x1b[0Ksection_start:12:b\r\x1b[0KB\ny\nsection_end:13:b\r\n"
+    between = b"\x1b[0Ksection_end:12:a\r\x1b[0Ksection_start:12:b\r\x1b[0KB\n"
+    text = b"section_start:10:a\rA\nx\n" + between + b"y\nsection_end:13:b\r\n"
     assert [(group.first, group.last) for group in groups_in(text)] == [(1, 2), (3, 5)]
 
 
