@@ -15,6 +15,7 @@ from urllib.parse import quote
 
 import httpx2
 
+from hostile_names import make_hostile
 from hubwright.web.pages.places import PLACES, Place
 from quiet_hub import WholeHub, open_whole_hub
 from seed import ADMIN, HOSTILE, NOW, Seed, green, red, seed_week
@@ -64,8 +65,8 @@ def fill(pattern: str, texts: dict[str, str], ids: dict[str, int]) -> str:
         "/definitions/folders/{path:path}": {"path": texts["folder"]},
         "/bisections/{id:int}": {"id": str(ids["bisection"])},
         "/deliveries/{id:int}": {"id": str(ids["delivery"])},
-        "/tests/{path:path}": {"path": "core/matrix"},
-        "/cases/{test:int}/{path:path}": {"path": "core/matrix", "test": "1"},
+        "/tests/{path:path}": {"path": texts["matrix"]},
+        "/cases/{test:int}/{path:path}": {"path": texts["matrix"], "test": "1"},
     }
     given = {"id": str(ids["red"]), "run": str(ids["red_run"])} | texts | special.get(pattern, {})
     return re.sub(r"\{([a-z_]+)(?::[a-z]+)?\}", lambda part: quote(given[part[1]]), pattern)
@@ -73,10 +74,15 @@ def fill(pattern: str, texts: dict[str, str], ids: dict[str, int]) -> str:
 
 @contextmanager
 def open_page_world(folder: Path, *, hostile: bool = False, **flags: Any) -> Iterator[PageWorld]:
-    """A private hub on `folder` that stands still at `NOW`, with everything in it that pages show."""
+    """A private hub on `folder` that stands still at `NOW`, with everything in it that pages show.
+
+    `hostile`: and every text in it that is from outside ends with what `hostile_names.spell` says.
+    """
     with_tables(f"sqlite:///{folder}/hubwright.db")
     seed = Seed(folder)
     ids, texts = seed_world(seed, hostile=hostile)
+    if hostile:
+        texts |= make_hostile(seed.connection, texts)
     seed.close()
     with open_whole_hub(folder, clock=lambda: NOW, admin_token=ADMIN, **flags) as hub:
         yield PageWorld(hub, ids, texts)
@@ -94,7 +100,7 @@ def seed_world(seed: Seed, *, hostile: bool = False) -> tuple[dict[str, int], di
     ids["delivery"] = _add_delivery(seed, said)
     sha = seed.text("SELECT sha FROM build WHERE id = ?", ids["red"])
     texts = {"owner": "octo", "repo": "engine", "name": "engine", "sha": sha, "path": "core/engine", "number": "41"}
-    return ids, texts | {"folder": "core", "builder": "oak-1", "platform": "linux-x86_64"}
+    return ids, texts | {"folder": "core", "matrix": "core/matrix", "builder": "oak-1", "platform": "linux-x86_64"}
 
 
 class _Said:

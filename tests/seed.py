@@ -87,29 +87,29 @@ class Seed:
         self.url = f"sqlite:///{folder}/hubwright.db"
         self.logs_folder = folder / "logs"
         self._engine = create_engine(self.url)
-        self._connection = self._engine.connect()
-        self._connection.exec_driver_sql("PRAGMA synchronous=OFF")
-        schema.metadata.create_all(self._connection)
+        self.connection = self._engine.connect()
+        self.connection.exec_driver_sql("PRAGMA synchronous=OFF")
+        schema.metadata.create_all(self.connection)
         self._next: dict[str, int] = {}
 
     def add(self, table: str, **row: Any) -> int:
         number = self._next[table] = self._next.get(table, 0) + 1
         if "id" in schema.metadata.tables[table].c:
             row.setdefault("id", number)
-        self._connection.execute(insert(schema.metadata.tables[table]).values(**row))
+        self.connection.execute(insert(schema.metadata.tables[table]).values(**row))
         return int(row.get("id", number))
 
     def close(self) -> None:
-        self._connection.commit()
-        self._connection.close()
+        self.connection.commit()
+        self.connection.close()
         self._engine.dispose()
 
     def change(self, table: str, number: int, **values: Any) -> None:
         which = schema.metadata.tables[table]
-        self._connection.execute(which.update().where(which.c.id == number).values(**values))
+        self.connection.execute(which.update().where(which.c.id == number).values(**values))
 
     def text(self, query: str, *values: Any) -> str:
-        return str(self._connection.exec_driver_sql(query, values).scalar_one())
+        return str(self.connection.exec_driver_sql(query, values).scalar_one())
 
     def job(self, path: str, repository: str, **row: Any) -> int:
         given = {"settings": {}, "created_at": self.now - 9e6, "builds": 0, "folder": path.rpartition("/")[0]}
@@ -135,7 +135,7 @@ class Seed:
             given.setdefault("started_at", given["queued_at"] + 1)
         build = self.add("build", job_id=job, number=number, trigger=f"{job}/{number}", **given)
         table = schema.job
-        self._connection.execute(table.update().where(table.c.id == job).values(builds=number))
+        self.connection.execute(table.update().where(table.c.id == job).values(builds=number))
         return build
 
     def run(self, build: int, stages: list[tuple[str, str, str | None, str]], ago: float, **row: Any) -> int:
