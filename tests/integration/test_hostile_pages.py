@@ -37,8 +37,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PageWorld]:
 @pytest.fixture(scope="module")
 def pages(world: PageWorld) -> dict[str, httpx2.Response]:
     """Every page, every part of one that scripts fetch, and what is answered where nothing is."""
-    names = ("owner", "repo", "name", "sha", "path", "number", "platform", "folder", "builder")
-    wrong = dict.fromkeys(names, spell("address"))
+    wrong = dict.fromkeys(world.texts, spell("address"))
     asked = f"?{quote(MARK)}={quote(spell('query'))}"
     addresses = world.addresses()
     addresses |= {f"nothing at {place.address}": fill(place.address, wrong, world.ids) for place in PLACES}
