@@ -28,14 +28,17 @@ from hubwright.storage import Storage
 from hubwright.store import schema
 from hubwright.store.database import Database
 from hubwright.web.api import make_api
+from hubwright.web.api.search import Search
 from hubwright.web.assets import Assets
 from hubwright.web.attempts import Attempts
 from hubwright.web.feed import Feed
+from hubwright.web.finder import Finder
 from hubwright.web.gate import Gate
 from hubwright.web.health import make_health
 from hubwright.web.live import Live
 from hubwright.web.logins import make_logins
 from hubwright.web.pages.frame import Frame
+from hubwright.web.pages.navigation import name_pages
 from hubwright.web.pages.reference import Reference
 from hubwright.web.problems import PROBLEM_HANDLERS
 from hubwright.web.site import FACTS, Site
@@ -107,6 +110,7 @@ def make_app(site: Site, gate: Gate, wishes: Wishes) -> FastAPI:
     )
     feed = Feed(site)
     make_api(site, gate, wishes, VAULT, feed).add_to(app)
+    Search(site, gate, Finder(site, name_pages)).make_router().add_to(app)
     app.router.routes.append(Live(site, gate, feed).route())
     return app
 

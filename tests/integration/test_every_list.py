@@ -44,6 +44,7 @@ SHORT = {
     "/api/v1/builds/{build_id}/approval": "of one build",
     "/api/v1/builds/{build_id}/reports": "of one build",
     "/api/v1/downloads": "one for each platform",
+    "/api/v1/search": "the best few",
 }
 """Lists that are short by what they are of."""
 

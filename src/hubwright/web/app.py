@@ -26,6 +26,7 @@ from hubwright.web.api.github_hooks import HookDoors
 from hubwright.web.api.identity import IdentityDoors
 from hubwright.web.api.info import Info
 from hubwright.web.api.links import Links
+from hubwright.web.api.search import Search
 from hubwright.web.api.secrets import Secrets
 from hubwright.web.attempts import Attempts
 from hubwright.web.audit import Audit
@@ -34,6 +35,7 @@ from hubwright.web.builders import make_builder_routes
 from hubwright.web.etags import ETags
 from hubwright.web.feed import Feed
 from hubwright.web.feeds import make_feeds
+from hubwright.web.finder import Finder
 from hubwright.web.gate import Gate
 from hubwright.web.healing import HealingDoors
 from hubwright.web.health import make_health
@@ -46,6 +48,7 @@ from hubwright.web.pages import assemble_pages
 from hubwright.web.pages.github import GitHubPages
 from hubwright.web.pages.links import LinkPages
 from hubwright.web.pages.loads import LoadPages
+from hubwright.web.pages.navigation import name_pages
 from hubwright.web.pages.reference import Reference
 from hubwright.web.pages.repositories import RepositoryPages
 from hubwright.web.pages.secrets import SecretPages
@@ -115,6 +118,7 @@ def make_app(site: Site, gate: Gate, works: Works, lifespan: Lifespan) -> ASGIAp
     feed = Feed(site)
     make_api(site, gate, works.wishes, works.vault, feed).add_to(app)
     Info(site, gate).make_router().add_to(app)
+    Search(site, gate, Finder(site, name_pages)).make_router().add_to(app)
     app.router.routes.append(Live(site, gate, feed).route())
     loads = LoadDoors(site, gate, works.replica, works.github)
     loads.make_router().add_to(app)

@@ -27,6 +27,7 @@ from hubwright.web.pages.lists import ListPages
 from hubwright.web.pages.log_lines import LogLines
 from hubwright.web.pages.logs import LogPages
 from hubwright.web.pages.pauses import PausePages
+from hubwright.web.pages.search import SearchPage
 from hubwright.web.pages.stream import Stream
 from hubwright.web.pages.tests import CasePages
 from hubwright.web.pages.tokens import TokenPages
@@ -99,6 +100,7 @@ def assemble_pages(site: Site, gate: Gate) -> Pages:
         "/fragments/runs/{run:int}/errors": log_pages.errors,
         "/fragments/runs/{run:int}/groups": log_pages.groups,
         "/fragments/runs/{run:int}/search": log_pages.search,
+        "/search": SearchPage(frame).show,
         "/fragments/stream": stream.open,
     }
     routes = [

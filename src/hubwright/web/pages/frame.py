@@ -19,6 +19,8 @@ from hubwright.domain import wording
 from hubwright.domain.waiting import Waiting
 from hubwright.web.assets import Assets
 from hubwright.web.gate import Asker, Gate
+from hubwright.web.pages.navigation import group_places
+from hubwright.web.pages.places import find_section
 from hubwright.web.shapes import SHAPES
 from hubwright.web.site import Site
 
@@ -78,7 +80,8 @@ class Frame:
         now = self.site.clock()
         theme = request.cookies.get("theme", "")
         given = {"now": now, "path": request.url.path, "theme": theme if theme in _THEMES else "", "stream": None}
-        given["asker"] = getattr(request.state, "asker", None)
+        given["asker"] = asker = getattr(request.state, "asker", None)
+        given |= {"navigation": group_places(asker), "section": find_section(request.url.path)}
         html = self.templates.get_template(template).render(given | context)
         return HTMLResponse(html, status, HEADERS)
 

@@ -57,6 +57,7 @@ PLACES = (
     Place("/admin/configuration", "Configuration", role="admin", reached_from=_ADMIN),
     Place("/audit", "Audit log", role="admin", reached_from=_ADMIN),
     Place("/help", "Help", group="Hub", key="?"),
+    Place("/search", "Search", reached_from="/"),
     Place("/docs", "REST interface", role=PUBLIC, reached_from="/help"),
     Place("/login", "Log in", role=PUBLIC, reached_from="/help"),
     Place("/jobs/{path:path}", "Job or folder", reached_from=_JOBS),

@@ -1,9 +1,11 @@
 // Single keys, only when no field has the focus. Elements with data-key are clicked; `?` lists all; they can be turned off.
+// https://www.w3.org/TR/WCAG22/#character-key-shortcuts
+const ROWS = "main :is(.builds > li, .files > li, tbody > tr)";
 const orders = {};
 
 export function offer(more) { Object.assign(orders, more); } // what a page's own script does at a key
 
-export function startKeys() {
+export function startKeys(find) {
   const dialog = document.querySelector("#keys");
   const box = dialog.querySelector("input");
   box.checked = localStorage.getItem("keys") !== "off";
@@ -12,18 +14,20 @@ export function startKeys() {
     button.hidden = false;
     button.addEventListener("click", () => dialog.showModal());
   }
-  document.querySelector("#theme")?.addEventListener("click", turn);
-  document.querySelector("#theme")?.removeAttribute("hidden");
-
   offer({
-    "?": () => dialog.open ? dialog.close() : dialog.showModal(),
+    "?": () => dialog.showModal(),
+    ".": find,
+    "-": () => (document.querySelector("main [data-key='-']") ?? [...document.querySelectorAll(".crumbs a, .brand")].at(-1)).click(),
+    j: () => step(1), k: () => step(-1),
     g: () => scrollTo(0, 0), G: () => scrollTo(0, document.documentElement.scrollHeight),
     ...orders, // of a script that was quicker
   });
   document.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input:not([type=checkbox]), textarea, select")) return;
-    if (event.key !== "?" && (!box.checked || dialog.open)) return;
-    const target = document.querySelector(`[data-key="${CSS.escape(event.key)}"]`);
+    if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing || !box.checked) return;
+    if (event.target.closest("input:not([type=checkbox]), textarea, select, [contenteditable]")) return;
+    if (document.querySelector("dialog[open]")) { if (event.key === "?") dialog.close(); return; }
+    const named = `:is(a, button)[data-key="${CSS.escape(event.key)}"]`;
+    const target = document.querySelector(`main ${named}`) ?? document.querySelector(named); // the page's own comes first
     const order = orders[event.key] ?? (target && (() => target.click()));
     if (!order) return;
     event.preventDefault();
@@ -39,12 +43,9 @@ export function startKeys() {
   });
 }
 
-function turn() { // light, dark, as the system has it; a cookie, so that the server sends the page right at once
-  const root = document.documentElement;
-  const next = { "": "dark", dark: "light", light: "" }[root.dataset.theme ?? ""];
-  if (next) root.dataset.theme = next; else delete root.dataset.theme;
-  document.cookie = `theme=${next}; path=/; max-age=31536000; samesite=lax`;
-  const button = document.querySelector("#theme");
-  button.title = `Theme: ${next || "system"}`;
-  button.setAttribute("aria-label", button.title);
+function step(way) { // the next or previous row of the page's lists; from nowhere the first that is to be seen
+  const rows = [...document.querySelectorAll(ROWS)].filter((row) => row.checkVisibility() && row.querySelector("a[href]"));
+  const at = rows.findIndex((row) => row.contains(document.activeElement));
+  const next = at < 0 ? rows.find((row) => row.getBoundingClientRect().top >= 0) : rows[at + way];
+  next?.querySelector("a[href]").focus();
 }
