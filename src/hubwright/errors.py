@@ -28,6 +28,8 @@ HubwrightError
 │       └── PageRefusedError          422; pages of this listing are had by cursor only
 ├── WireError                a builder or hub sent what the protocol does not know
 ├── StaleLeaseError          a builder reports a run that it no longer holds
+├── OutletError              an outside system is away or full; try again later
+│   └── OutletRefusedError       it will never take what it was told
 ├── StorageError             the place for artifacts is away, full or refuses its keys; try again later
 └── ExecutorError            a builder could not run a stage (its own fault, not the code's)
     └── DiskFullError
@@ -253,6 +255,14 @@ class WireError(HubwrightError):
 
 class StaleLeaseError(HubwrightError):
     """The run is no longer held under this lease; its builder must drop it."""
+
+
+class OutletError(HubwrightError):
+    """An outside system that is told of builds is away, full or does not know us; telling it later may help."""
+
+
+class OutletRefusedError(OutletError):
+    """It will never take what it was told."""
 
 
 class StorageError(HubwrightError):

@@ -226,9 +226,15 @@ class Rebuild(Section, frozen=True, kw_only=True):
 
 
 class Elasticsearch(Section, frozen=True, kw_only=True):
-    """Where builds go as documents."""
+    """Where builds go as documents: Elasticsearch or OpenSearch."""
 
     url: Url | None = None
+    api_key: Secret | None = None
+    prefix: Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9._-]{0,60}$", description="a name in small letters")] = (
+        "hubwright"
+    )
+    logs: Annotated[Literal["off", "failed", "all"], Meta(description="off, failed or all")] = "off"
+    log_size: Bytes = 256 * 1024
 
 
 class Irc(Section, frozen=True, kw_only=True):

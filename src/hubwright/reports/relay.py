@@ -17,7 +17,14 @@ from sqlalchemy import Connection
 
 from hubwright.domain.backoff import backoff
 from hubwright.domain.facts import Fact
-from hubwright.errors import GitHubError, GitHubRefusedError, RateLimitedError, StorageError
+from hubwright.errors import (
+    GitHubError,
+    GitHubRefusedError,
+    OutletError,
+    OutletRefusedError,
+    RateLimitedError,
+    StorageError,
+)
 from hubwright.reports import Reporter
 from hubwright.store import reports
 from hubwright.store.database import Database
@@ -237,11 +244,11 @@ class _Courier:
             at = self._paused_until = self._clock() + min(error.retry_after, LONGEST_PAUSE)
             log.warning("reporter_paused", reporter=name, seconds=round(error.retry_after), reason=str(error))
             return partial(reports.retry_reports, held=held, owner=self._owner, at=at, error=str(error), counted=False)
-        except GitHubRefusedError as error:
-            if error.status != 401:  # a wrong token is soon put right, and everything waits for it
-                return self._give_up(held, str(error))
-            return self._retry(held, str(error))
-        except (GitHubError, StorageError) as error:
+        except (GitHubRefusedError, OutletRefusedError) as error:
+            # a wrong token is soon put right, and everything waits for it
+            waits = isinstance(error, GitHubRefusedError) and error.status == 401
+            return self._retry(held, str(error)) if waits else self._give_up(held, str(error))
+        except (GitHubError, StorageError, OutletError) as error:
             return self._retry(held, str(error))
         except Exception as error:  # a reporter's own fault must not stop the others
             log.warning("reporter_fault", reporter=name, target=target, exc_info=True)

@@ -23,6 +23,7 @@ from hubwright.hub.dispatcher import Dispatcher, InProcessDispatcher
 from hubwright.hub.flights import Flight
 from hubwright.hub.pressure import Pressure
 from hubwright.hub.scheduler import Scheduler
+from hubwright.hub.secrets import Vault
 from hubwright.hub.session import SessionSettings
 from hubwright.hub.sessions import Sessions
 from hubwright.web.app import Works, make_app
@@ -42,6 +43,7 @@ from hubwright.wiring.parts import Parts, make_address_rules, open_parts
 from hubwright.wiring.questions import open_questions
 from hubwright.wiring.redis_opening import REDIS, open_redis
 from hubwright.wiring.scale_out import ScaleOut, open_scale_out
+from hubwright.wiring.search import SEARCH, SearchLife
 from hubwright.wiring.secret_keys import check_keys, open_vault
 from hubwright.wiring.server import Server, listen, server_config
 from hubwright.wiring.site import make_retention, make_site, write_configuration
@@ -90,8 +92,8 @@ class Hub:
         self._builder: LocalBuilder | None = None
         read_slots(settings.slots)  # a wrong one is told before anything starts
         local = f"{platform.system()}-{platform.machine()}".lower() if extras.builder else None
-        pressure = Pressure()
-        self.parts: Parts = open_parts(settings, self.wake, pressure=pressure, default_platform=local)
+        self._pressure = Pressure()
+        self.parts: Parts = open_parts(settings, self.wake, pressure=self._pressure, default_platform=local)
         self._scale: ScaleOut | None = open_scale_out(settings.broker_url, self._hear) if settings.broker_url else None
         self._dispatcher: Dispatcher = self._scale.dispatcher if self._scale else InProcessDispatcher(self._drains())
         site = make_site(settings, self.parts, self._bell, self._wake_for_people)
@@ -106,6 +108,7 @@ class Hub:
         )
         self._redis = open_redis(settings, self.parts, self.site.logs, self._bell)
         self._filing = FilingLife(settings, self.site, self.parts.owner)
+        self._search = SearchLife(settings, self.site, self.parts.owner)
         self._irc = IrcLife(settings, self.parts)
         self._housekeeping = InProcessDispatcher(self._house_drains())
         self.gate = Gate(self.site)
@@ -124,9 +127,14 @@ class Hub:
                 on_room=lambda: self.wake(ADMISSION),
             ),
         )
+        self.app: ASGIApp = make_app(self.site, self.gate, self._make_works(vault), self._life)
+
+    def _make_works(self, vault: Vault) -> Works:
+        """What the doors that act lead to."""
+        settings = self._settings
         github_hooks = make_hooks(settings, self.parts.database, self.parts.github)
-        works = Works(
-            hooks=Hooks(self.site, pressure.note),
+        return Works(
+            hooks=Hooks(self.site, self._pressure.note),
             sessions=self._sessions,
             wishes=self.parts.wishes,
             vault=vault,
@@ -139,7 +147,6 @@ class Hub:
             github_setup=make_setup(settings, self.parts.github, lambda: self.wake("facts")),
             questions=open_questions(settings),
         )
-        self.app: ASGIApp = make_app(self.site, self.gate, works, self._life)
 
     def _find_flight(self, run: int) -> Flight | None:
         return self._sessions.flight_of(run)
@@ -173,13 +180,15 @@ class Hub:
             self._bell.ring(FACTS)
             self._housekeeping.wake(REDIS)
             self._housekeeping.wake(FILES)
+            self._housekeeping.wake(SEARCH)
 
     def _house_drains(self) -> dict[str, Callable[[], float | None]]:
         """What every hub does by itself, with workers or without."""
-        retention = make_retention(self._settings, self.site, self.parts, self._filing)
+        retention = make_retention(self._settings, self.site, self.parts, self._filing, self._search.names)
         kinds = Kinds(self.parts.database, time.time, self.wake)
         redis = {} if self._redis is None else self._redis.drains()
-        return {"retention": retention.drain, "kinds": kinds.drain, FILES: self._filing.drain, **redis}
+        outlets = {FILES: self._filing.drain, SEARCH: self._search.drain}
+        return {"retention": retention.drain, "kinds": kinds.drain, **outlets, **redis}
 
     def _drains(self) -> dict[str, Callable[[], float | None]]:
         return self.parts.drains()
@@ -221,6 +230,7 @@ class Hub:
         self._dispatcher.stop(10.0)
         self._housekeeping.stop(10.0)
         self._filing.close()
+        self._search.close()
         if self._redis is not None:
             self._redis.stop()
         if self._scale is not None:

@@ -61,8 +61,10 @@ def read_platform_limits(settings: Settings) -> dict[str, int]:
     return {name: int(limit) for name, _, limit in pairs}
 
 
-def make_retention(settings: Settings, site: Site, parts: Parts, filing: FilingLife) -> Retention:
-    """What removes what is too old."""
+def make_retention(
+    settings: Settings, site: Site, parts: Parts, filing: FilingLife, also: Sequence[str] = ()
+) -> Retention:
+    """What removes what is too old. `also`: reporters, besides those of `parts` and `filing`, that facts wait for."""
     kept = settings.retention
     keep = Keep(
         deliveries=kept.deliveries,
@@ -71,7 +73,7 @@ def make_retention(settings: Settings, site: Site, parts: Parts, filing: FilingL
         artifacts=kept.artifacts,
         builds=kept.builds,
         audit=kept.audit,
-        reporters=(*parts.relay.names, *filing.names),
+        reporters=(*parts.relay.names, *filing.names, *also),
     )
     sweeping = Sweeping(site.database, site.storage, site.artifacts, site.clock, refile=filing.refile)
     return Retention(site.database, site.logs, sweeping, keep, site.clock)

@@ -1,0 +1,56 @@
+"""That ended builds go to a search engine, where one is set: by each hub, for logs lie on its disk."""
+
+from __future__ import annotations
+
+from hubwright.config import Settings
+from hubwright.outlets.search_engine import SearchEngine
+from hubwright.reports.relay import Relay
+from hubwright.reports.search import SearchReporter, is_bad, make_template
+from hubwright.reports.search_documents import Writer
+from hubwright.web.site import Site
+
+SEARCH = "search"
+"""The queue: facts, and reports of the reporter of that name."""
+
+
+class SearchLife:
+    """The drain, and what it needs. Begin it before anything can happen: what happened before is not written."""
+
+    def __init__(self, settings: Settings, site: Site, owner: str) -> None:
+        self.names: tuple[str, ...] = ()
+        self._relay: Relay | None = None
+        self._engine: SearchEngine | None = None
+        chosen = settings.elasticsearch
+        if chosen.url is None:
+            return
+        self._engine = SearchEngine(chosen.url, chosen.api_key)
+        reporter = SearchReporter(
+            site.database,
+            self._engine,
+            Writer(chosen.prefix, site.public_url),
+            make_template(chosen.prefix),
+            site.logs.read,
+            wants_log=lambda run: chosen.logs == "all" or (chosen.logs == "failed" and is_bad(run)),
+            log_size=chosen.log_size,
+        )
+        self._relay = Relay(site.database, [reporter], owner, site.clock, _drain_goes_on)
+        self._relay.enroll()
+        self.names = self._relay.names
+
+    def drain(self) -> float | None:
+        """Write what has ended; when to look again."""
+        if self._relay is None:
+            return None
+        self._relay.drain_facts()
+        return self._relay.drain_reports()
+
+    def close(self) -> None:
+        """Let what is being written end."""
+        if self._relay is not None:
+            self._relay.close()
+        if self._engine is not None:
+            self._engine.close()
+
+
+def _drain_goes_on(_queue: str) -> None:
+    """Reports are sent by the drain that has made them."""
