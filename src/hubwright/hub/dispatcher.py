@@ -44,10 +44,22 @@ class Dispatcher(Protocol):
 
 
 class InProcessDispatcher:
-    """One thread per queue. Without a hint it looks after `reconcile` seconds, then ever more seldom, up to `idle`."""
+    """One thread per queue. Without a hint it looks after `reconcile` seconds, then ever more seldom, up to `idle`.
 
-    def __init__(self, drains: Mapping[str, Drain], *, reconcile: float = 1.0, idle: float = 5.0) -> None:
+    `gathered`: seconds for which the hints of a queue are gathered before it is drained, where nobody waits for that.
+    """
+
+    def __init__(
+        self,
+        drains: Mapping[str, Drain],
+        *,
+        reconcile: float = 1.0,
+        idle: float = 5.0,
+        gathered: Mapping[str, float] | None = None,
+    ) -> None:
         self._loops = {queue: _Loop(queue, drain, reconcile, idle) for queue, drain in drains.items()}
+        for queue, seconds in (gathered or {}).items():
+            self._loops[queue].gathered = seconds
 
     def wake(self, queue: str) -> None:
         """Drain `queue` now, in its thread. A queue that is not ours is somebody else's: nothing happens."""
@@ -76,6 +88,7 @@ class _Loop:
 
     def __init__(self, queue: str, drain: Drain, reconcile: float, idle: float) -> None:
         self.queue = queue
+        self.gathered = 0.0
         self.thread = threading.Thread(target=self._run, name=f"drain-{queue}", daemon=True)
         self._drain = drain
         self._reconcile = reconcile
@@ -104,6 +117,8 @@ class _Loop:
                 continue
             failures = 0
             woken = self._woken.wait(self._until(due, pause))
+            if woken and self.gathered:
+                self._ending.wait(self.gathered)
             pause = self._reconcile if woken else min(self._idle, 2 * pause)
 
     @staticmethod

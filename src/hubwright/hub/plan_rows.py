@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import msgspec
@@ -53,25 +53,48 @@ def keep_plans(
         first = take_numbers(connection, job.id, len(fresh))
         # Planned newest first, added oldest first: numbers and ids rise with the history.
         for number, plan in enumerate(reversed(fresh), first):
-            build_id = builds.keep_build(
-                connection, job.id, number, job.repository, plan.wanted, now, make_entry(job, plan.wanted)
-            )
-            if _needs_approval(job, plan.wanted, ground):
-                keep_wait(connection, _wait(job, build_id, plan.wanted), now)
-            facts.append(_queued(job, build_id, number, plan.wanted, now))
-            facts += _fill(connection, job, origin, plan, ground, (build_id, number, now))
+            build_id, told = _begin(connection, job, origin, plan, ground, (number, now))
+            facts += told
             touched.append(build_id)
     for plan in plans:
         row = known.get(plan.wanted.trigger)
         if row is not None and row.state == "queued" and row.runs_left == 0:
             if plan.wanted.event in ASKED_FOR:  # the row was there before the commit was known
-                builds.describe_build(connection, row.id, plan.wanted)
+                if not plan.runs:  # else it is described when it has got them
+                    builds.describe_build(connection, row.id, plan.wanted)
                 if plan.wanted.trust != row.trust and _needs_approval(job, plan.wanted, ground):
                     keep_wait(connection, _wait(job, row.id, plan.wanted), now)
             facts += _fill(connection, job, origin, plan, ground, (row.id, row.number, now))
             touched.append(row.id)
     keep_facts(connection, facts)
     return touched
+
+
+def begin_build(
+    connection: Connection, job: DefinedJob, origin: Origin, plan: BuildPlan, ground: Ground, now: float
+) -> int:
+    """Add a build that is known to be new; its id."""
+    number = take_numbers(connection, job.id, 1)
+    build_id, facts = _begin(connection, job, origin, plan, ground, (number, now))
+    keep_facts(connection, facts)
+    return build_id
+
+
+def _begin(
+    connection: Connection, job: DefinedJob, origin: Origin, plan: BuildPlan, ground: Ground, place: tuple[int, float]
+) -> tuple[int, list[Fact]]:
+    """Add a build, with its runs when they are known."""
+    number, now = place
+    entry = make_entry(job, plan.wanted)
+    if plan.waits is not None:
+        entry = replace(entry, problem=plan.problem, retry_at=now + plan.waits)
+    build_id = builds.keep_build(connection, job.id, number, job.repository, plan.wanted, now, entry)
+    if _needs_approval(job, plan.wanted, ground):
+        keep_wait(connection, _wait(job, build_id, plan.wanted), now)
+    facts = [_queued(job, build_id, number, plan.wanted, now)]
+    if plan.waits is None:
+        facts += _fill(connection, job, origin, plan, ground, (build_id, number, now))
+    return build_id, facts
 
 
 def _fill(
@@ -96,7 +119,8 @@ def _fill(
         return [Fact(kind=FactKind.BUILD_FINISHED, at=now, job_id=job.id, build_id=build_id, data=data)]
     new = make_runs(job, origin, plan, ground, (build_id, number))
     builds.keep_runs(connection, new, now)
-    builds.set_runs_left(connection, build_id, len(new), plan.recipe)
+    told = plan.wanted if plan.wanted.event in ASKED_FOR else None  # its row may be older than what is known of it
+    builds.set_runs_left(connection, build_id, len(new), plan.recipe, told)
     if plan.wanted.trust is Trust.UNTRUSTED and hold_waiting(connection, [build_id]):
         data = _data(job, number, plan.wanted)
         return [Fact(kind=FactKind.BUILD_HELD, at=now, job_id=job.id, build_id=build_id, data=data)]

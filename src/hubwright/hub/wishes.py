@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
@@ -21,7 +22,7 @@ from hubwright.errors import ConflictError, DefinitionError, NotFoundError
 from hubwright.git.mirrors import Mirrors, Origin
 from hubwright.hub.definition_facts import have_job
 from hubwright.hub.heads import find_head
-from hubwright.hub.plan_rows import keep_plans
+from hubwright.hub.plan_rows import begin_build, keep_plans
 from hubwright.hub.plans import Ground
 from hubwright.store import jobs
 from hubwright.store.builds import is_foreign, load_triggers
@@ -63,6 +64,13 @@ class Wishes:
         self._ground = ground
         self._wake = wake
         self._defaults = defaults
+        self._beside: Callable[[Connection, Asked], None] | None = None
+
+    def beside(self, work: Callable[[Connection, Asked], None]) -> Wishes:
+        """The same, for one wish: `work` is done at the end of the transaction that keeps it."""
+        other = copy.copy(self)
+        other._beside = work
+        return other
 
     def register(self, repository: Repository, clone_url: str | None, branch: str | None, now: float) -> Asked:
         """Have a job for the repository, and its newest commit built, once.
@@ -115,7 +123,13 @@ class Wishes:
         return find_head(self._mirrors, self._origin_of(job), job, ref)
 
     def _ask(self, keep: Callable[[Connection], Asked]) -> Asked:
-        asked = self._database.write(keep)
+        def keep_all(connection: Connection) -> Asked:
+            asked = keep(connection)
+            if self._beside is not None:
+                self._beside(connection, asked)
+            return asked
+
+        asked = self._database.write(keep_all)
         self._wake("deliveries")
         self._wake("facts")
         return asked
@@ -125,10 +139,15 @@ class Wishes:
         wish = replace(wish, trust=_trust(connection, wish))
         (wanted,) = manual_to_build(wish)
         plan = BuildPlan(wanted=wanted, problem=FETCHING, waits=0.0)
-        fresh = keep_plans(connection, job, self._origin_of(job), [plan], self._ground, now)
-        if fresh:
-            keep_wish(connection, fresh[0], wish, now)
-        row = load_triggers(connection, job.id, [wish.trigger])[wish.trigger]
+        row = load_triggers(connection, job.id, [wish.trigger]).get(wish.trigger)
+        if row is None:
+            number = begin_build(connection, job, self._origin_of(job), plan, self._ground, now)
+            keep_wish(connection, number, wish, now)
+            return Asked(
+                build_id=number, repository=job.repository, sha=wish.sha, state="queued", result=None, queued_at=now
+            )
+        for again in keep_plans(connection, job, self._origin_of(job), [plan], self._ground, now):
+            keep_wish(connection, again, wish, now)
         return Asked(
             build_id=row.id,
             repository=job.repository,

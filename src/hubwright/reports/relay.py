@@ -79,6 +79,7 @@ class Relay:
         self._wake = wake
         self._is_heard = is_heard
         self._couriers = [_Courier(database, reporter, owner, clock) for reporter in reporters]
+        self._cursors: dict[str, int] = {}  # as kept last; where another process has moved one, keeping fails and tells
 
     def close(self) -> None:
         """Let what is being sent end; the rest stays for the next start."""
@@ -123,8 +124,10 @@ class Relay:
 
     def _read_batch(self, reporter: Reporter) -> tuple[int, bool]:
         """Make the reports of the next facts: how many, and whether more facts may follow."""
+        cursor = self._cursors.get(reporter.name)
         with self._database.reading() as connection:
-            cursor = reports.load_cursors(connection).get(reporter.name)
+            if cursor is None:
+                cursor = reports.load_cursors(connection).get(reporter.name)
             facts = [] if cursor is None else reports.load_facts(connection, cursor, BATCH)
         if cursor is None:
             self.enroll()
@@ -136,8 +139,11 @@ class Relay:
             reports.keep_reports,
             name=reporter.name, before=cursor, cursor=facts[-1][0], reports=made, now=self._clock(),
         )  # fmt: skip
-        self._database.write(keep)  # when another process was quicker, the next look tells where the cursor is
-        return len(made), True
+        if self._database.write(keep):
+            self._cursors[reporter.name] = facts[-1][0]
+            return len(made), len(facts) == BATCH
+        self._cursors.pop(reporter.name, None)  # another process was quicker: the next look tells where the cursor is
+        return 0, True
 
     def drain_reports(self) -> float | None:
         """Send what is due, and what becomes due meanwhile; the Unix time at which more will be, None: nothing waits.

@@ -48,7 +48,8 @@ class AuditFilter:
 
 def keep_entries(connection: Connection, entries: list[Entry]) -> list[None]:
     """Keep what was done. Names and addresses are cut where they are too long."""
-    connection.execute(insert(audit), [_row(entry) for entry in entries])
+    if entries:
+        connection.execute(insert(audit), [_row(entry) for entry in entries])
     return [None] * len(entries)
 
 

@@ -84,11 +84,16 @@ class NewRun:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Entry:
-    """How a build comes into the queue: the columns of these names. With `blocked` it waits to be admitted."""
+    """How a build comes into the queue: the columns of these names. With `blocked` it waits to be admitted.
+
+    `problem` says why it has no run yet, and `retry_at` (Unix seconds) when that is tried again.
+    """
 
     group: str | None = None
     line: str | None = None
     blocked: str | None = None
+    problem: str | None = None
+    retry_at: float | None = None
 
 
 UNLIMITED = Entry()
@@ -150,6 +155,8 @@ def keep_build(
         "group": entry.group,
         "line": entry.line,
         "blocked": entry.blocked,
+        "problem": entry.problem,
+        "retry_at": entry.retry_at,
     }
     return int(connection.execute(_ADD_BUILD, values).scalar_one())
 
@@ -175,13 +182,19 @@ def keep_runs(connection: Connection, runs: Sequence[NewRun], now: float) -> lis
 
 def describe_build(connection: Connection, build_id: int, wanted: Wanted) -> None:
     """The commit's author, message and trust, of a build that was asked for before they were known."""
-    values = {"message": wanted.message, "author_name": wanted.author_name, "trust": wanted.trust.value}
-    connection.execute(update(build).where(build.c.id == build_id).values(**values))
+    connection.execute(update(build).where(build.c.id == build_id).values(_described(wanted)))
 
 
-def set_runs_left(connection: Connection, build_id: int, count: int, recipe: str | None) -> None:
-    """Say how many runs the build waits for; nothing keeps it from them any more."""
-    connection.execute(update(build).where(build.c.id == build_id).values(runs_left=count, recipe=recipe, problem=None))
+def set_runs_left(
+    connection: Connection, build_id: int, count: int, recipe: str | None, wanted: Wanted | None = None
+) -> None:
+    """Say how many runs the build waits for; nothing keeps it from them any more. `wanted` describes it, too."""
+    values = {"runs_left": count, "recipe": recipe, "problem": None} | ({} if wanted is None else _described(wanted))
+    connection.execute(update(build).where(build.c.id == build_id).values(values))
+
+
+def _described(wanted: Wanted) -> dict[str, Any]:
+    return {"message": wanted.message, "author_name": wanted.author_name, "trust": wanted.trust.value}
 
 
 def note_problem(connection: Connection, build_id: int, problem: str | None, again: float | None = None) -> None:

@@ -86,9 +86,12 @@ class Database:
         self.url = url
         self.dialect = make_url(url).get_backend_name()
         self._writer_engine = open_engine(url, size=1, begin="BEGIN IMMEDIATE")
-        self.engine = open_engine(url, size=readers, begin="BEGIN")
+        self.engine = open_engine(url, size=readers, begin="BEGIN", isolation="AUTOCOMMIT")
         for engine in (self._writer_engine, self.engine):
             engine.update_execution_options(**(given or {}))
+        self._apart = self.engine
+        if self.dialect != "sqlite":
+            self._apart = self.engine.execution_options(isolation_level="READ COMMITTED")
         self._readers = ThreadPoolExecutor(readers, thread_name_prefix="reader")
         self._queue: queue.SimpleQueue[_Write | None] = queue.SimpleQueue()
         self._closed = False
@@ -140,7 +143,7 @@ class Database:
         if self.dialect == "sqlite":
             return self.write(work)
         try:
-            with self.engine.begin() as connection:
+            with self._apart.begin() as connection:
                 return work(connection)
         except DBAPIError as error:
             if tries <= 1 or not is_conflict(error):

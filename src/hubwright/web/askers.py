@@ -45,10 +45,14 @@ class Asker:
 
 @dataclass(slots=True)
 class Visit:
-    """One request: who asks, as soon as that is known; `changes` where a GET changes something."""
+    """One request: who asks, as soon as that is known; `changes` where a GET changes something.
+
+    `noted` is the status under which the audit log has it already: a door may note it in its own transaction.
+    """
 
     asker: Asker | None = None
     changes: bool = False
+    noted: int | None = None
 
 
 def visit_of(request: HTTPConnection) -> Visit:

@@ -54,7 +54,7 @@ class Audit:
 
     async def _note(self, scope: Scope, visit: Visit, status: int) -> None:
         entry = read_entry(scope, visit, status, self._site.clock)
-        if entry is None:
+        if entry is None or visit.noted == status:
             return
         try:
             await self._site.database.write_each(keep_entries, entry)

@@ -32,7 +32,7 @@ from hubwright.web.hooks import Hooks
 from hubwright.web.site import FACTS
 from hubwright.wire import Vitals
 from hubwright.wiring.checks import run_checks
-from hubwright.wiring.filing import FILES, FilingLife
+from hubwright.wiring.filing import FILES, GATHERED, FilingLife
 from hubwright.wiring.first_start import FirstStart, prepare
 from hubwright.wiring.github import make_app_hook, make_hooks, make_setup
 from hubwright.wiring.hiding import hide_from_builds
@@ -110,7 +110,7 @@ class Hub:
         self._filing = FilingLife(settings, self.site, self.parts.owner)
         self._search = SearchLife(settings, self.site, self.parts.owner)
         self._irc = IrcLife(settings, self.parts)
-        self._housekeeping = InProcessDispatcher(self._house_drains())
+        self._housekeeping = InProcessDispatcher(self._house_drains(), gathered={FILES: GATHERED})
         self.gate = Gate(self.site)
         vault = open_vault(settings)
         self._sessions = Sessions(

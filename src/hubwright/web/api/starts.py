@@ -8,22 +8,29 @@ from collections.abc import Mapping
 from typing import Any
 
 import msgspec
+from sqlalchemy import Connection
 from starlette.requests import Request
 from starlette.responses import Response
 
 from hubwright.domain.refs import check_ref, check_sha
 from hubwright.errors import UnprocessableError
-from hubwright.hub.wishes import Wishes
+from hubwright.hub.wishes import Asked, Wishes
+from hubwright.store.audit import keep_entries
 from hubwright.store.views import load_build
+from hubwright.store.views_values import BuildView
 from hubwright.web.api.answers import answer
 from hubwright.web.api.bodies import convert, read_object
 from hubwright.web.api.documents import Documents
+from hubwright.web.askers import visit_of
+from hubwright.web.audit import read_entry
 from hubwright.web.gate import Gate
 from hubwright.web.routes import Routes
 from hubwright.web.site import Site
 
 MAX_KEY = 200
 """Characters of an Idempotency-Key."""
+
+_STARTED = 202
 
 _EXAMPLE = {"ref": "release/1.2", "parameters": {"FLAVOUR": "spicy", "JOBS": 4, "VERBOSE": True}}
 _BODY: dict[str, Any] = {
@@ -71,7 +78,7 @@ class Starts:
         """The route, for the API."""
         router = Routes(prefix="/jobs", tags=["jobs"])
         router.add_api_route(
-            "/{path:path}/builds", self.start_build, methods=["POST"], status_code=202, openapi_extra=_BODY
+            "/{path:path}/builds", self.start_build, methods=["POST"], status_code=_STARTED, openapi_extra=_BODY
         )
         return router
 
@@ -85,12 +92,21 @@ class Starts:
         key = request.headers.get("idempotency-key") or secrets.token_hex(16)
         if len(key) > MAX_KEY:
             raise UnprocessableError(f"An Idempotency-Key has at most {MAX_KEY} characters.")
-        asked = await asyncio.to_thread(
-            self._wishes.start, path, wanted.ref, wanted.sha, asker.name, key, self._site.clock(), wanted.parameters
+        visit = visit_of(request)
+        entry = read_entry(request.scope, visit, _STARTED, self._site.clock)
+        found: list[BuildView] = []
+
+        def note(connection: Connection, asked: Asked) -> None:
+            """One commit for build, audit log and what is answered: each costs a round to the disk."""
+            keep_entries(connection, [entry] if entry is not None else [])
+            found[:] = [load_build(connection, asked.build_id)]
+
+        start = self._wishes.beside(note).start
+        await asyncio.to_thread(
+            start, path, wanted.ref, wanted.sha, asker.name, key, self._site.clock(), wanted.parameters
         )
-        build = await self._site.database.read(lambda connection: load_build(connection, asked.build_id))
-        headers = {"Location": f"/api/v1/builds/{asked.build_id}"}
-        return answer(self._documents.build(build), 202, headers)
+        visit.noted = _STARTED
+        return answer(self._documents.build(found[0]), _STARTED, {"Location": f"/api/v1/builds/{found[0].id}"})
 
 
 def read_start(data: Mapping[str, Any]) -> Start:
