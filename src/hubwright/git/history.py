@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from itertools import dropwhile, takewhile
 from typing import NamedTuple
 
 from hubwright.domain.refs import check_sha
@@ -10,6 +12,9 @@ from hubwright.git.commands import GitError
 from hubwright.git.mirrors import Mirrors, Origin, explained
 
 _LENGTH = 200
+_ENCODINGS = re.compile(
+    r"(iso-?8859-\d{1,2}|latin-?1|(windows-|cp)\d{3,4}|koi8-[ru]|euc-(jp|kr)|shift[_-]jis|gbk|gb2312|gb18030|big5)", re.I
+)
 
 
 class Described(NamedTuple):
@@ -51,12 +56,31 @@ def list_first_parents(mirrors: Mirrors, origin: Origin, sha: str, bound: int) -
 
 
 def describe_commits(mirrors: Mirrors, origin: Origin, shas: Sequence[str]) -> dict[str, Described]:
-    """Author and subject of each commit."""
-    if not shas:
-        return {}
-    asked = ["show", "-s", "--no-color", "--format=%H%x00%an%x00%s", *map(check_sha, shas)]
-    found = (line.split("\0", 2) for line in _run(mirrors, origin, *asked).split("\n") if line.count("\0") == 2)
-    return {sha: Described(author[:_LENGTH], subject[:_LENGTH]) for sha, author, subject in found}
+    """Author and subject of each commit that the mirror has."""
+    found = ((sha, mirrors.read_commit(origin, check_sha(sha))) for sha in shas)
+    return {sha: read_description(content) for sha, content in found if content is not None}
+
+
+def read_description(content: bytes) -> Described:
+    """Author and subject out of a commit's object, as `git show --format=%an%x00%s` would tell them.
+
+    What is not said to be in another encoding is UTF-8. https://git-scm.com/docs/git-commit#_discussion
+    """
+    head, _, message = content.partition(b"\n\n")
+    said = dict(line.split(b" ", 1) for line in reversed(head.split(b"\n")) if line[:1] != b" " and b" " in line)
+    lines = dropwhile(lambda line: not line, (line.rstrip() for line in message.split(b"\n")))
+    subject = b" ".join(takewhile(bool, lines))
+    author = said.get(b"author", b"").partition(b"<")[0].strip()
+    encoding = said.get(b"encoding", b"").decode("ascii", "replace")
+    return Described(*(_decode(part, encoding).replace("\0", "")[:_LENGTH] for part in (author, subject)))
+
+
+def _decode(text: bytes, encoding: str) -> str:
+    """Strangers name the encoding: only those that people have written in are looked for."""
+    try:
+        return text.decode(encoding if _ENCODINGS.fullmatch(encoding) else "utf-8", "replace")
+    except LookupError:
+        return text.decode("utf-8", "replace")
 
 
 def is_ancestor(mirrors: Mirrors, origin: Origin, older: str, newer: str) -> bool:

@@ -20,6 +20,7 @@ from hubwright.errors import DiskFullError, MalformedError, UnreachableRepositor
 from hubwright.git.commands import Git, GitError
 from hubwright.git.locks import CLOSED_IN_CHILDREN, try_lock
 from hubwright.git.objects import ObjectReader
+from hubwright.git.reachable import Reachable
 
 _ANSWERED = ("couldn't find remote ref", "not our ref", "unadvertised object", "lock ref", "update local ref")
 _FULL = ("No space left on device", "Disk quota exceeded", "file write error", "unable to write")
@@ -71,6 +72,7 @@ class Mirrors:
         self._guard = guard
         self._lock = threading.Lock()
         self._readers: OrderedDict[Path, ObjectReader] = OrderedDict()
+        self._reachable = Reachable(git)
 
     def close(self) -> None:
         """End the reading processes."""
@@ -91,6 +93,11 @@ class Mirrors:
     def read_file(self, origin: Origin, sha: str, path: str) -> bytes | None:
         """A file of a commit that the mirror has; None when the commit has no such file."""
         return self._reader(self.path(origin)).read_file(sha, path)
+
+    def read_commit(self, origin: Origin, sha: str) -> bytes | None:
+        """The object of a commit as git keeps it; None when the mirror has no such commit."""
+        mirror = self.path(origin)
+        return self._reader(mirror).read_commit(sha) if (mirror / "HEAD").exists() else None
 
     def list_files(self, origin: Origin, sha: str, bound: int = 50_000) -> list[str]:
         """The paths of a commit's files, at most `bound`. Raises UnreachableRepositoryError."""
@@ -133,9 +140,8 @@ class Mirrors:
         return self._contains(mirror, sha)
 
     def _contains(self, mirror: Path, sha: str) -> bool:
-        asked = ["for-each-ref", f"--contains={check_sha(sha)}", "--count=1", "refs/heads", "refs/tags"]
         try:
-            return bool(self.git.run(asked, mirror).strip())
+            return self._reachable.has(mirror, sha)
         except GitError as failure:
             raise explained(failure, "the mirror") from failure
 

@@ -26,7 +26,12 @@ class ObjectReader:
 
     def has_commit(self, sha: str) -> bool:
         """Whether the mirror has the commit."""
-        return self._ask(f"{sha}^{{commit}}") is not None
+        return self.read_commit(sha) is not None
+
+    def read_commit(self, sha: str) -> bytes | None:
+        """The commit's object, at most MAX_FILE bytes; None when the mirror has no such commit. Raises SourceError."""
+        found = self._ask(f"{sha}^{{commit}}")
+        return None if found is None else found[1]
 
     def read_file(self, sha: str, path: str) -> bytes | None:
         """The file at that commit, at most MAX_FILE bytes; None when there is none. Raises SourceError."""

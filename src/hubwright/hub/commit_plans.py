@@ -82,7 +82,7 @@ class CommitPlans:
 
     def _described(self, origin: Origin, wanted: Wanted) -> Wanted:
         """A wish names a commit only: its author and subject are those of the mirror, when it has the commit."""
-        if wanted.event not in ASKED_FOR or not self._mirrors.has(origin, wanted.sha):
+        if wanted.event not in ASKED_FOR:
             return wanted
         told = describe_commits(self._mirrors, origin, [wanted.sha]).get(wanted.sha)
         return wanted if told is None else replace(wanted, message=told.subject, author_name=told.author)
