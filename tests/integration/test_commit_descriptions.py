@@ -17,7 +17,7 @@ ORIGIN = Origin(repository="octo/app", clone_url="https://git.example.org/octo/a
 SIGNED = b"gpgsig -----BEGIN PGP SIGNATURE-----\n \n author Eve <e@example.org> 1 +0000\n -----END PGP SIGNATURE-----\n"
 
 ODD = {
-    "plain": (b"", "Ada Lovelace".encode(), b"One line\n\nand more\n"),
+    "plain": (b"", b"Ada Lovelace", b"One line\n\nand more\n"),
     "folded": (b"", b"Ada", b"\n\n  A subject\nof two lines  \n \nbody\n"),
     "no message": (b"", b"Ada", b""),
     "only blanks": (b"", b"Ada", b" \n\t\n"),

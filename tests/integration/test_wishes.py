@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Connection, select
 
 from git_repositories import Author
 from hub_parts import RECIPE, Desk, open_desk, rows
@@ -114,6 +115,27 @@ def test_a_job_is_started_with_parameters_and_the_same_wish_once(desk: Desk) -> 
     assert (build.event, build.author_login) == ("manual", "ada")
     assert build.message == "Say hello"  # the commit's, as with a push: lists of builds tell commits apart
     assert build.author_name == Author().name
+
+
+def test_what_is_done_beside_a_wish_is_kept_with_it_or_not_at_all(desk: Desk) -> None:
+    """So a door may answer what it has read there: build, audit entry and answer are one commit."""
+    desk.repository().commit({FILE: RECIPE})
+    register(desk)
+    seen: list[int] = []
+
+    def note(connection: Connection, asked: Asked) -> None:
+        seen.append(connection.execute(select(schema.build.c.number).filter_by(id=asked.build_id)).scalar_one())
+        if len(seen) == 1:
+            raise ConflictError("not this time")
+
+    start = desk.wishes.beside(note).start
+    with pytest.raises(ConflictError):
+        start("octo/hello", None, None, "ada", "w", desk.clock())
+    assert len(desk.builds()) == 1
+    first = start("octo/hello", None, None, "ada", "w", desk.clock())
+    assert start("octo/hello", None, None, "ada", "w", desk.clock()) == first
+    assert seen == [2, 2, 2]
+    assert len(desk.builds()) == 2
 
 
 def test_a_job_that_is_not_there_can_not_be_started(desk: Desk) -> None:

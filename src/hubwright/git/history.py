@@ -13,7 +13,8 @@ from hubwright.git.mirrors import Mirrors, Origin, explained
 
 _LENGTH = 200
 _ENCODINGS = re.compile(
-    r"(iso-?8859-\d{1,2}|latin-?1|(windows-|cp)\d{3,4}|koi8-[ru]|euc-(jp|kr)|shift[_-]jis|gbk|gb2312|gb18030|big5)", re.I
+    r"(iso-?8859-\d{1,2}|latin-?1|(windows-|cp)\d{3,4}|koi8-[ru]|euc-(jp|kr)|shift[_-]jis|gbk|gb2312|gb18030|big5)",
+    re.IGNORECASE,
 )
 
 

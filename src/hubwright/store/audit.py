@@ -14,6 +14,8 @@ MAX_ADDRESS = 500
 
 MAX_PAGE = 200
 
+_ADD = insert(audit)
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Entry:
@@ -49,7 +51,7 @@ class AuditFilter:
 def keep_entries(connection: Connection, entries: list[Entry]) -> list[None]:
     """Keep what was done. Names and addresses are cut where they are too long."""
     if entries:
-        connection.execute(insert(audit), [_row(entry) for entry in entries])
+        connection.execute(_ADD, [_row(entry) for entry in entries])
     return [None] * len(entries)
 
 

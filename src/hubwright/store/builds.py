@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import BindParameter, Connection, Row, bindparam, case, func, insert, null, select, update
+from sqlalchemy import BindParameter, Connection, Row, Select, bindparam, case, func, insert, null, select, update
 
 from hubwright.domain.builds import MERGE_GROUP, Wanted
 from hubwright.domain.planning import PlannedRun
@@ -21,9 +21,10 @@ _TOLD = ("push", "tag", "pull_request", MERGE_GROUP)
 """What GitHub tells of commits that are the repository's own, unless they are untrusted."""
 
 _KEY: BindParameter[Any] = bindparam("build_key")
-_BY_TRIGGERS = select(build).where(
-    build.c.job_id == bindparam("job"), build.c.trigger.in_(bindparam("triggers", expanding=True))
-)
+_BY_TRIGGERS: Select[Any] = select(
+    build.c.id, build.c.number, build.c.trigger, build.c.sha, build.c.state, build.c.result, build.c.trust,
+    build.c.runs_left, build.c.queued_at,
+).where(build.c.job_id == bindparam("job"), build.c.trigger.in_(bindparam("triggers", expanding=True)))  # fmt: skip
 _BUILT = select(build.c.sha).where(
     build.c.repository == bindparam("repository"),
     build.c.sha.in_(bindparam("shas", expanding=True)),
@@ -56,6 +57,13 @@ _SET_RUNS_LEFT = (
     .where(build.c.id == _KEY)
     .values(runs_left=bindparam("count"), recipe=bindparam("origin"), problem=None)
 )
+_DESCRIBED: dict[str, BindParameter[Any]] = {
+    "message": bindparam("says"),
+    "author_name": bindparam("author"),
+    "trust": bindparam("trusted"),
+}
+_DESCRIBE = update(build).where(build.c.id == _KEY).values(_DESCRIBED)
+_SET_RUNS_LEFT_TOO = _SET_RUNS_LEFT.values(_DESCRIBED)
 _FINISH = (
     update(build)
     .where(build.c.id == _KEY)
@@ -101,7 +109,7 @@ UNLIMITED = Entry()
 
 
 def load_triggers(connection: Connection, job_id: int, triggers: Sequence[str]) -> dict[str, Row[Any]]:
-    """The builds that these wishes have led to already, by trigger."""
+    """How the builds stand that these wishes have led to already, by trigger."""
     rows = connection.execute(_BY_TRIGGERS, {"job": job_id, "triggers": triggers})
     return {row.trigger: row for row in rows}
 
@@ -182,19 +190,22 @@ def keep_runs(connection: Connection, runs: Sequence[NewRun], now: float) -> lis
 
 def describe_build(connection: Connection, build_id: int, wanted: Wanted) -> None:
     """The commit's author, message and trust, of a build that was asked for before they were known."""
-    connection.execute(update(build).where(build.c.id == build_id).values(_described(wanted)))
+    connection.execute(_DESCRIBE, {"build_key": build_id, **_described(wanted)})
 
 
 def set_runs_left(
     connection: Connection, build_id: int, count: int, recipe: str | None, wanted: Wanted | None = None
 ) -> None:
     """Say how many runs the build waits for; nothing keeps it from them any more. `wanted` describes it, too."""
-    values = {"runs_left": count, "recipe": recipe, "problem": None} | ({} if wanted is None else _described(wanted))
-    connection.execute(update(build).where(build.c.id == build_id).values(values))
+    values = {"build_key": build_id, "count": count, "origin": recipe}
+    if wanted is None:
+        connection.execute(_SET_RUNS_LEFT, values)
+    else:
+        connection.execute(_SET_RUNS_LEFT_TOO, {**values, **_described(wanted)})
 
 
 def _described(wanted: Wanted) -> dict[str, Any]:
-    return {"message": wanted.message, "author_name": wanted.author_name, "trust": wanted.trust.value}
+    return {"says": wanted.message, "author": wanted.author_name, "trusted": wanted.trust.value}
 
 
 def note_problem(connection: Connection, build_id: int, problem: str | None, again: float | None = None) -> None:

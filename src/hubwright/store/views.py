@@ -6,11 +6,11 @@ The other lists are in `views_jobs`, `views_lists` and `views_queue`, the values
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields, replace
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Connection, Select, Table, func, literal_column, select
+from sqlalchemy import Column, ColumnElement, Connection, Select, Table, bindparam, func, literal_column, select
 
 from hubwright.domain.scheduling import split_labels
 from hubwright.errors import NotFoundError
@@ -46,6 +46,7 @@ _BAD = (
 )
 _BAD_AT_ONCE = 250
 _SEARCHED = "bisect"  # builds of searches for culprits: they say nothing of how a job stands
+_BY_ID = select(*_BUILD_COLUMNS).join(job, job.c.id == build.c.job_id).where(build.c.id == bindparam("build_key"))
 _SETTLED = ("success", "failure", "error", "timeout")  # a skip or a cancellation says nothing of the code
 
 
@@ -54,9 +55,11 @@ def bounded(limit: int) -> int:
     return max(1, min(limit, MAX_PAGE))
 
 
-def load_rows(connection: Connection, query: Select[Any]) -> list[dict[str, Any]]:
+def load_rows(
+    connection: Connection, query: Select[Any], values: Mapping[str, Any] | None = None
+) -> list[dict[str, Any]]:
     """The query's rows, each with its columns by name."""
-    result = connection.execute(query)
+    result = connection.execute(query, values)
     names = tuple(result.keys())
     return [dict(zip(names, row, strict=True)) for row in result]
 
@@ -88,7 +91,7 @@ def load_builds(
 
 def load_build(connection: Connection, build_id: int) -> BuildView:
     """The build with its runs, replaced attempts too. Raises NotFoundError."""
-    found = _load(connection, _builds().where(build.c.id == build_id), replaced=True)
+    found = _load(connection, _BY_ID, {"build_key": build_id}, replaced=True)
     if not found:
         raise NotFoundError(f"There is no build {build_id}.")
     return found[0]
@@ -228,9 +231,11 @@ def _sha(sha: str) -> ColumnElement[bool]:
     return build.c.sha == sha if len(sha) >= 40 else build.c.sha.between(sha, sha + "g")
 
 
-def _load(connection: Connection, query: Select[Any], *, replaced: bool = False) -> tuple[BuildView, ...]:
+def _load(
+    connection: Connection, query: Select[Any], values: Mapping[str, Any] | None = None, *, replaced: bool = False
+) -> tuple[BuildView, ...]:
     """The query's builds with their runs and stages: three queries, however many builds."""
-    builds = [BuildView(**row) for row in load_rows(connection, query)]
+    builds = [BuildView(**row) for row in load_rows(connection, query, values)]
     if not builds:
         return ()
     runs = _load_runs(connection, [one.id for one in builds], replaced=replaced)
