@@ -110,7 +110,7 @@ class Hub:
         self._filing = FilingLife(settings, self.site, self.parts.owner)
         self._search = SearchLife(settings, self.site, self.parts.owner)
         self._irc = IrcLife(settings, self.parts)
-        self._housekeeping = InProcessDispatcher(self._house_drains(), gathered={FILES: GATHERED})
+        self._housekeeping = InProcessDispatcher(self._house_drains(), gathered={FILES: GATHERED, SEARCH: GATHERED})
         self.gate = Gate(self.site)
         vault = open_vault(settings)
         self._sessions = Sessions(
