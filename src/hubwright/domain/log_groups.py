@@ -97,6 +97,11 @@ class Group:
     ended_at: int | None = None
 
 
+def may_have_title(line: bytes) -> bool:
+    """Whether it is worth reading the line's marks: quick, for most have none."""
+    return line.startswith((b"--- ", b"+++ ", b"~~~ ", b"^^^ ")) or b"group" in line or b"section_" in line
+
+
 def read_title(line: bytes, before: bytes = b"", after: bytes = b"") -> Title | None:
     """The marks of a line, None when it has none; its neighbours tell whether it is a difference's or a shell's."""
     line = line[:_LONGEST]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left
 from typing import Any
 
 from hubwright.domain.error_lines import find_errors
 from hubwright.domain.log_groups import Group, Place, Title, find_titles, form_groups
 from hubwright.hub.line_index import LineIndex
-from hubwright.hub.log_scans import Found, LogScans
+from hubwright.hub.log_scans import LogScans
 from hubwright.hub.log_times import Times
 from hubwright.hub.logs import Logs
 from hubwright.store.views_values import RunView
@@ -25,13 +25,6 @@ class LogFinds:
         self._index = LineIndex(logs)
         self._titles: LogScans[Title] = LogScans(logs, find_titles, MOST)
         self._errors: LogScans[None] = LogScans(logs, _find_errors, MOST)
-
-    def titles_among(self, run: int, first: int, last: int) -> dict[int, Title]:
-        """The lines with marks of groups among these."""
-        found, _ = self._titles.look(run)
-        begin = bisect_left(found, first, key=_line_of)
-        end = bisect_right(found, last, key=_line_of)
-        return {each.line: each.value for each in found[begin:end]}
 
     def write_errors(self, run: int) -> dict[str, Any]:
         """The numbers of the lines that tell an error, as the API tells them."""
@@ -78,7 +71,3 @@ def _count_seconds(group: Group, times: Times, size: int) -> float | None:
 
 def _find_errors(text: bytes, start: int) -> list[tuple[int, None]]:
     return [(place, None) for place in find_errors(text, start)]
-
-
-def _line_of(found: Found[Title]) -> int:
-    return found.line

@@ -94,11 +94,8 @@ class LogLines:
         placed = self._index.read_placed(run, first - before, count + before)
         if len(placed) <= before:
             return ""
-        titles = {} if links else self._finds.titles_among(run, first, first + count - 1)
-        painted = PaintedLines(self._logs.load_times(run, placed[0][0], placed[-1][0] + 1), titles, links)
-        if before:
-            painted.pass_over(placed[0][0])
-        return "".join(painted.paint(number, *line) for number, line in enumerate(placed[before:], first))
+        painted = PaintedLines(self._logs.load_times(run, placed[0][0], placed[-1][0] + 1), links)
+        return "".join(painted.paint(first, placed, before))
 
     def paint_hits(self, run: int, lines: Sequence[int], around: int, links: str) -> str:
         """These lines, rising, as HTML, each with `around` others before and behind it, and a mark where some lack."""

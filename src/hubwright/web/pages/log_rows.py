@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Sequence
 
 from hubwright.domain.ansi import Painter, strip_escapes
 from hubwright.domain.error_lines import is_error
-from hubwright.domain.log_groups import Title
+from hubwright.domain.log_groups import Title, may_have_title, read_title
 from hubwright.domain.wording import word_duration
 from hubwright.hub.log_times import Times
 
@@ -17,26 +17,35 @@ PAUSE = 10_000
 class PaintedLines:
     """Paints lines that follow each other: colours last, and moments are told where they change."""
 
-    def __init__(self, times: Times, titles: Mapping[int, Title], links: str) -> None:
+    def __init__(self, times: Times, links: str) -> None:
         self._painter = Painter()
         self._times = times
-        self._titles = titles
         self._links = links
         self._moment: int | None = None
         self._told: int | None = None
 
-    def pass_over(self, offset: int) -> None:
-        """The line before the first one."""
-        self._moment = self._times.at(offset)
+    def paint(self, first: int, placed: Sequence[tuple[int, bytes]], start: int) -> Iterator[str]:
+        """The rows of lines, each with the byte where it begins, from the one at `start` on: its number is `first`."""
+        if start:
+            self._moment = self._times.at(placed[start - 1][0])
+        for at in range(start, len(placed)):
+            offset, line = placed[at]
+            title = None
+            if not self._links and may_have_title(line):
+                before = placed[at - 1][1] if at else b""
+                title = read_title(line, before, placed[at + 1][1] if at + 1 < len(placed) else b"")
+            yield self._paint(first + at - start, line, title, self._tell(self._times.at(offset)))
 
-    def paint(self, number: int, offset: int, line: bytes) -> str:
-        """The line, which begins at the byte `offset`."""
-        moment, before = self._times.at(offset), self._moment
-        told = f' data-t="{moment}"' if moment is not None and moment != self._told else ""
-        if moment is not None and before is not None and moment - before > PAUSE:
-            told += f' data-gap="+{word_duration((moment - before) / 1000)}"'
-        self._moment, self._told = moment, moment
-        title = self._titles.get(number)
+    def _tell(self, moment: int | None) -> str:
+        before, self._moment = self._moment, moment
+        if moment is None or moment == self._told:
+            return ""
+        self._told = moment
+        paused = before is not None and moment - before > PAUSE
+        gap = f' data-gap="+{word_duration((moment - (before or 0)) / 1000)}"' if paused else ""
+        return f' data-t="{moment}"{gap}'
+
+    def _paint(self, number: int, line: bytes, title: Title | None, told: str) -> str:
         if title is None:
             return write_line(self._painter, number, line, self._links, "", told)
         if not title.begins:
