@@ -56,6 +56,8 @@ class Painter:
     def paint(self, line: str) -> str:
         """The line without its newline as HTML; overwritten characters (`\\r`, `\\b`) are gone, long ones are cut."""
         line = line.rstrip("\r")
+        if line.isascii() and line.isprintable() and self._style == PLAIN and len(line) <= MAX_WIDTH:
+            return escape(line)  # most lines: nothing in them means anything
         cut = len(line) > _MAX_RAW
         line = line[:_MAX_RAW]
         if not _TOKEN.search(line):

@@ -151,7 +151,7 @@ export class LogView {
     for (const { target, isIntersecting } of seen) {
       const chunk = this.entries.get(target);
       if (!chunk) continue;
-      if (isIntersecting) { this.visible.add(chunk); this.load(chunk); } else this.visible.delete(chunk);
+      if (isIntersecting) { this.visible.add(chunk); if (!this.shows) this.load(chunk); } else this.visible.delete(chunk);
     }
   }
 
@@ -279,17 +279,19 @@ export class LogView {
     const stage = this.stageOf(first);
     if (!stage) return;
     this.target = first;
+    this.shows = true; // what is beside it can wait
     stage.element.open = true;
     stage.layout(first);
     this.folds.reveal(first);
     const chunk = stage.chunkOf(first);
-    if (!chunk) return;
-    chunk.element.scrollIntoView({ block: "start" });
-    await this.load(chunk);
-    const line = document.getElementById(`L${first}`);
-    if (!line) return;
-    line.scrollIntoView({ block: "center" });
-    if (last) this.paintMarks();
+    if (chunk) {
+      chunk.element.scrollIntoView({ block: "start" });
+      await this.load(chunk);
+      document.getElementById(`L${first}`)?.scrollIntoView({ block: "center" });
+      if (last) this.paintMarks();
+    }
+    this.shows = false;
+    requestAnimationFrame(() => { for (const near of this.visible) this.load(near); });
   }
 
   showHash() {
