@@ -56,7 +56,7 @@ PLACES = (
     Place("/admin/tokens", "Tokens", role="admin", reached_from=_ADMIN),
     Place("/admin/configuration", "Configuration", role="admin", reached_from=_ADMIN),
     Place("/audit", "Audit log", role="admin", reached_from=_ADMIN),
-    Place("/help", "Help", group="Hub", key="?"),
+    Place("/help", "Help", group="Hub"),
     Place("/search", "Search", reached_from="/"),
     Place("/docs", "REST interface", role=PUBLIC, reached_from="/help"),
     Place("/login", "Log in", role=PUBLIC, reached_from="/help"),
