@@ -80,5 +80,5 @@ def find_foreign(read: Read) -> list[str]:
 def _is_ours(script: dict[str, str]) -> bool:
     """A module of ours, or data that no browser runs."""
     return script.get("type") == "application/json" or (
-        script.get("type") == "module" and script.get("src", "").startswith("/static/")
+        (script.get("type") == "module" or "defer" in script) and script.get("src", "").startswith("/static/")
     )

@@ -67,6 +67,7 @@ def fill(pattern: str, texts: dict[str, str], ids: dict[str, int]) -> str:
         "/deliveries/{id:int}": {"id": str(ids["delivery"])},
         "/tests/{path:path}": {"path": texts["matrix"]},
         "/cases/{test:int}/{path:path}": {"path": texts["matrix"], "test": "1"},
+        "/trends/{path:path}": {"path": texts["matrix"]},
     }
     given = {"id": str(ids["red"]), "run": str(ids["red_run"])} | texts | special.get(pattern, {})
     return re.sub(r"\{([a-z_]+)(?::[a-z]+)?\}", lambda part: quote(given[part[1]]), pattern)

@@ -247,7 +247,7 @@ def test_static_files_are_small_kept_for_good_and_all_ours(browser: httpx2.Clien
     assert style.headers["cache-control"] == "public, max-age=31536000, immutable"
     assert style.headers["content-encoding"] == "gzip"
     folder = Path(__file__).parents[2] / "src/hubwright/web"
-    for file in (*folder.glob("static/*"), *folder.glob("templates/*")):
+    for file in (*folder.glob("static/*.*"), *folder.glob("templates/*")):
         outside = re.findall(r"(?:src|href|url|import)\W+(https?://\S+)", file.read_text())
         assert outside == [], file
 

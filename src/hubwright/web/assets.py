@@ -77,8 +77,9 @@ def _load_files() -> Mapping[str, _File]:
 
 
 def _contents() -> Iterator[tuple[str, bytes]]:
-    for path in sorted(_FOLDER.glob("*.*")):
-        yield path.name, path.read_bytes()
+    for path in sorted([*_FOLDER.glob("*.*"), *_FOLDER.glob("vendor/*.*")]):
+        if path.suffix in _TYPES:
+            yield path.name, path.read_bytes()
     yield "palette.css", palette_css().encode()
     for name, text in favicons():
         yield name, text.encode()

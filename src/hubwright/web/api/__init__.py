@@ -30,6 +30,7 @@ from hubwright.web.api.secrets import Secrets
 from hubwright.web.api.starts import Starts
 from hubwright.web.api.tests import JobTests
 from hubwright.web.api.tokens import Sessions, Tokens
+from hubwright.web.api.trends import Trends
 from hubwright.web.feed import Feed
 from hubwright.web.gate import Gate
 from hubwright.web.routes import Routes
@@ -59,6 +60,7 @@ def make_api(site: Site, gate: Gate, wishes: Wishes, vault: Vault, feed: Feed) -
     api.include(Builders(site, gate).make_router())
     api.include(Pauses(site, gate).make_router())
     api.include(JobTests(site).make_router())
+    api.include(Trends(site).make_router())
     api.include(Bisections(site, gate).make_router())
     api.include(ReplicaReads(site, gate).make_router())
     api.include(Reports(site, gate).make_router())

@@ -31,6 +31,7 @@ from hubwright.web.pages.search import SearchPage
 from hubwright.web.pages.stream import Stream
 from hubwright.web.pages.tests import CasePages
 from hubwright.web.pages.tokens import TokenPages
+from hubwright.web.pages.trends import TrendPages
 from hubwright.web.site import Site
 
 Handler = Callable[[Request, Exception], Response | Awaitable[Response]]
@@ -114,6 +115,7 @@ def assemble_pages(site: Site, gate: Gate) -> Pages:
         *BisectionPages(frame).routes(),
         *DefinitionPages(frame).routes(),
         *CasePages(frame).routes(),
+        *TrendPages(frame).routes(),
         *assets.routes(),
     ]
     return Pages(routes, frame)

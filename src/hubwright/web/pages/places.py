@@ -43,6 +43,7 @@ _REPOSITORIES = "/repositories"
 PLACES = (
     Place("/", "Home", group="Builds", key="H"),
     Place(_JOBS, "Jobs", group="Builds", key="J"),
+    Place("/trends", "Trends", group="Builds", key="T"),
     Place("/queue", "Queue", group="Machines", key="Q"),
     Place("/builders", "Builders", group="Machines", key="B"),
     Place(_REPOSITORIES, "Repositories", group="GitHub", key="R"),
@@ -63,6 +64,7 @@ PLACES = (
     Place("/jobs/{path:path}", "Job or folder", reached_from=_JOBS),
     Place("/copies/{path:path}", "Copies of a job", reached_from="/jobs/{path:path}"),
     Place("/downloads/{path:path}", "Downloads of a job", reached_from="/jobs/{path:path}"),
+    Place("/trends/{path:path}", "Trend of a job", reached_from="/jobs/{path:path}"),
     Place("/tests/{path:path}", "Tests of a job", reached_from="/jobs/{path:path}"),
     Place("/cases/{test:int}/{path:path}", "One test with its history", reached_from="/tests/{path:path}"),
     Place("/definitions/jobs/{path:path}", "Definition of a job", reached_from="/jobs/{path:path}"),
