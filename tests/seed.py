@@ -23,11 +23,12 @@ from hubwright.hub.logs import Logs
 from hubwright.storage import Storage
 from hubwright.store import schema
 from hubwright.store.database import Database
+from hubwright.web.api.deliveries import Deliveries
 from hubwright.web.attempts import Attempts
 from hubwright.web.gate import Gate
-from hubwright.web.healing import HealingDoors
 from hubwright.web.logins import make_logins
 from hubwright.web.pages import assemble_pages
+from hubwright.web.pages.deliveries import DeliveryPages
 from hubwright.web.problems import PROBLEM_HANDLERS
 from hubwright.web.site import FACTS, Site
 
@@ -366,7 +367,7 @@ def serving(
     pages = assemble_pages(site, gate)
     handlers = {kind: pages.dress(handler) for kind, handler in PROBLEM_HANDLERS.items() if kind is not Exception}
     healing = Healing(database, Nobody(), {}, "seed", site.clock, site.wake)
-    doors = HealingDoors(site, gate, pages.frame, healing)
+    doors = DeliveryPages(pages.frame, Deliveries(site, gate, healing), healing)
     routes = [*pages.routes, *doors.routes(), *make_logins(gate, Attempts(), pages.frame)]
     app = Starlette(routes=routes, exception_handlers=handlers)
     server = uvicorn.Server(

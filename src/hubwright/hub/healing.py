@@ -14,7 +14,7 @@ from urllib.parse import unquote
 
 from sqlalchemy import Connection
 
-from hubwright.errors import ConflictError
+from hubwright.errors import ConflictError, NotFoundError
 from hubwright.github.client import GitHubClient
 from hubwright.github.hook_deliveries import KEPT_FOR
 from hubwright.github.requests import form_path
@@ -103,6 +103,17 @@ class Healing(Watching):
         if not self.on:
             raise ConflictError("Looking for missed deliveries is switched off: set GITHUB__HEAL to true.")
         return super().ask(now)
+
+    def ask_for(self, connection: Connection, guid: str, now: float) -> None:
+        """A person wants GitHub asked for one that is missing. Raises ConflictError, NotFoundError."""
+        if not self.on:
+            raise ConflictError("Looking for missed deliveries is switched off: set GITHUB__HEAL to true.")
+        if not healing.ask_for_hole(connection, guid, now):
+            raise NotFoundError("There is no such delivery that is missing and that GitHub lists.")
+
+    def look_soon(self) -> None:
+        """Something was made due."""
+        self._wake(HEALING)
 
     def _find_places(self, connection: Connection) -> list[tuple[str, str]]:
         if not self._github.is_known:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, bindparam, null, select, update
+from sqlalchemy import Connection, bindparam, literal_column, null, select, update
 
 from hubwright.errors import NotFoundError
 from hubwright.store.moments import Moment, write_moment
@@ -147,6 +147,12 @@ def load_standing(connection: Connection, number: int) -> Standing:
     if row is None:
         raise NotFoundError(f"There is no delivery {number}.")
     return Standing(*row)
+
+
+def load_failed(connection: Connection, limit: int, but: str) -> list[int]:
+    """The numbers of the oldest deliveries that failed, but those from the source `but`."""
+    failed = (delivery.c.state == literal_column("'failed'"), delivery.c.source != but)
+    return list(connection.execute(select(delivery.c.id).where(*failed).order_by(delivery.c.id).limit(limit)).scalars())
 
 
 def put_back(connection: Connection, number: int, now: float) -> None:

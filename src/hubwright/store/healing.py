@@ -269,6 +269,19 @@ def note_try(connection: Connection, guid: str, next_try_at: float | None, error
     connection.execute(update(missed_delivery).where(missed_delivery.c.guid == guid).values(values))
 
 
+def ask_for_hole(connection: Connection, guid: str, now: float) -> bool:
+    """Have GitHub asked for what is missing now, whatever pause it has; whether it is missing and GitHub lists it."""
+    named = (missed_delivery.c.guid == guid, missed_delivery.c.recovered_at.is_(None))
+    asked = update(missed_delivery).where(*named, missed_delivery.c.endpoint.is_not(None)).values(next_try_at=now)
+    found = connection.execute(asked.returning(missed_delivery.c.watch_id)).scalar_one_or_none()
+    if found is None:
+        return False
+    due = update(watch).where(watch.c.id == found)
+    connection.execute(due.values(asked_at=now))
+    connection.execute(due.where(watch.c.state == "waiting").values(next_try_at=now))
+    return True
+
+
 def note_fetched(connection: Connection, guid: str) -> None:
     """It was had from GitHub itself, and is in the ledger."""
     connection.execute(update(missed_delivery).where(missed_delivery.c.guid == guid).values(way="fetched"))

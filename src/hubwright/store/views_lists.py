@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, Select, false, func, literal, select
+from sqlalchemy import ColumnElement, Connection, Select, false, func, literal, literal_column, select
 
 from hubwright.domain.facts import Fact, FactKind, sentence
 from hubwright.errors import NotFoundError
 from hubwright.store.moments import read_moment, write_moment
 from hubwright.store.repos import find_repository
-from hubwright.store.schema import artifact, delivery, fact, gh_commit, missed_delivery
+from hubwright.store.schema import artifact, build, delivery, fact, gh_commit, job, missed_delivery
 from hubwright.store.views import bounded, load_rows
-from hubwright.store.views_records import CommitView, DeliveryView, FactView
+from hubwright.store.views_records import BuiltView, CommitView, DeliveryView, FactView
 from hubwright.store.views_values import ArtifactView, Page
 
 Item = TypeVar("Item")
 
 MAX_BODY = 64 * 1024 * 1024
 """Bytes of an unpacked delivery that are shown; the door takes less than half of it."""
+
+MAX_BUILT = 50
 
 _DELIVERY_COLUMNS = [
     column for column in delivery.c if column.name not in {"body", "lease_owner", "lease_until", "next_try_at"}
@@ -52,23 +54,42 @@ def load_artifacts(connection: Connection, runs: list[int], limit: int = 200) ->
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DeliveryFilter:
-    """Which deliveries: each part that is given must fit. `missed`: only those that had to be recovered."""
+    """Which deliveries: each part that is given must fit. `missed`: only those that had to be recovered.
+
+    `since`, Unix seconds: from the first on that was received then; deliveries are numbered as they come.
+    """
 
     state: str | None = None
     event: str | None = None
     repository: str | None = None
     guid: str | None = None
     missed: bool = False
+    since: float | None = None
 
     def conditions(self) -> list[ColumnElement[bool]]:
         """The same for the database."""
-        exact = ((delivery.c.state, self.state), (delivery.c.event, self.event), (delivery.c.guid, self.guid))
+        exact = ((delivery.c.event, self.event), (delivery.c.guid, self.guid))
         found = [column == value for column, value in exact if value is not None]
+        if self.state is not None:
+            found += _is_state(self.state)
+        if self.since is not None:
+            later = select(delivery.c.id).where(delivery.c.received_at >= self.since)
+            found.append(delivery.c.id >= later.order_by(delivery.c.received_at).limit(1).scalar_subquery())
         if self.repository is not None:
             found.append(func.lower(delivery.c.repository) == self.repository.lower())
         if self.missed:
             found.append(delivery.c.guid.in_(select(missed_delivery.c.guid)))
         return found
+
+
+def _is_state(state: str) -> list[ColumnElement[bool]]:
+    """Said in the words of the partial indexes, so that they are used."""
+    if state == "failed":
+        return [delivery.c.state == literal_column("'failed'")]
+    if state in {"waiting", "leased"}:
+        words: list[ColumnElement[str]] = [literal_column("'waiting'"), literal_column("'leased'")]
+        return [delivery.c.state.in_(words), delivery.c.state == state]
+    return [delivery.c.state == state]
 
 
 def load_deliveries(
@@ -92,6 +113,14 @@ def load_delivery(connection: Connection, delivery_id: int) -> tuple[DeliveryVie
         raise NotFoundError(f"There is no delivery {delivery_id}.")
     body = found[0].pop("body")
     return DeliveryView(**found[0]), _unpack(body)
+
+
+def load_built(connection: Connection, repository: str, shas: Sequence[str]) -> tuple[BuiltView, ...]:
+    """The newest builds of these commits of `owner/name`, at most `MAX_BUILT`."""
+    columns = (build.c.id, job.c.path.label("job"), build.c.number, build.c.sha, build.c.state, build.c.result)
+    query = select(*columns, build.c.queued_at).join(job, job.c.id == build.c.job_id)
+    query = query.where(build.c.repository == repository, build.c.sha.in_(shas)).order_by(build.c.id.desc())
+    return tuple(BuiltView(**row) for row in load_rows(connection, query.limit(MAX_BUILT)))
 
 
 def load_commits(

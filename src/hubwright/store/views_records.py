@@ -26,6 +26,19 @@ class DeliveryView:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class BuiltView:
+    """A build of a commit, in short."""
+
+    id: int
+    job: str
+    number: int
+    sha: str
+    state: str
+    result: str | None
+    queued_at: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class CommitView:
     """A commit of the copy of GitHub."""
 

@@ -21,6 +21,7 @@ from hubwright.hub.sessions import Sessions
 from hubwright.hub.wishes import Wishes
 from hubwright.store.sql import Questions
 from hubwright.web.api import make_api
+from hubwright.web.api.deliveries import Deliveries
 from hubwright.web.api.examples import describe
 from hubwright.web.api.github_hooks import HookDoors
 from hubwright.web.api.identity import IdentityDoors
@@ -45,6 +46,7 @@ from hubwright.web.live import Live
 from hubwright.web.load import LoadDoors
 from hubwright.web.logins import make_logins
 from hubwright.web.pages import assemble_pages
+from hubwright.web.pages.deliveries import DeliveryPages
 from hubwright.web.pages.github import GitHubPages
 from hubwright.web.pages.links import LinkPages
 from hubwright.web.pages.loads import LoadPages
@@ -127,9 +129,10 @@ def make_app(site: Site, gate: Gate, works: Works, lifespan: Lifespan) -> ASGIAp
     sql = SqlDoors(gate, pages.frame, works.questions)
     sql.make_router().add_to(app)
     app.router.routes.extend(sql.routes())
-    healing = HealingDoors(site, gate, pages.frame, works.healing)
-    healing.make_router().add_to(app)
-    app.router.routes.extend(healing.routes())
+    HealingDoors(site, gate, works.healing).make_router().add_to(app)
+    deliveries = Deliveries(site, gate, works.healing)
+    deliveries.make_router().add_to(app)
+    app.router.routes.extend(DeliveryPages(pages.frame, deliveries, works.healing).routes())
     app.router.routes.extend(make_health(site, gate))
     app.router.routes.extend(make_badges(site, gate))
     app.router.routes.extend(make_feeds(site, gate))

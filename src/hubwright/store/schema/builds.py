@@ -168,6 +168,7 @@ run = Table(
         postgresql_where=text("state = 'queued'"),
     ),
     *_where("state = 'queued'", ("turn", "family", "priority", "turn"), table="run"),
+    *_where("state = 'finished'", ("builder", "builder", "id"), table="run"),
     *_where("log_size > 0", ("log", "family", "id"), table="run"),
     Index("ix_run_held", "build_id", sqlite_where=text("state = 'held'"), postgresql_where=text("state = 'held'")),
     Index(

@@ -37,6 +37,7 @@ delivery = Table(
     Index("ix_delivery_received_at", "received_at", "source"),
     Index("ix_delivery_repository", func.lower(text("repository")), "id"),
     Index("ix_delivery_event", "event", "id"),
+    Index("ix_delivery_failed", "id", sqlite_where=text("state = 'failed'"), postgresql_where=text("state = 'failed'")),
     sqlite_autoincrement=True,  # a number is never given twice, whatever retention deletes
 )
 

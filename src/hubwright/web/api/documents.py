@@ -9,7 +9,7 @@ from hubwright.domain.waiting import Reason, Waiting
 from hubwright.store.documents import BuildDocuments, Document, moment
 from hubwright.store.test_strips import Strip
 from hubwright.store.views import MAX_PAGE
-from hubwright.store.views_records import CommitView, DeliveryView
+from hubwright.store.views_records import BuiltView, CommitView, DeliveryView
 from hubwright.store.views_values import ArtifactView, CaseView, JobView, QueuedView
 from hubwright.store.views_waiting import QueueView
 
@@ -148,6 +148,11 @@ def _in_rfc_3339(more: Document) -> Document:
 def write_commit(commit: CommitView) -> Document:
     """A commit."""
     return {**asdict(commit), "authored_at": moment(commit.authored_at)}
+
+
+def write_built(built: BuiltView) -> Document:
+    """A build of a commit that something told of."""
+    return {**asdict(built), "queued_at": moment(built.queued_at)}
 
 
 def write_delivery(delivery: DeliveryView) -> Document:

@@ -8,14 +8,14 @@ from urllib.parse import urlencode
 
 import orjson
 from fastapi import Query
-from pydantic import BaseModel, ConfigDict
+from pydantic import AwareDatetime, BaseModel, ConfigDict
 from starlette.requests import Request
 from starlette.responses import Response
 
 from hubwright.domain.waiting import hide_others
 from hubwright.store.documents import write_fact
 from hubwright.store.pauses import load_stops
-from hubwright.store.views_lists import DeliveryFilter, load_commits, load_deliveries, load_delivery, load_facts
+from hubwright.store.views_lists import DeliveryFilter, load_commits, load_deliveries, load_facts
 from hubwright.store.views_queue import count_remaining, load_running
 from hubwright.store.views_values import Page
 from hubwright.store.views_waiting import QueuePart, load_queue
@@ -28,7 +28,9 @@ from hubwright.web.api.answers import (
     answer,
     answer_page,
 )
+from hubwright.web.api.deliveries import load_whole
 from hubwright.web.api.documents import (
+    write_built,
     write_commit,
     write_delivery,
     write_queue,
@@ -50,6 +52,7 @@ class DeliveryQuery(BaseModel):
     event: Annotated[str | None, Query(max_length=100, description="Only those of this event, such as push.")] = None
     repo: Annotated[str | None, Query(max_length=201, description="Only those of this repository.")] = None
     guid: Annotated[str | None, Query(max_length=200, description="Only the one that GitHub calls so.")] = None
+    since: Annotated[AwareDatetime | None, Query(description="RFC 3339; received from this moment on.")] = None
     missed: Annotated[bool, Query(description="Only those that had to be recovered.")] = False
     limit: Limit = 50
     cursor: Cursor = None
@@ -109,17 +112,20 @@ class Lists:
         wanted: Annotated[DeliveryQuery, Query()],
     ) -> Response:
         """Webhooks, newest first, and what each led to; `missed`: only those that had to be recovered."""
-        chosen = DeliveryFilter(**wanted.model_dump(exclude={"limit", "cursor", "repo"}), repository=wanted.repo)
+        since = None if wanted.since is None else wanted.since.timestamp()
+        plain = wanted.model_dump(exclude={"limit", "cursor", "repo", "since"})
+        chosen = DeliveryFilter(**plain, repository=wanted.repo, since=since)
         page = await self._site.database.read(
             lambda connection: load_deliveries(connection, wanted.limit, wanted.cursor, chosen)
         )
         return answer_page(request, page, write_delivery, self._public)
 
     async def show_delivery(self, request: Request, delivery_id: Number) -> Response:
-        """A webhook with its body. For those who may write: a body may tell of private repositories."""
+        """A webhook with its body, and the builds of its commits. For those who may write: a body may be private."""
         await self._gate.require(request, "write")
-        delivery, body = await self._site.database.read(lambda connection: load_delivery(connection, delivery_id))
-        return answer({**write_delivery(delivery), "body": orjson.Fragment(body)})
+        delivery, body, builds = await self._site.database.read(lambda connection: load_whole(connection, delivery_id))
+        told = [write_built(one) for one in builds]
+        return answer({**write_delivery(delivery), "builds": told, "body": orjson.Fragment(body)})
 
     async def list_facts(
         self,

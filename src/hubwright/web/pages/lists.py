@@ -6,9 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from hubwright.domain.wording import ALL_LOOKS
-from hubwright.store.views_lists import load_deliveries
 from hubwright.web.pages.frame import Frame
-from hubwright.web.pages.jobs import read_number
 from hubwright.web.pages.places import PLACES, PUBLIC
 
 
@@ -17,12 +15,6 @@ class ListPages:
 
     def __init__(self, frame: Frame) -> None:
         self._frame = frame
-
-    async def deliveries(self, request: Request) -> Response:
-        """`GET /deliveries?before=`."""
-        cursor = read_number(request, "before")
-        page = await self._frame.site.database.read(lambda connection: load_deliveries(connection, cursor=cursor))
-        return self._frame.show(request, "deliveries.html", page=page)
 
     async def help(self, request: Request) -> Response:
         """`GET /help`."""
