@@ -96,9 +96,9 @@ def test_the_environment_is_told_without_a_single_value(pages: dict[str, str]) -
 
 
 def test_neighbours_are_of_the_same_branch_and_failures_of_the_job(pages: dict[str, str]) -> None:
-    """`h` and `l` go along a branch, `H` and `L` from one failure to the next."""
-    near = re.findall(r'<a (?:rel="\w+" )?href="/builds/(\d+)" data-key="(\w)"', pages["cancelled"])
-    assert {key: number for number, key in near} == {"h": "2", "l": "4", "H": "2", "L": "4"}
+    """`h` and `l` go along a branch, `[` and `]` from one failure to the next."""
+    near = re.findall(r'<a (?:rel="\w+" )?href="/builds/(\d+)" data-key="(.)"', pages["cancelled"])
+    assert {key: number for number, key in near} == {"h": "2", "l": "4", "[": "2", "]": "4"}
     assert 'data-key="h"' not in pages["passed"]
     assert 'href="/builds/4" data-key="h"' in pages["running"], "the pull request's build is of another branch"
 

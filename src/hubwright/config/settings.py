@@ -151,6 +151,8 @@ class Artifacts(Section, frozen=True, kw_only=True):
     total: Bytes | None = None
     direct: Switch = True
     redirect: Switch = False
+    zip: Bytes = 8 * 1024**3
+    origin: Text | None = None
     stalled: Seconds = 60
     by_job: Switch = True
     signing_key: Text | None = None

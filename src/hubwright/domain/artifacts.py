@@ -27,7 +27,8 @@ _CREDENTIALS = {".git-credentials", ".netrc", "_netrc", ".pypirc", ".dockercfg"}
 class ArtifactRules:
     """Bounds in bytes. `direct`: builders may upload straight to the store; `redirect`: readers are sent there.
 
-    A storage that takes and gives nothing for `stalled` seconds is given up.
+    A storage that takes and gives nothing for `stalled` seconds is given up. An archive of a build has `zip_size` bytes
+    at most. `origin`, `https://files.example.org`, is where files are shown, apart from the hub's own pages.
     """
 
     max_size: int = 4 * 1024 * 1024 * 1024
@@ -35,6 +36,8 @@ class ArtifactRules:
     direct: bool = True
     redirect: bool = False
     stalled: float = 60.0
+    zip_size: int = 8 * 1024 * 1024 * 1024
+    origin: str | None = None
     cache_total: int = 10 * 1024 * 1024 * 1024
     cache_size: int = 2 * 1024 * 1024 * 1024
 

@@ -11,6 +11,8 @@ from typing import Any
 import orjson
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
@@ -32,6 +34,13 @@ class Signer:
         public = key.public_key()
         self.public_pem = public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
         self.key_id = key_id_of(public)
+
+    def derive(self, purpose: str) -> bytes:
+        """A key of 32 bytes for another purpose, the same on every hub with this key; it tells nothing of it.
+
+        https://www.rfc-editor.org/rfc/rfc5869
+        """
+        return HKDF(SHA256(), 32, None, f"hubwright {purpose}".encode()).derive(self._key.private_bytes_raw())
 
     def sign(self, statement: dict[str, Any]) -> bytes:
         """The statement in a signed DSSE envelope, one line of JSON."""

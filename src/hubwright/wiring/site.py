@@ -87,6 +87,8 @@ def make_artifact_rules(settings: Settings) -> ArtifactRules:
         direct=settings.artifacts.direct,
         redirect=settings.artifacts.redirect,
         stalled=settings.artifacts.stalled,
+        zip_size=settings.artifacts.zip,
+        origin=settings.artifacts.origin,
         cache_total=settings.cache.total,
         cache_size=settings.cache.max_size,
     )

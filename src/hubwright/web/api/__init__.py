@@ -9,6 +9,7 @@ from hubwright.hub.secrets import Vault
 from hubwright.hub.wishes import Wishes
 from hubwright.web.api.administration import Administration
 from hubwright.web.api.approvals import Approvals
+from hubwright.web.api.archives import Archives
 from hubwright.web.api.artifacts import Artifacts
 from hubwright.web.api.audit import AuditLog
 from hubwright.web.api.bisections import Bisections
@@ -45,6 +46,7 @@ def make_api(site: Site, gate: Gate, wishes: Wishes, vault: Vault, feed: Feed) -
 
     api = Routes(prefix="/api/v1")
     for resource in (
+        Archives(site),
         Builds(site, gate),
         Runs(site, gate),
         Starts(site, gate, wishes),

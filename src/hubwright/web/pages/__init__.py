@@ -13,6 +13,7 @@ from starlette.routing import Route
 from hubwright.web.assets import Assets
 from hubwright.web.gate import Gate
 from hubwright.web.pages.admin import AdminPages
+from hubwright.web.pages.artifacts import ArtifactPages
 from hubwright.web.pages.audit import AuditPage
 from hubwright.web.pages.bisections import BisectionPages
 from hubwright.web.pages.build_orders import BuildOrders
@@ -107,6 +108,7 @@ def assemble_pages(site: Site, gate: Gate) -> Pages:
     routes = [
         *(Route(path, frame.guard(show)) for path, show in read.items()),
         Route("/audit", AuditPage(frame).show),
+        *ArtifactPages(frame).routes(),
         *BuildOrders(frame).routes(),
         *builders.routes(),
         *AdminPages(frame).routes(),

@@ -71,6 +71,7 @@ PLACES = (
     Place("/definitions/folders/{path:path}", "Settings of a folder", reached_from=_JOBS),
     Place(_BUILD, "Build", reached_from="/"),
     Place("/builds/{id:int}/runs/{run:int}", "Run of a build, with its log", reached_from=_BUILD),
+    Place("/builds/{id:int}/artifacts", "Files that a build kept", reached_from=_BUILD),
     Place("/bisections/{id:int}", "Search for the commit that broke a job", reached_from="/jobs/{path:path}"),
     Place("/commits/{owner}/{repo}/{sha}", "Commit", reached_from=_BUILD),
     Place("/builders/{name:path}", "Builder", reached_from="/builders"),
