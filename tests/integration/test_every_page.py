@@ -18,9 +18,9 @@ from page_world import ELSEWHERE, PageWorld, open_page_world
 from quiet_hub import Door
 
 NO_PAGES = (
-    "/api/", "/artifacts/", "/badge/", "/builds/{id}/look/", "/cctray.xml", "/download/latest", "/favicon.ico", "/feeds/", "/fragments/",
-    "/github/app/created", "/healthz", "/kept/", "/livez", "/login/github", "/metrics", "/openapi.json", "/provenance/",
-    "/readyz", "/schema/", "/static/", "/tasks/status/",
+    "/api/", "/artifacts/", "/badge/", "/builds/{id}/look/", "/cctray.xml", "/download/latest", "/favicon.ico",
+    "/feeds/", "/fragments/", "/github/app/created", "/healthz", "/kept/", "/livez", "/login/github",
+    "/metrics", "/openapi.json", "/provenance/", "/readyz", "/schema/", "/static/", "/tasks/status/",
 )  # fmt: skip
 """Doors that answer GET with something that is no page, by how they begin."""
 

@@ -26,7 +26,7 @@ from hubwright.web.pages.log_lines import LogLines
 _SHOWN = 200
 _CASES = 120
 _STRIPS = 10  # tests of a run
-_ERRORS, _MILD = 24, 60  # on the whole page
+_ERRORS, _MILD = 20, 40  # on the whole page
 _LISTED = 18  # failed tests
 _MESSAGES = 12_000  # characters of theirs
 
@@ -50,11 +50,11 @@ def make_room(bad: int, runs: int) -> Room:
     """The room of each of `bad` runs that went wrong, and of each of all `runs`."""
     cases = min(10, max(3, _LISTED // max(bad, 1)))
     return Room(
-        errors=min(20, max(4, _ERRORS // max(bad, 1))),
+        errors=min(20, max(3, _ERRORS // max(bad, 1))),
         cases=cases,
         message=min(4_000, _MESSAGES // (cases * max(bad, 1))),
-        mild=min(_MILD, max(4, _MILD // max(runs, 1))),
-        names=20 if runs <= 3 else 5,
+        mild=min(_MILD, max(3, _MILD // max(runs, 1))),
+        names=20 if runs <= 3 else 3,
     )
 
 
