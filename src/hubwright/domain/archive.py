@@ -4,12 +4,12 @@ builds keep mostly is already.
 
 from __future__ import annotations
 
-import time
+from datetime import UTC, datetime
 from typing import IO
 from zipfile import ZIP_STORED, ZipFile, ZipInfo
 
-_FIRST, _LAST = (1980, 1, 1, 0, 0, 0), (2107, 12, 31, 23, 59, 58)
-"""What an archive's clock can show."""
+_FIRST, _LAST = 315_532_800, 4_354_819_198
+"""What an archive's clock can show, 1980 to 2107, in Unix seconds."""
 
 
 class Archive:
@@ -26,7 +26,8 @@ class Archive:
     def begin(self, name: str, size: int, at: float) -> bytes:
         """Begin the file of this name and of so many bytes, kept `at` (Unix seconds)."""
         self._close()
-        info = ZipInfo(name, min(max(time.gmtime(at)[:6], _FIRST), _LAST))
+        moment = datetime.fromtimestamp(min(max(at, _FIRST), _LAST), UTC)
+        info = ZipInfo(name, moment.timetuple()[:6])
         info.external_attr = 0o644 << 16
         info.file_size = size
         self._file = self._zip.open(info, "w", force_zip64=size >= 2**31)

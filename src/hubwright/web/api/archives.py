@@ -68,6 +68,7 @@ class Archives:
                 f"These are {len(files):,} files of {word_size(whole)}; an archive has {MAX_PACKED:,} files of "
                 f"{word_size(most)} at most: take one run or folder of the build (`?run=`, `?folder=`)."
             )
+        first = await self._open(files[0])  # while it can still be answered that the storage is away, or lost all
         name = f"{_ODD.sub('-', build.job).strip('-')}-{build.number}.zip"
         headers = {
             "Content-Disposition": disposition(name),
@@ -75,13 +76,15 @@ class Archives:
             "Content-Security-Policy": "default-src 'none'; sandbox",
             "Cache-Control": "no-store",
         }
-        return StreamingResponse(self._stream(files, folders), headers=headers, media_type="application/zip")
+        return StreamingResponse(self._stream(files, folders, first), headers=headers, media_type="application/zip")
 
-    async def _stream(self, files: Sequence[ArtifactView], folders: dict[int, str]) -> AsyncIterator[bytes]:
+    async def _stream(
+        self, files: Sequence[ArtifactView], folders: dict[int, str], first: tuple[int, AsyncIterator[bytes]]
+    ) -> AsyncIterator[bytes]:
         archive = Archive()
         try:
             for file in files:
-                size, content = await self._open(file)
+                size, content = first if file is files[0] else await self._open(file)
                 if size != file.size:
                     raise StorageError(f"{file.path} is not whole any more.")
                 yield archive.begin(folders[file.run_id] + file.path, file.size, file.kept_at)
