@@ -43,7 +43,7 @@ def test_what_says_nothing_of_the_code_turns_nothing() -> None:
 def test_who_fixed_it_is_told_how_long_it_was_broken_and_since_when() -> None:
     fixed = tell([(10, GOOD), (11, Result.FAILURE), (14, Result.ERROR), (15, GOOD)])[-1]
     assert fixed is not None
-    assert fixed["was"] == {"since": 11, "since_at": 1.0, "builds": 2, "good": 10}
+    assert fixed["was"] == {"since": 11, "since_at": 1.0, "builds": 2, "good": 10, "newest": 14}
 
 
 def test_a_build_that_is_begun_again_counts_once() -> None:

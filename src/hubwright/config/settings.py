@@ -239,6 +239,19 @@ class Elasticsearch(Section, frozen=True, kw_only=True):
     log_size: Bytes = 256 * 1024
 
 
+class Notify(Section, frozen=True, kw_only=True):
+    """Who is told by HTTP what the ends of builds mean, besides those that jobs name."""
+
+    webhooks: Names = ()
+    events: Annotated[
+        tuple[Literal["broken", "still-failing", "fixed", "success", "always"], ...],
+        Meta(description="a list of broken, still-failing, fixed, success, always"),
+    ] = ()
+    secrets: Secrets = ()
+    allow_hosts: Names = ()
+    ca_file: Path | None = None
+
+
 class Irc(Section, frozen=True, kw_only=True):
     """The bot on IRC."""
 
@@ -289,3 +302,4 @@ class Settings(Section, frozen=True, kw_only=True):
     rebuild: Rebuild = Rebuild()
     elasticsearch: Elasticsearch = Elasticsearch()
     irc: Irc = Irc()
+    notify: Notify = Notify()

@@ -56,7 +56,7 @@ def carry_on(end: End, before: Mapping[str, Any] | None) -> dict[str, object] | 
         kept = {name: was[name] for name in ("since", "since_at", "good") if name in was}
         return {"turn": turn.value, **fresh, **kept, "builds": count, "newest": end.build}
     if good:
-        ended = {"was": {name: was[name] for name in ("since", "since_at", "builds", "good") if name in was}}
+        ended = {"was": {name: was[name] for name in ("since", "since_at", "builds", "good", "newest") if name in was}}
         turned = Turn.FIXED if known else Turn.SUCCESS
         return {"turn": turned.value, **fresh, "newest": end.build, **(ended if known else {})}
     last_good = {"good": was["newest"]} if known and "newest" in was else {}

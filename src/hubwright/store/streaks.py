@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Row, bindparam, func, select
 
 from hubwright.domain.facts import FactKind
-from hubwright.domain.streaks import TELLING
+from hubwright.domain.streaks import TELLING, Turn
 from hubwright.store.bisections import BUILT_FOR_IT
 from hubwright.store.schema import build, fact
 from hubwright.store.views import MAX_PAGE
+from hubwright.store.views_values import BuildView
 
 _OTHER = (
     select(build.c.id)
@@ -61,6 +62,27 @@ def load_streaks(connection: Connection, builds: Sequence[int]) -> dict[int, dic
     )
     rows = connection.execute(query.order_by(fact.c.id)).all() if builds else []
     return {row.build_id: row.data["streak"] for row in rows if isinstance(row.data.get("streak"), dict)}
+
+
+def load_authors(connection: Connection, one: BuildView, streak: Mapping[str, Any]) -> list[str]:
+    """Who may have broken or fixed the branch: authors of what it has built since the last other end, newest first.
+
+    The builds tell, each of one commit; at most `MAX_PAGE` of them are looked at. Where nothing is known from before,
+    nobody is named.
+    """
+    first = int(streak.get("since", one.id))
+    other = streak.get("good") if streak.get("turn") != Turn.FIXED else (streak.get("was") or {}).get("newest")
+    if other is None:
+        return []
+    query = select(build.c.author_login, build.c.author_name).where(
+        build.c.job_id == one.job_id,
+        build.c.branch == one.branch,
+        build.c.id <= first,
+        build.c.id > int(other),
+        func.coalesce(build.c.pull_request, 0) == (one.pull_request or 0),
+    )
+    rows = connection.execute(query.order_by(build.c.id.desc()).limit(MAX_PAGE))
+    return list(dict.fromkeys(name for row in rows if (name := row.author_login or row.author_name)))
 
 
 def _load_end(connection: Connection, build_id: int) -> dict[str, Any] | None:

@@ -39,6 +39,7 @@ from hubwright.wiring.hiding import hide_from_builds
 from hubwright.wiring.irc import IrcLife
 from hubwright.wiring.local_builder import LocalBuilder, make_local_builder, read_slots
 from hubwright.wiring.logging import configure_logging
+from hubwright.wiring.notices import NOTICES, NoticeLife
 from hubwright.wiring.parts import Parts, make_address_rules, open_parts
 from hubwright.wiring.questions import open_questions
 from hubwright.wiring.redis_opening import REDIS, open_redis
@@ -109,6 +110,7 @@ class Hub:
         self._redis = open_redis(settings, self.parts, self.site.logs, self._bell)
         self._filing = FilingLife(settings, self.site, self.parts.owner)
         self._search = SearchLife(settings, self.site, self.parts.owner)
+        self._notices = NoticeLife(settings, self.site, self.parts.owner)
         self._irc = IrcLife(settings, self.parts)
         self._housekeeping = InProcessDispatcher(self._house_drains(), gathered={FILES: GATHERED, SEARCH: GATHERED})
         self.gate = Gate(self.site)
@@ -181,13 +183,15 @@ class Hub:
             self._housekeeping.wake(REDIS)
             self._housekeeping.wake(FILES)
             self._housekeeping.wake(SEARCH)
+            self._housekeeping.wake(NOTICES)
 
     def _house_drains(self) -> dict[str, Callable[[], float | None]]:
         """What every hub does by itself, with workers or without."""
-        retention = make_retention(self._settings, self.site, self.parts, self._filing, self._search.names)
+        also = (*self._search.names, *self._notices.names)
+        retention = make_retention(self._settings, self.site, self.parts, self._filing, also)
         kinds = Kinds(self.parts.database, time.time, self.wake)
         redis = {} if self._redis is None else self._redis.drains()
-        outlets = {FILES: self._filing.drain, SEARCH: self._search.drain}
+        outlets = {FILES: self._filing.drain, SEARCH: self._search.drain, NOTICES: self._notices.drain}
         return {"retention": retention.drain, "kinds": kinds.drain, **outlets, **redis}
 
     def _drains(self) -> dict[str, Callable[[], float | None]]:
@@ -231,6 +235,7 @@ class Hub:
         self._housekeeping.stop(10.0)
         self._filing.close()
         self._search.close()
+        self._notices.close()
         if self._redis is not None:
             self._redis.stop()
         if self._scale is not None:
