@@ -145,3 +145,21 @@ def test_nothing_hides_in_a_name() -> None:
 def test_figures_read_well(worded: str, expected: str) -> None:
     """The same words on every page; units never turn over one step late."""
     assert worded == expected
+
+
+STYLED = st.lists(
+    st.sampled_from(
+        ["text", f"{ESC}[31m", f"{ESC}[1m", f"{ESC}[0m", f"{ESC}[48;5;9m", f"{ESC}]8;;http://x/{ESC}\\", "\b", "\r"]
+    ),
+    max_size=8,
+)
+
+
+@given(st.lists(STYLED.map("".join), min_size=1, max_size=6), st.data())
+def test_a_part_is_painted_as_it_is_in_the_whole(lines: list[str], data: st.DataObject) -> None:
+    """A viewer gets lines by the thousand: colours that began before a part go on in it."""
+    start = data.draw(st.integers(0, len(lines) - 1))
+    whole, part = Painter(), Painter()
+    painted = [whole.paint(line) for line in lines]
+    part.resume("\n".join(lines[:start]))
+    assert [part.paint(line) for line in lines[start:]] == painted[start:]

@@ -68,6 +68,11 @@ class Painter:
             pieces = self._append(line)
         return _to_html(pieces, cut=cut)
 
+    def resume(self, before: str) -> None:
+        """Take the colours and the link over that are left at the end of `before`, which is not painted."""
+        for token in _TOKEN.finditer(before):
+            self._style = _restyle(self._style, token)
+
     def _append(self, line: str) -> Iterator[tuple[str, Style]]:
         end = 0
         for token in _TOKEN.finditer(line):

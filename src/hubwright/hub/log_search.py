@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
-import subprocess
 import sys
-import threading
+from asyncio.subprocess import DEVNULL, PIPE
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -56,19 +56,20 @@ class Hits:
 
 
 class LogSearch:
-    """Searches logs. Waits for a process: call it in a thread."""
+    """Searches logs, two at once: who comes then waits, and holds no thread for it."""
 
     def __init__(self, logs: Logs, seconds: float = SECONDS) -> None:
         self._logs = logs
         self._seconds = seconds
-        self._turns = threading.BoundedSemaphore(AT_ONCE)
+        self._turns = asyncio.Semaphore(AT_ONCE)
 
-    def find(self, run: int, wanted: Wanted) -> Hits:
+    async def find(self, run: int, wanted: Wanted) -> Hits:
         """The lines that have it. Raises ParameterError for a regular expression that is none."""
-        if not wanted.text or not self._logs.size(run):
+        size = self._logs.size(run)
+        if not wanted.text or not size:
             return Hits()
-        with self._turns:
-            told = self._ask(run, wanted)
+        async with self._turns:
+            told = await self._ask(self._logs.path(run), size, wanted)
         if reason := told.get("refused"):
             raise ParameterError(f"This can't be searched: {reason}.", "q")
         cut = f"it took longer than {self._seconds:g} s" if told.get("late") else ""
@@ -76,23 +77,28 @@ class LogSearch:
             cut = f"there are more than {MOST:,} lines with it"
         return Hits(lines=tuple(told["lines"]), searched=told["searched"], cut=cut)
 
-    def _ask(self, run: int, wanted: Wanted) -> dict[str, Any]:
+    async def _ask(self, path: Path, size: int, wanted: Wanted) -> dict[str, Any]:
         asked = {
-            "path": str(self._logs.path(run).absolute()), "size": self._logs.size(run), "text": wanted.text,
-            "regex": wanted.regex, "case": wanted.case, "most": MOST, "seconds": self._seconds,
+            "path": str(path), "size": size, "text": wanted.text, "regex": wanted.regex,
+            "case": wanted.case, "most": MOST, "seconds": self._seconds,
         }  # fmt: skip
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-I", "-S", "-c", _PROGRAM, _ROOT),
+            stdin=PIPE,
+            stdout=PIPE,
+            stderr=DEVNULL,
+            env={name: os.environ[name] for name in _INHERITED if name in os.environ},
+        )
         try:
-            done = subprocess.run(
-                [sys.executable, "-I", "-S", "-c", _PROGRAM, _ROOT],
-                input=json.dumps(asked).encode(),
-                capture_output=True,
-                timeout=self._seconds + _GRACE,
-                check=False,
-                env={name: os.environ[name] for name in _INHERITED if name in os.environ},
-            )
-        except subprocess.TimeoutExpired:
+            async with asyncio.timeout(self._seconds + _GRACE):
+                content, _ = await process.communicate(json.dumps(asked).encode())
+        except TimeoutError:
             return {"lines": [], "searched": 0, "late": True}
-        if done.returncode != 0 or not done.stdout:
+        finally:  # also when nobody waits for the answer any more
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+        if process.returncode != 0 or not content:
             return {"refused": "it needs more time or memory than it may have"}
-        told: dict[str, Any] = json.loads(done.stdout)
+        told: dict[str, Any] = json.loads(content)
         return told

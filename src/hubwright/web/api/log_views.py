@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from hubwright.domain.ansi import strip_escapes
 from hubwright.hub.line_index import LineIndex
-from hubwright.hub.log_search import LONGEST, MOST, LogSearch, Wanted
+from hubwright.hub.log_search import LONGEST, MOST, Hits, LogSearch, Wanted
 from hubwright.store.views import load_run
 from hubwright.store.views_values import RunView
 from hubwright.web.api.answers import Number, answer
@@ -73,10 +73,10 @@ class LogViews:
         """
         await self._load(run_id)
         asked = Wanted(text=wanted.q, regex=wanted.regex, case=wanted.case)
-        return answer(await asyncio.to_thread(self._write_hits, run_id, asked))
+        hits = await self._search.find(run_id, asked)
+        return answer(await asyncio.to_thread(self._write_hits, run_id, hits))
 
-    def _write_hits(self, run: int, wanted: Wanted) -> dict[str, Any]:
-        hits = self._search.find(run, wanted)
+    def _write_hits(self, run: int, hits: Hits) -> dict[str, Any]:
         texts = [{"line": line, "text": self._read_text(run, line)} for line in hits.lines[:_TEXTS]]
         told = {"lines": hits.lines, "most": MOST, "searched": hits.searched, "complete": hits.complete}
         return told | {"cut": hits.cut or None, "texts": texts}

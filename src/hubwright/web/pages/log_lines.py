@@ -13,7 +13,7 @@ from hubwright.domain.error_lines import find_error
 from hubwright.domain.results import Result, State
 from hubwright.domain.wording import Look, look_of
 from hubwright.hub.line_index import LineIndex
-from hubwright.hub.log_search import Hits, LogSearch, Wanted
+from hubwright.hub.log_search import LogSearch
 from hubwright.hub.logs import Logs
 from hubwright.store.views_values import RunView, StageView
 from hubwright.web.log_finds import LogFinds
@@ -21,6 +21,8 @@ from hubwright.web.pages.log_rows import PaintedLines, write_line
 
 CHUNK = 1_000
 """Lines that are shown or fetched at once."""
+
+_LOOKED_BACK = 8 * 1024  # bytes before a line in which the colours are looked for that it has from there
 
 _SEARCHED = 4 * 1024 * 1024
 """Bytes of the beginning and of the end of a stage's log in which an error is looked for."""
@@ -68,7 +70,7 @@ class LogLines:
         self._logs = logs
         self._index = LineIndex(logs)
         self._finds = LogFinds(logs)
-        self._search = LogSearch(logs)
+        self.search = LogSearch(logs)
         self._errors: OrderedDict[tuple[int, int, int], int | None] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -94,7 +96,9 @@ class LogLines:
         placed = self._index.read_placed(run, first - before, count + before)
         if len(placed) <= before:
             return ""
+        begin = placed[before][0]
         painted = PaintedLines(self._logs.load_times(run, placed[0][0], placed[-1][0] + 1), links)
+        painted.resume(self._logs.read(run, max(begin - _LOOKED_BACK, 0), min(begin, _LOOKED_BACK)))
         return "".join(painted.paint(first, placed, before))
 
     def paint_hits(self, run: int, lines: Sequence[int], around: int, links: str) -> str:
@@ -120,10 +124,6 @@ class LogLines:
     def write_errors(self, run: int) -> dict[str, Any]:
         """The numbers of the lines that tell an error, as the API tells them."""
         return self._finds.write_errors(run)
-
-    def find(self, run: int, wanted: Wanted) -> Hits:
-        """The lines of the whole log that have it. Raises ParameterError."""
-        return self._search.find(run, wanted)
 
     def open(self, run: RunView, wanted: int | None) -> RunLog:
         """The log opened at line `wanted`, else at the first error, else at the end."""

@@ -24,6 +24,11 @@ class PaintedLines:
         self._moment: int | None = None
         self._told: int | None = None
 
+    def resume(self, before: bytes) -> None:
+        """Go on in the colours that the end of what stands before has left."""
+        if b"\x1b" in before:
+            self._painter.resume(before.decode("utf-8", "replace"))
+
     def paint(self, first: int, placed: Sequence[tuple[int, bytes]], start: int) -> Iterator[str]:
         """The rows of lines, each with the byte where it begins, from the one at `start` on: its number is `first`."""
         if start:
@@ -65,7 +70,8 @@ _TOGGLE = (
 def write_line(painter: Painter, number: int, line: bytes, links: str, marked: str) -> str:
     """A line of its own with its number, which leads to `links`; `marked` are classes, each after a space."""
     marked += " err" if is_error(strip_escapes(line)) else ""
-    return _write_row(number, links, marked, "", painter.paint(line.decode("utf-8", "replace")))
+    row = _write_row(number, links, marked, "", painter.paint(line.decode("utf-8", "replace")))
+    return row.replace(_UNREACHED, f'aria-label="Line {number}"', 1)
 
 
 def _find_errors(placed: Sequence[tuple[int, bytes]]) -> set[int]:
@@ -80,9 +86,13 @@ def _find_errors(placed: Sequence[tuple[int, bytes]]) -> set[int]:
     return found
 
 
+_UNREACHED = 'tabindex="-1" aria-hidden="true"'
+"""For numbers of lines: thousands of them are no stops for the tabulator."""
+
+
 def _write_row(number: int, links: str, marked: str, told: str, html: str) -> str:
     place = "" if links else f' id="L{number}"'
     return (
-        f'<div class="l{marked}"{place}{told}><a href="{links}#L{number}" data-n="{number}" tabindex="-1" '
-        f'aria-hidden="true"></a><span>{html}</span></div>\n'
+        f'<div class="l{marked}"{place}{told}><a href="{links}#L{number}" data-n="{number}" {_UNREACHED}></a>'
+        f"<span>{html}</span></div>\n"
     )

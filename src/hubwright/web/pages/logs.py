@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
@@ -31,7 +31,7 @@ class FoundLines:
 
     wanted: Wanted
     around: bool
-    hits: Hits
+    hits: Hits = Hits()  # noqa: RUF009 - it is frozen
     start: int = 0
     html: str = ""
     wrong: str = ""
@@ -85,17 +85,15 @@ class LogPages:
         if run is None or not (text := query.get("q", "")[:LONGEST]):
             return None
         wanted = Wanted(text=text, regex="regex" in query, case="case" in query)
-        start = read_number(request, "start") or 0
-        return await asyncio.to_thread(self._find, run, wanted, start, around="around" in query)
-
-    def _find(self, run: RunView, wanted: Wanted, start: int, *, around: bool) -> FoundLines:
+        found = FoundLines(wanted=wanted, around="around" in query, start=read_number(request, "start") or 0)
         try:
-            hits = self._logs.find(run.id, wanted)
+            hits = await self._logs.search.find(run.id, wanted)
         except ParameterError as error:
-            return FoundLines(wanted=wanted, around=around, hits=Hits(), wrong=str(error))
+            return replace(found, wrong=str(error))
         links = f"/builds/{run.build_id}/runs/{run.id}"
-        html = self._logs.paint_hits(run.id, hits.lines[start : start + SHOWN], AROUND if around else 0, links)
-        return FoundLines(wanted=wanted, around=around, hits=hits, start=start, html=html)
+        shown = hits.lines[found.start : found.start + SHOWN]
+        html = await asyncio.to_thread(self._logs.paint_hits, run.id, shown, AROUND if found.around else 0, links)
+        return replace(found, hits=hits, html=html)
 
 
 def _answer(content: dict[str, Any]) -> Response:
