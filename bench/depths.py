@@ -11,6 +11,13 @@ JOB = "group0/team0/app1"
 """The job that has more builds than all others together."""
 
 
+def find_pull(connection: Connection) -> int:
+    """A pull request of `octo/app1` that has many builds; nought when there is none."""
+    query = """SELECT pull_request FROM build WHERE repository = 'octo/app1' AND pull_request IS NOT NULL
+        GROUP BY pull_request ORDER BY count(*) DESC, pull_request DESC LIMIT 1"""
+    return int(_load(connection, query) or 0)
+
+
 def find_deep(connection: Connection, builds: int) -> Iterator[str]:
     """Lists in the middle and at the end, by cursors as they give them, of a database with so many builds."""
     for share in (0.5, 0.0001):
@@ -22,6 +29,11 @@ def find_deep(connection: Connection, builds: int) -> Iterator[str]:
         yield f"/api/v1/builds?cursor={number}&job={JOB}"
         yield f"/jobs/{JOB}?before={number}"
         yield f"/builds/{at}"
+        for query in ("", "&branch=main", "&failed=1", "&failed=1&branch=main"):
+            yield f"/repositories/octo/app1?before={at}{query}"
+        for page in ("/repositories/octo/app1/branches", "/repositories/octo/app1/pulls", "/blame"):
+            yield f"{page}?before={at}"
+        yield f"/blame?repo=octo/app1&before={at}"
         yield f"/api/v1/facts?after={int(builds * 0.3 * (1 - share))}"
         for table in ("delivery", "report"):
             most = int(_load(connection, f"SELECT max(id) FROM {table}"))

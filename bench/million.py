@@ -22,7 +22,7 @@ import psutil
 from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.pool import NullPool
 
-from bench.depths import JOB, find_deep
+from bench.depths import JOB, find_deep, find_pull
 from bench.repository import make_repository
 from bench.walking import find_addresses, make_values
 
@@ -91,7 +91,8 @@ def _addresses(hub: HubProcess, url: str) -> list[str]:
         builds = int(_one(connection, "SELECT max(id) FROM build"))
         run = _one(connection, "SELECT min(id) FROM run WHERE build_id = :at", at=builds // 2)
         sha = _one(connection, "SELECT sha FROM build WHERE id = :at", at=builds // 2)
-        found = find_addresses(find_app(), hub.client.get("/openapi.json").json(), make_values(builds, run, sha))
+        values = make_values(builds, run, sha, find_pull(connection))
+        found = find_addresses(find_app(), hub.client.get("/openapi.json").json(), values)
         return [*found, *find_deep(connection, builds)]
 
 

@@ -37,8 +37,11 @@ class Values:
     of: Mapping[str, Mapping[str, str]]
 
 
-def make_values(builds: int, run: int, sha: str, job: str = "group0/team0/app1") -> Values:
-    """Of a database that `bench.seed` filled with so many builds; `run` and `sha` are of one of them."""
+def make_values(builds: int, run: int, sha: str, pull: int = 5, job: str = "group0/team0/app1") -> Values:
+    """Of a database that `bench.seed` filled with so many builds; `run` and `sha` are of one of them.
+
+    `pull` is a pull request of the repository `octo/app1`.
+    """
     middle = str(builds // 2)
     path = {
         "build_id": middle, "id": middle, "run": str(run), "run_id": str(run), "case_id": "1", "path": job, "sha": sha,
@@ -52,13 +55,16 @@ def make_values(builds: int, run: int, sha: str, job: str = "group0/team0/app1")
         "state": ("finished", "running", "queued"), "since": ("2026-06-01T00:00:00Z",),
         "until": ("2026-07-01T00:00:00Z",),
         "result": ("success", "failure", "skip"), "folder": ("group0", "group0/team3"), "event": ("push", "none"),
-        "guid": ("delivery-guid-77",), "missed": ("true",), "build": (middle,), "of": ("organizations",),
+        "guid": ("delivery-guid-77",), "missed": ("true",), "failed": ("true",), "build": (middle,),
+        "of": ("organizations",),
         "platform": ("linux-x86_64",), "path": ("*.gz",), "stage": ("test",), "change": ("now_failing",),
         "flaky": ("true",), "after": ("7",), "ansi": ("true",), "start": ("1",), "end": ("9",), "copies": ("true",),
         "archived": ("true",), "limit": ("200",), "from": ("1",), "to": ("2",),
         "kind": ("branch",), "parent": ("group0",), "method": ("POST",), "status": ("202",),
     }  # fmt: skip
     of = {
+        "/repositories/{owner}/{name}/pulls/{number:int}": {"number": str(pull)},
+        "/api/v1/repositories/{owner}/{repo}/pulls/{number}": {"number": str(pull)},
         "/builders/{name:path}": {"name": "oak-1"},
         "/api/v1/builders/{name}": {"name": "oak-1"},
         "/deliveries/{id:int}": {"id": "5"},

@@ -20,6 +20,9 @@ _COMMON = {
 }  # fmt: skip
 
 
+_OF_REPOSITORIES = re.compile(r"(/api/v1)?/repositories/")
+
+
 class Side(NamedTuple):
     """A job with its build and run, of one number."""
 
@@ -37,7 +40,7 @@ def seed(hub: WholeHub) -> None:
     for number, path in (INSIDE, OUTSIDE):
         repository = f"octo/r{number}"
         hub.rows.keep_job(number, path, folder=path.rpartition("/")[0], repository=repository)
-        hub.rows.keep_build(number, job_id=number, family=number, repository=repository)
+        hub.rows.keep_build(number, job_id=number, family=number, repository=repository, pull_request=number)
         hub.rows.keep_run(number, number)
         told = {"job": path, "number": number, "sha7": "aaaaaaa", "ref": "main"}
         hub.rows.keep(fact, {"kind": "BuildQueued", "at": NOW, "data": told, "job_id": number, "build_id": number})
@@ -52,6 +55,8 @@ def form_address(door: Door, side: Side) -> str:
         name = match[1].partition(":")[0]
         if name in numbered or name in page:
             return str((numbered | page)[name])
+        if name in {"repo", "name", "number"} and _OF_REPOSITORIES.match(door.path) and door.method == "GET":
+            return str(side.number) if name == "number" else f"r{side.number}"
         if name == "path":
             gone = "-gone" if door.method == "DELETE" else ""  # what others ask about stays
             return "dist/a.txt" if "artifacts" in door.path else side.path + gone

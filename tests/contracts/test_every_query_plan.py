@@ -13,7 +13,7 @@ from pathlib import Path
 
 import httpx2
 import pytest
-from bench.depths import find_deep
+from bench.depths import find_deep, find_pull
 from bench.seed import seed
 from bench.seed_world import Size
 from bench.walking import find_addresses, make_values
@@ -103,12 +103,13 @@ def _find_empty(url: str) -> set[str]:
         }
 
 
-def _pick(url: str) -> tuple[int, str]:
-    """A run and the commit of the build in the middle."""
+def _pick(url: str) -> tuple[int, str, int]:
+    """A run and the commit of the build in the middle; and a pull request."""
     engine = create_engine(url, poolclass=NullPool)
     with engine.connect() as connection:
         query = text("SELECT run.id, build.sha FROM run JOIN build ON build.id = run.build_id WHERE build.id = :build")
-        return tuple(connection.execute(query, {"build": SIZE.builds // 2}).first() or ())  # type: ignore[return-value]
+        run, sha = connection.execute(query, {"build": SIZE.builds // 2}).one()
+        return run, sha, find_pull(connection)
 
 
 def test_every_address_answers(walked: Walked) -> None:

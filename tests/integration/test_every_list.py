@@ -14,6 +14,7 @@ from typing import Any
 
 import httpx2
 import pytest
+from bench.depths import find_pull
 from bench.seed import seed
 from bench.seed_world import Size
 from bench.walking import fill_path, make_values
@@ -80,7 +81,7 @@ def lists(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         if request.param == "postgresql":
             url = stack.enter_context(fresh_postgres("postgresql", EMPTY))
         seed(url, SIZE, say=lambda _: None)
-        run, sha = _pick(url)
+        run, sha, pull = _pick(url)
         _add_rows(url, run)
         flags = {"database_url": url, "admin_token": ADMIN["Authorization"][7:], "access.requests_per_minute": "100000"}
         hub = stack.enter_context(open_whole_hub(folder, **flags))
@@ -88,7 +89,7 @@ def lists(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
             body = {"environment": {"A": value}}
             assert hub.client.patch("/api/v1/folders/group0", json=body, headers=ADMIN).is_success
         document = hub.client.get("/openapi.json").json()
-        values = make_values(SIZE.builds, run, sha)
+        values = make_values(SIZE.builds, run, sha, pull)
         values = replace(values, of={**values.of, "/api/v1/folders/{path}/versions": {"path": "group0"}})
         paths = [path for path, told in document["paths"].items() if "get" in told and _is_list(path, told["get"])]
         addresses = {path: f"{fill_path(path, values)}?{SAID.get(path, '')}".rstrip("?") for path in paths}
@@ -96,11 +97,12 @@ def lists(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         yield Lists(hub.client, document, addresses)
 
 
-def _pick(url: str) -> tuple[int, str]:
+def _pick(url: str) -> tuple[int, str, int]:
     engine = create_engine(url, poolclass=NullPool)
     with engine.connect() as connection:
         query = text("SELECT artifact.run_id, build.sha FROM artifact JOIN build ON build.id = :build LIMIT 1")
-        return tuple(connection.execute(query, {"build": SIZE.builds // 2}).one())  # type: ignore[return-value]
+        run, sha = connection.execute(query, {"build": SIZE.builds // 2}).one()
+        return run, sha, find_pull(connection)
 
 
 def _add_rows(url: str, run: int) -> None:

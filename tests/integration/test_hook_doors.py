@@ -228,7 +228,7 @@ def test_what_the_organizations_hook_covers_is_told_at_its_repositories(door: Do
     assert (listed["state"], listed["organization_hook"]) == ("none", "on")
     assert "By the organization" in door.client.get("/repositories").text
     door.hook("PUT")
-    assert "one of the two is enough" in door.client.get("/repositories/octo/hello").text
+    assert "one of the two is enough" in door.client.get("/repositories/octo/hello/replication").text
     assert {hook["type"] for hook in door.github.state.hooks} == {"Organization", "Repository"}
     door.organization_hook("DELETE")
     assert [hook["type"] for hook in door.github.state.hooks] == ["Repository"]

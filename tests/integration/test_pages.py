@@ -224,7 +224,7 @@ def test_a_commit_shows_platforms_by_stages(browser: httpx2.Client) -> None:
 
     page = browser.get(f"/commits/octo/engine/{sha[1]}").text
 
-    assert page.count("<tr>") == 4
+    assert page.count("<tr>") == 5
     assert all(name in page for name in ("linux-x86_64", "macos-arm64", "freebsd-15", "configure", "package"))
 
 

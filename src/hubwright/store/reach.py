@@ -45,6 +45,13 @@ def newest_below(
     return build.c.id.in_(union_all(*each))
 
 
+def load_families(connection: Connection, folders: Sequence[str], repository: str) -> tuple[int, ...]:
+    """The jobs below the folders that have this repository, in any case, `FEW` at most."""
+    of_name = (job.c.copy_of.is_(None), func.lower(job.c.repository) == repository.lower())
+    query = select(job.c.id).where(*of_name, below(job.c.path, folders)).order_by(job.c.id).limit(FEW)
+    return tuple(connection.execute(query).scalars())
+
+
 def load_job_of_build(connection: Connection, build_id: int) -> str | None:
     """The path of the build's job; None when there is no such build."""
     query = select(job.c.path).join(build, build.c.job_id == job.c.id).where(build.c.id == build_id)

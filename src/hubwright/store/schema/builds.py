@@ -118,6 +118,13 @@ build = Table(
     *_where("blocked IS NOT NULL", ("blocked", "id"), table="build"),
     *_where("result <> 'success'", ("job_result", "job_id", "result", "id"), table="build"),
     *_where("result IN ('failure', 'error', 'timeout') AND pull_request IS NULL", ("bad", "id"), table="build"),
+    *_where(
+        "result IN ('failure', 'error', 'timeout')",
+        ("repository_failed", "repository", "id"),
+        ("branch_failed", "repository", "branch", "id"),
+        table="build",
+    ),
+    *_where("pull_request IS NOT NULL", ("pull_request", "repository", "pull_request", "id"), table="build"),
     Index("ix_build_branch", "branch", "id"),
     Index("ix_build_repository_branch", "repository", "branch", "id"),
     sqlite_autoincrement=True,  # a number is never given twice, whatever retention deletes

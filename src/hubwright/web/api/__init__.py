@@ -18,6 +18,7 @@ from hubwright.web.api.builds import Builds
 from hubwright.web.api.downloads import Downloads
 from hubwright.web.api.events import Events
 from hubwright.web.api.folders import Folders
+from hubwright.web.api.grids import Grids
 from hubwright.web.api.jobs import Jobs
 from hubwright.web.api.links import Links
 from hubwright.web.api.lists import Lists
@@ -64,6 +65,7 @@ def make_api(site: Site, gate: Gate, wishes: Wishes, vault: Vault, feed: Feed) -
     api.include(JobTests(site).make_router())
     api.include(Trends(site).make_router())
     api.include(Bisections(site, gate).make_router())
+    api.include(Grids(site).make_router())
     api.include(ReplicaReads(site, gate).make_router())
     api.include(Reports(site, gate).make_router())
     api.include(Administration(site, gate).make_router())

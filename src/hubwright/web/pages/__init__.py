@@ -16,12 +16,15 @@ from hubwright.web.pages.admin import AdminPages
 from hubwright.web.pages.artifacts import ArtifactPages
 from hubwright.web.pages.audit import AuditPage
 from hubwright.web.pages.bisections import BisectionPages
+from hubwright.web.pages.blame import BlamePage
 from hubwright.web.pages.build_orders import BuildOrders
 from hubwright.web.pages.builders import BuilderPages
 from hubwright.web.pages.builds import BuildPages
+from hubwright.web.pages.commits import CommitPages
 from hubwright.web.pages.definitions import DefinitionPages
 from hubwright.web.pages.downloads import DownloadPages
 from hubwright.web.pages.frame import Frame
+from hubwright.web.pages.grids import GridPages
 from hubwright.web.pages.home import HomePage
 from hubwright.web.pages.jobs import JobPages
 from hubwright.web.pages.lists import ListPages
@@ -92,7 +95,8 @@ def assemble_pages(site: Site, gate: Gate) -> Pages:
         "/jobs": jobs.list,
         "/jobs/{path:path}": jobs.show,
         "/downloads/{path:path}": DownloadPages(frame).show,
-        "/commits/{owner}/{repo}/{sha}": jobs.commit,
+        "/commits/{owner}/{repo}/{sha}": CommitPages(frame).show,
+        "/blame": BlamePage(frame).show,
         "/builds/{id:int}": builds.show,
         "/builds/{id:int}/runs/{run:int}": builds.show,
         "/builders": builders.list,
@@ -113,6 +117,7 @@ def assemble_pages(site: Site, gate: Gate) -> Pages:
         *builders.routes(),
         *AdminPages(frame).routes(),
         *TokenPages(frame, gate).routes(),
+        *GridPages(frame).routes(),
         *PausePages(frame).routes(),
         *BisectionPages(frame).routes(),
         *DefinitionPages(frame).routes(),

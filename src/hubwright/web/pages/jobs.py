@@ -1,4 +1,4 @@
-"""The pages of jobs: all of them, a folder, one job with its history; and all builds of one commit."""
+"""The pages of jobs: all of them, a folder, one job with its history."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from starlette.responses import Response
 
 from hubwright.domain.job_parameters import Parameter
 from hubwright.domain.pauses import Pause
-from hubwright.domain.refs import check_owner, check_repository
 from hubwright.errors import NotFoundError
 from hubwright.store import jobs
 from hubwright.store.folders import Folder, load_folder, load_subfolders
@@ -54,7 +53,7 @@ class Job:
 
 
 class JobPages:
-    """`/jobs`, `/jobs/{path}` and `/commits/{owner}/{repo}/{sha}`."""
+    """`/jobs` and `/jobs/{path}`."""
 
     def __init__(self, frame: Frame) -> None:
         self._frame = frame
@@ -73,18 +72,6 @@ class JobPages:
             return await self._folder(request, path)
         once = secrets.token_hex(16)  # a form that is sent twice starts one build
         return self._frame.show(request, "job.html", job=job, once=once, stream="/fragments/stream")
-
-    async def commit(self, request: Request) -> Response:
-        """`GET /commits/{owner}/{repo}/{sha}`."""
-        owner, name = check_owner(request.path_params["owner"]), check_repository(request.path_params["repo"])
-        sha: str = request.path_params["sha"]
-        if not 7 <= len(sha) <= 64 or not set(sha.lower()) <= set("0123456789abcdef"):
-            raise NotFoundError("A commit is named by 7 to 64 hexadecimal digits.")
-        wanted = BuildFilter(repository=f"{owner}/{name}", sha=sha, folders=folders_of(request))
-        builds = await self._frame.site.database.read(lambda connection: load_builds(connection, wanted).items)
-        if not builds:
-            raise NotFoundError(f"No build of {owner}/{name} at {sha} is known.")
-        return self._frame.show(request, "commit.html", builds=builds, stream="/fragments/stream")
 
     async def _folder(self, request: Request, folder: str) -> Response:
         within = folders_of(request)

@@ -39,11 +39,13 @@ _ADMIN = "/admin"
 _BUILD = "/builds/{id:int}"
 _JOBS = "/jobs"
 _REPOSITORIES = "/repositories"
+_GRID = "/repositories/{owner}/{name}"
 
 PLACES = (
     Place("/", "Home", group="Builds", key="H"),
     Place(_JOBS, "Jobs", group="Builds", key="J"),
     Place("/trends", "Trends", group="Builds", key="T"),
+    Place("/blame", "Blame", group="Builds"),
     Place("/queue", "Queue", group="Machines", key="Q"),
     Place("/builders", "Builders", group="Machines", key="B"),
     Place(_REPOSITORIES, "Repositories", group="GitHub", key="R"),
@@ -75,7 +77,11 @@ PLACES = (
     Place("/bisections/{id:int}", "Search for the commit that broke a job", reached_from="/jobs/{path:path}"),
     Place("/commits/{owner}/{repo}/{sha}", "Commit", reached_from=_BUILD),
     Place("/builders/{name:path}", "Builder", reached_from="/builders"),
-    Place("/repositories/{owner}/{name}", "Repository", reached_from=_REPOSITORIES),
+    Place(_GRID, "Commits of a repository", reached_from=_REPOSITORIES),
+    Place(f"{_GRID}/branches", "Branches", reached_from=_GRID),
+    Place(f"{_GRID}/pulls", "Pull requests", reached_from=_GRID),
+    Place(f"{_GRID}/pulls/{{number:int}}", "Pull request", reached_from=f"{_GRID}/pulls"),
+    Place(f"{_GRID}/replication", "Replication of a repository", reached_from=_GRID),
     Place("/organizations/{owner}", "Organization", reached_from=_REPOSITORIES),
     Place("/deliveries/{id:int}", "Delivery", role="write", reached_from="/deliveries"),
     Place("/github/hook", "Webhook of the App", role="admin", reached_from="/github"),

@@ -31,7 +31,7 @@ class RepositoryPages:
         """All routes."""
         return [
             Route("/repositories", self._frame.guard(self.list)),
-            Route("/repositories/{owner}/{name}", self._frame.guard(self.show)),
+            Route("/repositories/{owner}/{name}/replication", self._frame.guard(self.show)),
             *(Route(f"/repositories/{{owner}}/{{name}}/{word}", self.act, methods=["POST"]) for word in _ROLES),
             Route("/organizations/{owner}", self._frame.guard(self.show_organization)),
             *(Route(f"/organizations/{{owner}}/{word}", self.act, methods=["POST"]) for word in _ROLES),
@@ -52,7 +52,7 @@ class RepositoryPages:
         return self._frame.show(request, "repositories.html", items=items, next=page.next, organizations=organizations)
 
     async def show(self, request: Request) -> Response:
-        """`GET /repositories/{owner}/{name}`: the hook beside what it should be."""
+        """`GET /repositories/{owner}/{name}/replication`: the hook beside what it should be."""
         name = f"{request.path_params['owner']}/{request.path_params['name']}"
         page = await self._frame.site.database.read(
             lambda connection: load_repositories(
@@ -106,7 +106,7 @@ class RepositoryPages:
         else:
             deed = {"off": self._hooks.remove, "compare": self._hooks.look, "ping": self._hooks.ping}[word]
             await asyncio.to_thread(deed, owner, name)
-        return RedirectResponse(quote(place), 303)
+        return RedirectResponse(quote(place if name is None else f"{place}/replication"), 303)
 
     def _sees_private(self, request: Request) -> bool:
         return bool(request.state.asker.by != "anonymous")
