@@ -9,7 +9,7 @@ import httpx2
 import pytest
 
 from fake_github import FakeGitHub
-from hub_process import GREEN, HubProcess
+from hub_process import GREEN, HubProcess, Make
 from search_server import new_port, search_engine_at
 from waiting import until
 
@@ -24,10 +24,10 @@ def hub(tmp_path: Path, github: FakeGitHub) -> Iterator[HubProcess]:
 
 
 def test_builds_end_up_in_the_engine_also_those_that_ended_before_it_came(
-    hub: HubProcess, github: FakeGitHub, tmp_path: Path
+    hub: HubProcess, make: Make, tmp_path: Path
 ) -> None:
     """R26: a build is not slower for an engine that is down, and is found when it is there."""
-    repository = github.create_repository("octo/app", GREEN)
+    repository = make(GREEN)
     hub.deliver("push", repository.push_payload())
     (build,) = hub.finished(repository)
     folder = tmp_path / "engine"

@@ -9,7 +9,7 @@ import pytest
 
 from fake_github import FakeGitHub
 from git_repositories import Files
-from hub_process import GREEN, HubProcess
+from hub_process import GREEN, HubProcess, Make
 from receiver_server import Inbox, receiving
 from waiting import until
 
@@ -33,8 +33,8 @@ def hub(tmp_path: Path, github: FakeGitHub, inbox: Inbox) -> Iterator[HubProcess
         yield process
 
 
-def test_a_push_that_breaks_and_one_that_mends_are_told(hub: HubProcess, github: FakeGitHub, inbox: Inbox) -> None:
-    repository = github.create_repository("octo/app", RED)
+def test_a_push_that_breaks_and_one_that_mends_are_told(hub: HubProcess, make: Make, inbox: Inbox) -> None:
+    repository = make(RED)
     hub.deliver("push", repository.push_payload())
     hub.finished(repository)
     hub.deliver("push", repository.push(GREEN))

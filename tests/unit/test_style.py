@@ -78,6 +78,12 @@ def test_no_file_is_too_long() -> None:
     assert not [place(path, len(lines_of(path))) for path in OWN if len(lines_of(path)) > LONGEST_FILE]
 
 
+def test_no_two_files_of_tests_have_one_name() -> None:
+    """Python would take one for the other: run together they stop everything."""
+    names = [path.name for path in (ROOT / "tests").rglob("test_*.py")]
+    assert sorted(name for name in set(names) if names.count(name) > 1) == []
+
+
 def test_no_function_is_too_long() -> None:
     """A function that needs more is several functions."""
     assert not [
