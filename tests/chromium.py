@@ -40,9 +40,9 @@ class Watched:
 
 
 @contextmanager
-def open_page(browser: Browser, script: str = "", *, admin: bool = True, **options: Any) -> Iterator[Watched]:
-    """A page in a profile of its own, an administrator's; `script` runs in it before anything else."""
-    headers = {"Authorization": f"Bearer {ADMIN}"} if admin else {}
+def open_page(browser: Browser, script: str = "", *, token: str = ADMIN, **options: Any) -> Iterator[Watched]:
+    """A page in a profile of its own, of who has `token`, or of nobody; `script` runs in it before anything else."""
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
     given = {"viewport": {"width": 1280, "height": 800}, "reduced_motion": "reduce", "extra_http_headers": headers}
     context = browser.new_context(**given | options)
     context.add_init_script(_WATCH + script)
