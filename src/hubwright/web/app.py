@@ -52,6 +52,7 @@ from hubwright.web.pages.links import LinkPages
 from hubwright.web.pages.loads import LoadPages
 from hubwright.web.pages.navigation import name_pages
 from hubwright.web.pages.reference import Reference
+from hubwright.web.pages.registering import RegisterForm
 from hubwright.web.pages.repositories import RepositoryPages
 from hubwright.web.pages.secrets import SecretPages
 from hubwright.web.pages.starts import StartPages
@@ -140,6 +141,7 @@ def make_app(site: Site, gate: Gate, works: Works, lifespan: Lifespan) -> ASGIAp
     app.router.routes.extend(make_logins(gate, attempts, pages.frame, lambda: works.github_setup.can_log_in))
     app.router.routes.extend(Reference(pages.frame).routes())
     app.router.routes.extend(StartPages(pages.frame, works.wishes).routes())
+    app.router.routes.extend(RegisterForm(pages.frame, works.wishes, works.rules).routes())
     app.router.routes.extend(pages.routes)
     app.router.routes.extend(LoadPages(pages.frame, loads).routes())
     app.router.routes.extend(SecretPages(pages.frame, Secrets(site, gate, works.vault)).routes())

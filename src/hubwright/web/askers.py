@@ -20,7 +20,7 @@ class Asker:
     """Who asks: `role` is read, write, admin, builder, sql, or "" for nobody; `by` is token, cookie or anonymous.
 
     `folders`: what lies below them is all that there is for this asker; None for everything. `expires_at` is when the
-    token or session runs out.
+    token or session runs out; `login` is of who logged in with GitHub.
     """
 
     role: str
@@ -29,6 +29,7 @@ class Asker:
     token_id: int | None = None
     folders: tuple[str, ...] | None = None
     expires_at: float | None = None
+    login: str | None = None
 
     def may(self, role: str) -> bool:
         """Whether the asker has the role, or one that includes it; `builder` and `sql` are for that alone."""

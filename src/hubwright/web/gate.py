@@ -131,7 +131,8 @@ class Gate:
                 self._used.popitem(last=False)
             with suppress(DatabaseBusyError):
                 self._site.database.write_each(note_uses, (found.id, now)).add_done_callback(_forget_failure)
-        return Asker(found.role, found.user_login or found.name, by, found.id, found.folders, found.expires_at)
+        name, login = found.user_login or found.name, found.user_login
+        return Asker(found.role, name, by, found.id, found.folders, found.expires_at, login)
 
     def check_host(self, request: HTTPConnection) -> None:
         """Refuse a name that only a page which rebinds DNS would use. Raises ForbiddenError."""

@@ -170,6 +170,7 @@ DOORS: dict[str, Subject] = {
     "pages.logs.LogPages.search": _run("run"),
     "pages.logs.LogPages.fragment": _run("run"),
     "pages.stream.Stream.open": Subject("stream"),
+    "pages.notices.Notices.show": LISTED,
 }
 """The doors that are open to tokens with folders."""
 

@@ -125,6 +125,8 @@ build = Table(
         table="build",
     ),
     *_where("pull_request IS NOT NULL", ("pull_request", "repository", "pull_request", "id"), table="build"),
+    Index("ix_build_author_login", func.lower(text("author_login")), "id"),
+    Index("ix_build_author_name", "author_name", "id"),
     Index("ix_build_branch", "branch", "id"),
     Index("ix_build_repository_branch", "repository", "branch", "id"),
     sqlite_autoincrement=True,  # a number is never given twice, whatever retention deletes

@@ -30,6 +30,7 @@ from hubwright.web.pages.jobs import JobPages
 from hubwright.web.pages.lists import ListPages
 from hubwright.web.pages.log_lines import LogLines
 from hubwright.web.pages.logs import LogPages
+from hubwright.web.pages.notices import Notices
 from hubwright.web.pages.pauses import PausePages
 from hubwright.web.pages.search import SearchPage
 from hubwright.web.pages.stream import Stream
@@ -108,6 +109,7 @@ def assemble_pages(site: Site, gate: Gate) -> Pages:
         "/fragments/runs/{run:int}/search": log_pages.search,
         "/search": SearchPage(frame).show,
         "/fragments/stream": stream.open,
+        "/fragments/ended": Notices(frame, assets).show,
     }
     routes = [
         *(Route(path, frame.guard(show)) for path, show in read.items()),

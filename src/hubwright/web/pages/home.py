@@ -9,18 +9,22 @@ from sqlalchemy import Connection
 from starlette.requests import Request
 from starlette.responses import Response
 
-from hubwright.domain.waiting import Waiting
+from hubwright.domain.waiting import Waiting, hide_others
+from hubwright.hub.demo import REPOSITORY as DEMO
 from hubwright.store.pauses import load_paused_jobs, load_stops
 from hubwright.store.views import MAX_PAGE, load_builds, load_home
 from hubwright.store.views_history import load_culprits
 from hubwright.store.views_jobs import load_jobs
+from hubwright.store.views_people import load_mine
 from hubwright.store.views_queue import count_runs, load_builders
-from hubwright.store.views_values import BuilderView, BuildFilter, BuildView, HomeView, JobView, QueuedView
+from hubwright.store.views_values import BuilderView, BuildFilter, BuildView, HomeView, QueuedView
 from hubwright.store.views_waiting import QueuePart, load_queue, load_waiting_runs
 from hubwright.web.askers import folders_of
 from hubwright.web.pages.frame import Frame
+from hubwright.web.pages.people import Me, keep_me, read_me
 
 _QUEUED = 8
+_MINE = 6
 _NEWEST = 15
 _BAD = frozenset({"failure", "error", "timeout"})
 _STATES: tuple[Literal["queued", "running"], ...] = ("queued", "running")
@@ -28,11 +32,16 @@ _STATES: tuple[Literal["queued", "running"], ...] = ("queued", "running")
 
 @dataclass(frozen=True, slots=True)
 class Home:
-    """What the first page shows. `culprits` are the builds that broke the broken ones, by these one's ids."""
+    """What the first page shows. `culprits` are the builds that broke the broken ones, by these one's ids.
+
+    `mine` are of who looks; `jobs`: whether there are any; `is_first`: none but the demo.
+    """
 
     view: HomeView
     culprits: dict[int, BuildView]
-    jobs: tuple[JobView, ...]
+    mine: tuple[BuildView, ...]
+    jobs: bool
+    is_first: bool
     builders: tuple[BuilderView, ...]
     queue: tuple[tuple[QueuedView, Waiting], ...]
 
@@ -44,13 +53,16 @@ class HomePage:
         self._frame = frame
 
     async def show(self, request: Request) -> Response:
-        """`GET /`."""
-        now = self._frame.site.clock()
-        folders = folders_of(request)
+        """`GET /`; `?me=NAME` keeps the name of who looks in their browser."""
+        if "me" in request.query_params:
+            return keep_me(request, request.query_params["me"])
+        now, me, folders = self._frame.site.clock(), read_me(request), folders_of(request)
         home = await self._frame.site.database.read(
-            lambda connection: _load_home(connection, now) if folders is None else _load_part(connection, folders)
+            lambda connection: (
+                _load_home(connection, now, me) if folders is None else _load_part(connection, now, me, folders)
+            )
         )
-        return self._frame.show(request, "home.html", home=home, stream="/fragments/stream")
+        return self._frame.show(request, "home.html", home=home, me=me, stream="/fragments/stream")
 
     async def queue(self, request: Request) -> Response:
         """`GET /queue`."""
@@ -67,7 +79,7 @@ class HomePage:
         return self._frame.show(request, "queue.html", **shown, stream="/fragments/stream")
 
 
-def _load_part(connection: Connection, folders: tuple[str, ...]) -> Home:
+def _load_part(connection: Connection, now: float, me: Me | None, folders: tuple[str, ...]) -> Home:
     """The same of the jobs below these folders, as far as they tell nothing of others."""
     running, finished = (
         load_builds(connection, BuildFilter(state=state, folders=folders), _NEWEST).items
@@ -83,15 +95,25 @@ def _load_part(connection: Connection, folders: tuple[str, ...]) -> Home:
         queued=counts["queued"],
         running_runs=counts["running"],
     )
-    return Home(view, {}, jobs, (), ())
+    waiting, _ = load_queue(connection, QueuePart(_QUEUED, None, folders), now)
+    queue = tuple((run, hide_others(why)) for run, why in waiting.items)
+    mine = _load_mine(connection, me, folders)
+    return Home(view, load_culprits(connection, broken), mine, bool(jobs), is_first=False, builders=(), queue=queue)
 
 
-def _load_home(connection: Connection, now: float) -> Home:
+def _load_home(connection: Connection, now: float, me: Me | None) -> Home:
     view = load_home(connection, _NEWEST)
+    jobs = load_jobs(connection, limit=2).items
     return Home(
         view,
         load_culprits(connection, view.broken),
-        load_jobs(connection, limit=50).items,
-        load_builders(connection).items,
-        load_waiting_runs(connection, _QUEUED, now),
+        _load_mine(connection, me, None),
+        jobs=bool(jobs),
+        is_first=all(job.repository == DEMO for job in jobs),
+        builders=load_builders(connection).items,
+        queue=load_waiting_runs(connection, _QUEUED, now),
     )
+
+
+def _load_mine(connection: Connection, me: Me | None, folders: tuple[str, ...] | None) -> tuple[BuildView, ...]:
+    return load_mine(connection, me.name, _MINE, folders, by_name=not me.certain) if me else ()

@@ -41,7 +41,10 @@ class _Seen:
 
 
 class Stream:
-    """`GET /fragments/stream[?build=ID][&run=ID][&every=SECONDS]`."""
+    """`GET /fragments/stream[?build=ID][&run=ID][&every=SECONDS][&news=1]`.
+
+    With `news` it also says "news" when something has happened elsewhere than in the build.
+    """
 
     def __init__(self, frame: Frame, logs: LogLines) -> None:
         self._site = frame.site
@@ -50,20 +53,24 @@ class Stream:
 
     async def open(self, request: Request) -> Response:
         """The stream; it ends when the reader goes away, or may no longer read."""
-        every = read_number(request, "every")
-        events = self._events(read_number(request, "build"), read_number(request, "run"), every)
+        build, run, every = (read_number(request, name) for name in ("build", "run", "every"))
+        events = self._events(build, run, every, news="news" in request.query_params)
         return EventStream(events, request, self._check)
 
-    async def _events(self, build: int | None, run: int | None, every: int | None) -> AsyncGenerator[bytes]:
+    async def _events(
+        self, build: int | None, run: int | None, every: int | None, *, news: bool
+    ) -> AsyncGenerator[bytes]:
         """With `every` the page is to look again after so many seconds too: it shows what no fact tells."""
         quiet = HEARTBEAT if every is None else min(max(every, OFTEN), HEARTBEAT)
-        seen = _Seen(news=await self._newest(build))
+        seen, last = _Seen(news=await self._newest(build)), await self._newest(None) if news else None
         yield b"retry: 1000\n\n"
         while True:
             facts, log = self._site.bell.count(FACTS), self._site.logs.count(run) if run else 0
             newest = await self._newest(build)
             if newest != seen.news:
                 yield b"event: facts\ndata:\n\n"
+            elif news and last != (last := await self._newest(None)):
+                yield b"event: news\ndata:\n\n"
             size = self._site.logs.size(run) if run else 0
             if run and size != seen.size:
                 yield b"event: log\ndata: %d\n\n" % await asyncio.to_thread(self._logs.count, run)

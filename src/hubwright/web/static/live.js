@@ -1,28 +1,39 @@
-// One event stream per tab. It carries no data, only "facts" (the page has changed) and "log" (so many lines now);
-// what is shown is fetched again from the server, so a cut stream can neither lose nor double anything.
+// One event stream per tab. It carries no data, only "facts" (the page has changed), "log" (so many lines now) and "news"
+// (something happened elsewhere); what is shown is fetched again, so a cut stream can neither lose nor double anything.
+import { morph } from "./morph.js";
+
 const PAUSE = 400; // ms between two fetches of the page
 const RETRY = [500, 1000, 2000, 5000, 10000];
+const AWAY = 20000; // ms between two looks of a hidden tab that has no stream
+const HIDDEN = 3; // streams of hidden tabs: browsers have six connections to a host without HTTP/2, for all tabs together
 
 let source = null;
+let timer = 0;
 let fetching = false;
 let again = false;
 let view = null;
+let failures = 0;
+let ended = false;
+const listeners = [];
 
 export function follow(log) { view = log; } // who is told that the log has grown, and given it as the page has it
 
-export function startLive() {
-  const address = document.body.dataset.stream;
+export function onNews(listener) { listeners.push(listener); } // who is told that something happened somewhere
+
+export function startLive(everywhere) { // `everywhere`: news are wanted on pages too that do not change
+  const address = document.body.dataset.stream || (everywhere ? "/fragments/stream" : "");
   if (!address) return;
   const pill = document.querySelector("#offline");
-  let failures = 0;
+  const news = everywhere && address.includes("?") ? "&news=1" : "";
   const connect = () => {
-    source = new EventSource(address);
+    source = new EventSource(address + news);
     source.addEventListener("open", () => {
       if (failures) refresh(); // what happened meanwhile
       failures = 0;
       pill.hidden = true;
     });
     source.addEventListener("facts", () => refresh());
+    source.addEventListener("news", () => tellNews());
     source.addEventListener("log", (event) => view?.grow(Number(event.data)));
     source.addEventListener("refused", () => location.reload()); // logged out: the page says so
     source.addEventListener("error", () => {
@@ -31,18 +42,58 @@ export function startLive() {
         pill.textContent = `Offline since ${new Date().toLocaleTimeString()}, reconnecting…`;
         pill.hidden = false;
       }
-      setTimeout(connect, RETRY[Math.min(failures, RETRY.length) - 1]);
+      timer = setTimeout(connect, RETRY[Math.min(failures, RETRY.length) - 1]);
     });
   };
   connect();
+  tellNews();
+  document.addEventListener("visibilitychange", () => turn(connect));
 }
+
+let seat = 0; // which turn of hiding and showing this is; a lock that comes late is given back
+
+async function turn(connect) { // a hidden tab keeps its stream while it has one of a few seats, else it looks now and then
+  seat += 1;
+  const mine = seat;
+  clearTimeout(timer);
+  if (ended) return;
+  if (!document.hidden) {
+    if (source.readyState !== EventSource.CLOSED) return;
+    connect();
+    refresh();
+    return;
+  }
+  if (await sit(mine) || mine !== seat) return;
+  source.close();
+  const look = () => { refresh(); timer = setTimeout(look, AWAY); };
+  timer = setTimeout(look, AWAY);
+}
+
+async function sit(mine) { // whether there was a seat; it is kept until the tab is shown again
+  for (let place = 0; place < HIDDEN && navigator.locks; place += 1) {
+    const got = await new Promise((tell) => {
+      navigator.locks.request(`stream-${place}`, { ifAvailable: true }, (lock) => {
+        tell(Boolean(lock));
+        return lock && new Promise((leave) => {
+          const check = () => { if (!document.hidden || mine !== seat) leave(); };
+          document.addEventListener("visibilitychange", check, { once: true });
+        });
+      });
+    });
+    if (got) return true;
+  }
+  return false;
+}
+
+function tellNews() { for (const listener of listeners) listener(); }
 
 async function refresh() {
   if (fetching) { again = true; return; }
   fetching = true;
+  tellNews();
   try {
     const answer = await fetch(location.pathname + location.search, { headers: { Accept: "text/html" } });
-    if (answer.ok) merge(new DOMParser().parseFromString(await answer.text(), "text/html"));
+    if (answer.ok && document.body.dataset.stream) merge(new DOMParser().parseFromString(await answer.text(), "text/html"));
   } catch { /* the stream's own error shows it */ }
   await new Promise((done) => setTimeout(done, PAUSE));
   fetching = false;
@@ -50,26 +101,30 @@ async function refresh() {
 }
 
 function merge(page) {
+  if (isOther(page)) { location.reload(); return; }
+  const held = document.activeElement.closest("[data-live] *"); // what the reader is at stays where it is
+  const before = held?.getBoundingClientRect().top;
   for (const fresh of page.querySelectorAll("[data-live]")) {
     const old = document.getElementById(fresh.id);
-    if (old && old.dataset.key !== fresh.dataset.key) tell(fresh);
-    if (old && old.outerHTML !== fresh.outerHTML) replace(old, fresh);
+    if (!old) continue;
+    if (old.dataset.key !== fresh.dataset.key) tell(fresh);
+    morph(old, fresh);
   }
+  if (held?.isConnected) scrollBy({ top: held.getBoundingClientRect().top - before, behavior: "instant" });
   document.title = page.title;
-  if (!page.body.dataset.stream) source?.close(); // the build has ended: nothing more will come
+  if (!page.body.dataset.stream && !listeners.length) { // the build has ended: nothing more will come
+    ended = true;
+    source?.close();
+  }
   const icon = document.querySelector("#favicon");
   const href = page.querySelector("#favicon").getAttribute("href");
   if (icon.getAttribute("href") !== href) icon.setAttribute("href", href);
   view?.merge(page.querySelector("#log"));
 }
 
-function replace(old, fresh) {
-  for (const details of old.querySelectorAll("details[id][open]")) {
-    fresh.querySelector(`#${CSS.escape(details.id)}`)?.setAttribute("open", "");
-  }
-  const focus = old.contains(document.activeElement) && document.activeElement.id;
-  old.replaceWith(fresh);
-  if (focus) document.getElementById(focus)?.focus({ preventScroll: true });
+function isOther(page) { // whether the hub is of another version now: its pages need its own scripts; not while one types
+  const script = (of) => of.querySelector("script[src$='/main.js']")?.getAttribute("src");
+  return script(page) !== script(document) && !document.activeElement.matches("input, textarea, select");
 }
 
 function tell(element) { // one polite sentence for screen readers

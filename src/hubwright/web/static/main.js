@@ -3,10 +3,11 @@ import { startClock } from "./clock.js";
 import { startFinder } from "./finder.js";
 import { startKeys } from "./keys.js";
 import { startLive } from "./live.js";
+import { startNotices } from "./notices.js";
 import { startTheme } from "./theme.js";
 
 document.documentElement.classList.add("js");
 startTheme();
 startClock();
 startKeys(startFinder());
-startLive();
+startLive(startNotices());
