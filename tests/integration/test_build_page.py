@@ -13,7 +13,7 @@ from sqlalchemy import select
 from hubwright.hub.differences import Difference
 from hubwright.store import schema
 from hubwright.web.site import Site
-from seed import ADMIN, Seed, serving
+from seed import ADMIN, NOW, Seed, serving
 from seeded_builds import seed_crowd, seed_states
 
 BROWSER = {"Accept": "text/html,*/*"}
@@ -74,6 +74,36 @@ def test_times_are_a_chart_and_a_table_that_say_the_same(pages: dict[str, str]) 
     assert re.findall(r"<td class=\"num\">(.*?)</td>", row[1])[2:4] == ["failed, 12 s", ""]
     assert 'the end waited for <a href="/builds/2/runs/5"><bdi>macos-arm64</bdi></a>' in page
     assert '<bdi>configure</bdi></a></td><td>Passed</td><td class="num">0.0 s</td>' in pages["passed"]
+
+
+def test_groups_of_a_short_log_are_part_of_the_timeline(tmp_path: Path) -> None:
+    """ux.md 1.3: bars for groups, where it is known when they were; they lead to their lines."""
+    seed = Seed(tmp_path)
+    job = seed.job("app", "octo/app")
+    build = seed.build(job, 1, 1_000, repository="octo/app", finished_at=NOW - 900)
+    at = int(NOW) - 995
+    log = (
+        f"section_start:{at + 3}:get\r\x1b[0KFetch <b>all</b>\r\nok\r\nsection_end:{at + 7}:get\r\x1b[0K\r\n"
+        f"section_start:{at + 7}:make\r\x1b[0KCompile\r\nok\r\nsection_end:{at + 14}:make\r\x1b[0K\r\n"
+    )
+    run = seed.run(build, [("fetch", "finished", "success", ""), ("build", "finished", "success", log)], 1_000)
+    seed.close()
+    with serving(tmp_path) as (address, _):
+        page = httpx2.get(f"{address}/builds/{build}", headers=BROWSER).text
+
+    chart = re.findall(
+        r'<a href="/builds/1/runs/1#L(\d+)" tabindex="-1"><rect class="bar group".*?<title>(.*?)</title>', page
+    )
+    assert [title for _, title in chart] == ["Fetch &lt;b&gt;all&lt;/b&gt;: 4.0 s", "Compile: 7.0 s"]
+    assert f'<a href="/builds/1/runs/{run}#L{chart[1][0]}"><bdi>Compile</bdi></a>' in page
+
+
+def test_a_duration_stands_beside_the_usual_one(pages: dict[str, str]) -> None:
+    """And what runs tells how long it should still take."""
+    assert re.search(
+        r"took <strong>1 min 10 s</strong> \(as usual, 1 min 10 s\)", pages["passed"].replace("09 s", "10 s")
+    )
+    assert re.search(r"\(usually 1 min \d\d s, about \d+ s left\)|about [\d.]+ s left\)", pages["running"])
 
 
 def test_a_build_can_be_run_again_somewhere_else_by_copying(pages: dict[str, str]) -> None:

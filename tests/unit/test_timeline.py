@@ -7,6 +7,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hubwright.domain.log_groups import TimedGroup
 from hubwright.store.views_values import BuildView, RunView, StageView
 from hubwright.web.pages.timeline import Timeline, draw_timeline
 
@@ -108,3 +109,19 @@ def test_nothing_is_drawn_before_something_ran() -> None:
     run = make_run(1, 0, 4, [])
     waiting = RunView(**{name: getattr(run, name) for name in RunView.__dataclass_fields__} | {"started_at": None})
     assert draw_timeline(make_build(waiting, state="queued"), now=9) is None
+
+
+def test_groups_of_the_log_are_drawn_in_their_stage() -> None:
+    """Where a stage says what it does, its bar says which of it took long."""
+    groups = {
+        1: [TimedGroup(3, "compile", 5, 25), TimedGroup(40, "link", 25, 60), TimedGroup(90, "unit tests", 66, 70)]
+    }
+    timeline = draw_timeline(make_build(make_run(1, 0, 5, [60, 30])), 1e6, groups)
+
+    assert timeline is not None
+    rows = {row.part.name: row for row in timeline.rows if row.part}
+    assert [(one.group.title, one.seconds) for one in rows["stage 0"].groups] == [("compile", 20), ("link", 35)]
+    assert [one.group.line for one in rows["stage 1"].groups] == [90]
+    assert rows["waiting"].groups == ()
+    span, bar = rows["stage 0"].groups[0], rows["stage 0"].spans[0]
+    assert bar.left <= span.left < span.left + span.width < bar.left + bar.width

@@ -97,6 +97,15 @@ class Group:
     ended_at: int | None = None
 
 
+class TimedGroup(NamedTuple):
+    """A group of which it is known when it was: its first line, its title, and Unix times."""
+
+    line: int
+    title: str
+    begin: float
+    end: float
+
+
 def may_have_title(line: bytes) -> bool:
     """Whether it is worth reading the line's marks: quick, for most have none."""
     return line.startswith((b"--- ", b"+++ ", b"~~~ ", b"^^^ ")) or b"group" in line or b"section_" in line

@@ -42,6 +42,18 @@ def word_duration(seconds: float | None) -> str:
     return f"{hours} h {minutes:02} min" if hours < 48 else f"{hours // 24} d {hours % 24} h"
 
 
+def word_against(seconds: float, usual: float) -> str:
+    """How long something took beside how long such things usually take: `20 % longer than usual, 3 min 20 s`."""
+    share = seconds / max(usual, 0.001)
+    if share >= 2:
+        told = f"{share:.1f} times the usual"
+    elif share > 1.1:
+        told = f"{(share - 1) * 100:.0f} % longer than usual"
+    else:
+        told = "as usual" if share >= 0.9 else f"{(1 - share) * 100:.0f} % shorter than usual"
+    return f"{told}, {word_duration(usual)}"
+
+
 def word_start(seconds: float | None) -> str:
     """When a run should start: `at once`, `in 3 min 20 s`, or that it is `not known`."""
     if seconds is None:

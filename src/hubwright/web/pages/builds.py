@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from hubwright.domain.causes import explain_build
+from hubwright.domain.estimates import time_left
 from hubwright.domain.reproduction import write_commands
 from hubwright.domain.waiting import hide_others
 from hubwright.domain.wording import Look, look_of
@@ -61,6 +62,7 @@ class BuildPages:
         run = rows.chosen
         log, problems = await asyncio.to_thread(self._read_logs, rows, run, read_number(request, "line"))
         findings = await asyncio.to_thread(find_lines, rows.found, self._logs, build.runs)
+        groups = {} if run is None else {run.id: await asyncio.to_thread(self._logs.time_groups, run)}
         box = await asyncio.to_thread(self._open_box, rows, run) if run is not None else None
         held = build.state == "queued" and any(each.state == "held" and not each.limited for each in build.runs)
         live = build.state != "finished"
@@ -82,7 +84,8 @@ class BuildPages:
             counted=COUNTED,
             room=make_room(len(problems), len(build.runs)),
             box=box,
-            timeline=draw_timeline(build, now),
+            timeline=draw_timeline(build, now, groups),
+            left=None if build.started_at is None else time_left(rows.usual, now - build.started_at),
             because=explain_build(
                 build.event, build.branch or build.ref, build.pull_request, build.author_name or build.author_login
             ),

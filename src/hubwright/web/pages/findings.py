@@ -76,6 +76,10 @@ class Findings:
         """How many problems of these severities the run has, shown or not."""
         return sum(self.counts.get(run.id, {}).get(severity, 0) for severity in severities)
 
+    def identity_of(self, case: CaseView) -> int:
+        """The number that the case's test has on every run: its page goes by it."""
+        return identify(case.suite, case.classname, case.name)
+
     def strip_of(self, run: RunView, case: CaseView) -> tuple[Mark, ...]:
         """What the case's test did in the last runs like this one, the oldest first; nothing of its first."""
         strips = self.strips.get(identify(case.suite, case.classname, case.name), ())

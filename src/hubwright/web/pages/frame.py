@@ -175,6 +175,7 @@ _FILTERS = {
     "age": _age,
     "took": _took,
     "duration": wording.word_duration,
+    "against": wording.word_against,
     "size": wording.word_size,
     "start": wording.word_start,
     "count_of": wording.word_count,

@@ -10,6 +10,7 @@ from typing import Any
 
 from hubwright.domain.ansi import Painter, strip_escapes
 from hubwright.domain.error_lines import find_error
+from hubwright.domain.log_groups import TimedGroup
 from hubwright.domain.results import Result, State
 from hubwright.domain.wording import Look, look_of
 from hubwright.hub.line_index import LineIndex
@@ -120,6 +121,10 @@ class LogLines:
     def write_groups(self, run: RunView) -> dict[str, Any]:
         """The groups of lines, as the API tells them."""
         return self._finds.write_groups(run)
+
+    def time_groups(self, run: RunView) -> list[TimedGroup]:
+        """The outer groups of a short log of which it is known when they were."""
+        return self._finds.time_groups(run)
 
     def write_errors(self, run: int) -> dict[str, Any]:
         """The numbers of the lines that tell an error, as the API tells them."""

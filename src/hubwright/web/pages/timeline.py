@@ -7,10 +7,12 @@ the rest: both ends of the axis are compressed then, and the chart says where (b
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from statistics import median
+from types import MappingProxyType
 from typing import NamedTuple
 
+from hubwright.domain.log_groups import TimedGroup
 from hubwright.domain.wording import Look, look_of, word_duration
 from hubwright.store.views_values import BuildView, RunView, StageView
 
@@ -61,6 +63,19 @@ class Span(NamedTuple):
     sign: str
 
 
+class GroupSpan(NamedTuple):
+    """A group of lines of the log as it is drawn, in per cent of the axis."""
+
+    group: TimedGroup
+    left: float
+    width: float
+
+    @property
+    def seconds(self) -> float:
+        """How long it took."""
+        return max(self.group.end - self.group.begin, 0.0)
+
+
 class Row(NamedTuple):
     """A line of the chart: a run, or a part where there is but one run. `critical`: no other run ended later."""
 
@@ -69,6 +84,7 @@ class Row(NamedTuple):
     spans: tuple[Span, ...]
     seconds: float
     critical: bool
+    groups: tuple[GroupSpan, ...] = ()
 
 
 class Tick(NamedTuple):
@@ -110,11 +126,12 @@ class Timeline(NamedTuple):
         return [own.get(name) for name in self.columns]
 
 
+_NONE: Mapping[int, Sequence[TimedGroup]] = MappingProxyType({})
 _WAITING, _SETUP, _REST = "waiting", "setup", "finishing"
 
 
-def draw_timeline(build: BuildView, now: float) -> Timeline | None:
-    """The chart of a build's newest runs; None before one of them has begun."""
+def draw_timeline(build: BuildView, now: float, groups: Mapping[int, Sequence[TimedGroup]] = _NONE) -> Timeline | None:
+    """The chart of a build's newest runs, with groups of lines of some; None before one of them has begun."""
     runs = [run for run in build.runs if run.started_at is not None]
     if not runs:
         return None
@@ -122,9 +139,10 @@ def draw_timeline(build: BuildView, now: float) -> Timeline | None:
     scale = make_scale([parts[run.id] for run in runs], min(run.queued_at for run in build.runs))
     last = max(runs, key=_end) if len(build.runs) > 1 and build.state == "finished" else None
     if len(build.runs) == 1:
-        rows = tuple(Row(runs[0], part, (_draw(part, scale),), part.seconds, False) for part in parts[runs[0].id])
+        rows = tuple(_draw_part(part, scale, groups.get(part.run.id, ())) for part in parts[runs[0].id])
     else:
         rows = tuple(_draw_run(run, parts[run.id], scale, last) for run in build.runs)
+        rows = tuple(row._replace(groups=_draw_groups(groups.get(row.run.id, ()), scale)) for row in rows)
     return Timeline(
         rows=rows,
         ticks=scale.ticks(),
@@ -202,12 +220,25 @@ def _draw_run(run: RunView, parts: Sequence[Part], scale: Scale, last: RunView |
     return Row(run, None, tuple(_draw(part, scale) for part in parts), end - run.queued_at, run is last)
 
 
+def _draw_part(part: Part, scale: Scale, groups: Sequence[TimedGroup]) -> Row:
+    own = [one for one in groups if part.stage is not None and part.begin <= (one.begin + one.end) / 2 < part.end]
+    return Row(part.run, part, (_draw(part, scale),), part.seconds, False, _draw_groups(own, scale))
+
+
+def _draw_groups(groups: Sequence[TimedGroup], scale: Scale) -> tuple[GroupSpan, ...]:
+    return tuple(GroupSpan(one, *_stretch(one.begin, one.end, scale)) for one in groups)
+
+
 def _draw(part: Part, scale: Scale) -> Span:
-    left = min(scale.place(part.begin), 100 - _THIN)
-    width = min(max(scale.place(part.end) - left, _THIN), 100 - left)
+    left, width = _stretch(part.begin, part.end, scale)
     bad = part.look is not None and part.look.kind not in {"success", "running"}
     sign = part.look.sign if part.look is not None and bad and width >= _SIGNED else ""
-    return Span(part, round(left, 2), round(width, 2), sign)
+    return Span(part, left, width, sign)
+
+
+def _stretch(begin: float, end: float, scale: Scale) -> tuple[float, float]:
+    left = min(scale.place(begin), 100 - _THIN)
+    return round(left, 2), round(min(max(scale.place(end) - left, _THIN), 100 - left), 2)
 
 
 def _end(run: RunView) -> float:
