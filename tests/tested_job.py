@@ -65,3 +65,15 @@ def _run(seed: Seed, build: int, number: int, platform: str, ago: float, **more:
             message=MESSAGE if bad else None, file="tests/test_ring.c" if bad else None, line=57 if bad else None,
             flaky=name == FLAKY and bad,
         )  # fmt: skip
+
+
+def seed_copies(seed: Seed, job: int) -> None:
+    """Open copies for a pull request and a branch, and one whose branch is gone."""
+    ring = {"copy_of": job, "folder": JOB}
+    for key, name, gone in (
+        ("pull_request:25", "pr25", {}),
+        ("branch:side", "side", {}),
+        ("branch:old", "old", {"closed_at": seed.now - 9e5, "archived_at": seed.now - 8e5}),
+    ):
+        copy = seed.job(f"{JOB}_{name}", "octo/ring", copy_key=key, **ring, **gone)
+        seed.build(copy, 1, 7_000, repository="octo/ring", branch="side", family=job)

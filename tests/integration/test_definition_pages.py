@@ -47,6 +47,11 @@ def log(served: tuple[str, Site]) -> Database:
     return served[1].database
 
 
+def plain(page: str) -> str:
+    """The text of a page without its tags."""
+    return re.sub(r"<[^>]*>", "", page)
+
+
 def fill(database: Database) -> None:
     """Sixty folders, of which one has a job."""
 
@@ -106,7 +111,7 @@ def test_versions_say_who_changed_what_and_show_it(browser: httpx2.Client) -> No
     assert "ben" in page
     assert "It is slow." in page
     change = browser.get("/definitions/jobs/team/app?version=2").text
-    assert "- 5\n+ 7" in change
+    assert "- 5\n+ 7" in plain(change)
     assert "there is nothing to restore" in change
     assert "hubwright job restore team/app 1" in browser.get("/definitions/jobs/team/app?version=1").text
     assert browser.get("/definitions/jobs/team/app?version=9").status_code == 404
@@ -116,6 +121,25 @@ def test_versions_say_who_changed_what_and_show_it(browser: httpx2.Client) -> No
     rest = browser.get("/definitions/jobs/team/many?before=6").text
     assert ">Version 6<" not in rest
     assert ">Version 1<" in rest
+
+
+def test_any_two_versions_can_be_compared(browser: httpx2.Client) -> None:
+    page = browser.get("/definitions/jobs/team/many?version=20&against=4").text
+    assert "Version 20 against 4" in page
+    assert "- 4\n+ 20" in plain(page)
+    assert "Version 3 against nothing" in browser.get("/definitions/jobs/team/many?version=3&against=0").text
+    assert browser.get("/definitions/jobs/team/many?version=3&against=99").status_code == 404
+
+
+def test_a_value_says_what_it_takes_the_place_of(browser: httpx2.Client, log: Database) -> None:
+    """What a job says itself stands beside what its folder says; a copy's beside its job's."""
+    said = {**SAID, "environment": {"CC": "tcc"}}
+    log.write(lambda connection: keep_document(connection, "team/loud", said, Change("ann", NOW)))
+    page = browser.get("/definitions/jobs/team/loud").text
+    assert page.count("instead of") == 1
+    assert 'said here</span><p class="sub">instead of <code>&lt;script&gt;' in page
+    assert "instead of" not in browser.get("/definitions/jobs/team/app").text, "it inherits the value"
+    assert "instead of" not in browser.get("/definitions/jobs/team/app_pr25").text, "the same repository"
 
 
 def test_copies_and_their_job_lead_to_each_other(browser: httpx2.Client) -> None:
@@ -132,7 +156,7 @@ def test_an_older_version_is_restored_from_what_its_reader_saw(browser: httpx2.C
     page = browser.get("/definitions/folders/x05?version=1", headers=admin).text
     assert "there is nothing to restore" in page
     page = browser.get("/definitions/jobs/team/many?version=3", headers=admin).text
-    assert "- 25\n+ 3" in page
+    assert "- 25\n+ 3" in plain(page)
     assert 'name="from" value="25"' in page
     address = "/definitions/jobs/team/many/versions/3/restore"
     assert browser.post(address, data={"from": "25"}).status_code == 401

@@ -12,7 +12,7 @@ import pytest
 from quiet_hub import open_whole_hub
 from seed import ADMIN, NOW, Seed
 from tables import with_tables
-from tested_job import BUILDS, EVIL, FLAKY, GROWS, JOB, MESSAGE, SLOW, number_of, seed_tests
+from tested_job import BUILDS, EVIL, FLAKY, GROWS, JOB, MESSAGE, SLOW, number_of, seed_copies, seed_tests
 
 EMPTY = "lab/empty"
 
@@ -23,7 +23,7 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx2.Client]:
     folder = tmp_path_factory.mktemp("tested")
     with_tables(f"sqlite:///{folder}/hubwright.db")
     seed = Seed(folder)
-    seed_tests(seed)
+    seed_copies(seed, seed_tests(seed))
     seed.job(EMPTY, "octo/empty")
     seed.close()
     with open_whole_hub(folder, database_url=seed.url, admin_token=ADMIN, clock=lambda: NOW) as quiet:
@@ -82,6 +82,30 @@ def test_names_from_outside_are_text(hub: httpx2.Client) -> None:
         page = hub.get(address).text
         assert "<img src=x" not in page
         assert "\u202e" not in page
+
+
+def numbers(page: str) -> list[str]:
+    history = page.split('id="history"')[1].partition("</section>")[0]
+    return re.findall(r'<p class="sub">#(\d+) ', history)
+
+
+def test_the_history_of_a_job_is_narrowed_by_branch_and_result_and_goes_on(hub: httpx2.Client) -> None:
+    assert numbers(hub.get(f"/jobs/{JOB}?branch=side").text) == [str(BUILDS - 5)]
+    assert numbers(hub.get(f"/jobs/{JOB}?result=failure").text) == [str(BUILDS - at) for at in range(3)]
+    assert numbers(hub.get(f"/jobs/{JOB}?result=failure&branch=side").text) == []
+    first = hub.get(f"/jobs/{JOB}?branch=main").text
+    (older,) = re.findall(r'rel="next" href="([^"]+)"', first)
+    rest = hub.get(older.replace("&amp;", "&")).text
+    assert numbers(first) + numbers(rest) == [str(at) for at in range(BUILDS, 0, -1) if at != BUILDS - 5]
+
+
+def test_a_job_shows_its_open_copies_and_all_of_them_on_their_page(hub: httpx2.Client) -> None:
+    page, copies = hub.get(f"/jobs/{JOB}").text, hub.get(f"/copies/{JOB}").text
+    for shown in (page, copies):
+        assert f'href="/jobs/{JOB}_pr25">PR #<bdi>25</bdi>' in shown
+        assert f'href="/jobs/{JOB}_side"><bdi>side</bdi>' in shown
+        assert f"{JOB}_old" not in shown
+    assert re.search(r"archived <time[^>]*>9 d ago", hub.get(f"/copies/{JOB}?archived=true").text)
 
 
 def test_an_empty_list_teaches_and_what_is_not_there_is_told(hub: httpx2.Client) -> None:

@@ -16,11 +16,12 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from hubwright.domain.job_differences import Difference, compare_definitions, write_differences
-from hubwright.domain.job_inheritance import Effective, Origin, Source
+from hubwright.domain.job_inheritance import Effective, Origin, Place, Said, Source
+from hubwright.domain.job_paths import split_path
 from hubwright.errors import NotFoundError, OutdatedError, UnprocessableError
 from hubwright.hub.definitions import Wish, restore_definition
 from hubwright.store.definitions import Subject, find_subject
-from hubwright.store.jobs import load_effective, load_effective_folder
+from hubwright.store.jobs import load_effective, load_effective_folder, load_parent_path
 from hubwright.store.versions import Change, Kind, Version, load_version, load_versions
 from hubwright.store.views_jobs import load_copies
 from hubwright.web.pages.forms import read_fields
@@ -32,16 +33,22 @@ _PLACES = 6  # of a change that are named in the list of versions
 _COPIES = 100
 _MAX_DIGITS = 12
 _MAX_REASON = 500
+_OWN = {Kind.JOB: {Source.JOB, Source.COPY}, Kind.FOLDER: {Source.FOLDER}}
 
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """A value that holds: its name, the value as text, whose it is, and that one's page, None where there is none."""
+    """A value that holds: its name, the value as text, whose it is, and that one's page, None where there is none.
+
+    `standing` is own, inherited or default; `instead` is what it takes the place of, None when nothing else was said.
+    """
 
     name: str
     text: str
     origin: str
     address: str | None
+    standing: str
+    instead: Value | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,16 +68,21 @@ class Changed:
 
 @dataclass(frozen=True, slots=True)
 class Definition:
-    """What the page shows. `shown` is the version whose differences are asked for, `report` those as text; `undone`
-    what would be otherwise than it is if that version was restored, None when nothing would."""
+    """What the page shows. `shown` is the version whose differences are asked for, `report` those as lines, against
+    version `against`; `undone` what would be otherwise if that version was restored, nothing when it says that now."""
 
     subject: Subject
     values: tuple[Value, ...]
     changes: tuple[Changed, ...]
     older: int | str | None
     shown: Version | None
-    report: str
-    undone: str | None
+    against: int
+    report: tuple[str, ...]
+    undone: tuple[str, ...]
+
+    def values_of(self, *standings: str) -> list[Value]:
+        """The values that stand so."""
+        return [value for value in self.values if value.standing in standings]
 
 
 class DefinitionPages:
@@ -96,11 +108,11 @@ class DefinitionPages:
         ]
 
     async def job(self, request: Request) -> Response:
-        """`GET /definitions/jobs/PATH?version=&before=`."""
+        """`GET /definitions/jobs/PATH?version=&against=&before=`."""
         return await self._show(request, Kind.JOB)
 
     async def folder(self, request: Request) -> Response:
-        """`GET /definitions/folders/PATH?version=&before=`; the root is the empty path."""
+        """`GET /definitions/folders/PATH?version=&against=&before=`; the root is the empty path."""
         return await self._show(request, Kind.FOLDER)
 
     async def copies(self, request: Request) -> Response:
@@ -149,29 +161,44 @@ class DefinitionPages:
 
     async def _show(self, request: Request, kind: Kind) -> Response:
         path = request.path_params["path"].strip("/")
-        number, cursor = read_number(request, "version"), read_number(request, "before")
-        found = await self._frame.site.database.read(lambda connection: _load(connection, kind, path, number, cursor))
+        asked = tuple(read_number(request, name) for name in ("version", "against", "before"))
+        found = await self._frame.site.database.read(lambda connection: _load(connection, kind, path, asked))
         return self._frame.show(request, "definition.html", definition=found, kind=kind.value)
 
 
-def _load(connection: Connection, kind: Kind, path: str, number: int | None, cursor: int | None) -> Definition:
+def _load(connection: Connection, kind: Kind, path: str, asked: tuple[int | None, ...]) -> Definition:
+    number, against, cursor = asked
     subject = find_subject(connection, kind, path)
-    if subject is None and kind is Kind.FOLDER and not path:  # the root is there before anybody says something of it
-        subject = Subject(kind=kind, id=0, path=path, version=0, document={})
     effective = load_effective(connection, path) if kind is Kind.JOB else load_effective_folder(connection, path)
     if subject is None or effective is None:
         raise NotFoundError(f"There is no {kind.value} {path!r}.")
     page = load_versions(connection, kind, subject.id, _VERSIONS + 1, cursor)
     changes = _compare(page.items)[:_VERSIONS]
-    shown, report, undone = None, "", None
+    shown, report, undone, before = None, "", "", 0
     if number is not None:
         shown = load_version(connection, kind, subject.id, number)
-        before = load_version(connection, kind, subject.id, number - 1).document if number > 1 else {}
-        report = write_differences(compare_definitions(before, shown.document))
+        before = number - 1 if against is None else against
+        older = load_version(connection, kind, subject.id, before).document if before else {}
+        report = write_differences(compare_definitions(older, shown.document))
         back = compare_definitions(subject.document, shown.document)
-        undone = write_differences(back) if back else None
-    older = changes[-1].version.number if len(page.items) > _VERSIONS else None
-    return Definition(subject, _list_values(effective), changes, older, shown, report, undone)
+        undone = write_differences(back) if back else ""
+    rest = changes[-1].version.number if len(page.items) > _VERSIONS else None
+    values = _list_values(effective, _load_above(connection, subject), subject)
+    return Definition(subject, values, changes, rest, shown, before, _split(report), _split(undone))
+
+
+def _load_above(connection: Connection, subject: Subject) -> Effective:
+    """What would hold if the subject itself said nothing."""
+    parent = load_parent_path(connection, subject.path) if subject.kind is Kind.JOB else None
+    if parent is not None:
+        return load_effective(connection, parent) or Effective()
+    if not subject.path:
+        return Effective()
+    return load_effective_folder(connection, split_path(subject.path)[0])
+
+
+def _split(report: str) -> tuple[str, ...]:
+    return tuple(report.splitlines())
 
 
 def _compare(versions: Sequence[Version]) -> tuple[Changed, ...]:
@@ -181,12 +208,19 @@ def _compare(versions: Sequence[Version]) -> tuple[Changed, ...]:
     return tuple(Changed(one, compare_definitions(before, one.document)) for one, before in pairs)
 
 
-def _list_values(effective: Effective) -> tuple[Value, ...]:
+def _list_values(effective: Effective, above: Effective, subject: Subject) -> tuple[Value, ...]:
     """All that holds, by name; what people have said before what is as it is by itself."""
     said = sorted(effective.said.items(), key=lambda item: (item[1].origin.source is Source.DEFAULT, item[0]))
-    return tuple(
-        Value(".".join(place), _write(one.value), str(one.origin), _address_of(one.origin)) for place, one in said
-    )
+    return tuple(_make_value(place, one, above.said.get(place), subject) for place, one in said)
+
+
+def _make_value(place: Place, one: Said, above: Said | None, subject: Subject) -> Value:
+    own = one.origin.path == subject.path and one.origin.source in _OWN[subject.kind]
+    standing = "own" if own else "default" if one.origin.source is Source.DEFAULT else "inherited"
+    told = own and above is not None and above.origin.source is not Source.DEFAULT and above.value != one.value
+    instead = _make_value(place, above, None, subject) if told and above is not None else None
+    address = _address_of(one.origin)
+    return Value(".".join(place), _write(one.value), str(one.origin), address, standing, instead)
 
 
 def _write(value: Any) -> str:

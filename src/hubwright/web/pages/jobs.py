@@ -19,7 +19,7 @@ from hubwright.store.triggers import load_times
 from hubwright.store.views import load_builds
 from hubwright.store.views_bisections import BisectionView, load_bisections
 from hubwright.store.views_history import load_usual_duration
-from hubwright.store.views_jobs import load_job, load_jobs
+from hubwright.store.views_jobs import load_copies, load_job, load_jobs
 from hubwright.store.views_values import BuildFilter, BuildView, JobView, Page
 from hubwright.web.askers import folders_of, lies_below
 from hubwright.web.pages.charts import Bar, draw_strip
@@ -29,16 +29,21 @@ _STRIP = 30
 _HISTORY = 30
 _SEARCHES = 5
 _FOLDERS = 50
+_COPIES = 8
+_MAX_BRANCH = 300
+_RESULTS = ("success", "failure", "error", "timeout", "cancellation", "skip")
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
     """What the page of a job shows. `branches` are the newest build of each, out of the last `_HISTORY`.
 
-    `times` are its schedules, each with when it comes next.
+    `builds` are those of `asked`; `times` are its schedules, each with when it comes next; `copies` the newest of
+    those that are open.
     """
 
     view: JobView
+    asked: BuildFilter
     builds: tuple[BuildView, ...]
     older: int | str | None
     branches: tuple[BuildView, ...]
@@ -50,6 +55,7 @@ class Job:
     times: tuple[tuple[str, float], ...]
     paused: Pause | None
     searches: tuple[BisectionView, ...]
+    copies: Page[JobView]
 
 
 class JobPages:
@@ -63,15 +69,15 @@ class JobPages:
         return await self._folder(request, "")
 
     async def show(self, request: Request) -> Response:
-        """`GET /jobs/{path}`: a job, or the folder of that name."""
+        """`GET /jobs/{path}?branch=&result=&before=`: a job, or the folder of that name."""
         path: str = request.path_params["path"].strip("/")
-        cursor = read_number(request, "before")
+        asked, cursor = _read_asked(request, path), read_number(request, "before")
         try:
-            job = await self._frame.site.database.read(lambda connection: _load_job(connection, path, cursor))
+            job = await self._frame.site.database.read(lambda connection: _load_job(connection, asked, cursor))
         except NotFoundError:
             return await self._folder(request, path)
         once = secrets.token_hex(16)  # a form that is sent twice starts one build
-        return self._frame.show(request, "job.html", job=job, once=once, stream="/fragments/stream")
+        return self._frame.show(request, "job.html", job=job, results=_RESULTS, once=once, stream="/fragments/stream")
 
     async def _folder(self, request: Request, folder: str) -> Response:
         within = folders_of(request)
@@ -91,14 +97,24 @@ class JobPages:
         )
 
 
-def _load_job(connection: Connection, path: str, cursor: int | None) -> Job:
+def _read_asked(request: Request, path: str) -> BuildFilter:
+    """Which of the job's builds are wanted; a result that there is not counts as none."""
+    branch = request.query_params.get("branch", "").replace("\0", "").strip()[:_MAX_BRANCH]
+    result = request.query_params.get("result", "")
+    return BuildFilter(job=path, told=True, branch=branch or None, result=result if result in _RESULTS else None)
+
+
+def _load_job(connection: Connection, asked: BuildFilter, cursor: int | None) -> Job:
+    path = asked.job or ""
     view, defined = load_job(connection, path), jobs.load_job(connection, path)
     wanted = BuildFilter(job=path, told=True)
     newest = load_builds(connection, wanted, limit=_HISTORY)
-    shown = newest if cursor is None else load_builds(connection, wanted, limit=_HISTORY, cursor=cursor)
+    all_of_it = cursor is None and asked == wanted
+    shown = newest if all_of_it else load_builds(connection, asked, limit=_HISTORY, cursor=cursor)
     results = [build.result for build in newest.items[:_STRIP] if build.result not in {None, "skip", "cancellation"}]
     return Job(
         view,
+        asked,
         shown.items,
         shown.next,
         _newest_of_each_branch(newest.items),
@@ -110,6 +126,7 @@ def _load_job(connection: Connection, path: str, cursor: int | None) -> Job:
         tuple((row.cron, row.next_at) for row in load_times(connection, view.id) if row.next_at is not None),
         defined.paused if defined is not None else None,
         load_bisections(connection, job_path=path, limit=_SEARCHES).items,
+        load_copies(connection, view.id, _COPIES) if view.copy_of is None else Page(()),
     )
 
 
