@@ -169,6 +169,8 @@ class DefinitionPages:
 def _load(connection: Connection, kind: Kind, path: str, asked: tuple[int | None, ...]) -> Definition:
     number, against, cursor = asked
     subject = find_subject(connection, kind, path)
+    if subject is None and kind is Kind.FOLDER and not path:
+        subject = Subject(kind=kind, id=0, path="", version=0, document={})  # a hub where nobody has said anything yet
     effective = load_effective(connection, path) if kind is Kind.JOB else load_effective_folder(connection, path)
     if subject is None or effective is None:
         raise NotFoundError(f"There is no {kind.value} {path!r}.")
