@@ -4,6 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 HUB := hub,sandbox,celery
 
+# Half of what a test of processes takes is waiting for them: two workers a core keep two cores at work.
+WORKERS ?= 4
+
 # The suite starts hundreds of processes: where a machine forbids it, each would compile the whole program anew.
 export PYTHONDONTWRITEBYTECODE :=
 
@@ -29,7 +32,7 @@ up: venv         ## hub and one builder in one go, on http://127.0.0.1:8010 (ARG
 
 test: $(VENV)/.dev      ## the whole suite, in parallel; starts every server it needs
 	@$(BIN)/python tests/servers.py --install
-	@$(BIN)/python -m pytest -n 3 --dist worksteal $(ARGS)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
 
 check: $(VENV)/.dev     ## format, lint, types, layers, docs in step
 	$(BIN)/ruff format --check .

@@ -22,6 +22,12 @@ os.environ["SSL_CERT_FILE"] = str(Path(__file__).parent / "data" / "nobody.pem")
 """Nobody is trusted: no test speaks TLS to strangers, and to read the machine's 140 certificates for each HTTP client
 takes longer than what most tests do with it."""
 
+DEAREST = (
+    "test_killed_hub", "test_every_query_plan", "test_healing_commands", "test_loads_survive", "test_killed_filing",
+    "test_any_request", "test_approval_races", "test_storm",
+)  # fmt: skip
+"""Files that begin first: a test of two minutes that begins last has the whole run wait for it."""
+
 RUN = pytest.StashKey[Path | None]()
 
 
@@ -35,6 +41,11 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     folder = config.stash.get(RUN, None)
     if folder is not None:
         servers.close_run(folder)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The order stays as it was otherwise, so that what tests of a file share is made once."""
+    items.sort(key=lambda item: item.path.stem not in DEAREST)
 
 
 @pytest.fixture
