@@ -41,6 +41,9 @@ THREADS = 8
 AT_ONCE = 100
 """Reports to one target that are sent together, at most."""
 
+LOOK_AGAIN = 5.0
+"""Seconds after which a relay with a queue of its own looks for reports that another process has left."""
+
 LEASE = 30.0
 """Seconds after which another process takes over what a killed one was sending; renewed while it lives."""
 
@@ -79,6 +82,7 @@ class Relay:
         self._wake = wake
         self._is_heard = is_heard
         self._couriers = [_Courier(database, reporter, owner, clock) for reporter in reporters]
+        self._due = 0.0
         self._cursors: dict[str, int] = {}  # as kept last; where another process has moved one, keeping fails and tells
 
     def close(self) -> None:
@@ -119,8 +123,19 @@ class Relay:
                 count, more = self._read_batch(reporter)
                 made = made or count > 0
         if made:
+            self._due = 0.0
             self._wake("reports")
         return None
+
+    def drain(self) -> float | None:
+        """Both, for a relay with a queue of its own; most facts make no report, and cost no look at what is to send."""
+        self.drain_facts()
+        now = self._clock()
+        if not now < self._due <= now + LOOK_AGAIN:  # beyond it: the clock was set back
+            due = self.drain_reports()
+            later = self._clock() + LOOK_AGAIN
+            self._due = later if due is None else min(due, later)
+        return self._due
 
     def _read_batch(self, reporter: Reporter) -> tuple[int, bool]:
         """Make the reports of the next facts: how many, and whether more facts may follow."""

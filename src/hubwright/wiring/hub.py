@@ -32,7 +32,7 @@ from hubwright.web.hooks import Hooks
 from hubwright.web.site import FACTS
 from hubwright.wire import Vitals
 from hubwright.wiring.checks import run_checks
-from hubwright.wiring.filing import FILES, GATHERED, FilingLife
+from hubwright.wiring.filing import FILES, FilingLife
 from hubwright.wiring.first_start import FirstStart, prepare
 from hubwright.wiring.github import make_app_hook, make_hooks, make_setup
 from hubwright.wiring.hiding import hide_from_builds
@@ -48,6 +48,12 @@ from hubwright.wiring.search import SEARCH, SearchLife
 from hubwright.wiring.secret_keys import check_keys, open_vault
 from hubwright.wiring.server import Server, listen, server_config
 from hubwright.wiring.site import make_retention, make_site, write_configuration
+
+OUTLETS = (FILES, SEARCH, NOTICES)
+"""Queues that read every fact, each with a relay of its own."""
+
+GATHERED = 0.25
+"""Seconds for which facts are gathered for them: most say nothing to them, and nobody waits for those that do."""
 
 
 @dataclass(frozen=True)
@@ -112,7 +118,7 @@ class Hub:
         self._search = SearchLife(settings, self.site, self.parts.owner)
         self._notices = NoticeLife(settings, self.site, self.parts.owner)
         self._irc = IrcLife(settings, self.parts)
-        self._housekeeping = InProcessDispatcher(self._house_drains(), gathered={FILES: GATHERED, SEARCH: GATHERED})
+        self._housekeeping = InProcessDispatcher(self._house_drains(), gathered=dict.fromkeys(OUTLETS, GATHERED))
         self.gate = Gate(self.site)
         vault = open_vault(settings)
         self._sessions = Sessions(
@@ -181,9 +187,8 @@ class Hub:
         elif queue == "facts":
             self._bell.ring(FACTS)
             self._housekeeping.wake(REDIS)
-            self._housekeeping.wake(FILES)
-            self._housekeeping.wake(SEARCH)
-            self._housekeeping.wake(NOTICES)
+            for outlet in OUTLETS:
+                self._housekeeping.wake(outlet)
 
     def _house_drains(self) -> dict[str, Callable[[], float | None]]:
         """What every hub does by itself, with workers or without."""

@@ -43,8 +43,7 @@ class NoticeLife:
 
     def drain(self) -> float | None:
         """Tell what has ended; when to look again."""
-        self._relay.drain_facts()
-        return self._relay.drain_reports()
+        return self._relay.drain()
 
     def close(self) -> None:
         """Let what is being told end."""

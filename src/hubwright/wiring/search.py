@@ -39,10 +39,7 @@ class SearchLife:
 
     def drain(self) -> float | None:
         """Write what has ended; when to look again."""
-        if self._relay is None:
-            return None
-        self._relay.drain_facts()
-        return self._relay.drain_reports()
+        return None if self._relay is None else self._relay.drain()
 
     def close(self) -> None:
         """Let what is being written end."""
