@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections import Counter
 from functools import cache
 from pathlib import Path
 
@@ -204,3 +205,9 @@ def test_test_modules_say_what_they_hold() -> None:
         for path in TESTS
         if path.name.startswith("test_") and not ast.get_docstring(tree_of(path))
     ]
+
+
+def test_no_two_test_modules_have_one_name() -> None:
+    """pytest imports them by their names alone: the second one would end the collection of all."""
+    names = Counter(path.name for path in TESTS if path.name.startswith("test_"))
+    assert [name for name, count in names.items() if count > 1] == []
