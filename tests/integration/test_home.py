@@ -146,3 +146,33 @@ def test_a_builds_stream_tells_of_news_elsewhere_only_to_who_asks(week: Week) ->
         assert next(lines) == "data:"
         tell(site, ids["red"])
         assert next(lines) == "event: facts"
+
+
+def test_the_status_screen_is_read_from_afar_and_refreshes_itself(week: Week) -> None:
+    """No navigation: what is broken and by whom, what runs, how much waits; a name, a shape and a word for each."""
+    page = ask(week, "/tv")
+    text = re.sub(r"<[^>]+>", "", page)
+    assert "2 jobs broken" in text
+    assert re.search(r"Failed since #37, .+\s+Grace Hopper: Rename tall to tail in struct ring", text)
+    assert "core/parser #9" in text
+    assert 'aria-label="Failed"' in page
+    assert "<nav" not in page
+    assert '<noscript><meta http-equiv="refresh"' in page
+    assert 'data-stream="/fragments/stream"' in page
+
+
+def test_the_navigation_has_no_door_that_is_shut_for_who_sees_it(week: Week) -> None:
+    """Who sees a folder only is led to pages that show something of it."""
+    token = week[1].database.write(
+        lambda connection: keep_token(
+            connection, secrets.token_urlsafe(32), name="nav", role="read", now=NOW, folders=["core"]
+        )
+    )
+    mine = {"Authorization": f"Bearer {token}"}
+    with httpx2.Client(base_url=week[0], headers=BROWSER | mine) as client:
+        nav = re.search(r'<nav id="nav".*?</nav>', client.get("/").text, re.DOTALL)
+        assert nav is not None
+        links = re.findall(r'href="([^"]+)"', nav[0])
+        assert {link: client.get(link).status_code for link in links} == dict.fromkeys(links, 200)
+        assert len(links) >= 4
+        assert "oak-1" not in client.get("/tv").text

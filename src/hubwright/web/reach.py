@@ -133,6 +133,7 @@ DOORS: dict[str, Subject] = {
     "pages.home.HomePage.show": LISTED,
     "pages.lists.ListPages.help": FREE,
     "pages.search.SearchPage.show": LISTED,
+    "pages.tv.TvPage.show": LISTED,
     "pages.jobs.JobPages.list": LISTED,
     "pages.jobs.JobPages.show": WITHIN,
     "pages.starts.StartPages.start": BELOW,

@@ -37,6 +37,7 @@ from hubwright.web.pages.stream import Stream
 from hubwright.web.pages.tests import CasePages
 from hubwright.web.pages.tokens import TokenPages
 from hubwright.web.pages.trends import TrendPages
+from hubwright.web.pages.tv import TvPage
 from hubwright.web.site import Site
 
 Handler = Callable[[Request, Exception], Response | Awaitable[Response]]
@@ -108,6 +109,7 @@ def assemble_pages(site: Site, gate: Gate) -> Pages:
         "/fragments/runs/{run:int}/groups": log_pages.groups,
         "/fragments/runs/{run:int}/search": log_pages.search,
         "/search": SearchPage(frame).show,
+        "/tv": TvPage(frame).show,
         "/fragments/stream": stream.open,
         "/fragments/ended": Notices(frame, assets).show,
     }

@@ -46,6 +46,15 @@ class Home:
     queue: tuple[tuple[QueuedView, Waiting], ...]
 
 
+@dataclass(frozen=True, slots=True)
+class HomeShown:
+    """When the page is shown, to whom, and below which folders; None for everything."""
+
+    now: float
+    me: Me | None
+    folders: tuple[str, ...] | None
+
+
 class HomePage:
     """`/` and `/queue`."""
 
@@ -56,13 +65,9 @@ class HomePage:
         """`GET /`; `?me=NAME` keeps the name of who looks in their browser."""
         if "me" in request.query_params:
             return keep_me(request, request.query_params["me"])
-        now, me, folders = self._frame.site.clock(), read_me(request), folders_of(request)
-        home = await self._frame.site.database.read(
-            lambda connection: (
-                _load_home(connection, now, me) if folders is None else _load_part(connection, now, me, folders)
-            )
-        )
-        return self._frame.show(request, "home.html", home=home, me=me, stream="/fragments/stream")
+        shown = HomeShown(self._frame.site.clock(), read_me(request), folders_of(request))
+        home = await self._frame.site.database.read(lambda connection: load_shown(connection, shown))
+        return self._frame.show(request, "home.html", home=home, me=shown.me, stream="/fragments/stream")
 
     async def queue(self, request: Request) -> Response:
         """`GET /queue`."""
@@ -77,6 +82,13 @@ class HomePage:
         )
         shown: dict[str, Any] = {"runs": runs.items, "queues": queues, "stops": stops, "jobs": jobs}
         return self._frame.show(request, "queue.html", **shown, stream="/fragments/stream")
+
+
+def load_shown(connection: Connection, shown: HomeShown) -> Home:
+    """What the first page shows, and the status screen."""
+    if shown.folders is None:
+        return _load_home(connection, shown.now, shown.me)
+    return _load_part(connection, shown.now, shown.me, shown.folders)
 
 
 def _load_part(connection: Connection, now: float, me: Me | None, folders: tuple[str, ...]) -> Home:

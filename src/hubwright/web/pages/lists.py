@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from hubwright.domain.wording import ALL_LOOKS
 from hubwright.web.pages.frame import Frame
-from hubwright.web.pages.places import PLACES, PUBLIC
+from hubwright.web.pages.navigation import find_places
 
 
 class ListPages:
@@ -18,6 +18,4 @@ class ListPages:
 
     async def help(self, request: Request) -> Response:
         """`GET /help`."""
-        asker = request.state.asker
-        places = [one for one in PLACES if "{" not in one.address and (one.role == PUBLIC or asker.may(one.role))]
-        return self._frame.show(request, "help.html", looks=ALL_LOOKS, places=places)
+        return self._frame.show(request, "help.html", looks=ALL_LOOKS, places=find_places(request.state.asker))

@@ -6,7 +6,7 @@ from hubwright.web.askers import Asker
 from hubwright.web.finder import Found
 from hubwright.web.pages.places import GROUPS, PLACES, PUBLIC, Place
 
-FOR_FOLDERS = frozenset({"/", "/jobs", "/search", "/help", "/docs", "/login"})
+FOR_FOLDERS = frozenset({"/", "/jobs", "/search", "/tv", "/help", "/docs", "/login"})
 """Where who is bounded to folders finds something; the other pages are not there for them."""
 
 _ALSO = {
@@ -19,6 +19,7 @@ _ALSO = {
     "/github": "app token manifest",
     "/sql": "database query",
     "/audit": "changes",
+    "/tv": "wall television kiosk dashboard",
     "/help": "keys shortcuts signs commands",
     "/docs": "api openapi",
 }

@@ -59,6 +59,7 @@ PLACES = (
     Place("/admin/tokens", "Tokens", role="admin", reached_from=_ADMIN),
     Place("/admin/configuration", "Configuration", role="admin", reached_from=_ADMIN),
     Place("/audit", "Audit log", role="admin", reached_from=_ADMIN),
+    Place("/tv", "Status screen", group="Hub"),
     Place("/help", "Help", group="Hub"),
     Place("/search", "Search", reached_from="/"),
     Place("/docs", "REST interface", role=PUBLIC, reached_from="/help"),

@@ -17,7 +17,7 @@ export function startKeys(find) {
   offer({
     "?": () => dialog.showModal(),
     ".": find,
-    "-": () => (document.querySelector("main [data-key='-']") ?? [...document.querySelectorAll(".crumbs a, .brand")].at(-1)).click(),
+    "-": () => (document.querySelector(":is(a, button)[data-key='-']") ?? [...document.querySelectorAll(".brand, .crumbs a")].at(-1)).click(),
     j: () => step(1), k: () => step(-1),
     g: () => scrollTo(0, 0), G: () => scrollTo(0, document.documentElement.scrollHeight),
     ...orders, // of a script that was quicker

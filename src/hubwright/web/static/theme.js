@@ -3,6 +3,7 @@ const NEXT = { "": "dark", dark: "light", light: "" };
 
 export function startTheme() {
   const button = document.querySelector("#theme");
+  if (!button) return; // a page without a top
   button.hidden = false;
   button.addEventListener("click", () => {
     const root = document.documentElement;
