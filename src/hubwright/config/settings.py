@@ -21,6 +21,7 @@ from hubwright.config.value_types import (
     Count,
     DatabaseUrl,
     Days,
+    MailUrl,
     Names,
     Port,
     RedisUrl,
@@ -252,6 +253,14 @@ class Notify(Section, frozen=True, kw_only=True):
     ca_file: Path | None = None
 
 
+class Mail(Section, frozen=True, kw_only=True):
+    """The server that takes our mail."""
+
+    server: MailUrl | None = None
+    sender: Text | None = None
+    ca_file: Path | None = None
+
+
 class Irc(Section, frozen=True, kw_only=True):
     """The bot on IRC."""
 
@@ -303,3 +312,4 @@ class Settings(Section, frozen=True, kw_only=True):
     elasticsearch: Elasticsearch = Elasticsearch()
     irc: Irc = Irc()
     notify: Notify = Notify()
+    mail: Mail = Mail()

@@ -46,6 +46,14 @@ DatabaseUrl = Annotated[
 ]
 BrokerUrl = Annotated[str, Meta(pattern=r"^(rediss?|amqps?)://", description="redis://HOST/0 or amqp://HOST")]
 RedisUrl = Annotated[str, Meta(pattern=r"^(rediss?|unix)://", description="an address like redis://HOST/0")]
+MailUrl = Annotated[
+    str,
+    Meta(
+        pattern=r"^smtp(s|\+starttls)?://",
+        description="an address like smtp+starttls://USER:PASSWORD@HOST:587",
+        extra=_SECRET,
+    ),
+]
 StorageUrl = Annotated[str, Meta(pattern=r"^(file|s3|gs|az)://", description="file:///PATH or s3://BUCKET/PREFIX")]
 CloneBase = Annotated[
     str,

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Row, bindparam, func, select
+from sqlalchemy import ColumnElement, Connection, Row, bindparam, func, select
 
 from hubwright.domain.facts import FactKind
 from hubwright.domain.streaks import TELLING, Turn
 from hubwright.store.bisections import BUILT_FOR_IT
-from hubwright.store.schema import build, fact
+from hubwright.store.repos import find_repository
+from hubwright.store.schema import build, fact, gh_commit
 from hubwright.store.views import MAX_PAGE
 from hubwright.store.views_values import BuildView
 
@@ -70,19 +71,49 @@ def load_authors(connection: Connection, one: BuildView, streak: Mapping[str, An
     The builds tell, each of one commit; at most `MAX_PAGE` of them are looked at. Where nothing is known from before,
     nobody is named.
     """
-    first = int(streak.get("since", one.id))
-    other = streak.get("good") if streak.get("turn") != Turn.FIXED else (streak.get("was") or {}).get("newest")
-    if other is None:
+    span = _read_span(one.id, streak)
+    if span is None:
         return []
-    query = select(build.c.author_login, build.c.author_name).where(
-        build.c.job_id == one.job_id,
-        build.c.branch == one.branch,
-        build.c.id <= first,
-        build.c.id > int(other),
-        func.coalesce(build.c.pull_request, 0) == (one.pull_request or 0),
-    )
+    query = select(build.c.author_login, build.c.author_name).where(*_within(one.id, span))
     rows = connection.execute(query.order_by(build.c.id.desc()).limit(MAX_PAGE))
     return list(dict.fromkeys(name for row in rows if (name := row.author_login or row.author_name)))
+
+
+def load_author_emails(connection: Connection, build_id: int, streak: Mapping[str, Any]) -> list[str]:
+    """The addresses of the same people, as far as GitHub has told of their commits."""
+    span = _read_span(build_id, streak)
+    if span is None:
+        return []
+    shas = select(build.c.sha, build.c.repository).where(*_within(build_id, span))
+    rows = connection.execute(shas.order_by(build.c.id.desc()).limit(MAX_PAGE)).all()
+    if not rows:
+        return []
+    told = select(gh_commit.c.sha, gh_commit.c.author_email).where(
+        gh_commit.c.repository_id == find_repository(rows[0].repository), gh_commit.c.sha.in_([row.sha for row in rows])
+    )
+    known = {row.sha: row.author_email for row in connection.execute(told)}
+    return list(dict.fromkeys(known[row.sha] for row in rows if known.get(row.sha)))
+
+
+def _read_span(build_id: int, streak: Mapping[str, Any]) -> tuple[int, int] | None:
+    """Behind which build what turned the branch begins, and with which it ends; None where nobody knows."""
+    fixed = streak.get("turn") == Turn.FIXED
+    other = (streak.get("was") or {}).get("newest") if fixed else streak.get("good")
+    return None if other is None else (int(other), int(streak.get("since", build_id)))
+
+
+def _within(build_id: int, span: tuple[int, int]) -> tuple[ColumnElement[bool], ...]:
+    """Builds of the same job and branch as this one, of commits of the same pull request or of none."""
+    same = build.alias("same")
+    own = {name: select(same.c[name]).where(same.c.id == build_id).scalar_subquery() for name in ("job_id", "branch")}
+    pull = select(func.coalesce(same.c.pull_request, 0)).where(same.c.id == build_id).scalar_subquery()
+    return (
+        build.c.job_id == own["job_id"],
+        build.c.branch == own["branch"],
+        build.c.id > span[0],
+        build.c.id <= span[1],
+        func.coalesce(build.c.pull_request, 0) == pull,
+    )
 
 
 def _load_end(connection: Connection, build_id: int) -> dict[str, Any] | None:
