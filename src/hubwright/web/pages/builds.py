@@ -80,6 +80,7 @@ class BuildPages:
             line=read_number(request, "line"),
             found=await self._log_pages.find(request, run),
             problems=problems,
+            unshown=[each for each in build.runs if went_wrong(each)][_PROBLEMS:],
             findings=findings,
             counted=COUNTED,
             room=make_room(len(problems), len(build.runs)),
