@@ -53,7 +53,7 @@ def main() -> None:
             settings["GITHUB__CLONE_BASE"] = f"file://{name}/clones"
             with HubProcess(Path(name), ("hub",), settings=settings) as hub:
                 _wait_until_calm(hub)
-                for line in measure_pages(hub, options.url):
+                for line in measure_pages(hub, options.url) if options.pages else ():
                     print(line, flush=True)
                 for line in measure_starts(hub, commits):
                     print(line, flush=True)
@@ -180,6 +180,7 @@ def _read_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench.million", description="A hub on a seeded database.")
     parser.add_argument("url", help="a database that bench.seed has filled; it is changed")
     parser.add_argument("--starts", type=int, default=100)
+    parser.add_argument("--no-pages", dest="pages", action="store_false", help="measure only how builds start")
     parser.add_argument("--retain", type=int, help="only this: remove builds and logs that are older than so many days")
     return parser.parse_args()
 
