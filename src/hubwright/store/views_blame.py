@@ -9,12 +9,11 @@ from sqlalchemy import ColumnElement, Connection, Select, func, select
 
 from hubwright.store.grid_values import BlameBuild, Breakage, GridFilter
 from hubwright.store.reach import newest_below
-from hubwright.store.schema import build, job
+from hubwright.store.schema import build
 from hubwright.store.views import bounded, load_rows
-from hubwright.store.views_grid import MOST, SEARCHED, has_failed
+from hubwright.store.views_grid import AT_ONCE, MOST, SEARCHED, WALKED, has_failed, path_of_job, walk_back
 from hubwright.store.views_values import Page
 
-AT_ONCE = 100
 _SETTLED = ("success", "failure", "error", "timeout")  # a skip or a cancellation says nothing of the code
 _OTHER = build.alias("other")
 _COLUMNS = (
@@ -51,17 +50,15 @@ def load_breakages(
 
 
 def _next_failed(connection: Connection, wanted: BlameFilter, last: int | None) -> Select[Any]:
-    conditions: list[ColumnElement[bool]] = [has_failed(build)]
     if wanted.of is not None:
-        conditions.append(build.c.repository == wanted.of.repository)
-    else:  # in the words of the index
-        conditions.append(build.c.pull_request.is_(None))
+        exact = {"repository": wanted.of.repository}
+        return walk_back(connection, exact, last).where(has_failed(build))
+    conditions: list[ColumnElement[bool]] = [has_failed(build), build.c.pull_request.is_(None)]  # as the index says
     if last is not None:
         conditions.append(build.c.id < last)
-    if wanted.of is None and wanted.folders is not None:
+    if wanted.folders is not None:
         conditions.append(newest_below(connection, wanted.folders, conditions, AT_ONCE))
-    columns = [build.c[name] for name in ("id", "branch", "event", "pull_request", "family")]
-    query = select(*columns).where(*conditions)
+    query = select(*(build.c[name] for name in WALKED)).where(*conditions)
     return query.order_by(build.c.id.desc()).limit(AT_ONCE)
 
 
@@ -102,8 +99,7 @@ def _load_breakages(connection: Connection, ids: Sequence[int]) -> tuple[Breakag
     pairs = connection.execute(select(build.c.id, mended.label("mended")).where(build.c.id.in_(ids))).all()
     mends = {row.id: row.mended for row in pairs}
     wanted = [*mends, *(number for number in mends.values() if number is not None)]
-    columns = [*(build.c[name] for name in _COLUMNS), job.c.path.label("job")]
-    query = select(*columns).join(job, job.c.id == build.c.job_id).where(build.c.id.in_(wanted))
+    query = select(*(build.c[name] for name in _COLUMNS), path_of_job()).where(build.c.id.in_(wanted))
     rows = {row["id"]: row for row in load_rows(connection, query)}
     return tuple(_breakage(rows[number], rows.get(mends[number])) for number in ids if number in rows)
 

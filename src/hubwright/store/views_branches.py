@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, func, select
+from sqlalchemy import ColumnElement, Connection, Select, func, literal, select
 
 from hubwright.errors import NotFoundError
 from hubwright.store.grid_values import BranchRow, CommitRow, GridFilter, PullRow, PullView
@@ -13,7 +13,7 @@ from hubwright.store.reach import load_families
 from hubwright.store.repos import find_repository, load_default_branch
 from hubwright.store.schema import build, gh_branch, gh_pull_request, gh_repository, job
 from hubwright.store.views import bounded, load_rows
-from hubwright.store.views_grid import AT_ONCE, MOST, SEARCHED, Place, is_seen, load_commit_rows
+from hubwright.store.views_grid import AT_ONCE, MOST, SEARCHED, Place, is_seen, load_commit_rows, walk_back
 from hubwright.store.views_values import Page
 
 _LATER = build.alias("later")
@@ -72,7 +72,7 @@ def _find_branches(
     found: dict[str, tuple[int, str]] = {}
     last = cursor
     for _ in range(MOST // AT_ONCE):
-        batch = _load_batch(connection, wanted, last)
+        batch = connection.execute(walk_back(connection, {"repository": wanted.repository}, last)).all()
         heads: dict[str, Any] = {}
         for row in batch:
             seen = wanted.families is None or row.family in wanted.families
@@ -85,15 +85,6 @@ def _find_branches(
             break
     shown = list(found.items())
     return dict(shown[:limit]), shown[limit - 1][1][0] if len(shown) > limit else last
-
-
-def _load_batch(connection: Connection, wanted: GridFilter, last: int | None) -> Sequence[Any]:
-    conditions = [build.c.repository == wanted.repository]
-    if last is not None:
-        conditions.append(build.c.id < last)
-    columns = [build.c[name] for name in ("id", "sha", "branch", "event", "pull_request", "family")]
-    query = select(*columns).where(*conditions)
-    return connection.execute(query.order_by(build.c.id.desc()).limit(AT_ONCE)).all()
 
 
 def _find_newest(connection: Connection, wanted: GridFilter, ids: Sequence[int]) -> set[int]:
@@ -132,9 +123,9 @@ def load_pulls(connection: Connection, wanted: GridFilter, limit: int = 50, curs
     """
     limit = bounded(limit)
     pairs = _load_newest(connection, wanted, cursor, limit + 1)
-    following = pairs[limit - 1][0] if len(pairs) > limit else None
-    newest = {number: build_id for number, build_id in pairs[:limit] if build_id is not None}
-    told = load_pull_views(connection, wanted.repository, list(newest))
+    following = pairs[limit - 1].number if len(pairs) > limit else None
+    newest = {row.number: row.newest for row in pairs[:limit] if row.newest is not None}
+    told = _load_told(connection, [row.told for row in pairs[:limit] if row.told is not None])
     query = select(build.c.id, build.c.sha).where(build.c.id.in_(newest.values()))
     shas = {row.id: row.sha for row in connection.execute(query)}
     places = [Place(one, shas[one], number) for number, one in newest.items() if one in shas]
@@ -147,22 +138,28 @@ def load_pulls(connection: Connection, wanted: GridFilter, limit: int = 50, curs
 
 def load_pull(connection: Connection, repository: str, number: int) -> PullView | None:
     """What GitHub told of the pull request; None when it told nothing."""
-    return load_pull_views(connection, repository, [number]).get(number)
+    told = connection.execute(_find_told(repository, literal(number))).scalar()
+    return None if told is None else _load_told(connection, [told]).get(number)
 
 
-def load_pull_views(connection: Connection, repository: str, numbers: Sequence[int]) -> dict[int, PullView]:
-    """What GitHub told of these pull requests."""
-    if not numbers:
+def _find_told(repository: str, number: ColumnElement[int]) -> Select[Any]:
+    """Which row of the copy is of the pull request: by both values of an index."""
+    return select(_PULL.id).where(_PULL.repository_id == find_repository(repository), _PULL.number == number).limit(1)
+
+
+def _load_told(connection: Connection, ids: Sequence[int]) -> dict[int, PullView]:
+    """What GitHub told of pull requests, by their numbers."""
+    if not ids:
         return {}
-    of_these = (_PULL.repository_id == find_repository(repository), _PULL.number.in_(numbers))
-    rows = load_rows(connection, select(*_PULL_COLUMNS).where(*of_these))
+    rows = load_rows(connection, select(*_PULL_COLUMNS).where(_PULL.id.in_(ids)))
     return {row["number"]: PullView(**row) for row in rows}
 
 
-def _load_newest(
-    connection: Connection, wanted: GridFilter, below_number: int | None, most: int
-) -> list[tuple[int, int | None]]:
-    """The next numbers, each with its newest build: from one to the next along the index, however many builds."""
+def _load_newest(connection: Connection, wanted: GridFilter, below_number: int | None, most: int) -> Sequence[Any]:
+    """The next numbers, each with its newest build and its row of the copy.
+
+    From one number to the next along the index, however many builds each has.
+    """
     first = _highest(wanted.repository)
     if below_number is not None:
         first = first.where(build.c.pull_request < below_number)
@@ -178,8 +175,9 @@ def _load_newest(
         .correlate(seen)
         .scalar_subquery()
     )
-    query = select(seen.c.number, newest.label("newest")).where(seen.c.number.is_not(None)).limit(most)
-    return [(row.number, row.newest) for row in connection.execute(query)]
+    told = _find_told(wanted.repository, seen.c.number).correlate(seen).scalar_subquery()
+    query = select(seen.c.number, newest.label("newest"), told.label("told"))
+    return connection.execute(query.where(seen.c.number.is_not(None)).limit(most)).all()
 
 
 def _highest(repository: str) -> Select[Any]:

@@ -7,11 +7,22 @@ is only one good way to answer each of these.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import fields, replace
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, FromClause, func, literal, literal_column, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    FromClause,
+    Label,
+    Select,
+    func,
+    literal,
+    literal_column,
+    select,
+    tuple_,
+)
 
 from hubwright.store.grid_values import CommitRow, GridBuild, GridFilter, GridRun
 from hubwright.store.schema import build, job, run
@@ -21,6 +32,8 @@ from hubwright.store.views_values import Page
 SEARCHED = "bisect"
 """The event of builds that searches for culprits asked for: they say nothing of how a commit stands."""
 
+MAX_ID = 2**63 - 1
+WALKED = ("id", "sha", "branch", "event", "pull_request", "family")
 AT_ONCE = 200
 MOST = 5_000
 """Builds that are looked at for one page: a page may be short and have a next one."""
@@ -53,6 +66,26 @@ class Place(NamedTuple):
     id: int
     sha: str
     of: str | int | None = None
+
+
+def walk_back(connection: Connection, exact: Mapping[str, Any], last: int | None) -> Select[Any]:
+    """The next `AT_ONCE` builds before `last` with these values, newest first, along an index of the columns and id.
+
+    SQLite is asked with equations. PostgreSQL would then go back through all builds where it believes most to be of
+    the repository, also when its newest are a year old: rows that are compared leave it nothing but the index.
+    """
+    columns = [build.c[name] for name in exact]
+    query = select(*(build.c[name] for name in WALKED)).limit(AT_ONCE)
+    if connection.dialect.name == "sqlite" or not columns:
+        bounds = [] if last is None else [build.c.id < last]
+        conditions = [column == value for column, value in zip(columns, exact.values(), strict=True)]
+        return query.where(*conditions, *bounds).order_by(build.c.id.desc())
+    place = tuple_(*columns, build.c.id)
+    ends = [
+        tuple_(*(literal(value, build.c[name].type) for name, value in exact.items()), literal(end, build.c.id.type))
+        for end in (0, MAX_ID if last is None else last)
+    ]
+    return query.where(place > ends[0], place < ends[1]).order_by(*(column.desc() for column in (*columns, build.c.id)))
 
 
 def load_grid(
@@ -104,17 +137,15 @@ def _find_commits(
 
 def _load_batch(connection: Connection, wanted: GridFilter, last: int | None) -> Sequence[Any]:
     """The next builds, newest first, along one index."""
-    conditions = [build.c.repository == wanted.repository]
+    exact: dict[str, Any] = {"repository": wanted.repository}
     if wanted.branch is not None:
-        conditions.append(build.c.branch == wanted.branch)
+        exact["branch"] = wanted.branch
     if wanted.pull_request is not None:
-        conditions.append(build.c.pull_request == wanted.pull_request)
-    if wanted.failed:
-        conditions.append(has_failed(build))
-    if last is not None:
-        conditions.append(build.c.id < last)
-    query = select(build.c.id, build.c.sha, build.c.event, build.c.pull_request, build.c.family).where(*conditions)
-    return connection.execute(query.order_by(build.c.id.desc()).limit(AT_ONCE)).all()
+        exact["pull_request"] = wanted.pull_request
+    query = walk_back(connection, exact, last)
+    if wanted.pull_request is not None:  # in the words of the index
+        query = query.where(build.c.pull_request.is_not(None))
+    return connection.execute(query.where(has_failed(build)) if wanted.failed else query).all()
 
 
 def _counts(row: Any, wanted: GridFilter) -> bool:
@@ -124,10 +155,14 @@ def _counts(row: Any, wanted: GridFilter) -> bool:
 
 
 def _matches(wanted: GridFilter) -> list[ColumnElement[bool]]:
-    """What builds of a commit have to be to stand in its row."""
-    conditions = [build.c.event != SEARCHED, *is_seen(build, wanted.families)]
+    """What builds of a commit have to be to stand in its row.
+
+    coalesce(): no index but that of commits is to be thought of. A plan that is made for all values believes a
+    repository to have as many builds as the average one, and reads half a million for a page.
+    """
+    of_repository = func.coalesce(build.c.repository, "") == wanted.repository
+    conditions = [of_repository, build.c.event != SEARCHED, *is_seen(build, wanted.families)]
     if wanted.branch is not None:
-        # coalesce(): no index but that of the commit is to be thought of
         conditions += [func.coalesce(build.c.branch, "") == wanted.branch, build.c.pull_request.is_(None)]
     if wanted.pull_request is not None:
         conditions.append(func.coalesce(build.c.pull_request, 0) == wanted.pull_request)
@@ -136,9 +171,7 @@ def _matches(wanted: GridFilter) -> list[ColumnElement[bool]]:
 
 def _load_firsts(connection: Connection, wanted: GridFilter, shas: Collection[str]) -> dict[str, int]:
     """The first build of each commit, of those that are wanted."""
-    query = select(build.c.sha, func.min(build.c.id)).where(
-        build.c.repository == wanted.repository, build.c.sha.in_(shas), *_matches(wanted)
-    )
+    query = select(build.c.sha, func.min(build.c.id)).where(build.c.sha.in_(shas), *_matches(wanted))
     if wanted.failed:
         bad = func.coalesce(build.c.result, "").in_(("failure", "error", "timeout"))
         query = query.where(bad)
@@ -153,7 +186,7 @@ def _load_builds(
         return {}
     of = literal(None) if apart is None else build.c[apart]
     numbers = select(build.c.id, build.c.sha, build.c.job_id, of.label("of"))
-    numbers = numbers.where(build.c.repository == wanted.repository, *_matches(wanted))
+    numbers = numbers.where(*_matches(wanted))
     numbers = numbers.order_by((build.c.id + 0).desc())  # the sum: SQLite would go by the order, not by the commits
     if apart == "branch":  # a pull request's branch may be a fork's
         numbers = numbers.where(build.c.pull_request.is_(None))
@@ -174,12 +207,16 @@ def _load_builds(
     return found
 
 
+def path_of_job() -> Label[str]:
+    """The path of a build's job, looked up for each: joined, all jobs would be read for two hundred builds."""
+    return select(job.c.path).where(job.c.id == build.c.job_id).scalar_subquery().label("job")
+
+
 def load_grid_builds(connection: Connection, ids: Sequence[int]) -> list[GridBuild]:
     """The builds of these numbers with their newest runs, newest first."""
     if not ids:
         return []
-    columns = [*_BUILD, job.c.path.label("job"), build.c.trust, build.c.blocked]
-    query = select(*columns).join(job, job.c.id == build.c.job_id).where(build.c.id.in_(ids))
+    query = select(*_BUILD, path_of_job(), build.c.trust, build.c.blocked).where(build.c.id.in_(ids))
     rows = load_rows(connection, query.order_by(build.c.id.desc()))
     runs: dict[int, list[GridRun]] = defaultdict(list)
     for row in load_rows(connection, select(*_RUN).where(run.c.build_id.in_(ids), run.c.latest).order_by(run.c.id)):

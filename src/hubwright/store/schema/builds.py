@@ -122,6 +122,7 @@ build = Table(
         "result IN ('failure', 'error', 'timeout')",
         ("repository_failed", "repository", "id"),
         ("branch_failed", "repository", "branch", "id"),
+        ("family_failed", "family", "id"),
         table="build",
     ),
     *_where("pull_request IS NOT NULL", ("pull_request", "repository", "pull_request", "id"), table="build"),

@@ -13,7 +13,7 @@ from hubwright.domain.grids import find_worst
 from hubwright.domain.refs import check_owner, check_repository
 from hubwright.errors import NotFoundError
 from hubwright.store.views import load_builds
-from hubwright.store.views_values import BuildFilter, BuildView, StageView
+from hubwright.store.views_values import BuildFilter, BuildView
 from hubwright.web.askers import folders_of
 from hubwright.web.pages.frame import Frame
 from hubwright.web.pages.jobs import read_number
@@ -42,19 +42,20 @@ def arrange(builds: Sequence[BuildView]) -> Matrix:
         newest.setdefault(one.job, one)
     shown = tuple(newest[path] for path in sorted(newest))
     earlier = tuple(one for one in builds if newest[one.job].id != one.id)
-    return Matrix(shown, earlier, _merge_names([run.stages for one in shown for run in one.runs]))
+    stages = [[stage.name for stage in run.stages] for one in shown for run in one.runs]
+    return Matrix(shown, earlier, merge_names(stages))
 
 
-def _merge_names(runs: Sequence[Sequence[StageView]]) -> tuple[str, ...]:
+def merge_names(runs: Sequence[Sequence[str]]) -> tuple[str, ...]:
     """Every name once, each behind those that come before it in the run where it was met first."""
     names: list[str] = []
     for stages in runs:
         place = 0
-        for one in stages:
-            if one.name in names:
-                place = names.index(one.name) + 1
+        for name in stages:
+            if name in names:
+                place = names.index(name) + 1
             else:
-                names.insert(place, one.name)
+                names.insert(place, name)
                 place += 1
     return tuple(names)
 

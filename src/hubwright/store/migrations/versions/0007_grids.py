@@ -14,6 +14,7 @@ _FAILED, _OF_PULL_REQUESTS = "result IN ('failure', 'error', 'timeout')", "pull_
 _INDEXES = (
     ("ix_build_repository_failed", ["repository", "id"], _FAILED),
     ("ix_build_branch_failed", ["repository", "branch", "id"], _FAILED),
+    ("ix_build_family_failed", ["family", "id"], _FAILED),
     ("ix_build_pull_request", ["repository", "pull_request", "id"], _OF_PULL_REQUESTS),
 )
 
