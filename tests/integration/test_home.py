@@ -10,12 +10,19 @@ from pathlib import Path
 import httpx2
 import pytest
 from sqlalchemy import insert
+from starlette.applications import Starlette
 
+from git_repositories import GitRepository
+from hubwright.hub.addresses import COMMAND, AddressRules
 from hubwright.store import schema
 from hubwright.store.tokens import keep_session, keep_token
-from hubwright.web.gate import COOKIE
+from hubwright.web.gate import COOKIE, Gate
+from hubwright.web.pages import assemble_pages
+from hubwright.web.pages.registering import RegisterForm
+from hubwright.web.problems import PROBLEM_HANDLERS
 from hubwright.web.site import Site
 from seed import ADMIN, NOW, Seed, seed_week, serving, tell
+from served import make_site, make_wishes, serve
 
 BROWSER = {"Accept": "text/html"}
 Week = tuple[str, Site, dict[str, int]]
@@ -176,3 +183,26 @@ def test_the_navigation_has_no_door_that_is_shut_for_who_sees_it(week: Week) -> 
         assert {link: client.get(link).status_code for link in links} == dict.fromkeys(links, 200)
         assert len(links) >= 4
         assert "oak-1" not in client.get("/tv").text
+
+
+def test_the_form_of_the_first_door_builds_a_repository(tmp_path: Path) -> None:
+    """As `hubwright register` does; a command is no address here, and who may only read is refused."""
+    GitRepository(tmp_path / "octo" / "hello.git").commit({"Makefile": "all:\n"})
+    rules = AddressRules(clone_base=f"file://{tmp_path}", protocols=("https",))
+    with make_site(tmp_path, admin_token=ADMIN) as site, make_wishes(site, tmp_path) as wishes:
+        pages = assemble_pages(site, Gate(site))
+        form = RegisterForm(pages.frame, wishes, rules)
+        app = Starlette(routes=[*form.routes(), *pages.routes], exception_handlers=dict(PROBLEM_HANDLERS))
+        with serve(app) as url, httpx2.Client(base_url=url, timeout=20) as client:
+
+            def send(address: str, **headers: str) -> httpx2.Response:
+                return client.post("/repositories", data={"url": address}, headers=headers)
+
+            hello = f"file://{tmp_path}/octo/hello"
+            admin = {"Authorization": f"Bearer {ADMIN}"}
+            assert send(hello).status_code == 401
+            assert send(f"{COMMAND}make", **admin).status_code == 403
+            assert send("ftp://example.org/a/b", **admin).status_code == 400
+            built = send(hello, **admin)
+            assert (built.status_code, built.headers["location"]) == (303, "/builds/1")
+            assert "octo/hello" in client.get("/builds/1").text
