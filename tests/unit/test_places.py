@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 from hubwright.web.pages.places import GROUPS, PLACES, PUBLIC, find_place, find_section
 
@@ -41,3 +42,16 @@ def test_keys_and_roles_are_ones_that_there_are() -> None:
 def _plain(address: str) -> str:
     """An address of this pattern."""
     return re.sub(r"\{[^}]+\}", "7", address)
+
+
+def test_the_documentation_has_every_place() -> None:
+    """docs/pages.md is the register as people read it."""
+    page = (Path(__file__).parents[2] / "docs" / "pages.md").read_text()
+    told = [
+        tuple(cell.strip(" `") for cell in row.split("|")[1:-1]) for row in page.splitlines() if row.startswith("| `")
+    ]
+    who = {PUBLIC: "everybody"}
+    assert told == [
+        (re.sub(r":[a-z]+}", "}", place.address), place.name, who.get(place.role, place.role), place.key)
+        for place in PLACES
+    ]
