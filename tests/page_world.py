@@ -9,6 +9,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from hashlib import sha1
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -211,27 +212,17 @@ def _add_fork(seed: Seed, said: _Said) -> dict[str, int]:
 
 
 def _add_search(seed: Seed, said: _Said, bad: int) -> dict[str, int]:
-    commits = [f"{at:040x}" for at in range(4)]
-    number = seed.add("bisection", job_id=1, platform="linux-x86_64", matrix={}, ref="refs/heads/main", branch=said("main"), build_id=bad, bad="0" * 39 + "3",
-                      asked_by=said("ada"), commits=commits, targets=[], findings=[], state="ended", reason=said("The builder went away."), max_builds=9,
+    commits = [sha1(f"searched {at}".encode()).hexdigest() for at in range(4)]
+    number = seed.add("bisection", job_id=1, platform="linux-x86_64", matrix={}, ref="refs/heads/main", branch=said("main"), build_id=bad, bad=commits[3],
+                      asked_by=said("ada"), commits=commits, targets=[], findings=[], state="found", max_builds=9,
                       next_try_at=seed.now, created_at=seed.now - 9_000, finished_at=seed.now - 8_000)  # fmt: skip
-    for sha in commits:
-        seed.add(
-            "gh_commit",
-            repository_id=1,
-            sha=sha,
-            message=said("Rename tall"),
-            author_name=said("Grace Hopper"),
-        )
-    seed.add(
-        "culprit",
-        bisection_id=number,
-        sha=commits[2],
-        repository="octo/engine",
-        author_name=said("Grace Hopper"),
-        subject=said("Rename tall"),
-        targets=[],
-    )
+    told: dict[str, Any] = {"sha": commits[2], "message": said("Rename tall"), "author_name": said("Grace Hopper")}
+    seed.add("gh_commit", repository_id=1, **told)
+    seed.add("culprit", bisection_id=number, sha=commits[2], repository="octo/engine", author_name=said("Grace Hopper"), subject=said("Rename tall"),
+             targets=[said("build on linux-x86_64")])  # fmt: skip
+    nightly = seed.job("core/nightly", "octo/engine")
+    build = seed.build(nightly, 1, 150_000, result="failure", family=nightly, **told)
+    seed.run(build, red(), 150_000, result="failure", finished_at=seed.now - 149_000, family=nightly)
     return {"bisection": number}
 
 
