@@ -21,6 +21,7 @@ from page_world import ELSEWHERE, PageWorld, open_page_world
 FOLDER = Path(__file__).parent / "data" / "looks"
 WIDE = {"width": 1280, "height": 800}
 NARROW = {"width": 390, "height": 844}
+MAIN = ("/builds/", "/commits/", "/jobs/{", "/repositories/{owner}/{", "/tests/")
 MOST = 0.10
 """The part of a picture that may differ: as much as a list that is some rows longer, not as a page without styles."""
 
@@ -71,15 +72,21 @@ class Looks:
         return float(self._desk.evaluate("([a, b]) => compare(a, b)", [_as_address(one), _as_address(other)]))
 
 
-def take_shots(page: Page) -> Iterator[bytes]:
+def show_views(page: Page) -> Iterator[str]:
     """The page that is open in light, in dark and on a telephone; then as it was."""
-    yield _shoot(page)
+    yield "light"
     page.emulate_media(color_scheme="dark")
-    yield _shoot(page)
+    yield "dark"
     page.emulate_media(color_scheme="light")
     page.set_viewport_size(NARROW)  # type: ignore[arg-type]
-    yield _shoot(page)
+    yield "narrow"
     page.set_viewport_size(WIDE)  # type: ignore[arg-type]
+
+
+def shoot(page: Page) -> bytes:
+    """What is to be seen of a page at its top."""
+    page.evaluate("() => document.fonts.ready.then(() => scrollTo(0, 0))")
+    return page.screenshot(type="jpeg", quality=70)
 
 
 def file_of(place: Place) -> Path:
@@ -88,9 +95,10 @@ def file_of(place: Place) -> Path:
     return FOLDER / f"{name or 'home'}.webp"
 
 
-def looked_at() -> list[Place]:
-    """The places that look the same each time."""
-    return [place for place in PLACES if place.address not in ELSEWHERE]
+LOOKED_AT = tuple(
+    place for place in PLACES if place.address not in ELSEWHERE and (place.group or place.address.startswith(MAIN))
+)
+"""Those of the navigation, and the ones that people have open all day: each costs a second."""
 
 
 def keep_looks(world: PageWorld) -> None:
@@ -99,18 +107,13 @@ def keep_looks(world: PageWorld) -> None:
     with open_chromium() as browser, open_page(browser) as watched:
         looks = Looks(watched.page)
         made = {}
-        for place in looked_at():
+        for place in LOOKED_AT:
             watched.page.goto(world.url + world.address_of(place))
-            made[file_of(place)] = looks.join(list(take_shots(watched.page)))
+            made[file_of(place)] = looks.join([shoot(watched.page) for _ in show_views(watched.page)])
     for path in set(FOLDER.glob("*.webp")) - set(made):
         path.unlink()
     for path, picture in made.items():
         path.write_bytes(picture)
-
-
-def _shoot(page: Page) -> bytes:
-    page.evaluate("() => document.fonts.ready.then(() => scrollTo(0, 0))")
-    return page.screenshot(type="jpeg", quality=70)
 
 
 def _as_address(picture: bytes, kind: str = "webp") -> str:
