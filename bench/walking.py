@@ -67,6 +67,7 @@ def make_values(builds: int, run: int, sha: str, pull: int = 5, job: str = "grou
         "/api/v1/repositories/{owner}/{repo}/pulls/{number}": {"number": str(pull)},
         "/builders/{name:path}": {"name": "oak-1"},
         "/api/v1/builders/{name}": {"name": "oak-1"},
+        "/api/v1/builders/{name}/runs": {"name": "oak-1"},
         "/deliveries/{id:int}": {"id": "5"},
         "/bisections/{id:int}": {"id": "5"},
         "/builds/{id:int}/runs/{run:int}": {"id": middle},

@@ -17,6 +17,7 @@ from hubwright.store.database import Database, DatabaseBusyError
 from hubwright.store.sql import PARALLEL, Questions
 from hubwright.store.sql_answers import MAX_CELL, Bounds
 from hubwright.store.sql_tables import HIDDEN, READABLE
+from hubwright.web.sql import EXAMPLES
 from waiting import until
 
 NOW = 1_790_000_000.0
@@ -43,6 +44,12 @@ def test_values_look_the_same_on_both_databases(asked: Questions) -> None:
     assert asked.ask("WITH t AS (SELECT 1 AS a) SELECT count(*) FROM t").rows == [(1,)]
     assert asked.ask("SELECT a.id, b.id FROM job a, job b").columns == ("id", "id")
     assert asked.ask("SELECT path FROM job WHERE path LIKE '%app' -- a remark").rows == [("team/app",)]
+
+
+@pytest.mark.parametrize("name", sorted(EXAMPLES))
+def test_each_example_of_the_page_is_answered(asked: Questions, name: str) -> None:
+    """They are what people begin with; a column that is renamed must not break them, nor one database's words."""
+    assert asked.ask(EXAMPLES[name]).columns
 
 
 @pytest.mark.parametrize("table", sorted(HIDDEN))

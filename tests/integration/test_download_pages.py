@@ -9,7 +9,7 @@ import httpx2
 
 from hubwright.store import schema
 from hubwright.store.downloads import DownloadView
-from hubwright.web.pages.downloads import split_platform, word_freshness
+from hubwright.web.pages.downloads import arrange, split_platform, word_freshness
 from seed import Seed, serving
 from served import NOW, Rows
 
@@ -26,6 +26,22 @@ def test_freshness_in_words() -> None:
     assert split_platform("haiku") == ("haiku", "")
 
 
+def test_the_newest_files_stand_by_system_and_processor() -> None:
+    """System 1's table: a hole where a system has nothing for a processor, and no system twice."""
+    names = ("linux-x86_64", "linux-aarch64", "macos-arm64", "haiku", "linux-x86_64")
+    views = [replace(VIEW, platform=name, number=at) for at, name in enumerate(names)]
+    matrix = arrange(views)
+    assert matrix.systems == ("haiku", "linux", "macos")
+    told = {name: [cell and cell.number for cell in cells] for name, cells in matrix.rows}
+    assert told == {
+        "": [3, None, None],
+        "aarch64": [None, 1, None],
+        "arm64": [None, None, 2],
+        "x86_64": [None, 0, None],
+    }
+    assert arrange([]).rows == ()
+
+
 def test_each_platform_has_a_row_with_its_newest_good_files(tmp_path: Path) -> None:
     """System 1's download table; hostile names are only text (S31)."""
     Seed(tmp_path).close()
@@ -40,6 +56,8 @@ def test_each_platform_has_a_row_with_its_newest_good_files(tmp_path: Path) -> N
             rows.keep(schema.artifact, {**row, "path": path, "sha256": "c" * 64})
         page = client.get("/downloads/team/app").text
         assert "x86_64" in page
+        assert 'href="/download/latest?job=team/app&amp;platform=linux-x86_64"' in page
+        assert "Stale" in page
         assert "1 build and" in page
         assert f'href="/commits/team/app/{1:040x}"' in page
         assert 'href="/api/v1/runs/1/artifacts/app.zip"' in page

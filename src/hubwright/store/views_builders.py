@@ -8,8 +8,8 @@ from sqlalchemy import Connection, select
 
 from hubwright.errors import NotFoundError
 from hubwright.store.schema import build, builder, job, run, token
-from hubwright.store.views import MAX_PAGE, RUNNING, load_rows
-from hubwright.store.views_values import BuilderView
+from hubwright.store.views import FINISHED, MAX_PAGE, RUNNING, bounded, load_rows
+from hubwright.store.views_values import BuilderView, Page
 
 _COLUMNS = [column for column in builder.c if column.name not in {"instance", "token_id"}]
 
@@ -46,6 +46,40 @@ def load_held(connection: Connection, name: str) -> tuple[HeldView, ...]:
         .limit(MAX_PAGE)
     )
     return tuple(HeldView(**row) for row in load_rows(connection, query))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DoneView:
+    """A run that a builder has ended. Times are Unix seconds."""
+
+    id: int
+    build_id: int
+    job: str
+    number: int
+    platform: str
+    attempt: int
+    state: str
+    result: str | None
+    started_at: float | None
+    finished_at: float | None
+
+
+def load_done(connection: Connection, name: str, limit: int = 50, cursor: int | None = None) -> Page[DoneView]:
+    """The runs that a builder has ended, the newest first; the cursor is a number. The name may be of one long gone."""
+    limit = bounded(limit)
+    columns = [run.c[each] for each in DoneView.__dataclass_fields__ if each not in {"job", "number"}]
+    query = (
+        select(*columns, job.c.path.label("job"), build.c.number)
+        .join(build, build.c.id == run.c.build_id)
+        .join(job, job.c.id == build.c.job_id)
+        .where(run.c.state == FINISHED, run.c.builder == name)
+        .order_by(run.c.id.desc())
+        .limit(limit + 1)
+    )
+    if cursor is not None:
+        query = query.where(run.c.id < cursor)
+    found = tuple(DoneView(**row) for row in load_rows(connection, query))
+    return Page(found[:limit], found[limit - 1].id if len(found) > limit else None)
 
 
 def has_own_token(connection: Connection, name: str) -> bool:

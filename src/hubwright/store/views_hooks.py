@@ -6,9 +6,23 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, exists, func, literal, null, or_, select, true, union_all
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    bindparam,
+    exists,
+    func,
+    literal,
+    null,
+    or_,
+    select,
+    true,
+    union_all,
+)
 
 from hubwright.store.schema import (
+    delivery,
     gh_hook,
     gh_installation,
     gh_installation_repository,
@@ -20,6 +34,13 @@ from hubwright.store.schema import (
 from hubwright.store.views import bounded
 from hubwright.store.views_values import Page
 
+_NEWS = (
+    select(delivery.c.event, delivery.c.received_at)
+    .where(func.lower(delivery.c.repository) == bindparam("key"))
+    .order_by(delivery.c.id.desc())
+    .limit(1)
+)
+
 HOOKS = "hooks"
 """The listing's name in `scan`."""
 
@@ -29,7 +50,7 @@ class RepositoryView:
     """A repository. `hooks` are as GitHub told them at `looked_at`, Unix seconds; None: it was never asked for them.
 
     `id` is None while only a job names it. `installation`: this hub's App is installed there. `above` are the hooks of
-    its organization.
+    its organization, `news` the event that was delivered last, and when.
     """
 
     name: str
@@ -40,6 +61,7 @@ class RepositoryView:
     hooks: Sequence[Mapping[str, Any]]
     looked_at: float | None
     above: Sequence[Mapping[str, Any]] = ()
+    news: tuple[str, float] | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -161,9 +183,15 @@ def _fill(connection: Connection, rows: Sequence[Any], app_id: int | None) -> li
             hooks=[hook for hook in hooks if hook["repository_id"] == row.id],
             looked_at=looked.get(row.key),
             above=above.get(row.key.partition("/")[0], []),
+            news=_load_news(connection, row.key),
         )
         for row in rows
     ]
+
+
+def _load_news(connection: Connection, key: str) -> tuple[str, float] | None:
+    row = connection.execute(_NEWS, {"key": key}).one_or_none()
+    return None if row is None else (row.event, row.received_at)
 
 
 def _load_hooks(connection: Connection, of: ColumnElement[bool]) -> list[dict[str, Any]]:

@@ -13,6 +13,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from hubwright.errors import TooLargeError, UnprocessableError
+from hubwright.store.schema import metadata
 from hubwright.store.sql import MAX_TEXT, Questions
 from hubwright.store.sql_answers import Found, write_csv, write_objects
 from hubwright.store.sql_tables import READABLE
@@ -28,8 +29,22 @@ _LOGGED = 500
 _MAX_CELL = 300
 """Characters of a value on the page; the files have all of it."""
 
-_EXAMPLE = """SELECT repository, count(*) AS builds, max(finished_at) AS last
-FROM build GROUP BY repository ORDER BY builds DESC"""
+EXAMPLES = {
+    "Builds by repository": """SELECT repository, count(*) AS builds, max(finished_at) AS last
+FROM build GROUP BY repository ORDER BY builds DESC""",
+    "Newest failures": """SELECT build.id, job.path, build.number, build.branch, build.author_name, build.finished_at
+FROM build JOIN job ON job.id = build.job_id
+WHERE build.result = 'failure' ORDER BY build.id DESC LIMIT 50""",
+    "Open pull requests": """SELECT gh_repository.full_name, number, title, user_login, gh_pull_request.updated_at
+FROM gh_pull_request JOIN gh_repository ON gh_repository.id = repository_id
+WHERE state = 'open' AND gh_pull_request.deleted_at IS NULL ORDER BY gh_pull_request.updated_at DESC LIMIT 100""",
+    "Flaky tests": """SELECT job.path, suite, name, times, seen_at
+FROM flaky_test JOIN job ON job.id = job_id ORDER BY times DESC LIMIT 100""",
+    "Builders": "SELECT name, platform, state, slots, version, seen_at FROM builder ORDER BY name",
+    "What was delivered": """SELECT event, count(*) AS deliveries, max(received_at) AS last
+FROM delivery GROUP BY event ORDER BY deliveries DESC""",
+}
+"""Questions to begin with; they hold on both databases."""
 
 logger = structlog.get_logger()
 
@@ -69,7 +84,7 @@ class SqlDoors:
     async def show(self, request: Request) -> Response:
         """`GET /sql?query=`: the form, filled but not sent."""
         request.state.asker = await self._gate.require(request, SQL)
-        return self._page(request, request.query_params.get("query", _EXAMPLE)[:MAX_TEXT])
+        return self._page(request, request.query_params.get("query", next(iter(EXAMPLES.values())))[:MAX_TEXT])
 
     async def show_found(self, request: Request) -> Response:
         """`POST /sql`: the answer below the form, or as a file."""
@@ -93,8 +108,15 @@ class SqlDoors:
     def _page(
         self, request: Request, query: str, *, found: Found | None = None, problem: str = "", status: int = 200
     ) -> Response:
-        given = {"query": query, "found": found, "problem": problem, "longest": _MAX_CELL, "tables": sorted(READABLE)}
-        return self._frame.show(request, "sql.html", status=status, bounds=self._questions.bounds, **given)
+        given = {"query": query, "found": found, "problem": problem, "longest": _MAX_CELL, "tables": list_columns()}
+        return self._frame.show(
+            request, "sql.html", status=status, bounds=self._questions.bounds, examples=EXAMPLES, **given
+        )
+
+
+def list_columns() -> dict[str, list[str]]:
+    """The columns of each table that may be asked."""
+    return {name: [column.name for column in metadata.tables[name].columns] for name in sorted(READABLE)}
 
 
 def _as_file(content: str | bytes, kind: str) -> Response:

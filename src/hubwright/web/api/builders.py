@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from functools import partial
 from typing import Any
 
@@ -11,10 +12,10 @@ from starlette.responses import Response
 from hubwright.hub import fleet
 from hubwright.hub.pulse import SKEWED
 from hubwright.store.builders import DRAIN, PAUSE
-from hubwright.store.views_builders import load_builder
+from hubwright.store.views_builders import DoneView, load_builder, load_done
 from hubwright.store.views_queue import load_builders
 from hubwright.store.views_values import BuilderView
-from hubwright.web.api.answers import Limit, TextCursor, answer, answer_page, moment
+from hubwright.web.api.answers import Cursor, Limit, TextCursor, answer, answer_page, moment
 from hubwright.web.gate import Gate
 from hubwright.web.routes import Routes
 from hubwright.web.site import Site
@@ -35,6 +36,7 @@ class Builders:
         router.add_api_route("/builders/{name:path}/resume", self.resume, methods=["POST"])
         router.add_api_route("/builders/{name:path}/drain", self.drain, methods=["POST"])
         router.add_api_route("/builders/{name:path}/revoke", self.revoke, methods=["POST"])
+        router.add_api_route("/builders/{name:path}/runs", self.list_runs, methods=["GET"])
         router.add_api_route("/builders/{name:path}", self.show, methods=["GET"])
         router.add_api_route("/builders/{name:path}", self.remove, methods=["DELETE"])
         return router
@@ -47,6 +49,11 @@ class Builders:
     async def show(self, name: str) -> Response:
         """A builder with the runs that it holds."""
         return await self._answer(name)
+
+    async def list_runs(self, request: Request, name: str, limit: Limit = 50, cursor: Cursor = None) -> Response:
+        """The runs that a builder has ended, newest first."""
+        page = await self._site.database.read(lambda connection: load_done(connection, name, limit, cursor))
+        return answer_page(request, page, write_done, self._site.public_url)
 
     async def pause(self, request: Request, name: str) -> Response:
         """Give it no new runs, until it is resumed; those that it has go on. Also over restarts of either side."""
@@ -114,6 +121,11 @@ def write_builder(builder: BuilderView) -> dict[str, Any]:
         "connected_at": moment(builder.connected_at),
         "seen_at": moment(builder.seen_at),
     }
+
+
+def write_done(done: DoneView) -> dict[str, Any]:
+    """A run that a builder has ended."""
+    return {**asdict(done), "started_at": moment(done.started_at), "finished_at": moment(done.finished_at)}
 
 
 def warn_of(builder: BuilderView) -> str | None:

@@ -148,6 +148,7 @@ def write_repository(repository: RepositoryView, url: str) -> dict[str, Any]:
         "app_installed": repository.installation,
         "organization_hook": compare_hooks(repository.above, url, ORGANIZATION_EVENTS).word,
         "looked_at": moment(repository.looked_at),
+        "news": None if repository.news is None else {"event": repository.news[0], "at": moment(repository.news[1])},
         **_write_known(compare_hooks(repository.hooks, url), repository),
     }
 

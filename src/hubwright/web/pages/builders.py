@@ -14,13 +14,17 @@ from starlette.routing import Route
 from hubwright.hub import fleet
 from hubwright.store.builders import DRAIN, PAUSE
 from hubwright.store.tokens import JOIN
-from hubwright.store.views_builders import has_own_token, load_builder, load_held
+from hubwright.store.views_builders import has_own_token, load_builder, load_done, load_held
 from hubwright.store.views_queue import load_builders
 from hubwright.web.api.builders import warn_of
 from hubwright.web.api.tokens import NewToken, make_token
 from hubwright.web.pages.frame import Frame
+from hubwright.web.pages.jobs import read_number
+from hubwright.web.pages.recorder import draw_charts
 from hubwright.web.site import FACTS
 
+_DONE = 25
+_STREAM = "/fragments/stream?every=5"  # no fact tells of lag and load
 _WISHES = {"pause": PAUSE, "resume": None, "drain": DRAIN}
 
 
@@ -48,9 +52,14 @@ class BuilderPages:
     async def show(self, request: Request) -> Response:
         """`GET /builders/{name}`."""
         name: str = request.path_params["name"]
-        shown = await self._frame.site.database.read(partial(_load, name=name))
-        vitals = self._frame.site.vitals_of(name)
-        return self._frame.show(request, "builder.html", **shown, vitals=vitals, stream="/fragments/stream")
+        cursor = read_number(request, "before")
+        shown = await self._frame.site.database.read(partial(_load, name=name, cursor=cursor))
+        site = self._frame.site
+        flights = [flight for run in shown["held"] if (flight := site.flight_of(run.id)) is not None and flight.points]
+        charts = draw_charts(tuple(flights[0].points))[1:] if flights else ()
+        return self._frame.show(
+            request, "builder.html", **shown, vitals=site.vitals_of(name), charts=charts, stream=_STREAM
+        )
 
     async def join(self, request: Request) -> Response:
         """`POST /builders/join`: a join token, in the line to copy."""
@@ -86,9 +95,8 @@ class BuilderPages:
         return self._changed(None)
 
     def _list(self, request: Request, **context: Any) -> Response:
-        return self._frame.show(
-            request, "builders.html", **{"warn_of": warn_of, "stream": "/fragments/stream", **context}
-        )
+        given = {"warn_of": warn_of, "vitals_of": self._frame.site.vitals_of, "stream": _STREAM, **context}
+        return self._frame.show(request, "builders.html", **given)
 
     def _changed(self, name: str | None) -> Response:
         site = self._frame.site
@@ -98,7 +106,8 @@ class BuilderPages:
         return RedirectResponse("/builders" if name is None else f"/builders/{quote(name)}", 303)
 
 
-def _load(connection: Connection, name: str) -> dict[str, Any]:
+def _load(connection: Connection, name: str, cursor: int | None) -> dict[str, Any]:
     builder = load_builder(connection, name)
     own, held = has_own_token(connection, name), load_held(connection, name)
-    return {"builder": builder, "own": own, "held": held, "warning": warn_of(builder)}
+    done = load_done(connection, name, _DONE, cursor)
+    return {"builder": builder, "own": own, "held": held, "warning": warn_of(builder), "done": done}

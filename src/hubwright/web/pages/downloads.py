@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -24,7 +28,27 @@ class DownloadPages:
         branch = request.query_params.get("branch", "")[:_MAX_BRANCH] or None
         views = await self._frame.site.database.read(lambda connection: load_downloads(connection, job, branch))
         told = [(view, *split_platform(view.platform), word_freshness(view)) for view in views]
-        return self._frame.show(request, "downloads.html", job=job, branch=branch, downloads=told, stream=None)
+        given: dict[str, Any] = {"downloads": told, "matrix": arrange(views)}
+        return self._frame.show(request, "downloads.html", job=job, branch=branch, stream=None, **given)
+
+
+@dataclass(frozen=True, slots=True)
+class Matrix:
+    """The newest files by processor (rows) and system (columns), both in their order; None where there are none."""
+
+    systems: tuple[str, ...]
+    rows: tuple[tuple[str, tuple[DownloadView | None, ...]], ...]
+
+
+def arrange(views: Sequence[DownloadView]) -> Matrix:
+    """System 1's table of downloads. Of two names that are of one system and processor the first one counts."""
+    cells: dict[tuple[str, str], DownloadView] = {}
+    for view in views:
+        cells.setdefault(split_platform(view.platform), view)
+    systems = tuple(sorted({system for system, _ in cells}))
+    processors = sorted({processor for _, processor in cells})
+    rows = ((name, tuple(cells.get((system, name)) for system in systems)) for name in processors)
+    return Matrix(systems, tuple(rows))
 
 
 def split_platform(platform: str) -> tuple[str, str]:

@@ -70,17 +70,19 @@ class HomePage:
         return self._frame.show(request, "home.html", home=home, me=shown.me, stream="/fragments/stream")
 
     async def queue(self, request: Request) -> Response:
-        """`GET /queue`."""
+        """`GET /queue?after=`."""
+        after = request.query_params.get("after") or None
         now = self._frame.site.clock()
         limits = self._frame.site.platform_limits
         (runs, queues), stops, jobs = await self._frame.site.database.read(
             lambda connection: (
-                load_queue(connection, QueuePart(MAX_PAGE), now, limits),
+                load_queue(connection, QueuePart(MAX_PAGE, after), now, limits),
                 load_stops(connection),
                 load_paused_jobs(connection),
             )
         )
         shown: dict[str, Any] = {"runs": runs.items, "queues": queues, "stops": stops, "jobs": jobs}
+        shown |= {"next": runs.next, "after": after, "limits": limits}
         return self._frame.show(request, "queue.html", **shown, stream="/fragments/stream")
 
 

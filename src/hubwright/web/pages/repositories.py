@@ -47,7 +47,7 @@ class RepositoryPages:
                 load_organizations(connection, limit=MAX_PAGE, app_id=app_id),
             )
         )
-        items = [write_repository(one, self._hooks.url) for one in page.items]
+        items = [(write_repository(one, self._hooks.url), one) for one in page.items]
         organizations = [] if after else [write_organization(one, self._hooks.url) for one in owners.items]
         return self._frame.show(request, "repositories.html", items=items, next=page.next, organizations=organizations)
 
