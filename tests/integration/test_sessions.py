@@ -231,6 +231,23 @@ async def test_a_run_given_again_begins_with_an_empty_log(database: Database, tm
 
 
 @scenario
+async def test_when_output_came_is_noted_once(database: Database, tmp_path: Path) -> None:
+    """What a builder sends again, because it did not hear that it had arrived, keeps the moment that it had."""
+    clock = Clock()
+    async with open_floor(database, tmp_path, clock) as floor:
+        run = begin(floor)
+        first = clock()
+        channel = await floor.connect(runs=(held(run),))
+        channel.say(Output(run, 1, 0, b"first\n"))
+        await channel.until(Ack, run=run, log=6)
+        clock.now += 60
+        channel.say(Output(run, 1, 0, b"first\nsecond\n"))
+        await channel.until(Ack, run=run, log=13)
+        times = floor.logs.load_times(run, 0, 13)
+        assert [times.at(0), times.at(5), times.at(6)] == [int(first * 1000), int(first * 1000), int(clock() * 1000)]
+
+
+@scenario
 async def test_messages_that_are_missing_are_asked_for_by_a_new_connection(database: Database, tmp_path: Path) -> None:
     async with open_floor(database, tmp_path, Clock()) as floor:
         run = begin(floor)
