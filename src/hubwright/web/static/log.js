@@ -79,6 +79,8 @@ class Stage {
   size(chunk) {
     const lines = chunk.last - chunk.first + 1 - this.view.folds.hidden(chunk.first, chunk.last);
     const height = lines * ROW;
+    if (chunk.height === height) return; // five hundred chunks, and each style that is set costs
+    chunk.height = height;
     chunk.element.hidden = lines === 0;
     chunk.element.style.containIntrinsicSize = `auto ${height}px`;
     chunk.element.style.minHeight = `${height}px`; // wrapped lines only make it higher
