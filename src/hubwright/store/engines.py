@@ -41,10 +41,10 @@ def open_engine(url: str, *, size: int, begin: str, isolation: str | None = None
     READ COMMITTED, PostgreSQL's default, each statement sees what is committed when it begins.
     """
     if make_url(url).get_backend_name() != "sqlite":
-        more = {"connect_args": POSTGRESQL, "json_serializer": write_document}
-        if isolation is not None:
-            more["isolation_level"] = isolation
-        return _tried(create_engine(url, pool_size=size, max_overflow=2, **more))
+        more = {"connect_args": POSTGRESQL, "json_serializer": write_document, "max_overflow": 2}
+        if isolation is None:
+            return create_engine(url, pool_size=size, pool_pre_ping=True, **more)
+        return _tried(create_engine(url, pool_size=size, isolation_level=isolation, **more))
     more = {"json_serializer": write_document, "json_deserializer": read_document}
     engine = create_engine(url, poolclass=QueuePool, pool_size=size, max_overflow=4, **more)
 
