@@ -13,13 +13,13 @@ new MutationObserver(redraw).observe(document.documentElement, { attributes: tru
 
 function draw(figure) {
   const plot = figure.querySelector(".plot"), word = WORDS[figure.dataset.unit];
+  drawn.get(plot)?.destroy(); // its legend is a table too
   const rows = [...figure.querySelectorAll("tbody tr")].reverse();
   const names = [...figure.querySelectorAll("thead th")].slice(1).map((cell) => cell.textContent);
   const data = [...figure.querySelectorAll("thead th")].map((_, place) => rows.map((row) => {
     const value = row.cells[place].dataset.value;
     return value === undefined ? null : Number(value);
   }));
-  drawn.get(plot)?.destroy();
   plot.classList.add("drawn");
   const axis = { stroke: colour(plot, "muted"), grid: { stroke: colour(plot, "line"), width: 1 }, ticks: { show: false }, font: "12px system-ui" };
   drawn.set(plot, new uPlot({
