@@ -212,4 +212,4 @@ def test_admins_read_the_audit_log_page_by_page(browser: httpx2.Client, log: Dat
     found = browser.get("/audit", params={"actor": "ann", "path": "/x/0"}, headers=admin).text
     assert "/x/098" in found
     assert "/x/118" not in found
-    assert "There is no such entry." in browser.get("/audit?actor=nobody", headers=admin).text
+    assert "There is no such entry" in browser.get("/audit?actor=nobody", headers=admin).text
