@@ -220,6 +220,7 @@ PACKAGES = {
     "podman": "/usr/bin/podman",
     "docker-registry": "/usr/bin/docker-registry",
     "busybox-static": "/bin/busybox",
+    "catatonit": "/usr/libexec/podman/catatonit",
     "inspircd": "/usr/sbin/inspircd",
     "atheme-services": "/usr/bin/atheme-services",
 }

@@ -5,14 +5,12 @@ from __future__ import annotations
 import json
 import re
 import sqlite3
-import time
 from typing import Any
 
 import orjson
 import structlog
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import InvalidatePoolError
-from sqlalchemy.pool import ConnectionPoolEntry, QueuePool
+from sqlalchemy.pool import QueuePool
 
 logger = structlog.get_logger()
 
@@ -28,9 +26,6 @@ POSTGRESQL = {
 https://www.postgresql.org/docs/current/libpq-connect.html
 """
 
-RESTED = 0.5
-"""Seconds without use after which a connection to a server is tried before it is given out."""
-
 _NUL = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
 
 
@@ -41,10 +36,9 @@ def open_engine(url: str, *, size: int, begin: str, isolation: str | None = None
     READ COMMITTED, PostgreSQL's default, each statement sees what is committed when it begins.
     """
     if make_url(url).get_backend_name() != "sqlite":
-        more = {"connect_args": POSTGRESQL, "json_serializer": write_document, "max_overflow": 2}
-        if isolation is None:
-            return create_engine(url, pool_size=size, pool_pre_ping=True, **more)
-        return _tried(create_engine(url, pool_size=size, isolation_level=isolation, **more))
+        more = {"pool_pre_ping": True, "connect_args": POSTGRESQL, "json_serializer": write_document}
+        chosen = {} if isolation is None else {"isolation_level": isolation}
+        return create_engine(url, pool_size=size, max_overflow=2, **chosen, **more)
     more = {"json_serializer": write_document, "json_deserializer": read_document}
     engine = create_engine(url, poolclass=QueuePool, pool_size=size, max_overflow=4, **more)
 
@@ -57,29 +51,6 @@ def open_engine(url: str, *, size: int, begin: str, isolation: str | None = None
     @event.listens_for(engine, "begin")
     def start(connection: Connection) -> None:
         connection.exec_driver_sql(begin)
-
-    return engine
-
-
-def _tried(engine: Engine) -> Engine:
-    """Has connections that rested tried when they are taken; one that is gone takes all of its age with it.
-
-    The pool's own `pool_pre_ping` asks the server each time, which is a tenth of what short reads cost.
-    """
-
-    @event.listens_for(engine, "checkin")
-    def note(_connection: object, record: ConnectionPoolEntry) -> None:
-        record.info["used"] = time.monotonic()
-
-    @event.listens_for(engine, "checkout")
-    def look(connection: Any, record: ConnectionPoolEntry, _proxy: object) -> None:
-        used = record.info.get("used")
-        if used is None or time.monotonic() - used < RESTED:
-            return
-        try:
-            engine.dialect.do_ping(connection)
-        except engine.dialect.loaded_dbapi.Error as error:
-            raise InvalidatePoolError from error
 
     return engine
 
