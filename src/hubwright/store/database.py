@@ -23,7 +23,7 @@ from sqlalchemy import Connection, make_url
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
 from hubwright.errors import HubwrightError
-from hubwright.store.engines import open_engine
+from hubwright.store.engines import MEMORY, open_engine
 
 T = TypeVar("T")
 Item = TypeVar("Item")
@@ -89,6 +89,7 @@ class Database:
         self.engine = open_engine(url, size=readers, begin="BEGIN", isolation="AUTOCOMMIT")
         for engine in (self._writer_engine, self.engine):
             engine.update_execution_options(**(given or {}))
+        self.engine.update_execution_options(**{MEMORY: {}})
         self._apart = self.engine
         if self.dialect != "sqlite":
             self._apart = self.engine.execution_options(isolation_level="READ COMMITTED")

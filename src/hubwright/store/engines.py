@@ -26,6 +26,9 @@ POSTGRESQL = {
 https://www.postgresql.org/docs/current/libpq-connect.html
 """
 
+MEMORY = "memory"
+"""The execution option under which the connections of a database's readers share what they remember: a dict."""
+
 _NUL = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
 
 

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Row, Select, and_, bindparam, literal_column,
 from hubwright.domain.estimates import Station, Waiter, Work, time_left
 from hubwright.domain.scheduling import Want, split_labels
 from hubwright.domain.waiting import Line
+from hubwright.store.engines import MEMORY
 from hubwright.store.schema import build, builder, job, run
 from hubwright.store.views import QUEUED, RUNNING
 
@@ -118,15 +119,18 @@ def _station(row: Row[Any], works: Sequence[Work]) -> Station:
 
 
 def _find_usual(connection: Connection, kinds: Iterable[Kind], now: float) -> Usual:
-    """The usual times of the first kinds, if there are many; what the connection remembers is not asked for."""
+    """The usual times of the first kinds, if there are many; what the database's readers remember is not asked for."""
     wanted = list(dict.fromkeys(kinds))[:MAX_KINDS]
-    memory: dict[Kind, tuple[float | None, float]] = connection.info.setdefault("usual_times", {})
+    memory: dict[Kind, tuple[float | None, float]] = connection.get_execution_options().get(MEMORY, {})
     if len(memory) > _REMEMBERED:
         memory.clear()
-    old = [kind for kind in wanted if not _is_fresh(memory.get(kind), now)]
+    known = {kind: memory.get(kind) for kind in wanted}  # others forget and remember meanwhile
+    old = [kind for kind in wanted if not _is_fresh(known[kind], now)]
     loaded = _load_usual(connection, old)
-    memory.update((kind, (loaded.get(kind), now)) for kind in old)
-    return {kind: seconds for kind in wanted if (seconds := memory[kind][0]) is not None}
+    fresh = {kind: (loaded.get(kind), now) for kind in old}
+    memory.update(fresh)
+    found = known | fresh
+    return {kind: told[0] for kind in wanted if (told := found[kind]) is not None and told[0] is not None}
 
 
 def _is_fresh(known: tuple[float | None, float] | None, now: float) -> bool:

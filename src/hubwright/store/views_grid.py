@@ -88,6 +88,10 @@ def walk_back(connection: Connection, exact: Mapping[str, Any], last: int | None
     return query.where(place > ends[0], place < ends[1]).order_by(*(column.desc() for column in (*columns, build.c.id)))
 
 
+MAX_COMMITS = 100
+"""Commits in a page of a grid: each has a row of runs."""
+
+
 def load_grid(
     connection: Connection, wanted: GridFilter, limit: int = 50, cursor: int | None = None
 ) -> Page[CommitRow]:
@@ -95,7 +99,7 @@ def load_grid(
 
     A page may be shorter than `limit` and have a next one: it is looked for among a bounded number of builds.
     """
-    limit = bounded(limit)
+    limit = min(bounded(limit), MAX_COMMITS)
     firsts, following = _find_commits(connection, wanted, limit, cursor)
     rows = load_commit_rows(connection, wanted, [Place(*one) for one in firsts])
     return Page(tuple(rows[first] for first, _ in firsts if first in rows), following)
