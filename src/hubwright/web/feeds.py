@@ -27,7 +27,7 @@ from hubwright.web.askers import folders_of
 from hubwright.web.gate import Gate
 from hubwright.web.site import Site
 
-MAX_PROJECTS = 300
+MAX_PROJECTS = 200
 """Jobs in `cctray.xml`; `?folder=` asks for those below one."""
 
 ENTRIES = 50

@@ -12,7 +12,7 @@ from starlette.responses import Response
 from hubwright.domain.waiting import Waiting, hide_others
 from hubwright.hub.demo import REPOSITORY as DEMO
 from hubwright.store.pauses import load_paused_jobs, load_stops
-from hubwright.store.views import MAX_PAGE, load_builds, load_home
+from hubwright.store.views import load_builds, load_home
 from hubwright.store.views_history import load_culprits
 from hubwright.store.views_jobs import load_jobs
 from hubwright.store.views_people import load_mine
@@ -24,6 +24,7 @@ from hubwright.web.pages.frame import Frame
 from hubwright.web.pages.people import Me, keep_me, read_me
 
 _QUEUED = 8
+_ROWS = 100  # of the queue's page
 _MINE = 6
 _NEWEST = 15
 _BAD = frozenset({"failure", "error", "timeout"})
@@ -76,7 +77,7 @@ class HomePage:
         limits = self._frame.site.platform_limits
         (runs, queues), stops, jobs = await self._frame.site.database.read(
             lambda connection: (
-                load_queue(connection, QueuePart(MAX_PAGE, after), now, limits),
+                load_queue(connection, QueuePart(_ROWS, after), now, limits),
                 load_stops(connection),
                 load_paused_jobs(connection),
             )
