@@ -50,6 +50,10 @@ def _find_names(connection: Connection, name: str, families: Sequence[int] | Non
     yield connection.execute(select(build.c.repository).where(build.c.repository == name).limit(1)).scalar()
 
 
+MAX_BRANCHES = 100
+"""Branches in a page: each has a row of runs."""
+
+
 def load_branches(
     connection: Connection, wanted: GridFilter, limit: int = 50, cursor: int | None = None
 ) -> Page[BranchRow]:
@@ -57,7 +61,7 @@ def load_branches(
 
     A page may be shorter than `limit` and have a next one.
     """
-    found, following = _find_branches(connection, wanted, bounded(limit), cursor)
+    found, following = _find_branches(connection, wanted, min(bounded(limit), MAX_BRANCHES), cursor)
     gone = _load_gone(connection, wanted.repository, list(found))
     default = load_default_branch(connection, wanted.repository)
     places = [Place(number, sha, name) for name, (number, sha) in found.items()]

@@ -88,7 +88,7 @@ def walk_back(connection: Connection, exact: Mapping[str, Any], last: int | None
     return query.where(place > ends[0], place < ends[1]).order_by(*(column.desc() for column in (*columns, build.c.id)))
 
 
-MAX_COMMITS = 50
+MAX_COMMITS = 30
 """Commits in a page of a grid: each has a row of runs."""
 
 

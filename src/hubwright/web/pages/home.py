@@ -24,7 +24,7 @@ from hubwright.web.pages.frame import Frame
 from hubwright.web.pages.people import Me, keep_me, read_me
 
 _QUEUED = 8
-_ROWS = 100  # of the queue's page
+_ROWS = 50  # of the queue's page
 _MINE = 6
 _NEWEST = 15
 _BAD = frozenset({"failure", "error", "timeout"})
