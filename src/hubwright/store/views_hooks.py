@@ -10,7 +10,6 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Row,
-    bindparam,
     exists,
     func,
     literal,
@@ -33,13 +32,6 @@ from hubwright.store.schema import (
 )
 from hubwright.store.views import bounded
 from hubwright.store.views_values import Page
-
-_NEWS = (
-    select(delivery.c.event, delivery.c.received_at)
-    .where(func.lower(delivery.c.repository) == bindparam("key"))
-    .order_by(delivery.c.id.desc())
-    .limit(1)
-)
 
 HOOKS = "hooks"
 """The listing's name in `scan`."""
@@ -100,7 +92,14 @@ def load_repositories(
         told.where(alive, true() if private else or_(gh_repository.c.private.is_(None), ~gh_repository.c.private)),
         named.where(wanted).group_by(func.lower(job.c.repository)),
     ).subquery()
-    query = select(both).order_by(both.c.key, both.c.id).limit(bounded(limit) + 1)
+    newest = (
+        select(delivery.c.id)
+        .where(func.lower(delivery.c.repository) == both.c.key)
+        .order_by(delivery.c.id.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+    query = select(both, newest.label("newest")).order_by(both.c.key, both.c.id).limit(bounded(limit) + 1)
     if cursor is not None:
         query = query.where(both.c.key > cursor)
     if name is not None:
@@ -173,6 +172,7 @@ def _fill(connection: Connection, rows: Sequence[Any], app_id: int | None) -> li
     hooks = _load_hooks(connection, gh_hook.c.repository_id.in_(ids))
     above = _load_hooks_above(connection, owners)
     installed = _find_installed(connection, ids, owners, app_id)
+    news = _load_news(connection, [row.newest for row in rows if row.newest is not None])
     return [
         RepositoryView(
             name=row.name,
@@ -183,15 +183,16 @@ def _fill(connection: Connection, rows: Sequence[Any], app_id: int | None) -> li
             hooks=[hook for hook in hooks if hook["repository_id"] == row.id],
             looked_at=looked.get(row.key),
             above=above.get(row.key.partition("/")[0], []),
-            news=_load_news(connection, row.key),
+            news=news.get(row.newest),
         )
         for row in rows
     ]
 
 
-def _load_news(connection: Connection, key: str) -> tuple[str, float] | None:
-    row = connection.execute(_NEWS, {"key": key}).one_or_none()
-    return None if row is None else (row.event, row.received_at)
+def _load_news(connection: Connection, ids: Sequence[int]) -> dict[int, tuple[str, float]]:
+    """The event of each delivery, and when it came."""
+    query = select(delivery.c.id, delivery.c.event, delivery.c.received_at).where(delivery.c.id.in_(ids))
+    return {row.id: (row.event, row.received_at) for row in connection.execute(query)}
 
 
 def _load_hooks(connection: Connection, of: ColumnElement[bool]) -> list[dict[str, Any]]:
