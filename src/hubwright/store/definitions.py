@@ -14,7 +14,18 @@ from hubwright.store.copies import Archived
 from hubwright.store.jobs import add_job, load_jobs_by_ids, whole_document
 from hubwright.store.moments import moment
 from hubwright.store.repos import find_repository
-from hubwright.store.schema import bisection, build, definition, dependency, flaky_test, folder, job, link, schedule
+from hubwright.store.schema import (
+    bisection,
+    build,
+    definition,
+    dependency,
+    flaky_test,
+    folder,
+    job,
+    link,
+    schedule,
+    take,
+)
 from hubwright.store.triggers import keep_triggers
 from hubwright.store.versions import Change, Kind, keep_version
 
@@ -108,7 +119,7 @@ def remove_job(connection: Connection, known: Subject, now: float) -> None:
     One that has builds becomes a copy of itself, under a name that nobody can give: so it is in no list of jobs nor
     of a repository's, its builds stay as long as others do, and its path is free.
     """
-    for table in (link, schedule, dependency):
+    for table in (link, schedule, dependency, take):
         connection.execute(delete(table).where(table.c.job_id == known.id))
     copies = update(job).where(job.c.copy_of == known.id, job.c.copy_of.is_not(None), job.c.closed_at.is_(None))
     connection.execute(copies.values(closed_at=now))
@@ -140,6 +151,7 @@ def drop_archived_jobs(
         of_jobs = (definition.c.kind == Kind.JOB.value, definition.c.subject_id.in_(ids))
         connection.execute(delete(flaky_test).where(flaky_test.c.job_id.in_(ids)))
         connection.execute(delete(definition).where(*of_jobs))
+        connection.execute(delete(take).where(take.c.job_id.in_(ids)))
         connection.execute(delete(job).where(job.c.id.in_(ids)))
     return Archived(tuple(ids), (rows[-1].archived_at, rows[-1].id) if len(rows) == limit else None)
 

@@ -50,6 +50,19 @@ from hubwright.store.schema.github_talk import (
     gh_review_comment,
 )
 from hubwright.store.schema.healing import missed_delivery, watch, watched_head
+from hubwright.store.schema.irc import (
+    irc_account,
+    irc_mute,
+    irc_notify,
+    irc_opt_out,
+    irc_ping,
+    irc_repository,
+    irc_seen,
+    irc_tell,
+    irc_trust,
+    irc_watch,
+    take,
+)
 from hubwright.store.schema.jobs import definition, dependency, folder, link, pause, schedule
 from hubwright.store.schema.recorder import recording
 from hubwright.store.schema.results import artifact, flaky_test, problem, test_case
@@ -108,6 +121,16 @@ __all__ = [
     "github_budget",
     "github_credential",
     "github_token",
+    "irc_account",
+    "irc_mute",
+    "irc_notify",
+    "irc_opt_out",
+    "irc_ping",
+    "irc_repository",
+    "irc_seen",
+    "irc_tell",
+    "irc_trust",
+    "irc_watch",
     "job",
     "link",
     "metadata",
@@ -124,6 +147,7 @@ __all__ = [
     "schedule",
     "secret",
     "stage",
+    "take",
     "task",
     "test_case",
     "token",
