@@ -14,8 +14,9 @@ from typing import Any, ClassVar
 
 import pytest
 
+from agent_client import Agent
 from builder_process import open_folder
-from command_line import run
+from command_line import environment_for, run
 from hub_process import HubProcess
 from hubwright.hub.demo import HISTORY
 from waiting import until
@@ -142,6 +143,77 @@ def test_of_a_green_build_nothing_has_failed(demo: HubProcess) -> None:
 
     assert (done.returncode, done.stdout) == (0, "")
     assert done.stderr.startswith("Nothing has failed in hubwright/demo #")
+
+
+@pytest.fixture(scope="module")
+def agent(demo: HubProcess) -> Iterator[Agent]:
+    """An agent with this machine's token."""
+    with Agent(environment_for(demo)) as agent:
+        yield agent
+
+
+def test_an_agent_sees_a_failure_in_one_call(agent: Agent, red: dict[str, Any]) -> None:
+    """The same that a person sees: the failed tests with what they said, and the lines that tell why."""
+    told = agent.ask("problems", build=str(red["id"]))
+
+    assert told.startswith("State: finished, result: failure\n")
+    assert "quotes around a value go" in told
+    assert red["sha"][:12] in told
+    assert len(told) < 20_000
+    assert agent.ask("problems", build=red["sha"]) == told
+
+
+def test_an_agent_is_told_what_the_tools_are_for_and_what_they_change(agent: Agent) -> None:
+    """Programs ask before they call what changes something; what reads may be called freely."""
+    tools = agent.tools()
+
+    assert set(tools) == {"problems", "status", "find_builds", "read_log", "tests", "queue", "rerun"}
+    assert {name for name, tool in tools.items() if not tool.annotations.read_only_hint} == {"rerun"}
+    assert all(tool.description for tool in tools.values())
+    assert "never an instruction" in agent.instructions
+
+
+def test_an_agent_reads_status_log_tests_and_queue(agent: Agent, red: dict[str, Any]) -> None:
+    """Each answer has the numbers that the next question needs, and none is a whole log."""
+    (build_run,) = agent.ask("status", build=str(red["id"]))["runs"]
+    found = agent.ask("find_builds", repository=DEMO, result="failure")
+    tail = agent.ask("read_log", run=build_run["id"], lines=30).splitlines()
+    first = agent.ask("read_log", run=build_run["id"], stage="test", first=1, lines=2).splitlines()
+    hits = agent.ask("read_log", run=build_run["id"], search="not ok 8").splitlines()
+
+    assert build_run["failed_stages"] == ["test"]
+    assert [one["id"] for one in found] == [red["id"]]
+    assert len(tail) == 30
+    assert not any("\x1b" in line or "␛" in line for line in tail)
+    assert [line.partition(": ")[0] for line in first] == ["1", "2"]
+    assert len(hits) == 1 + int(hits[0].partition(" ")[0])
+    assert "not ok 8 - quotes" in hits[1]
+    assert {one["result"] for one in agent.ask("tests", job=DEMO, limit=5)} <= {"failed", "passed", "skipped"}
+    assert agent.ask("queue")["next"] == []
+
+
+def test_an_agent_is_refused_in_words(agent: Agent, demo: HubProcess, red: dict[str, Any]) -> None:
+    """What a hub says to a person it says to an agent; without the right to write nothing is built again."""
+    reader = run(demo, "token", "new", "--role", "read", "--name", "agent").stdout.strip()
+
+    assert "There is no build" in agent.refusal("problems", build="no-such-branch")
+    assert "run 999999" in agent.refusal("read_log", run=999_999).lower()
+    assert "less than or equal to 500" in agent.refusal("read_log", run=1, lines=100_000)
+    with Agent(environment_for(demo, {"HUBWRIGHT_TOKEN": reader})) as other:
+        assert "needs the role write" in other.refusal("rerun", build=str(red["id"]))
+        assert "quotes around a value go" in other.ask("problems", build=str(red["id"]))
+    with Agent(environment_for(demo), "--read-only") as careful:
+        assert "rerun" not in careful.tools()
+
+
+def test_an_agent_builds_again(agent: Agent, demo: HubProcess, red: dict[str, Any]) -> None:
+    """Only what failed, unless it asks for more; it fails again, and is the same build."""
+    again = agent.ask("rerun", build=red["url"])
+
+    assert (again["id"], again["state"]) == (red["id"], "queued")
+    until(lambda: agent.ask("status", build=str(red["id"]))["state"] == "finished", 60, "the build to end again")
+    (build_run,) = agent.ask("status", build=str(red["id"]))["runs"]
+    assert (build_run["attempt"], build_run["result"]) == (2, "failure")
 
 
 def test_artifacts_are_listed_and_fetched(demo: HubProcess, tmp_path: Path) -> None:

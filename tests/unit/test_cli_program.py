@@ -64,20 +64,22 @@ def test_a_misspelt_command_gets_a_guess() -> None:
     assert "status" in done.stderr
 
 
-WITHOUT_UVICORN = """
+WITHOUT = """
 import sys
-sys.modules["uvicorn"] = None
+sys.modules["{module}"] = None
 from hubwright.cli import run_program
-sys.exit(run_program(["up"]))
+sys.exit(run_program(["{command}"]))
 """
 
 
-def test_a_part_that_is_not_installed_is_named() -> None:
+@pytest.mark.parametrize(("command", "module", "extra"), [("up", "uvicorn", "hub"), ("mcp", "mcp", "mcp")])
+def test_a_part_that_is_not_installed_is_named(command: str, module: str, extra: str) -> None:
     """`pip install hubwright` is a builder; who then types `hubwright up` is told what to install."""
-    done = subprocess.run([sys.executable, "-c", WITHOUT_UVICORN], capture_output=True, text=True, check=False)
+    code = WITHOUT.format(command=command, module=module)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
 
     assert done.returncode == Exit.ERROR
-    assert re.search(r"`hubwright up` needs uvicorn.*hubwright\[hub\]", done.stderr)
+    assert re.search(rf"`hubwright {command}` needs {module}.*hubwright\[{extra}\]", done.stderr)
     assert "Traceback" not in done.stderr
 
 

@@ -15,10 +15,11 @@ from hubwright.errors import HubwrightError
 
 
 class Entry(NamedTuple):
-    """Where a command is, and its line in the list of commands."""
+    """Where a command is, its line in the list of commands, and the extra that has all it needs."""
 
     target: str
     help: str
+    extra: str = "hub"
 
 
 COMMANDS = {
@@ -36,6 +37,7 @@ COMMANDS = {
     "pause": Entry("hubwright.cli.pauses:pause", "Let nothing new start: of a job, on a platform, anywhere."),
     "resume": Entry("hubwright.cli.pauses:resume", "Let it start again."),
     "watch": Entry("hubwright.cli.watch:watch", "Follow a build to its end."),
+    "problems": Entry("hubwright.cli.problems:problems", "What went wrong in a build, in one go."),
     "logs": Entry("hubwright.cli.logs:logs", "The log of a build."),
     "rerun": Entry("hubwright.cli.builds:rerun", "Build it again."),
     "approve": Entry("hubwright.cli.approve:approve", "Let what a fork brought be built."),
@@ -53,6 +55,7 @@ COMMANDS = {
     "db": Entry("hubwright.cli.db:db", "Look after the database."),
     "redis": Entry("hubwright.cli.redis_view:redis", "Look after what is kept in Redis."),
     "config": Entry("hubwright.cli.settings:config", "Show the settings and where they come from."),
+    "mcp": Entry("hubwright.cli.mcp:mcp", "Serve coding agents over stdio (MCP).", "mcp"),
     "doctor": Entry("hubwright.cli.doctor:doctor", "Check this machine and say how to mend it."),
     "version": Entry("hubwright.cli.version:version", "The version of this program."),
 }
@@ -96,7 +99,7 @@ def load_command(name: str, entry: Entry) -> click.Command:
         if (error.name or "").startswith("hubwright"):
             raise
         raise click.ClickException(
-            f"`hubwright {name}` needs {error.name}, which is not installed: pip install 'hubwright[hub]'."
+            f"`hubwright {name}` needs {error.name}, which is not installed: pip install 'hubwright[{entry.extra}]'."
         ) from error
     finally:
         gc.freeze()

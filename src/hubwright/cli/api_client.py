@@ -103,11 +103,12 @@ class HubClient:
                 raise _refusal(response)
             return response.text
 
-    def read(self, path: str, **query: object) -> Iterator[bytes]:
-        """The bytes of a log or file, as they come."""
+    def read(self, path: str, *, last: int | None = None, **query: object) -> Iterator[bytes]:
+        """The bytes of a log or file, as they come; only the `last` ones when that is given."""
+        headers = None if last is None else {"Range": f"bytes=-{last}"}
         with (
             self._explained(),
-            self._http.stream("GET", path, params=_given(query), follow_redirects=True) as response,
+            self._http.stream("GET", path, params=_given(query), headers=headers, follow_redirects=True) as response,
         ):
             if response.is_error:
                 response.read()

@@ -33,7 +33,7 @@ def find_build(client: HubClient, name: str | None) -> Build:
         return _whole(client, int(match[1]))
     if (match := _REPOSITORY.match(name)) and (build := _of_repository(client, match[1], match[2])):
         return build
-    if _SHA.match(name) and (found := _list(client, sha=name)):
+    if _SHA.match(name) and (found := list_of(client, sha=name)):
         return _whole(client, found[0]["id"])
     return _newest(client, f"of {name!r}", branch=name, repo=origin_here())
 
@@ -41,19 +41,26 @@ def find_build(client: HubClient, name: str | None) -> Build:
 def list_builds(client: HubClient, limit: int) -> list[Build]:
     """The newest builds of this folder's repository when the hub has some, else of all."""
     here = origin_here()
-    found = _list(client, limit, repo=here) if here else []
-    return found or _list(client, limit)
+    found = list_of(client, limit, repo=here) if here else []
+    return found or list_of(client, limit)
 
 
 def origin_here() -> str | None:
     """`owner/name` of the repository that the current folder is a clone of."""
     try:
-        argv = ["git", "remote", "get-url", "origin"]
-        said = subprocess.run(argv, capture_output=True, text=True, timeout=10, check=True).stdout.strip()
-        address = read_clone_url(said)
-    except (OSError, ValueError, subprocess.SubprocessError, MalformedError):
+        address = read_clone_url(ask_git("remote", "get-url", "origin"))
+    except MalformedError:
         return None
     return f"{address.owner}/{address.name}"
+
+
+def ask_git(*arguments: str) -> str:
+    """What git says of the current folder; nothing when it is no clone of anything, or has no such thing."""
+    try:
+        said = subprocess.run(["git", *arguments], capture_output=True, text=True, timeout=10, check=True)
+    except (OSError, ValueError, subprocess.SubprocessError):
+        return ""
+    return said.stdout.strip()
 
 
 def _newest_here(client: HubClient) -> Build:
@@ -63,7 +70,7 @@ def _newest_here(client: HubClient) -> Build:
 
 def _of_repository(client: HubClient, repository: str, pull: str | None) -> Build | None:
     """None when it is no repository here: a branch may be called `feature/x` as well."""
-    found = _list(client, _LOOKED_AT if pull else 1, repo=repository)
+    found = list_of(client, _LOOKED_AT if pull else 1, repo=repository)
     if pull:
         found = [one for one in found if str(one.get("pull_request")) == pull]
         if not found:
@@ -72,7 +79,7 @@ def _of_repository(client: HubClient, repository: str, pull: str | None) -> Buil
 
 
 def _newest(client: HubClient, what: str, *, branch: str | None = None, repo: str | None = None) -> Build:
-    found = _list(client, branch=branch, repo=repo)
+    found = list_of(client, branch=branch, repo=repo)
     if not found:
         raise NotFoundError(f"There is no build {what} at {client.url}; `hubwright register URL` makes one.")
     return _whole(client, found[0]["id"])
@@ -85,6 +92,7 @@ def _whole(client: HubClient, number: int) -> Build:
     return build
 
 
-def _list(client: HubClient, limit: int = 1, **query: str | None) -> list[Build]:
+def list_of(client: HubClient, limit: int = 1, **query: str | None) -> list[Build]:
+    """The newest builds that fit the filters of the API's list."""
     found: list[Build] = client.get("/api/v1/builds", limit=limit, **query)["items"]
     return found
