@@ -65,7 +65,8 @@ class Commit:
 class Push:
     """A branch or tag moved from `before` to `after`. `commits` are oldest first, at most 2,048 (GitHub's bound).
 
-    With `job_path` this hub has found it by asking that job's repository: no other job is meant.
+    With `job_path` this hub has found it by asking that job's repository: no other job is meant. `base_ref` is where a
+    new branch began, if GitHub has told.
     """
 
     repository: Repository
@@ -79,6 +80,7 @@ class Push:
     head_commit: Commit | None = None
     pusher: str | None = None
     job_path: str | None = None
+    base_ref: str | None = None
 
     @property
     def branch(self) -> str | None:

@@ -145,6 +145,7 @@ def _read_moved_ref(payload: dict[str, Any], repository: Repository) -> Push:
         commits=tuple(_read_commit(commit) for commit in _objects(payload, "commits")[-MAX_COMMITS:]),
         head_commit=_read_commit(head) if head else None,
         pusher=_text(pusher, "name") or _text(pusher, "login"),
+        base_ref=_text(payload, "base_ref"),
     )
 
 

@@ -9,10 +9,16 @@ from sqlalchemy import Connection, Row
 
 from hubwright.domain.builds import BUILDING_ACTIONS
 from hubwright.domain.facts import Fact, FactKind
-from hubwright.domain.repos import Event, PullRequestEvent, Push, RefEvent
+from hubwright.domain.repos import Commit, Event, PullRequestEvent, Push, RefEvent
 from hubwright.hub.approvals import rearm
 from hubwright.store import approvals, repos
 from hubwright.store.facts import keep_facts
+
+MAX_TOLD = 4
+"""Commits of a push that its fact tells of."""
+
+MAX_SUBJECT, MAX_AUTHOR = 300, 100
+"""Characters of what it says of each."""
 
 
 def keep_event(connection: Connection, event: Event, now: float) -> None:
@@ -29,7 +35,7 @@ def keep_events(connection: Connection, events: Sequence[tuple[Event, bool]], no
     for event, late in events:
         match event:
             case Push():
-                facts.append(_pushed(event, now))
+                facts.append(Fact(kind=FactKind.PUSH_RECEIVED, at=now, data=tell_push(event)))
             case PullRequestEvent() if not late:
                 if any(_is_about(event, row) for row in guarded):
                     keep_facts(connection, facts)
@@ -48,8 +54,9 @@ def _is_about(event: PullRequestEvent, row: Row[Any]) -> bool:
     return bool(row.pull_request == event.number) and (numbered or bool(row.repository == repository.full_name))
 
 
-def _pushed(push: Push, now: float) -> Fact:
-    data: dict[str, object] = {
+def tell_push(push: Push) -> dict[str, object]:
+    """What the fact of a push says: what was moved from where, by whom, and its first new commits."""
+    return {
         "repository": push.repository.full_name,
         "ref": push.ref,
         "before": push.before,
@@ -59,8 +66,33 @@ def _pushed(push: Push, now: float) -> Fact:
         "created": push.created,
         "deleted": push.deleted,
         "forced": push.forced,
+        "base": push.base_ref,
+        "url": push.repository.html_url,
+        "private": push.repository.private,
+        **_tell_commits(push.commits),
     }
-    return Fact(kind=FactKind.PUSH_RECEIVED, at=now, data=data)
+
+
+def _tell_commits(commits: Sequence[Commit]) -> dict[str, object]:
+    """The first few commits that were not pushed before, in short, and how many such there are: enough for a line each.
+
+    GitHub calls those `distinct`; the others came with another branch.
+    """
+    new = [commit for commit in commits if commit.distinct]
+    return {"new": len(new), "commits": [_tell_commit(commit) for commit in new[:MAX_TOLD]]}
+
+
+def _tell_commit(commit: Commit) -> dict[str, object]:
+    first, _, rest = commit.message.strip().partition("\n")
+    return {
+        "sha": commit.sha,
+        "author": (commit.author_name or commit.author_login or "")[:MAX_AUTHOR],
+        "subject": first[:MAX_SUBJECT],
+        "lines": len(rest.splitlines()),
+        "added": len(commit.added),
+        "modified": len(commit.modified),
+        "removed": len(commit.removed),
+    }
 
 
 def _moved(event: PullRequestEvent, now: float) -> Fact:

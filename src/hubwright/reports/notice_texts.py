@@ -40,7 +40,7 @@ def write_line(notice: Notice, public_url: str) -> str:
     build, look = notice.build, look_of("finished", notice.build.result)
     parts = [_head(notice, look.sign)]
     if notice.turn is Turn.FIXED:
-        parts[0] += _after(notice)
+        parts[0] += word_after(notice)
     elif notice.turn is not Turn.SUCCESS:
         parts.append(_word_failure(notice))
     parts.append(f"{public_url.rstrip('/')}/builds/{build.id}")
@@ -51,9 +51,9 @@ def _head(notice: Notice, sign: str) -> str:
     build = notice.build
     where = f"#{build.pull_request}" if build.pull_request else build.branch or build.ref
     who = _word_people(notice.authors)
-    subject = _one_line(build.message.strip().partition("\n")[0], 70)
+    subject = one_line(build.message.strip().partition("\n")[0], 70)
     return (
-        f"{_one_line(build.job, 100)} {_one_line(where, 60)} {sign} {_WORDS[notice.turn]} at {build.sha[:7]}"
+        f"{one_line(build.job, 100)} {one_line(where, 60)} {sign} {_WORDS[notice.turn]} at {build.sha[:7]}"
         f'{f" by {who}" if who else ""} "{subject}"'
     )
 
@@ -62,10 +62,11 @@ def _word_people(names: Sequence[str]) -> str:
     """Names, or how many they are when that is too many to blame."""
     if len(names) > MAX_NAMES:
         return f"one of {len(names)}"
-    return " or ".join(_one_line(name, 40) for name in names)
+    return " or ".join(one_line(name, 40) for name in names)
 
 
-def _after(notice: Notice) -> str:
+def word_after(notice: Notice) -> str:
+    """How long the branch was bad, behind `FIXED`."""
     was = notice.streak.get("was") or {}
     since, ended, count = was.get("since_at"), notice.build.finished_at, was.get("builds")
     if not isinstance(since, int | float) or ended is None:
@@ -75,19 +76,29 @@ def _after(notice: Notice) -> str:
 
 
 def _word_failure(notice: Notice) -> str:
-    build = notice.build
-    bad = [run for run in build.runs if run.result in _BAD]
-    if not bad:
-        return _one_line((build.problem or "").partition("\n")[0], 120)
-    stages = dict.fromkeys(_one_line(name, 40) for run in bad for name in _failed_stages(run))
-    platforms = list(dict.fromkeys(_one_line(run.platform, 40) for run in bad))
-    shown = ", ".join(platforms[:MAX_NAMES]) + (" …" if len(platforms) > MAX_NAMES else "")
-    count = f" ({len(bad)} of {len(build.runs)} platforms)" if len(build.runs) > 1 else ""
-    tests = [_one_line(case.name, 60) for run in bad for case in notice.failed.get(run.id, ())]
+    tests = [
+        one_line(case.name, 60)
+        for run in notice.build.runs
+        if run.result in _BAD
+        for case in notice.failed.get(run.id, ())
+    ]
     names = list(dict.fromkeys(tests))
     more = f", {len(names) - MAX_NAMES} more" if len(names) > MAX_NAMES else ""
     told = f": {', '.join(names[:MAX_NAMES])}{more} failed" if names else ""
-    return f"{', '.join(stages) or look_of('finished', bad[0].result).word.lower()} on {shown}{count}{told}"
+    return f"{word_place(notice)}{told}"
+
+
+def word_place(notice: Notice) -> str:
+    """Which stages failed on which platforms; what is wrong with a build that had no run."""
+    build = notice.build
+    bad = [run for run in build.runs if run.result in _BAD]
+    if not bad:
+        return one_line((build.problem or "").partition("\n")[0], 120)
+    stages = dict.fromkeys(one_line(name, 40) for run in bad for name in _failed_stages(run))
+    platforms = list(dict.fromkeys(one_line(run.platform, 40) for run in bad))
+    shown = ", ".join(platforms[:MAX_NAMES]) + (" …" if len(platforms) > MAX_NAMES else "")
+    count = f" ({len(bad)} of {len(build.runs)} platforms)" if len(build.runs) > 1 else ""
+    return f"{', '.join(stages) or look_of('finished', bad[0].result).word.lower()} on {shown}{count}"
 
 
 def _failed_stages(run: RunView) -> list[str]:
@@ -123,7 +134,7 @@ def _write_run(notice: Notice, run: RunView, base: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _one_line(text: str, most: int) -> str:
+def one_line(text: str, most: int) -> str:
     """A name from outside on one line, with nothing hidden in it."""
     shown = " ".join(make_visible(text).split())
     return shown if len(shown) <= most else shown[: most - 1] + "…"
