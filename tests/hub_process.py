@@ -14,6 +14,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import Any, Self
 from weakref import WeakSet
@@ -30,6 +31,7 @@ from machine_processes import kill_leftovers
 from server_programs import free_port
 from tables import with_tables
 from waiting import until
+from warm_start import ForkedProgram, Nursery
 
 GREEN: Files = {".hubwright.yml": "stages:\n- build: echo built\n- test: echo tested\n"}
 """A recipe of two stages that succeed."""
@@ -43,6 +45,9 @@ PROGRAM = (sys.executable, "-m", "hubwright")
 READY = 90.0
 """Seconds that a process has to become ready on a busy machine."""
 
+WARM = {"up", "hub", "worker", "beat"}
+"""Commands that begin in the nursery; set `cold` where the start itself is what is looked at."""
+
 SAID = 6000
 """Characters of each process's words that a failed test shows."""
 
@@ -50,8 +55,16 @@ living: WeakSet[Program] = WeakSet()
 """Every program of this test process, for the report of a failed test."""
 
 
+@cache
+def nursery() -> Nursery:
+    """That of this test process."""
+    return Nursery()
+
+
 class Program:
     """One `hubwright …` process, started as often as the test likes; its words go to a file."""
+
+    cold = False
 
     def __init__(
         self, folder: Path, name: str, arguments: Sequence[str], environment: Mapping[str, str],
@@ -64,7 +77,7 @@ class Program:
         self.prefix = tuple(prefix)
         self.environment = {key: value for key, value in os.environ.items() if not key.startswith("HUBWRIGHT_")}
         self.environment |= environment
-        self.process: subprocess.Popen[bytes] | None = None
+        self.process: subprocess.Popen[bytes] | ForkedProgram | None = None
         self._file = folder / f"{name}.said"
         living.add(self)
 
@@ -76,6 +89,9 @@ class Program:
     def begin(self) -> None:
         """Start it, without waiting for anything."""
         with self._file.open("ab") as said:
+            if not (self.prefix or self.cold) and self.arguments[0] in WARM and nursery().is_alike(self.environment):
+                self.process = nursery().start(self.arguments, self.environment, self.folder, said)
+                return
             self.process = subprocess.Popen(
                 [*self.prefix, *PROGRAM, *self.arguments], env=self.environment, cwd=self.folder,
                 stdin=subprocess.DEVNULL, stdout=said, stderr=said,

@@ -17,7 +17,9 @@ UP = ("up",)
 
 
 class EmptyFolder(HubProcess):
-    """A hub that has to make its tables by itself."""
+    """A hub that has to do everything by itself: load its modules, make its tables."""
+
+    cold = True
 
     def make_tables(self) -> None:
         """Nothing is there."""
