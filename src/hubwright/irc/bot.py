@@ -1,4 +1,4 @@
-"""The bot: keeps a connection, comes back after each loss, answers orders, and never says more than servers bear."""
+"""The bot: keeps a connection, comes back after each loss, carries out commands, and lets others hear what happens."""
 
 from __future__ import annotations
 
@@ -6,180 +6,141 @@ import asyncio
 import random
 import ssl
 import time
-from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
 import structlog
 
 from hubwright.domain.backoff import backoff
-from hubwright.irc.lines import MAX_LINE, read_line, write_line, write_notice
-from hubwright.irc.orders import BuildOrder, Order, read_build_order, read_order
-from hubwright.irc.session import Heard, IrcError, Login, Session
+from hubwright.domain.irc_text import Text
+from hubwright.irc.answering import Answering
+from hubwright.irc.commands import Commands
+from hubwright.irc.connection import Connection
+from hubwright.irc.entry import IrcError, Login
+from hubwright.irc.events import Connected, Disconnected, Event, Person, Said
+from hubwright.irc.listening import Listener, Pump
+from hubwright.irc.session import Session
+from hubwright.irc.speech import Priority
+from hubwright.irc.voice import Voice
 
-logger = structlog.get_logger()
-
-SILENCE = 120.0
-"""Seconds without a line after which the server is asked whether it lives, and again until it counts as gone."""
-
-BURST, PACE = 4, 2.0
-"""Lines that may go at once, and seconds for each further one (RFC 1459, 8.10)."""
-
-MAX_QUEUED = 50
-"""Lines that wait to be said; what comes on top is dropped."""
-
-MAX_ORDERS, PER_MINUTE = 8, 5
-"""Orders that are carried out at once, and those of one person in a minute."""
-
-MAX_KNOWN = 1000
-"""People whose orders are counted."""
+FORGET_EVERY = 5.0
+"""Seconds between two looks for lines that have become stale while there is no server."""
 
 _RETRY_BASE, _RETRY_CAP = 5.0, 300.0
+_CONNECT = 30.0
 _MAX_INCOMING = 16 * 1024  # tags have room of their own
-_HELP = "I know: !build JOB [BRANCH] [NAME=VALUE …], !help."
+
+logger = structlog.get_logger()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Server:
-    """Where to connect; `tls` None: in the clear."""
+    """Where to connect; `tls` None: in the clear. `silence`: seconds after which a server that says nothing is gone."""
 
     host: str
     port: int
     tls: ssl.SSLContext | None
+    silence: float = 120.0
+    retry: float = _RETRY_BASE
 
 
 class Bot:
-    """`start` carries out an order of an account (in a thread) and gives the answer."""
+    """The bot is the `Presence` of its commands; it says what `voice` is told to say, in colours where `colours`.
 
-    def __init__(self, server: Server, login: Login, start: Callable[[BuildOrder, str | None, float], str]) -> None:
+    Listeners are told every event, each in a thread of its own (`listening`).
+    """
+
+    def __init__(
+        self, server: Server, login: Login, voice: Voice, commands: Commands, listeners: Sequence[Listener] = (),
+        *, colours: bool = True,
+    ) -> None:  # fmt: skip
         self._server = server
         self._login = login
-        self._start = start
-        self._orders: set[asyncio.Task[None]] = set()
-        self._asked: OrderedDict[str, list[float]] = OrderedDict()
+        self._voice = voice
+        self._colours = colours
+        self._answering = Answering(commands, voice, self)
+        self._pumps = [Pump(listener) for listener in listeners]
+        self._session = Session(login)
+        self._connection: Connection | None = None
+
+    @property
+    def nick(self) -> str:
+        """What we are called by now."""
+        return self._session.nick
+
+    @property
+    def lag(self) -> float | None:
+        """Seconds that the server took to answer last; None before the first time, and while there is no server."""
+        connection = self._connection
+        return connection.lag if connection else None
+
+    def find_person(self, nick: str) -> Person | None:
+        """Somebody who is in a channel with us."""
+        return self._session.rooms.find(nick)
+
+    def members_of(self, channel: str) -> Sequence[Person]:
+        """Who is in a channel; nobody when we are not."""
+        return self._session.rooms.members_of(channel)
+
+    def channels_of(self, nick: str) -> Sequence[str]:
+        """Those of our channels that somebody is in."""
+        return self._session.rooms.channels_of(nick)
+
+    def say(self, target: str, text: Text, *, priority: Priority = Priority.NEWS, more: str = "") -> None:
+        """As `Voice.say`."""
+        self._voice.say(target, text, priority=priority, more=more)
 
     async def run(self) -> None:
-        """Until it is cancelled."""
+        """Until it is cancelled; what has happened until then is told to the listeners."""
+        tasks = [asyncio.create_task(work) for work in (self._forget(), *(pump.run() for pump in self._pumps))]
         failures = 0
         try:
             while True:
-                session = Session(self._login)
-                try:
-                    await self._visit(session)
-                except (OSError, IrcError, TimeoutError, ValueError, asyncio.IncompleteReadError) as error:
-                    logger.warning("irc_away", server=self._server.host, error=str(error) or type(error).__name__)
-                failures = 1 if session.ready else failures + 1
-                await asyncio.sleep(backoff(failures, _RETRY_BASE, _RETRY_CAP, random.random()))  # noqa: S311  no secret
+                reason = await self._visit()
+                logger.warning("irc_away", server=self._server.host, error=reason)
+                failures = 1 if self._session.ready else failures + 1
+                self._session = Session(self._login)
+                await asyncio.sleep(backoff(failures, self._server.retry, _RETRY_CAP, random.random()))  # noqa: S311  no secret
         finally:
-            for task in self._orders:
+            self._answering.stop()
+            for task in tasks:
                 task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await asyncio.gather(*(pump.finish() for pump in self._pumps))
 
-    async def _visit(self, session: Session) -> None:
-        reader, writer = await asyncio.wait_for(
-            asyncio.open_connection(self._server.host, self._server.port, ssl=self._server.tls, limit=_MAX_INCOMING),
-            30.0,
-        )
-        said: asyncio.Queue[bytes] = asyncio.Queue(MAX_QUEUED)
-        speaking = asyncio.create_task(_speak(said, writer))
+    async def _visit(self) -> str:
+        """One connection, from its beginning to its end; why it ended."""
+        reason = "the hub goes"
         try:
-            for line in session.begin():
-                said.put_nowait(line)
-            await self._listen(session, reader, said)
+            reader, writer = await asyncio.wait_for(
+                asyncio.open_connection(
+                    self._server.host, self._server.port, ssl=self._server.tls, limit=_MAX_INCOMING
+                ),
+                _CONNECT,
+            )
+            self._connection = Connection(
+                self._session, self._voice, self._hear, colours=self._colours, silence=self._server.silence
+            )
+            await self._connection.live(reader, writer)
+        except (OSError, IrcError, TimeoutError, ValueError, EOFError) as error:
+            reason = str(error) or type(error).__name__
         finally:
-            speaking.cancel()
-            with suppress(OSError):
-                writer.write(write_line("QUIT", "The hub goes."))
-            writer.close()
+            self._connection = None
+            if self._session.ready:
+                self._hear(Disconnected(at=time.time(), reason=reason))
+        return reason
 
-    async def _listen(self, session: Session, reader: asyncio.StreamReader, said: asyncio.Queue[bytes]) -> None:
-        asked = False
-        while True:
-            try:
-                data = await asyncio.wait_for(reader.readuntil(b"\n"), SILENCE)
-            except TimeoutError:
-                if asked:
-                    raise
-                asked = True
-                _say(said, write_line("PING", "hubwright"))
-                continue
-            except asyncio.LimitOverrunError as error:
-                raise IrcError("The server sent a line without an end.") from error
-            asked = False
-            if (line := read_line(data.rstrip(b"\r\n"))) is None:
-                continue
-            answers, heard = session.hear(line)
-            for answer in answers:
-                _say(said, answer)
-            if heard is not None:
-                self._obey(session, heard, said)
+    def _hear(self, event: Event) -> None:
+        for pump in self._pumps:
+            pump.add(event)
+        if isinstance(event, Connected):
+            logger.info("irc_connected", server=self._server.host, nick=event.nick)
+        elif isinstance(event, Said):
+            self._answering.hear(event)
 
-    def _obey(self, session: Session, heard: Heard, said: asyncio.Queue[bytes]) -> None:
-        order = read_order(heard.text, session.nick, in_query=heard.in_query)
-        if order is None:
-            return
-        given = self._count(heard.account or heard.nick)
-        if given > PER_MINUTE:
-            if given == PER_MINUTE + 1:  # said once: what is said too often is noise
-                _reply(said, heard, "I take five orders a minute from one person; wait a little.")
-            return
-        answer = self._answer_at_once(order, heard)
-        if isinstance(answer, str):
-            _reply(said, heard, answer)
-        elif answer is not None and len(self._orders) < MAX_ORDERS:
-            task = asyncio.create_task(self._carry_out(answer, heard, said))
-            self._orders.add(task)
-            task.add_done_callback(self._orders.discard)
-        elif answer is not None:
-            _reply(said, heard, "I am busy with other orders; ask again in a minute.")
-
-    def _answer_at_once(self, order: Order, heard: Heard) -> BuildOrder | str | None:
-        """An answer, or what takes longer; unknown orders are explained in a query and ignored in a channel."""
-        match order.name:
-            case "build":
-                return read_build_order(order.words)
-            case "help":
-                return _HELP
-        return f"I don't know {order.name[:50]}. {_HELP}" if heard.in_query else None
-
-    async def _carry_out(self, order: BuildOrder, heard: Heard, said: asyncio.Queue[bytes]) -> None:
-        try:
-            answer = await asyncio.to_thread(self._start, order, heard.account, time.time())
-        except Exception as error:  # one order must not end the bot; who gave it is told
-            logger.error("irc_order_failed", exc_info=error, job=order.job)
-            answer = "That failed; the hub's log says why."
-        _reply(said, heard, answer)
-
-    def _count(self, who: str) -> int:
-        """How many orders that one has given within a minute, this one included."""
-        now = time.monotonic()
-        times = [one for one in self._asked.pop(who, []) if now - one < 60.0][-PER_MINUTE:]
-        self._asked[who] = [*times, now]
-        while len(self._asked) > MAX_KNOWN:
-            self._asked.popitem(last=False)
-        return len(times) + 1
-
-
-def _reply(said: asyncio.Queue[bytes], heard: Heard, text: str) -> None:
-    _say(said, write_notice(heard.target, text if heard.in_query else f"{heard.nick}: {text}"))
-
-
-def _say(said: asyncio.Queue[bytes], line: bytes) -> None:
-    with suppress(asyncio.QueueFull):
-        said.put_nowait(line)
-
-
-async def _speak(said: asyncio.Queue[bytes], writer: asyncio.StreamWriter) -> None:
-    """Say what waits, no faster than servers bear."""
-    budget, at = float(BURST), time.monotonic()
-    while True:
-        line = await said.get()
-        now = time.monotonic()
-        budget, at = min(BURST, budget + (now - at) / PACE), now
-        if budget < 1:
-            await asyncio.sleep((1 - budget) * PACE)
-            budget, at = 1.0, time.monotonic()
-        budget -= 1
-        writer.write(line[:MAX_LINE])
-        with suppress(OSError):  # who listens notices
-            await writer.drain()
+    async def _forget(self) -> None:
+        with suppress(asyncio.CancelledError):
+            while True:
+                await asyncio.sleep(FORGET_EVERY)
+                self._voice.drop_stale()

@@ -10,10 +10,15 @@ MAX_WORDS = 40
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """A command in lower case, and the words behind it."""
+    """A command in lower case, and what stands behind it: as it is, and in words."""
 
     name: str
-    words: tuple[str, ...] = ()
+    text: str = ""
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """At most MAX_WORDS."""
+        return tuple(self.text.split()[:MAX_WORDS])
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -27,15 +32,21 @@ class BuildOrder:
 
 def read_order(text: str, nick: str, *, in_query: bool) -> Order | None:
     """`!build …`, `NICK: build …`, or in a query plain `build …`; None when nobody spoke to us."""
-    words = text.split()[:MAX_WORDS]
-    if not words:
+    first, rest = _split(text)
+    if not first:
         return None
-    first, *rest = words
     if first.startswith("!"):
-        return Order(first[1:].lower(), tuple(rest)) if len(first) > 1 else None
+        return Order(first[1:].lower(), rest) if len(first) > 1 else None
     if first.rstrip(":,").lower() == nick.lower() and first[-1] in ":,":
-        return Order(rest[0].removeprefix("!").lower(), tuple(rest[1:])) if rest else Order("help")
-    return Order(first.lower(), tuple(rest)) if in_query else None
+        name, rest = _split(rest)
+        return Order(name.removeprefix("!").lower(), rest) if name else Order("help")
+    return Order(first.lower(), rest) if in_query else None
+
+
+def _split(text: str) -> tuple[str, str]:
+    """The first word, and what stands behind it."""
+    first, _, rest = text.strip().partition(" ")
+    return first, rest.strip()
 
 
 def read_build_order(words: tuple[str, ...]) -> BuildOrder | str:

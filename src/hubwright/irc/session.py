@@ -1,159 +1,169 @@
-"""One connection to an IRC server as a machine without I/O: lines in, lines out, and what was said to us.
+"""One connection to an IRC server as a machine without I/O: lines in, lines out, and what happened.
 
-Capabilities: https://ircv3.net/specs/extensions/capability-negotiation; who speaks is told by the `account` tag, which
-the server vouches for (https://ircv3.net/specs/extensions/account-tag): a nick proves nothing. Login by SASL PLAIN:
-https://ircv3.net/specs/extensions/sasl-3.1.
+Who speaks is told by the `account` tag, which the server vouches for
+(https://ircv3.net/specs/extensions/account-tag), or by what it tells of everybody who comes and logs in
+(`extended-join`, `account-notify`, WHOX): a nick proves nothing.
 """
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from irctokens.line import Line
 
-from hubwright.errors import HubwrightError
-from hubwright.irc.lines import cut, write_line
+from hubwright.irc.attendance import Attendance
+from hubwright.irc.entry import REFUSED, TAKEN, Entry, IrcError, Login
+from hubwright.irc.events import Connected, Event, Joined, Kicked, Left, Quit, Renamed
+from hubwright.irc.lines import UNKNOWN_PREFIX, cut, is_target, write_line
+from hubwright.irc.rooms import Rooms
+from hubwright.irc.scene import WHO, Scene
+from hubwright.irc.speech import Outcome
 
-WANTED = frozenset({"account-tag", "message-tags", "server-time", "batch"})
-MAX_NICKS = 5
-"""Names that are tried, one after the other."""
+REGAIN_EVERY = 60.0
+"""Seconds between two attempts to get the wanted name."""
 
-_PORTION = 400
-"""Characters of an AUTHENTICATE line; one that is full is followed by another."""
+SETTLING = 10.0
+"""Seconds that we wait for our channels to let us in before anything is said."""
 
-_REFUSED = frozenset({"902", "904", "905", "906", "907", "908"})
-_TAKEN = frozenset({"431", "432", "433", "436", "437"})
-
-
-class IrcError(HubwrightError):
-    """The server does not let us in, or has ended the connection; the message says why."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Heard:
-    """Somebody said something: in a channel, or to us alone (`target` is then where an answer goes)."""
-
-    nick: str
-    account: str | None
-    target: str
-    text: str
-    in_query: bool
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Login:
-    """Who we are; a `password` is that of the account `nick`."""
-
-    nick: str
-    password: str | None
-    channels: Sequence[str] = ()
+_BLANKS = ("", "", "", "", "", "")
 
 
 class Session:
-    """What is known of the connection. `nick` is what we are called by now; `ready` once the server has let us in."""
+    """What is known of the connection. `ready` once the server has let us in."""
 
     def __init__(self, login: Login) -> None:
-        self.nick = login.nick
         self.ready = False
         self._login = login
-        self._offered: set[str] = set()
-        self._tried = 0
-        self._rejoined: set[str] = set()
-        self._vouches = False  # whether an `account` is the server's word
-        self._answers: dict[str, Callable[[Sequence[str]], list[bytes]]] = {
+        self._entry = Entry(login)
+        self._attendance = Attendance(login.channels)
+        self._scene = Scene()
+        self._supported: dict[str, str] = {}
+        self._regain_at = 0.0
+        self._now = 0.0
+        self._ready_at = 0.0
+        self._handlers: dict[str, Callable[[Sequence[str]], list[bytes]]] = {
             "PING": lambda words: [write_line("PONG", words[0])],
-            "CAP": self._negotiate,
-            "AUTHENTICATE": self._authenticate,
-            "903": lambda _: [write_line("CAP", "END")],
-            "001": self._come_in,
-            "KICK": self._come_back,
-            **dict.fromkeys(_TAKEN, self._rename),
+            "CAP": self._entry.negotiate,
+            "AUTHENTICATE": self._entry.authenticate,
+            "903": lambda _: self._entry.finish(),
+            "005": self._learn,
+            "376": self._settle,
+            "422": self._settle,
+            "ERROR": _end,
+            **dict.fromkeys(TAKEN, lambda _: [] if self.ready else self._entry.rename()),
         }
+
+    @property
+    def nick(self) -> str:
+        """What we are called by now."""
+        return self._scene.nick if self.ready else self._entry.nick
+
+    @property
+    def rooms(self) -> Rooms:
+        """Our channels, and who is in them."""
+        return self._scene.rooms
+
+    @property
+    def echoes(self) -> bool:
+        """Whether the server tells us what we have said."""
+        return "echo-message" in self._entry.granted
+
+    @property
+    def prefix(self) -> int:
+        """Bytes that stand before what others hear from us."""
+        us = self.rooms.find(self.nick)
+        return len(f":{us.nick}!{us.user}@{us.host} ".encode()) if us and us.user and us.host else UNKNOWN_PREFIX
+
+    def takes_colours(self, target: str) -> bool:
+        """Whether colours are let through there: channels with `+c` refuse them, those with `+S` take them out."""
+        return not any(self.rooms.has_mode(target, mode) for mode in "cS")
+
+    def may_speak(self, now: float) -> bool:
+        """Whether we have come in and are in our channels, or have waited for that long enough."""
+        return self.ready and (self._attendance.is_complete or now - self._ready_at > SETTLING)
+
+    def find_obstacle(self, target: str) -> Outcome | None:
+        """Why nothing can be said there now: REFUSED for ever, or LOST for the moment. None: it can."""
+        if not is_target(target):
+            return Outcome.REFUSED
+        if target[0] not in self._supported.get("CHANTYPES", "#&") or self.rooms.has(target):
+            return None
+        return Outcome.LOST if self._attendance.wants(target) else Outcome.REFUSED
 
     def begin(self) -> list[bytes]:
         """The first lines."""
-        user = write_line("USER", self._login.nick, "0", "*", "Hubwright")
-        return [write_line("CAP", "LS", "302"), write_line("NICK", self.nick), user]
+        return self._entry.begin()
 
-    def hear(self, line: Line) -> tuple[list[bytes], Heard | None]:
-        """What to answer at once, and what somebody said. Raises IrcError."""
-        words = [*line.params, "", ""]
-        if line.command == "PRIVMSG":
-            return [], self._listen(line)
-        if line.command == "ERROR":
-            raise IrcError(f"The server ended the connection: {cut(words[0], 200)}")
-        if line.command in _REFUSED:
-            raise IrcError(f"The server refuses IRC__PASSWORD for {self._login.nick}: {cut(words[1], 200)}")
-        if line.command == "NICK" and _speaker(line) == self.nick:
-            self.nick = words[0]
-        answer = self._answers.get(line.command)
-        return ([] if answer is None else answer(words)), None
-
-    def _come_in(self, words: Sequence[str]) -> list[bytes]:
-        self.nick, self.ready = words[0], True
-        return [write_line("JOIN", channel) for channel in self._login.channels]
-
-    def _come_back(self, words: Sequence[str]) -> list[bytes]:
-        """Once: who is not wanted stays away."""
-        if words[1] != self.nick or words[0] in self._rejoined:
+    def tick(self, now: float) -> list[bytes]:
+        """What is to be tried again: channels that we are not in, our own name. Call it every few seconds."""
+        if not self.ready:
             return []
-        self._rejoined.add(words[0])
-        return [write_line("JOIN", words[0])]
+        lines = self._attendance.tick(now)
+        if now >= self._regain_at and not self.rooms.is_same(self.nick, self._login.nick):
+            lines += self._regain(now)
+        return lines
 
-    def _negotiate(self, words: Sequence[str]) -> list[bytes]:
-        what = words[1].upper()
-        if what == "LS":
-            more = words[2] == "*"  # then another line follows
-            self._offered |= {one.partition("=")[0] for one in words[3 if more else 2].split()}
-            return [] if more else self._request()
-        if what == "ACK":
-            self._vouches = "account-tag" in words[2].split()
-        if what == "ACK" and self._login.password is not None:
-            return [write_line("AUTHENTICATE", "PLAIN")]
-        return [write_line("CAP", "END")] if what in {"ACK", "NAK"} else []
+    def hear(self, line: Line, now: float) -> tuple[list[bytes], Event | None]:
+        """What to answer at once, and what happened. `now`: Unix time. Raises IrcError."""
+        words = [*line.params, *_BLANKS]
+        self._now = now
+        self._scene.granted = self._entry.granted
+        if line.command == "001":
+            self.ready, self._ready_at, self._scene.nick = True, now, words[0]
+            return [], Connected(at=now, nick=words[0])
+        if line.command in REFUSED:
+            return self._entry.try_another_way(line.command, words[1]), None
+        if (handler := self._handlers.get(line.command)) is not None:
+            return handler(words), None
+        self._attendance.refuse(line.command, words[1], words[2])
+        event = self._scene.hear(line, words, _time_of(line, now))
+        return self._follow(event, now), event
 
-    def _request(self) -> list[bytes]:
-        wanted = WANTED & self._offered
-        if self._login.password is not None:
-            if "sasl" not in self._offered:
-                raise IrcError("The server knows no SASL: without IRC__PASSWORD the bot comes in without an account.")
-            wanted |= {"sasl"}
-        return [write_line("CAP", "REQ", " ".join(sorted(wanted)))] if wanted else [write_line("CAP", "END")]
+    def _follow(self, event: Event | None, now: float) -> list[bytes]:
+        """What we do about what happened."""
+        match event:
+            case Joined(own=True, channel=channel):
+                self._attendance.come(channel)
+                who = [",".join(WHO)] if "WHOX" in self._supported else []
+                return [write_line("MODE", channel), write_line("WHO", channel, *who)]
+            case Kicked(own=True, channel=channel):
+                self._attendance.leave(channel, now, kicked=True)
+            case Left(own=True, channel=channel):
+                self._attendance.leave(channel, now)
+            case Quit(who=who) | Renamed(own=False, who=who) if self.rooms.is_same(who.nick, self._login.nick):
+                return self._regain(now)
+        return []
 
-    def _authenticate(self, words: Sequence[str]) -> list[bytes]:
-        if words[0] != "+":
-            return []
-        proof = base64.b64encode(f"\0{self._login.nick}\0{self._login.password}".encode()).decode()
-        parts = [proof[at : at + _PORTION] for at in range(0, len(proof), _PORTION)]
-        if len(parts[-1]) == _PORTION:
-            parts.append("+")
-        return [write_line("AUTHENTICATE", part) for part in parts]
+    def _learn(self, words: Sequence[str]) -> list[bytes]:
+        for word in words[1:]:
+            name, _, value = word.partition("=")
+            self._supported[name.upper()] = value
+        if mapping := self._supported.get("CASEMAPPING"):
+            self.rooms.use_mapping(mapping)
+        return []
 
-    def _rename(self, _: Sequence[str]) -> list[bytes]:
-        if self.ready:
-            return []
-        self._tried += 1
-        if self._tried >= MAX_NICKS:
-            raise IrcError(
-                f"The name {self._login.nick} and {MAX_NICKS - 1} like it are taken: choose another IRC__NICK."
-            )
-        self.nick = f"{self._login.nick}{'_' * self._tried}"
-        return [write_line("NICK", self.nick)]
+    def _settle(self, _: Sequence[str]) -> list[bytes]:
+        """The greeting is over: say that we are a bot (https://ircv3.net/specs/extensions/bot-mode), and go in."""
+        mode = self._supported.get("BOT", "")[:1] or "B"
+        return [write_line("MODE", self.nick, f"+{mode}"), *self._attendance.tick(self._now)]
 
-    def _listen(self, line: Line) -> Heard | None:
-        nick = _speaker(line)
-        if len(line.params) < 2 or not nick or nick == self.nick or line.params[1].startswith("\x01"):
-            return None
-        tags = line.tags or {}
-        if "batch" in tags:  # what was said before we came, told again
-            return None
-        target, text = line.params[0], line.params[1]
-        in_query = target.lower() == self.nick.lower()
-        account = (tags.get("account") or None) if self._vouches else None
-        return Heard(nick=nick, account=account, target=nick if in_query else target, text=text, in_query=in_query)
+    def _regain(self, now: float) -> list[bytes]:
+        """Who is logged in may have a name back that a ghost holds; services that can't do that tell only us."""
+        self._regain_at = now + REGAIN_EVERY
+        nick = self._login.nick
+        asked = [write_line("PRIVMSG", "NickServ", f"REGAIN {nick}")] if self._entry.is_logged_in else []
+        return [*asked, write_line("NICK", nick)]
 
 
-def _speaker(line: Line) -> str:
-    return (line.source or "").partition("!")[0]
+def _end(words: Sequence[str]) -> list[bytes]:
+    raise IrcError(f"The server ended the connection: {cut(words[0], 200)}")
+
+
+def _time_of(line: Line, now: float) -> float:
+    """When it happened, by the server (https://ircv3.net/specs/extensions/server-time) or else by us."""
+    told = (line.tags or {}).get("time", "")
+    try:
+        return datetime.strptime(told, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC).timestamp() if told else now
+    except ValueError:
+        return now

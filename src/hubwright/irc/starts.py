@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 from hubwright.domain.jobs import Job
 from hubwright.domain.repos import Repository
 from hubwright.errors import ForbiddenError, HubwrightError, RefusedError
 from hubwright.hub.wishes import Wishes
-from hubwright.irc.orders import BuildOrder
+from hubwright.irc.commands import Command, Request
+from hubwright.irc.orders import BuildOrder, read_build_order
 from hubwright.store.audit import Entry, keep_entries
 from hubwright.store.database import Database
 from hubwright.store.jobs import load_job
@@ -36,6 +38,15 @@ class Starts:
         self._accounts = accounts
         self._refusal_of = refusal_of
         self._public_url = public_url
+
+    def make_command(self) -> Command:
+        """`!build`, for the table."""
+        syntax = "JOB [BRANCH] [NAME=VALUE …]"
+        return Command(name="build", syntax=syntax, summary="build its newest commit", answer=self._answer)
+
+    def _answer(self, request: Request) -> Sequence[str]:
+        order = read_build_order(tuple(request.words))
+        return [order if isinstance(order, str) else self.start(order, request.who.account, time.time())]
 
     def start(self, order: BuildOrder, account: str | None, now: float) -> str:
         """Start it, if this account may; what to answer, in a sentence."""

@@ -7,12 +7,12 @@ import ssl
 from contextlib import suppress
 
 from hubwright.config import Settings
-from hubwright.domain.repos import Repository
 from hubwright.errors import SettingsError
-from hubwright.hub.permissions import find_refusal
 from hubwright.irc.bot import Bot, Server
-from hubwright.irc.session import Login
-from hubwright.irc.starts import Starts
+from hubwright.irc.commands import Commands
+from hubwright.irc.entry import Login
+from hubwright.irc.voice import Voice
+from hubwright.wiring.irc_parts import Ground, make_commands, make_listeners
 from hubwright.wiring.parts import Parts
 
 
@@ -20,7 +20,8 @@ class IrcLife:
     """The bot's task, where there is a bot. Its methods belong to the event loop."""
 
     def __init__(self, settings: Settings, parts: Parts) -> None:
-        self._bot = _make_bot(settings, parts) if settings.irc.server is not None else None
+        self._voice = Voice()
+        self._bot = _make_bot(Ground(settings, parts, self._voice)) if settings.irc.server is not None else None
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -30,26 +31,19 @@ class IrcLife:
 
     async def stop(self) -> None:
         """Say good-bye."""
+        self._voice.close()
         if self._task is not None:
             self._task.cancel()
             with suppress(asyncio.CancelledError):
                 await self._task
 
 
-def _make_bot(settings: Settings, parts: Parts) -> Bot:
+def _make_bot(ground: Ground) -> Bot:
     """Raises SettingsError where the certificates can't be read."""
-    irc = settings.irc
-
-    def refuse(repository: Repository, login: str) -> str | None:
-        if not parts.github.is_known:
-            return "the hub is nobody to GitHub"
-        return find_refusal(parts.github.client, repository, login, None)
-
-    accounts = {account.lower(): login for account, _, login in (one.partition("=") for one in irc.accounts)}
-    server = Server(host=irc.server or "", port=irc.port, tls=_make_tls(settings) if irc.tls else None)
-    password = irc.password
-    login = Login(nick=irc.nick, password=password, channels=irc.channels)
-    return Bot(server, login, Starts(parts.database, parts.wishes, accounts, refuse, settings.public_url).start)
+    irc = ground.settings.irc
+    server = Server(host=irc.server or "", port=irc.port, tls=_make_tls(ground.settings) if irc.tls else None)
+    login = Login(nick=irc.nick, password=irc.password, channels=irc.channels)
+    return Bot(server, login, ground.voice, Commands(make_commands(ground)), make_listeners(ground))
 
 
 def _make_tls(settings: Settings) -> ssl.SSLContext:
