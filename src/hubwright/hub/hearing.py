@@ -7,9 +7,11 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
 
+from hubwright.domain.fingerprints import BAD
 from hubwright.errors import WireError
 from hubwright.hub import inquest, moves
 from hubwright.hub.bounds import ITEMS_OF_RUN, Terms, count_items, end_flood, tame
+from hubwright.hub.known_failures import NOTHING, read_tail
 from hubwright.hub.logs import Logs
 from hubwright.hub.session import Session
 from hubwright.store.database import Database
@@ -114,7 +116,9 @@ class Hearing:
             self._scrub(session, message)
         await session.pending.acquire()
         message = self._tame(session, message)
-        told = moves.Told(session.hello.name, message, self._clock())
+        failed = isinstance(message, Result) and message.stage is None and message.result in BAD
+        tail = read_tail(self._logs, message.run) if failed else NOTHING
+        told = moves.Told(session.hello.name, message, self._clock(), tail)
         answer = self._database.write_each(moves.apply_messages, told)
         answer.add_done_callback(partial(self._applied, session, message))
 

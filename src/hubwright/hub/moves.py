@@ -16,6 +16,7 @@ from hubwright.domain.results import Result, verdict
 from hubwright.domain.scheduling import split_labels
 from hubwright.errors import WireError
 from hubwright.hub import comparing, inquest
+from hubwright.hub.known_failures import NOTHING, Ending, Tail, note_failure
 from hubwright.hub.streaks import tell_streak
 from hubwright.store import builds, results, runs, stages
 from hubwright.store.approvals import doubt, hold_waiting
@@ -35,11 +36,12 @@ Telling = Job | ResultMessage | Event | Tests | Problems | Images | Scrub
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """A builder's message about a run, and when it came (Unix seconds)."""
+    """A builder's message about a run, and when it came (Unix seconds); `tail` with the end of a run that failed."""
 
     builder: str
     message: Telling
     at: float
+    tail: Tail = NOTHING
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +120,7 @@ def _move(connection: Connection, standing: _Standing, told: Told, facts: list[F
             standing.running = False
             if message.recording is not None:
                 inquest.keep_told(connection, standing.row, message.recording, told.at)
-            ends = _end(connection, standing.row, message, told.at)
+            ends = _end(connection, standing.row, message, told)
             facts += ends
             searched, admits = any(map(concerns_searches, ends)), standing.row.group is not None
             return Applied(held=True, ended=True, searched=searched, admits=admits)
@@ -133,10 +135,13 @@ def _move(connection: Connection, standing: _Standing, told: Told, facts: list[F
     return Applied(held=True)
 
 
-def _end(connection: Connection, row: Row[Any], message: ResultMessage, now: float) -> list[Fact]:
+def _end(connection: Connection, row: Row[Any], message: ResultMessage, told: Told) -> list[Fact]:
     if message.lost:
-        return lose_run(connection, row, now, message.detail)
-    return end_run(connection, row, read_result(message.result), now, message.detail)
+        return lose_run(connection, row, told.at, message.detail)
+    result = read_result(message.result)
+    facts = end_run(connection, row, result, told.at, message.detail)
+    note_failure(connection, row, Ending(result, message.detail, told.at, told.tail))
+    return facts
 
 
 def read_result(word: str) -> Result:
@@ -181,8 +186,11 @@ def lose_run(connection: Connection, row: Row[Any], now: float, detail: str) -> 
     """A run's builder is gone: the attempt ends as an error, and a first one is begun again as a new attempt."""
     if row.attempt >= ATTEMPTS or row.cancel is not None:
         result = Result.ERROR if row.cancel is None else Result.CANCELLATION
-        return end_run(connection, row, result, now, detail)
+        facts = end_run(connection, row, result, now, detail)
+        note_failure(connection, row, Ending(result, detail, now))
+        return facts
     runs.finish_run(connection, row.id, Result.ERROR, now, detail)
+    note_failure(connection, row, Ending(Result.ERROR, detail, now))
     return [
         _fact(FactKind.RUN_FINISHED, row, now, result=Result.ERROR.value, detail=detail),
         *attempt_again(connection, [row], now),

@@ -14,7 +14,7 @@ from hubwright.hub.definition_facts import tell_archived
 from hubwright.hub.logs import Logs
 from hubwright.hub.old_builds import Days, OldBuilds
 from hubwright.hub.sweeping import Sweeping
-from hubwright.store import healing, retention
+from hubwright.store import healing, known_failures, retention
 from hubwright.store.copies import Archived, archive_copies
 from hubwright.store.database import Database
 from hubwright.store.definitions import drop_archived_jobs
@@ -80,6 +80,8 @@ class Retention:
         before = now - self._keep.builds * DAY
         self._old_builds.drop(now)
         self._drop_bisections(before)
+        while ids := self._read(partial(known_failures.load_forgotten, before=before)):
+            self._database.write(partial(known_failures.forget, ids=ids))
         self._walk(partial(drop_archived_jobs, before=before))
 
     def _drop(self, table: Table, find: Callable[[Connection], list[int]]) -> None:

@@ -12,6 +12,7 @@ from hubwright.domain.job_settings import write_document
 from hubwright.domain.jobs import JobSettings
 from hubwright.store.copies import Archived
 from hubwright.store.jobs import add_job, load_jobs_by_ids, whole_document
+from hubwright.store.known_failures import forget_jobs
 from hubwright.store.moments import moment
 from hubwright.store.repos import find_repository
 from hubwright.store.schema import (
@@ -131,6 +132,7 @@ def remove_job(connection: Connection, known: Subject, now: float) -> None:
         connection.execute(update(job).where(job.c.id == known.id).values(**hidden, closed_at=now, archived_at=now))
     else:
         connection.execute(delete(flaky_test).where(flaky_test.c.job_id == known.id))
+        forget_jobs(connection, [known.id])
         connection.execute(delete(job).where(job.c.id == known.id))
 
 
@@ -150,6 +152,7 @@ def drop_archived_jobs(
     if ids := [number for number in looked if number not in needed]:
         of_jobs = (definition.c.kind == Kind.JOB.value, definition.c.subject_id.in_(ids))
         connection.execute(delete(flaky_test).where(flaky_test.c.job_id.in_(ids)))
+        forget_jobs(connection, ids)
         connection.execute(delete(definition).where(*of_jobs))
         connection.execute(delete(take).where(take.c.job_id.in_(ids)))
         connection.execute(delete(job).where(job.c.id.in_(ids)))

@@ -33,16 +33,21 @@ def newest_below(
 ) -> ColumnElement[bool]:
     """A condition that only the newest `limit` builds below the folders meet, of those that meet the conditions."""
     newest = select(build.c.id).where(*conditions).order_by(build.c.id.desc()).limit(limit)
-    inside = below(job.c.path, folders)
-    few = select(job.c.id).where(job.c.copy_of.is_(None), inside).limit(FEW + 1)
-    families = list(connection.execute(few).scalars())
-    if len(families) > FEW:
-        of_build = select(job.c.id).where(job.c.id == build.c.job_id, inside)
+    families = load_few_families(connection, folders)
+    if families is None:
+        of_build = select(job.c.id).where(job.c.id == build.c.job_id, below(job.c.path, folders))
         return build.c.id.in_(newest.where(of_build.exists()))
     if not families:
         return ~true()
     each = [select(newest.where(build.c.family == family).subquery().c.id) for family in families]
     return build.c.id.in_(union_all(*each))
+
+
+def load_few_families(connection: Connection, folders: Sequence[str]) -> list[int] | None:
+    """The jobs below the folders, without their copies; None where there are more than `FEW`."""
+    few = select(job.c.id).where(job.c.copy_of.is_(None), below(job.c.path, folders)).limit(FEW + 1)
+    families = list(connection.execute(few).scalars())
+    return families if len(families) <= FEW else None
 
 
 def load_families(connection: Connection, folders: Sequence[str], repository: str) -> tuple[int, ...]:

@@ -25,6 +25,7 @@ from hubwright.store.schema import (
     report,
     reporter,
     run,
+    run_failure,
     stage,
     task,
     test_case,
@@ -117,6 +118,7 @@ def delete_builds(connection: Connection, builds: Sequence[int]) -> list[int]:
     runs = list(connection.execute(select(run.c.id).where(run.c.build_id.in_(builds))).scalars())
     connection.execute(delete(test_case).where(test_case.c.run_id.in_(runs)))
     connection.execute(delete(problem).where(problem.c.run_id.in_(runs)))
+    connection.execute(delete(run_failure).where(run_failure.c.run_id.in_(runs)))
     connection.execute(delete(recording).where(recording.c.run_id.in_(runs)))
     connection.execute(delete(stage).where(stage.c.run_id.in_(runs)))
     connection.execute(delete(run).where(run.c.id.in_(runs)))

@@ -6,7 +6,7 @@ from hubwright.store.schema import metadata
 
 _BUILDS = (
     "approval", "artifact", "bisection", "build", "builder", "culprit", "delivery", "fact", "flaky_test", "job",
-    "problem", "recording", "run", "scan", "stage", "test_case",
+    "known_failure", "known_failure_place", "problem", "recording", "run", "run_failure", "scan", "stage", "test_case",
 )  # fmt: skip
 
 GITHUB = tuple(sorted(name for name in metadata.tables if name.startswith("gh_")))

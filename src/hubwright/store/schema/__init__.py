@@ -12,6 +12,7 @@ from hubwright.store.schema.bisections import bisection, culprit
 from hubwright.store.schema.builds import build, job, run, stage
 from hubwright.store.schema.caches import cache
 from hubwright.store.schema.columns import Document, Identity, metadata
+from hubwright.store.schema.failures import known_failure, known_failure_place, run_failure
 from hubwright.store.schema.github_access import github_credential
 from hubwright.store.schema.github_asking import github_answer, github_budget, github_token
 from hubwright.store.schema.github_code import (
@@ -132,6 +133,8 @@ __all__ = [
     "irc_trust",
     "irc_watch",
     "job",
+    "known_failure",
+    "known_failure_place",
     "link",
     "metadata",
     "missed_delivery",
@@ -142,6 +145,7 @@ __all__ = [
     "report",
     "reporter",
     "run",
+    "run_failure",
     "scan",
     "scan_page",
     "schedule",
