@@ -111,7 +111,7 @@ def test_words_are_fetched_once_by_whom_they_are_for(connection: Connection) -> 
 
     assert leave("ada", "for the account")
     assert leave(None, "for the nick")
-    assert irc_people.load_addressees(connection) == {"ada"}
+    assert irc_people.load_addressees(connection, ["ada", "bob"]) == {"ada"}
     assert [one.text for one in irc_people.take_tells(connection, "ada", None)] == ["for the nick"]
     assert [one.text for one in irc_people.take_tells(connection, "ADA", "Ada")] == ["for the account"]
     assert irc_people.take_tells(connection, "ada", "ada") == []

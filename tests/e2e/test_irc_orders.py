@@ -96,7 +96,7 @@ def test_who_may_not_write_starts_nothing(talking: HubProcess, irc_address: IrcA
         for job in (repository.full_name, "octo/none"):
             bob.say(CHANNEL, f"!build {job}")
             assert (
-                bob.hears(BOT, "bobs-phone: ").text == f"bobs-phone: You may not build {job}, or there is no such job."
+                bob.hears(BOT, "bobs-phone: ").text == f"bobs-phone: You may not change {job}, or there is no such job."
             )
         impostor.say(CHANNEL, f"!build {repository.full_name}")
         assert "Log in" in impostor.hears(BOT, "bob: ").text

@@ -13,7 +13,7 @@ from hubwright.domain.irc_text import Colour, Piece, paint
 from hubwright.irc.entry import IrcError, Login
 from hubwright.irc.events import Event, Kicked, Kind, Person, Quit, Renamed, Said
 from hubwright.irc.lines import MAX_LINE, UNKNOWN_PREFIX, cut, is_target, read_line, write_line, write_said
-from hubwright.irc.orders import BuildOrder, Order, read_build_order, read_order
+from hubwright.irc.orders import Order, read_order
 from hubwright.irc.session import Session
 from hubwright.irc.speech import Outcome
 
@@ -262,10 +262,3 @@ def test_it_knows_who_is_there() -> None:
 )
 def test_orders_are_what_is_said_to_it(text: str, in_query: bool, order: Order | None) -> None:
     assert read_order(text, "hub", in_query=in_query) == order
-
-
-def test_a_build_is_ordered_with_its_branch_and_parameters() -> None:
-    found = read_build_order(("team/app", "release/1", "FLAVOUR=hot=er", "JOBS=4"))
-    assert found == BuildOrder(job="team/app", ref="release/1", parameters={"FLAVOUR": "hot=er", "JOBS": "4"})
-    for wrong in ((), ("a", "b", "c"), ("A=1", "app"), ("app", "=1"), ("app", "A=1", "A=2"), ("app", "A=1", "main")):
-        assert isinstance(read_build_order(wrong), str)

@@ -271,6 +271,7 @@ class Irc(Section, frozen=True, kw_only=True):
     password: Secret | None = None
     channels: Names = ()
     accounts: Accounts = ()
+    trusted: Names = ()
     ca_file: Path | None = None
 
 

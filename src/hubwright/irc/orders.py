@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 MAX_WORDS = 40
 
@@ -19,15 +18,6 @@ class Order:
     def words(self) -> tuple[str, ...]:
         """At most MAX_WORDS."""
         return tuple(self.text.split()[:MAX_WORDS])
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class BuildOrder:
-    """`!build JOB [REF] [NAME=VALUE …]`."""
-
-    job: str
-    ref: str | None = None
-    parameters: Mapping[str, str] = field(default_factory=dict)
 
 
 def read_order(text: str, nick: str, *, in_query: bool) -> Order | None:
@@ -47,19 +37,3 @@ def _split(text: str) -> tuple[str, str]:
     """The first word, and what stands behind it."""
     first, _, rest = text.strip().partition(" ")
     return first, rest.strip()
-
-
-def read_build_order(words: tuple[str, ...]) -> BuildOrder | str:
-    """The order, or what is wrong with it in a sentence."""
-    plain = [word for word in words if "=" not in word]
-    if not 1 <= len(plain) <= 2 or any("=" in word for word in words[: len(plain)]):
-        return "Say `!build JOB [BRANCH] [NAME=VALUE …]`."
-    given = [word.partition("=") for word in words[len(plain) :]]
-    names = [name for name, _, _ in given]
-    if "" in names or len(set(names)) < len(names):
-        return "Each parameter is NAME=VALUE, and is given once."
-    return BuildOrder(
-        job=plain[0],
-        ref=plain[1] if len(plain) == 2 else None,
-        parameters={name: value for name, _, value in given},
-    )

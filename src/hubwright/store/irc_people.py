@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, delete, func, select
@@ -11,8 +11,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 from hubwright.domain.irc_names import fold_name
 from hubwright.store.schema import irc_opt_out, irc_seen, irc_tell
 
-MAX_TELLS = 10
-"""Words that wait for one person, and that one person may leave, at most."""
+MAX_TELLS, MAX_ALL_TELLS = 10, 2_000
+"""Words that wait for one person, and for everybody, at most."""
 
 PORTION = 500
 """Old rows that go in one transaction."""
@@ -81,17 +81,22 @@ def drop_opt_out(connection: Connection, nick: str, account: str | None) -> bool
 
 
 def keep_tell(connection: Connection, nick: str, words: dict[str, Any]) -> bool:
-    """Leave words (account, sender, target, text, at) for a nick; False when too many wait for it already."""
-    count = select(func.count()).where(irc_tell.c.nick == fold_name(nick))
-    if connection.execute(count).scalar_one() >= MAX_TELLS:
+    """Leave words (account, sender, target, text, at) for a nick; False when too many wait already."""
+    own = select(func.count()).where(irc_tell.c.nick == fold_name(nick))
+    everything = select(func.count()).select_from(irc_tell)
+    if (
+        connection.execute(own).scalar_one() >= MAX_TELLS
+        or connection.execute(everything).scalar_one() >= MAX_ALL_TELLS
+    ):
         return False
     connection.execute(irc_tell.insert().values(nick=fold_name(nick), **words))
     return True
 
 
-def load_addressees(connection: Connection) -> frozenset[str]:
-    """The folded nicks for whom something was left."""
-    return frozenset(connection.execute(select(irc_tell.c.nick).distinct().limit(PORTION)).scalars())
+def load_addressees(connection: Connection, nicks: Collection[str]) -> frozenset[str]:
+    """Those of these folded nicks for whom something was left."""
+    query = select(irc_tell.c.nick).where(irc_tell.c.nick.in_(nicks)).distinct()
+    return frozenset(connection.execute(query).scalars()) if nicks else frozenset()
 
 
 def take_tells(connection: Connection, nick: str, account: str | None) -> list[Words]:

@@ -21,14 +21,14 @@ class Take(NamedTuple):
     at: float
 
 
-def keep_take(connection: Connection, job_id: int, take_: Take) -> Take | None:
+def keep_take(connection: Connection, job_id: int, taken: Take) -> Take | None:
     """Say who mends the branch; who did before, if that was somebody else."""
-    found = load_take(connection, job_id, take_.branch)
+    found = load_take(connection, job_id, taken.branch)
     dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    values = {"by": take_.by, "at": take_.at}
-    added = dialect.insert(take).values(job_id=job_id, branch=take_.branch, **values)
+    values = {"by": taken.by, "at": taken.at}
+    added = dialect.insert(take).values(job_id=job_id, branch=taken.branch, **values)
     connection.execute(added.on_conflict_do_update(index_elements=[take.c.job_id, take.c.branch], set_=values))
-    return None if found is None or found.by == take_.by else found
+    return None if found is None or found.by == taken.by else found
 
 
 def load_take(connection: Connection, job_id: int, branch: str) -> Take | None:

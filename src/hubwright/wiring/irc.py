@@ -8,11 +8,12 @@ from contextlib import suppress
 
 from hubwright.config import Settings
 from hubwright.errors import SettingsError
+from hubwright.hub.dispatcher import InProcessDispatcher
 from hubwright.irc.bot import Bot, Server
 from hubwright.irc.commands import Commands
 from hubwright.irc.entry import Login
 from hubwright.irc.voice import Voice
-from hubwright.wiring.irc_parts import Ground, make_commands, make_listeners
+from hubwright.wiring.irc_parts import Ground, make_commands, make_drains, make_listeners
 from hubwright.wiring.parts import Parts
 
 
@@ -21,13 +22,16 @@ class IrcLife:
 
     def __init__(self, settings: Settings, parts: Parts) -> None:
         self._voice = Voice()
-        self._bot = _make_bot(Ground(settings, parts, self._voice)) if settings.irc.server is not None else None
+        ground = Ground(settings, parts, self._voice)
+        self._bot = _make_bot(ground) if settings.irc.server is not None else None
+        self._drains = InProcessDispatcher(make_drains(ground) if self._bot is not None else {})
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
         """Connect; whether that goes well is the log's matter."""
         if self._bot is not None:
             self._task = asyncio.create_task(self._bot.run())
+            self._drains.start()
 
     async def stop(self) -> None:
         """Say good-bye."""
@@ -36,6 +40,7 @@ class IrcLife:
             self._task.cancel()
             with suppress(asyncio.CancelledError):
                 await self._task
+            await asyncio.to_thread(self._drains.stop)
 
 
 def _make_bot(ground: Ground) -> Bot:

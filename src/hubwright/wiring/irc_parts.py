@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from hubwright.config import Settings
 from hubwright.domain.repos import Repository
+from hubwright.hub.dispatcher import Drain
 from hubwright.hub.permissions import find_refusal
 from hubwright.irc.commands import Command
 from hubwright.irc.listening import Listener
-from hubwright.irc.starts import Starts
+from hubwright.irc.memory import Memory
+from hubwright.irc.table import list_commands
 from hubwright.irc.voice import Voice
 from hubwright.reports import Reporter
+from hubwright.wiring.irc_answers import make_answers, make_watches
 from hubwright.wiring.parts import Parts
 
 
@@ -30,24 +34,22 @@ class Ground:
             return "the hub is nobody to GitHub"
         return find_refusal(self.parts.github.client, repository, login, None)
 
-    @property
-    def logins(self) -> dict[str, str]:
-        """The logins at GitHub of services accounts, in lower case."""
-        pairs = (one.partition("=") for one in self.settings.irc.accounts)
-        return {account.lower(): login for account, _, login in pairs}
-
 
 def make_commands(ground: Ground) -> Sequence[Command]:
     """What people can ask for."""
-    parts, url = ground.parts, ground.settings.public_url
-    return [Starts(parts.database, parts.wishes, ground.logins, ground.refuse, url).make_command()]
+    return list_commands(make_answers(ground.settings, ground.parts, ground.voice, ground.refuse))
 
 
-def make_listeners(_ground: Ground) -> Sequence[Listener]:
+def make_listeners(ground: Ground) -> Sequence[Listener]:
     """Who is told what happens on IRC."""
-    return []
+    return [Memory(ground.parts.database, ground.voice.say, time.time).listen]
 
 
 def make_reporters(_ground: Ground) -> Sequence[Reporter]:
     """Who tells IRC what happens here. They `Voice.tell`; only the process that has the bot drains them."""
     return []
+
+
+def make_drains(ground: Ground) -> Mapping[str, Drain]:
+    """What the process that has the bot looks for now and then."""
+    return {"irc_watches": make_watches(ground.settings, ground.parts, ground.voice).drain}

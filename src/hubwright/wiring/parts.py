@@ -87,6 +87,7 @@ class Parts:
     relay: Relay
     github: GitHubAccess
     owner: str
+    wake: Wake
 
     def drains(self) -> dict[str, Callable[[], float | None]]:
         """What drains which queue."""
@@ -173,6 +174,7 @@ def open_parts(
         relay=relay,
         github=github,
         owner=owner,
+        wake=wake,
     )
 
 

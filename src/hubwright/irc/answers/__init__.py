@@ -1,0 +1,1 @@
+"""What the bot answers to each command: classes whose methods take a request and give lines."""
