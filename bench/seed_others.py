@@ -76,6 +76,10 @@ class Others:
         builds = size.builds
         many, one = builds // 10, size.jobs
         shapes: dict[str, dict[str, Value]] = {
+            "preference": {
+                "login": lambda at: f"person{at}", "path": path, "mine": lambda at: at % 2, "ways": lambda _: '["mail"]',
+                "events": lambda _: '["broken", "fixed"]',
+            },
             "definition": {
                 "kind": lambda _: "job", "subject_id": lambda at: at if at > one // 5 else 1,
                 "number": lambda at: 1 if at > one // 5 else at, "path": path, "document": _document,

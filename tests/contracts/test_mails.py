@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from email.message import EmailMessage
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import insert, update
 
 from build_lives import Clock, Lives
 from hubwright.domain.facts import Fact
+from hubwright.domain.preferences import Preference
+from hubwright.domain.streaks import Turn
 from hubwright.errors import OutletError
 from hubwright.outlets.smtp import Server, read_server, send_mail
 from hubwright.reports.mail_texts import read_address
@@ -19,12 +22,14 @@ from hubwright.reports.relay import Relay
 from hubwright.store import schema
 from hubwright.store.database import Database
 from hubwright.store.definitions import keep_document
+from hubwright.store.preferences import keep_preference
 from hubwright.store.reports import load_standings
 from hubwright.store.versions import Change
 from mail_server import Mailbox, taking_mail
 from receiver_server import make_certificate
 
 START = 1_800_000_000.0
+MESSAGE = "Fix\u202e it\r\nBcc: x@y.z"
 SENDER = "Hubwright <ci@ci.example.org>"
 
 
@@ -53,12 +58,16 @@ class Post:
         document = {"repository": "octo/hello", "notifications": notifications}
         self.database.write(lambda connection: keep_document(connection, "octo/hello", document, Change("ann", START)))
 
-    def build(self, sha: str, *exits: int, email: str | None = None) -> int:
+    def wish(self, login: str, **wanted: Any) -> None:
+        wish = Preference(**wanted)
+        self.database.write(lambda connection: keep_preference(connection, login, wish, "ann", START))
+
+    def build(self, sha: str, *exits: int, email: str | None = None, login: str | None = None) -> int:
         number = self.lives.build(sha * 40)
         if email is not None:
             row = {"repository_id": 7, "sha": sha * 40, "author_email": email, "raw": {}}
             self.keep(insert(schema.metadata.tables["gh_commit"]).values(**row))
-        self.keep(update(schema.build).where(schema.build.c.id == number).values(message="Fix\u202e it\r\nBcc: x@y.z"))
+        self.keep(update(schema.build).where(schema.build.c.id == number).values(message=MESSAGE, author_login=login))
         self.lives.live(number, *exits)
         self.drain()
         return number
@@ -121,6 +130,34 @@ def test_who_has_no_mailbox_gets_none(post: Post, mailbox: Mailbox) -> None:
     post.build("a", 0, 0)
     post.build("b", 2, email="7+eve@users.noreply.github.com")
     assert mailbox.came == []
+
+
+def test_people_are_mailed_as_they_wish(post: Post, mailbox: Mailbox) -> None:
+    """For the job, or all of them; the one who broke it, and who wants to know of others' too; each where they say."""
+    post.define("culprits")
+    post.wish("Eve", path="octo/hello", events=(Turn.FIXED,))
+    post.wish("eve", events=(Turn.BROKEN, Turn.FIXED, Turn.STILL_FAILING))
+    post.wish("ann", events=(Turn.BROKEN, Turn.STILL_FAILING), mine=False, address="ann@work.example")
+    post.wish("bob", events=(Turn.BROKEN,))
+    post.build("a", 0, 0, email="ann@example.org", login="ann")
+    post.build("b", 2, email="eve@example.org", login="Eve")
+    post.build("c", 2, email="bystander@example.org", login="someone")
+    post.build("d", 0, 0, email="eve@example.org", login="eve")
+    assert [(message["X-Hubwright-Turn"], recipient) for _, recipient, message in mailbox.came] == [
+        ("broken", "ann@work.example"), ("still-failing", "ann@work.example"), ("fixed", "eve@example.org"),
+    ]  # fmt: skip
+    assert "https://ci.example.org/notifications" in mailbox.came[0][2].get_content()
+
+
+def test_who_asked_without_an_address_is_mailed_at_that_of_their_commits(post: Post, mailbox: Mailbox) -> None:
+    """The newest commit's that somebody can read, of any job."""
+    post.define()
+    post.wish("ann", mine=False)
+    post.build("a", 0, 0, email="ann@old.example", login="Ann")
+    post.build("b", 0, 0, email="ann@example.org", login="ann")
+    post.build("c", 0, 0, email="1+ann@users.noreply.github.com", login="ann")
+    post.build("d", 2, email="eve@example.org", login="eve")
+    assert [recipient for _, recipient, _ in mailbox.came] == ["ann@example.org"]
 
 
 def test_a_server_that_was_away_gets_all_once(database: Database) -> None:

@@ -42,6 +42,7 @@ COMMANDS = {
     "rerun": Entry("hubwright.cli.builds:rerun", "Build it again."),
     "approve": Entry("hubwright.cli.approve:approve", "Let what a fork brought be built."),
     "cancel": Entry("hubwright.cli.builds:cancel", "Stop a build."),
+    "notify": Entry("hubwright.cli.notify:notify", "Say what somebody is told of when builds end."),
     "bisect": Entry("hubwright.cli.bisect:bisect", "Find the commit that broke it."),
     "artifacts": Entry("hubwright.cli.artifacts:artifacts", "List and get the files that a build kept."),
     "github": Entry("hubwright.cli.github:github", "Who the hub is to GitHub; its token."),

@@ -73,7 +73,8 @@ def _write_body(notice: Notice, problems: Sequence[ProblemView], line: str, publ
     if problems:
         lines += ["", *(_word_problem(one) for one in problems[:MAX_PROBLEMS])]
     lines += ["", f"Commit {build.sha} on {_plain(build.branch or build.ref)}", _plain(build.message.strip()[:2000])]
-    return [*lines, "", "-- ", f"Told for the job {_plain(build.job)}: its notifications say to whom."]
+    lines += ["", "-- ", f"Told for the job {_plain(build.job)}: its notifications and yours say to whom."]
+    return [*lines, f"{public_url.rstrip('/')}/notifications"]
 
 
 def _word_problem(one: ProblemView) -> str:

@@ -1,34 +1,28 @@
-"""The reporter that mails: whom a job names, and who may have broken or fixed it."""
+"""The reporter that mails: whom a job names, who may have broken or fixed it, and who wants to know."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from email.message import EmailMessage
 from typing import Any
 
-from sqlalchemy import Connection
-
 from hubwright.domain.facts import Fact, FactKind
-from hubwright.domain.receivers import MAX_RECEIVERS, is_wanted
 from hubwright.reports import Report
-from hubwright.reports.mail_texts import MAX_PROBLEMS, read_address, write_mail
+from hubwright.reports.mail_recipients import Recipients
+from hubwright.reports.mail_texts import MAX_PROBLEMS, write_mail
 from hubwright.reports.notices import REMEMBERED, load_notice
 from hubwright.store.database import Database
 from hubwright.store.jobs import load_job
-from hubwright.store.streaks import load_author_emails
+from hubwright.store.preferences import load_addresses, load_wishes
+from hubwright.store.streaks import load_people
 from hubwright.store.views_results import load_problems
-
-CULPRITS = "culprits"
-"""Stands for the authors of what was built since the last other end of the branch."""
-
-_NO_MAILBOX = ("@users.noreply.github.com", ".invalid", "@noreply.github.com")
 
 Send = Callable[[EmailMessage, str], None]
 """Hands a message for one recipient to a server. Raises OutletError, OutletRefusedError."""
 
 
 class MailReporter:
-    """Mails to the addresses in a job's `notifications.email`; `culprits` among them are found by their commits."""
+    """Mails to the addresses in a job's `notifications.email`, its culprits, and people who have asked for it."""
 
     name = "mails"
 
@@ -39,18 +33,21 @@ class MailReporter:
         self._sender = sender
 
     def read_reports(self, fact: Fact) -> Sequence[Report]:
-        """One for each address; which they are is what the job says at this moment."""
+        """One for each address; which they are is what the job and people say at this moment."""
         streak = fact.data.get("streak")
         if fact.kind is not FactKind.BUILD_FINISHED or fact.build_id is None or not isinstance(streak, dict):
             return ()
+        path = str(fact.data.get("job"))
         with self._database.reading() as connection:
-            job = load_job(connection, str(fact.data.get("job")))
-            told = {} if job is None else job.settings.notifications
-            if not told.get("email") or not is_wanted(str(streak.get("turn")), told.get("events", ())):
+            job = load_job(connection, path)
+            if job is None:
                 return ()
-            found = _find_addresses(connection, told["email"], fact.build_id, streak)
+            people = load_people(connection, fact.build_id, streak)
+            found = Recipients(str(streak.get("turn")), job.settings.notifications, people)
+            wishes = load_wishes(connection, path, found.logins)
+            found.add_wishes(wishes, lambda login: load_addresses(connection, login))
         said = {"build": fact.build_id, "streak": streak, "at": fact.at}
-        return [Report(f"mail {address}", {**said, "to": address}) for address in found]
+        return [Report(f"mail {address}", {**said, "to": address}) for address in found.read_addresses()]
 
     def send(self, target: str, bodies: Sequence[dict[str, Any]], said: dict[str, Any]) -> None:  # noqa: ARG002  the relay's call
         """Mail them one by one. Raises OutletError, OutletRefusedError."""
@@ -66,19 +63,3 @@ class MailReporter:
                 problems = [problem for of_run in found.values() for problem in of_run]
                 self._send(write_mail(notice, problems, self._public_url, self._sender, body["to"]), body["to"])
             said["told"] = [*said.get("told", ()), mark][-REMEMBERED:]
-
-
-def _find_addresses(connection: Connection, named: Iterable[str], build_id: int, streak: dict[str, Any]) -> list[str]:
-    """The addresses, each once; who has no mailbox is passed over, and so is what is no address."""
-    texts = [text for text in named if text != CULPRITS]
-    if CULPRITS in named:
-        texts += load_author_emails(connection, build_id, streak)
-    found: dict[str, None] = {}
-    for text in texts:
-        try:
-            address = read_address(text)
-        except ValueError:
-            continue
-        if not address.lower().endswith(_NO_MAILBOX):
-            found.setdefault(address)
-    return list(found)[:MAX_RECEIVERS]

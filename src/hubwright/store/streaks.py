@@ -15,6 +15,14 @@ from hubwright.store.schema import build, fact, gh_commit
 from hubwright.store.views import MAX_PAGE
 from hubwright.store.views_values import BuildView
 
+
+class Person(NamedTuple):
+    """An author of commits: their login at GitHub and the address in a commit, each None where nobody knows."""
+
+    login: str | None
+    address: str | None
+
+
 _OTHER = (
     select(build.c.id)
     .where(
@@ -79,20 +87,20 @@ def load_authors(connection: Connection, one: BuildView, streak: Mapping[str, An
     return list(dict.fromkeys(name for row in rows if (name := row.author_login or row.author_name)))
 
 
-def load_author_emails(connection: Connection, build_id: int, streak: Mapping[str, Any]) -> list[str]:
-    """The addresses of the same people, as far as GitHub has told of their commits."""
+def load_people(connection: Connection, build_id: int, streak: Mapping[str, Any]) -> list[Person]:
+    """The same people, each with login and address as far as GitHub has told of their commits; newest first."""
     span = _read_span(build_id, streak)
     if span is None:
         return []
-    shas = select(build.c.sha, build.c.repository).where(*_within(build_id, span))
-    rows = connection.execute(shas.order_by(build.c.id.desc()).limit(MAX_PAGE)).all()
+    wanted = select(build.c.sha, build.c.repository, build.c.author_login).where(*_within(build_id, span))
+    rows = connection.execute(wanted.order_by(build.c.id.desc()).limit(MAX_PAGE)).all()
     if not rows:
         return []
     told = select(gh_commit.c.sha, gh_commit.c.author_email).where(
         gh_commit.c.repository_id == find_repository(rows[0].repository), gh_commit.c.sha.in_([row.sha for row in rows])
     )
     known = {row.sha: row.author_email for row in connection.execute(told)}
-    return list(dict.fromkeys(known[row.sha] for row in rows if known.get(row.sha)))
+    return list(dict.fromkeys(Person(row.author_login, known.get(row.sha)) for row in rows))
 
 
 def _read_span(build_id: int, streak: Mapping[str, Any]) -> tuple[int, int] | None:

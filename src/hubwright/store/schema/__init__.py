@@ -65,6 +65,7 @@ from hubwright.store.schema.irc import (
     take,
 )
 from hubwright.store.schema.jobs import definition, dependency, folder, link, pause, schedule
+from hubwright.store.schema.preferences import preference
 from hubwright.store.schema.recorder import recording
 from hubwright.store.schema.results import artifact, flaky_test, problem, test_case
 from hubwright.store.schema.scans import scan, scan_page
@@ -139,6 +140,7 @@ __all__ = [
     "metadata",
     "missed_delivery",
     "pause",
+    "preference",
     "problem",
     "recording",
     "repetition",

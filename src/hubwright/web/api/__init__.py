@@ -24,6 +24,7 @@ from hubwright.web.api.links import Links
 from hubwright.web.api.lists import Lists
 from hubwright.web.api.log_views import LogViews
 from hubwright.web.api.pauses import Pauses
+from hubwright.web.api.preferences import Preferences
 from hubwright.web.api.provenance import Provenance
 from hubwright.web.api.replica import ReplicaReads
 from hubwright.web.api.reports import Reports
@@ -62,6 +63,7 @@ def make_api(site: Site, gate: Gate, wishes: Wishes, vault: Vault, feed: Feed) -
     api.include(Approvals(site, gate).make_router())
     api.include(Builders(site, gate).make_router())
     api.include(Pauses(site, gate).make_router())
+    api.include(Preferences(site, gate).make_router())
     api.include(JobTests(site).make_router())
     api.include(Trends(site).make_router())
     api.include(Bisections(site, gate).make_router())

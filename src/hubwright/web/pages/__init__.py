@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from hubwright.web.api.preferences import Preferences
 from hubwright.web.assets import Assets
 from hubwright.web.gate import Gate
 from hubwright.web.pages.admin import AdminPages
@@ -32,6 +33,7 @@ from hubwright.web.pages.log_lines import LogLines
 from hubwright.web.pages.logs import LogPages
 from hubwright.web.pages.notices import Notices
 from hubwright.web.pages.pauses import PausePages
+from hubwright.web.pages.preferences import PreferencePages
 from hubwright.web.pages.search import SearchPage
 from hubwright.web.pages.stream import Stream
 from hubwright.web.pages.tests import CasePages
@@ -123,6 +125,7 @@ def assemble_pages(site: Site, gate: Gate) -> Pages:
         *TokenPages(frame, gate).routes(),
         *GridPages(frame).routes(),
         *PausePages(frame).routes(),
+        *PreferencePages(frame, Preferences(site, gate)).routes(),
         *BisectionPages(frame).routes(),
         *DefinitionPages(frame).routes(),
         *CasePages(frame).routes(),

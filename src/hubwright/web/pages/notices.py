@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import orjson
 from sqlalchemy import Connection
@@ -10,7 +12,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from hubwright.domain.facts import FactKind
+from hubwright.domain.preferences import Preference, Way, choose_preference, places_of
 from hubwright.domain.wording import look_of
+from hubwright.store.jobs import load_parent_path
+from hubwright.store.preferences import load_preferences
+from hubwright.store.streaks import load_authors
 from hubwright.store.views import load_newest_builds
 from hubwright.store.views_lists import load_facts, load_last_fact
 from hubwright.store.views_values import BuildView
@@ -43,7 +49,8 @@ class Notices:
     async def show(self, request: Request) -> Response:
         """What has ended since the fact `after`, as JSON; without it only which fact is the newest now.
 
-        `build`, again and again, are the builds that are watched; `mine`: also those of who asks. `more`: ask again.
+        `build`, again and again, are the builds that are watched; `mine`: also what who asks wants to be told of
+        (`/notifications`), else those of their commits. `more`: ask again.
         """
         texts = request.query_params.getlist("build")[:MAX_WATCHED]
         wanted = _Wanted(
@@ -71,7 +78,31 @@ def _load(connection: Connection, wanted: _Wanted) -> tuple[int, list[BuildView]
     if wanted.after is None:
         return load_last_fact(connection), [], False
     facts = load_facts(connection, wanted.after, _FACTS)
-    ids = [fact.build_id for fact in facts if fact.kind == FactKind.BUILD_FINISHED and fact.build_id is not None]
-    builds = load_newest_builds(connection, ids).values()
-    told = [one for one in builds if one.id in wanted.builds or (wanted.me is not None and wanted.me.wrote(one))]
+    ends = {fact.build_id: fact.data for fact in facts if fact.kind == FactKind.BUILD_FINISHED and fact.build_id}
+    builds = load_newest_builds(connection, list(ends)).values()
+    kept = load_preferences(connection, wanted.me.name) if wanted.me is not None and wanted.me.certain else ()
+    wishes = {one.wanted.path: one.wanted for one in kept}
+    told = [
+        one
+        for one in builds
+        if one.id in wanted.builds
+        or (wanted.me is not None and _is_told(connection, wanted.me, wishes, one, ends[one.id].get("streak")))
+    ]
     return (facts[-1].id if facts else wanted.after), told, len(facts) == _FACTS
+
+
+def _is_told(
+    connection: Connection, me: Me, wishes: Mapping[str, Preference], build: BuildView, streak: dict[str, Any] | None
+) -> bool:
+    """Whether who asks wants to know of a build's end; who has said nothing wants those of their own commits."""
+    wrote = me.wrote(build)
+    if not wishes:
+        return wrote
+    wish = choose_preference(wishes, places_of(build.job, load_parent_path(connection, build.job)))
+    if wish is None:
+        return wrote
+    turn = (streak or {}).get("turn")
+    if streak is None or not wish.wants(Way.PAGE, turn, involved=True):
+        return False
+    authors = load_authors(connection, build, streak) if wish.mine and not wrote else ()
+    return wish.wants(Way.PAGE, turn, involved=wrote or me.name.lower() in {name.lower() for name in authors})

@@ -62,6 +62,7 @@ PLACES = (
     Place("/tv", "Status screen", group="Hub"),
     Place("/help", "Help", group="Hub"),
     Place("/search", "Search", reached_from="/"),
+    Place("/notifications", "Your notifications", reached_from="/"),
     Place("/docs", "REST interface", role=PUBLIC, reached_from="/help"),
     Place("/login", "Log in", role=PUBLIC, reached_from="/help"),
     Place("/jobs/{path:path}", "Job or folder", reached_from=_JOBS),
