@@ -77,8 +77,8 @@ class Others:
         many, one = builds // 10, size.jobs
         shapes: dict[str, dict[str, Value]] = {
             "preference": {
-                "login": lambda at: f"person{at}", "path": path, "mine": lambda at: at % 2, "ways": lambda _: '["mail"]',
-                "events": lambda _: '["broken", "fixed"]',
+                "login": lambda at: f"person{at}", "path": path, "mine": lambda at: at % 2,
+                "events": lambda _: '["broken", "fixed"]', "ways": lambda _: '["mail"]',
             },
             "definition": {
                 "kind": lambda _: "job", "subject_id": lambda at: at if at > one // 5 else 1,
