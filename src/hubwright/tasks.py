@@ -80,12 +80,20 @@ def make_celery(
     return app
 
 
-def run_worker(broker_url: str, drains: Mapping[str, Drain], *, name: str | None = None) -> int:
+def run_worker(
+    broker_url: str,
+    drains: Mapping[str, Drain],
+    *,
+    name: str | None = None,
+    on_failure: Callable[[str], None] = lambda _queue: None,
+) -> int:
     """Drain until SIGTERM or SIGINT, in the main thread; an exit code. `name` is the worker's, unique on the broker.
+
+    `on_failure` is called with a queue whose drain has failed.
 
     One thread per queue drains; Celery only listens, so its pool is `solo`.
     """
-    dispatcher = InProcessDispatcher(drains)
+    dispatcher = InProcessDispatcher(drains, on_failure=on_failure)
     app = make_celery(broker_url, drains, dispatcher.wake)
     warnings.filterwarnings("ignore", category=SecurityWarning)  # of root and pickle: we take names of queues as JSON
     signals.worker_ready.connect(_look_up_often)

@@ -1,13 +1,10 @@
-"""Tokens and figures on both databases."""
+"""Tokens on both databases."""
 
 from __future__ import annotations
 
-from hubwright.domain.github_budget import Ask, Figures
-from hubwright.hub.github_sharing import DatabaseGate
-from hubwright.reports.metrics import Metrics
-from hubwright.store import schema, tokens
+from hubwright.store import tokens
 from hubwright.store.database import Database
-from served import NOW, Rows
+from served import NOW
 
 
 def test_tokens_are_found_until_they_end(database: Database) -> None:
@@ -32,20 +29,3 @@ def test_tokens_are_found_until_they_end(database: Database) -> None:
     with database.reading() as connection:
         assert tokens.find_token(connection, plaintext, NOW) is None
         assert [token.kind for token in tokens.load_tokens(connection)] == ["login", "token"]
-
-
-def test_figures_are_read(database: Database) -> None:
-    """The same on both databases; the facts that follow are counted on."""
-    rows = Rows(database)
-    rows.keep_job()
-    rows.keep_build(1, state="finished", result="success")
-    gate = DatabaseGate(database, clock=lambda: NOW)
-    gate.note("installation 7", Figures(limit=5000, remaining=4321, reset_at=NOW + 60))
-    gate.enter("installation 7", Ask())
-    metrics = Metrics(database, "0.1.0", lambda: NOW)
-    assert b'hubwright_builds_finished_total{result="success"} 1.0' in metrics.render()
-    rows.keep(schema.fact, {"kind": "BuildFinished", "at": NOW, "data": {"result": "success"}})
-    text = metrics.render()
-    assert b'hubwright_builds_finished_total{result="success"} 2.0' in text
-    assert b'hubwright_github_requests_remaining{credential="installation 7"} 4320.0' in text
-    assert b'hubwright_github_pause_seconds{credential="installation 7"} 0.0' in text

@@ -16,7 +16,7 @@ from urllib.parse import parse_qs, urljoin, urlsplit
 import orjson
 
 from hubwright.domain.github_budget import LONGEST_PAUSE, Figures
-from hubwright.errors import GitHubRefusedError, GitHubUnavailableError, PageRefusedError, RateLimitedError
+from hubwright.errors import GitHubError, GitHubRefusedError, GitHubUnavailableError, PageRefusedError, RateLimitedError
 from hubwright.github.requests import cut_text
 
 _SECONDARY_PAUSE = 60.0
@@ -100,6 +100,18 @@ def read_answer(
     refused = PageRefusedError if status == 422 and _NO_PAGES.search(message) else GitHubRefusedError
     reason = message.rstrip(".") or "no reason given"
     raise refused(f"GitHub answered {status}: {reason}.{_ADVICE.get(status, '')}", status)
+
+
+def name_outcome(answer: Answer | GitHubError) -> str:
+    """What came of a request, in a word for statistics."""
+    match answer:
+        case Answer():
+            return "not_modified" if answer.not_modified else "answered"
+        case RateLimitedError():
+            return "limited"
+        case GitHubRefusedError():
+            return "refused"
+    return "unavailable"
 
 
 def read_links(link: str) -> dict[str, str]:

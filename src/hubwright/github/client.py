@@ -12,10 +12,11 @@ from typing import Any, Self
 import httpx2
 
 from hubwright.domain.github_budget import LATE, Ask, Figures, Priority, Turn, is_paused
-from hubwright.errors import GitHubRefusedError, GitHubUnavailableError, RateLimitedError
+from hubwright.errors import GitHubError, GitHubRefusedError, GitHubUnavailableError, RateLimitedError
 from hubwright.github.answers import (
     Answer,
     is_same_origin,
+    name_outcome,
     read_answer,
     read_date,
     read_figures,
@@ -74,6 +75,7 @@ class GitHubClient:
         self._stopping = threading.Event()
         self._sleep = sleep or self._stopping.wait
         self._timeout = timeout
+        self.on_answer: Callable[[str, float], None] = lambda _outcome, _seconds: None  # what came of each request
         self._http = httpx2.Client(
             timeout=timeout,
             limits=httpx2.Limits(
@@ -170,11 +172,15 @@ class GitHubClient:
         request = form()
         if request is None:
             return None
+        began = time.monotonic()
         try:
             answer = self._follow(request, credential, limits_before)
-        except RateLimitedError as error:
-            self._gate.pause(credential.budget, error.retry_after)
+        except GitHubError as error:
+            self.on_answer(name_outcome(error), time.monotonic() - began)
+            if isinstance(error, RateLimitedError):
+                self._gate.pause(credential.budget, error.retry_after)
             raise
+        self.on_answer(name_outcome(answer), time.monotonic() - began)
         self._gate.note(credential.budget, answer.figures)
         return answer
 

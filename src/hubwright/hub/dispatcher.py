@@ -47,6 +47,7 @@ class InProcessDispatcher:
     """One thread per queue. Without a hint it looks after `reconcile` seconds, then ever more seldom, up to `idle`.
 
     `gathered`: seconds for which the hints of a queue are gathered before it is drained, where nobody waits for that.
+    `on_failure` is called with the queue whose drain has failed.
     """
 
     def __init__(
@@ -56,8 +57,9 @@ class InProcessDispatcher:
         reconcile: float = 1.0,
         idle: float = 5.0,
         gathered: Mapping[str, float] | None = None,
+        on_failure: Callable[[str], None] = lambda _queue: None,
     ) -> None:
-        self._loops = {queue: _Loop(queue, drain, reconcile, idle) for queue, drain in drains.items()}
+        self._loops = {queue: _Loop(queue, drain, (reconcile, idle), on_failure) for queue, drain in drains.items()}
         for queue, seconds in (gathered or {}).items():
             self._loops[queue].gathered = seconds
 
@@ -86,13 +88,15 @@ class InProcessDispatcher:
 class _Loop:
     """The thread of one queue."""
 
-    def __init__(self, queue: str, drain: Drain, reconcile: float, idle: float) -> None:
+    def __init__(
+        self, queue: str, drain: Drain, pauses: tuple[float, float], on_failure: Callable[[str], None]
+    ) -> None:
         self.queue = queue
         self.gathered = 0.0
         self.thread = threading.Thread(target=self._run, name=f"drain-{queue}", daemon=True)
         self._drain = drain
-        self._reconcile = reconcile
-        self._idle = idle
+        self._reconcile, self._idle = pauses
+        self._on_failure = on_failure
         self._woken = threading.Event()
         self._ending = threading.Event()
 
@@ -112,6 +116,7 @@ class _Loop:
                 due = self._drain()
             except Exception as error:  # noqa: BLE001  the thread must outlive every failure
                 failures += 1
+                self._on_failure(self.queue)
                 _log_failure(error, self.queue, failures)
                 self._ending.wait(backoff(failures, 0.1, RETRY_CAP, random.random()))  # noqa: S311  no secret
                 continue

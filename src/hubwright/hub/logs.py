@@ -6,7 +6,7 @@ Early, late and slow readers share one path: nothing is dropped for them and not
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -18,11 +18,15 @@ _PIECE = 1024 * 1024
 
 
 class Logs:
-    """The logs under a folder. Appends come from one thread (the event loop); reads may come from any."""
+    """The logs under a folder. Appends come from one thread (the event loop); reads may come from any.
 
-    def __init__(self, root: Path, bell: Bell) -> None:
+    `on_bytes` is told how much each append has added.
+    """
+
+    def __init__(self, root: Path, bell: Bell, on_bytes: Callable[[int], None] = lambda _count: None) -> None:
         self._root = root
         self._bell = bell
+        self._on_bytes = on_bytes
         self._open: dict[int, tuple[int, int]] = {}  # run -> file descriptor, size
         self._noted: dict[int, int] = {}  # run -> the last moment that was noted, in Unix milliseconds
 
@@ -55,6 +59,7 @@ class Logs:
             size += written
             self._open[run] = (descriptor, size)
             fresh = fresh[written:]
+        self._on_bytes(size - begin)
         if now is not None:
             self._note(run, begin, int(now * 1000))
         self._bell.ring(topic(run))

@@ -5,49 +5,60 @@ https://prometheus.io/docs/instrumenting/exposition_formats/
 
 from __future__ import annotations
 
+import shutil
 import threading
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from pathlib import Path
 from time import time
 
-from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
+from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from sqlalchemy import Connection, func, select, text
 
-from hubwright.domain.facts import FactKind
 from hubwright.domain.github_budget import Budget
-from hubwright.domain.results import Result
 from hubwright.domain.scheduling import Want, join_labels
+from hubwright.reports.counted_figures import write_counted
 from hubwright.reports.fleet_figures import load_figures, write_figures
+from hubwright.reports.reporter_figures import write_lags
 from hubwright.store.database import Database
+from hubwright.store.figures import load_counts
 from hubwright.store.github_budget import load_budgets
-from hubwright.store.schema import build, builder, delivery, fact
-from hubwright.store.views import MAX_PAGE
+from hubwright.store.reports import load_lags
+from hubwright.store.schema import delivery
 from hubwright.store.views_queue import count_runs
 from hubwright.store.views_waiting import count_held, count_queues
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
+MAX_CREDENTIALS = 100
+"""Credentials of GitHub with series of their own: anybody may install an App that is public."""
+
 
 class Metrics:
-    """Reads the figures when asked. Finished builds are counted once from their table, then by facts that follow."""
+    """Reads the figures when asked. `folders` are watched for what their disks have left.
+
+    `find_reporters` names those at work: others, of settings of before, are behind for ever.
+    """
 
     def __init__(
         self,
         database: Database,
         version: str,
         clock: Callable[[], float] = time,
+        *,
+        folders: Mapping[str, Path] | None = None,
+        find_reporters: Callable[[], Collection[str]] | None = None,
     ) -> None:
         self._database = database
         self._version = version
         self._clock = clock
-        self._finished: Counter[str] = Counter()
-        self._cursor: int | None = None
-        self._lost = 0  # since the start
+        self._folders = folders or {}
+        self._find_reporters = find_reporters
         self._lock = threading.Lock()
         self._registry = CollectorRegistry(auto_describe=False)
         self._registry.register(self)
+        ProcessCollector(registry=self._registry)
 
     def render(self) -> bytes:
         """The figures as text. Reads the database: call it in a thread."""
@@ -60,53 +71,45 @@ class Metrics:
 
     def collect(self) -> Iterator[Metric]:
         """The figures, for the registry."""
-        with self._database.reading() as connection:
-            self._count_finished(connection)
-            held = count_held(connection)
-            figures = {
-                "held": sum(held.values()),
-                "queued": count_runs(connection, "queued"),
-                "running": count_runs(connection, "running"),
-            }
-            connected = select(func.count()).where(builder.c.state == "connected")
-            builders = connection.execute(connected).scalar_one()
-            deliveries = connection.execute(select(func.count()).select_from(delivery).where(_OPEN)).scalar_one()
-            queues = count_queues(connection)
-            fleet = load_figures(connection)
-            budgets = load_budgets(connection)
+        now = self._clock()
         yield _gauge("hubwright_build_info", "The hub's version.", {"version": self._version}, 1)
-        runs = GaugeMetricFamily("hubwright_runs", "Runs that are not finished.", labels=["state"])
-        for state, count in figures.items():
-            runs.add_metric([state], count)
-        yield runs
-        yield from _queue_gauges(queues, self._clock())
-        yield _held_gauge(held)
-        builds = CounterMetricFamily("hubwright_builds_finished", "Builds that ended, by result.", labels=["result"])
-        for result in Result:
-            builds.add_metric([result.value], self._finished[result.value])
-        yield builds
-        yield _gauge("hubwright_builders_connected", "Builders with a connection.", {}, builders)
-        yield from write_figures(*fleet)
-        yield CounterMetricFamily("hubwright_builders_lost", "Builders that lost their runs.", value=self._lost)
-        yield _gauge("hubwright_deliveries_waiting", "Webhooks not yet understood.", {}, deliveries)
-        yield from _budget_gauges(budgets, self._clock())
-
-    def _count_finished(self, connection: Connection) -> None:
-        if self._cursor is None:
-            self._cursor = connection.execute(select(func.max(fact.c.id))).scalar() or 0
-            counted = select(build.c.result, func.count()).where(build.c.result.is_not(None)).group_by(build.c.result)
-            self._finished.update({str(result): count for result, count in connection.execute(counted)})
-            return
-        columns = select(fact.c.id, fact.c.kind, fact.c.data)
-        while rows := connection.execute(
-            columns.where(fact.c.id > self._cursor).order_by(fact.c.id).limit(5 * MAX_PAGE)
-        ).all():
-            self._cursor = rows[-1].id
-            self._finished.update(str(row.data.get("result")) for row in rows if row.kind == FactKind.BUILD_FINISHED)
-            self._lost += sum(row.kind == FactKind.BUILDER_LOST for row in rows)
+        with self._database.reading() as connection:
+            yield from _load_runs(connection, now)
+            yield from write_figures(*load_figures(connection))
+            yield from _load_deliveries(connection, now)
+            yield from _write_budgets(load_budgets(connection), now)
+            lags = load_lags(connection)
+            counts = load_counts(connection)
+        names = {lag.name for lag in lags} if self._find_reporters is None else set(self._find_reporters())
+        yield from write_lags([lag for lag in lags if lag.name in names], now)
+        yield from write_counted(counts, {"reporter": sorted(names)})
+        yield _write_disks(self._folders)
 
 
-def _queue_gauges(queues: Mapping[Want, tuple[int, int, float | None]], now: float) -> Iterator[Metric]:
+def _load_runs(connection: Connection, now: float) -> Iterator[Metric]:
+    held = count_held(connection)
+    counts = {
+        "held": sum(held.values()),
+        "queued": count_runs(connection, "queued"),
+        "running": count_runs(connection, "running"),
+    }
+    gauge = GaugeMetricFamily("hubwright_runs", "Runs that are not finished.", labels=["state"])
+    for state, count in counts.items():
+        gauge.add_metric([state], count)
+    yield gauge
+    yield from _write_queues(count_queues(connection), now)
+    yield _write_held(held)
+
+
+def _load_deliveries(connection: Connection, now: float) -> Iterator[Metric]:
+    waiting = select(func.count(), func.min(delivery.c.received_at)).where(_OPEN)
+    count, oldest = connection.execute(waiting).one()
+    yield _gauge("hubwright_deliveries_waiting", "Webhooks not yet understood.", {}, count)
+    age = 0.0 if oldest is None else max(now - oldest, 0.0)
+    yield _gauge("hubwright_deliveries_oldest_wait_seconds", "How long the first of them has waited.", {}, age)
+
+
+def _write_queues(queues: Mapping[Want, tuple[int, int, float | None]], now: float) -> Iterator[Metric]:
     """What waits, for autoscalers: a series for each platform and labels, at most `MAX_KINDS` of them."""
     names = ["platform", "labels"]
     waiting = GaugeMetricFamily("hubwright_queue_depth", "Runs that wait for a builder.", labels=names)
@@ -122,7 +125,7 @@ def _queue_gauges(queues: Mapping[Want, tuple[int, int, float | None]], now: flo
     yield from (waiting, running, oldest)
 
 
-def _held_gauge(held: Mapping[Want, int]) -> Metric:
+def _write_held(held: Mapping[Want, int]) -> Metric:
     gauge = GaugeMetricFamily(
         "hubwright_queue_held", "Runs that wait for approval, or within limits.", labels=["platform", "labels"]
     )
@@ -134,17 +137,27 @@ def _held_gauge(held: Mapping[Want, int]) -> Metric:
 _OPEN = text("delivery.state IN ('waiting', 'leased')")  # as the partial index says it
 
 
-def _budget_gauges(budgets: Mapping[str, Budget], now: float) -> Iterator[Metric]:
+def _write_budgets(budgets: Mapping[str, Budget], now: float) -> Iterator[Metric]:
     """What GitHub still allows each credential: a token's fingerprint, or an installation."""
     labels = ["credential"]
     remaining = GaugeMetricFamily("hubwright_github_requests_remaining", "Requests left of the hour.", labels=labels)
+    limits = GaugeMetricFamily("hubwright_github_requests_limit", "Requests that an hour has.", labels=labels)
     pauses = GaugeMetricFamily("hubwright_github_pause_seconds", "Until GitHub may be asked again.", labels=labels)
-    for name, budget in budgets.items():
+    for name, budget in sorted(budgets.items())[:MAX_CREDENTIALS]:
         if budget.figures is not None and budget.figures.reset_at > now:
             remaining.add_metric([name], budget.figures.remaining)
+            limits.add_metric([name], budget.figures.limit)
         pauses.add_metric([name], max(0.0, budget.paused_until - now))
-    yield remaining
-    yield pauses
+    yield from (remaining, limits, pauses)
+
+
+def _write_disks(folders: Mapping[str, Path]) -> Metric:
+    """Of this hub alone, as the figures of its process are; a folder that is not there yet has none."""
+    gauge = GaugeMetricFamily("hubwright_disk_free_bytes", "What the folder's disk has left.", labels=["folder"])
+    for name, folder in folders.items():
+        if folder.exists():
+            gauge.add_metric([name], shutil.disk_usage(folder).free)
+    return gauge
 
 
 def _gauge(name: str, text: str, labels: dict[str, str], value: float) -> GaugeMetricFamily:

@@ -17,6 +17,7 @@ from sqlalchemy import Connection
 
 from hubwright.domain.backoff import backoff
 from hubwright.domain.facts import Fact
+from hubwright.domain.figures import REPORTS
 from hubwright.errors import (
     GitHubError,
     GitHubRefusedError,
@@ -28,6 +29,7 @@ from hubwright.errors import (
 from hubwright.reports import Reporter
 from hubwright.store import reports
 from hubwright.store.database import Database
+from hubwright.store.figures import Tally
 from hubwright.store.reports import Held, NewReport
 
 log = structlog.get_logger(__name__)
@@ -75,13 +77,14 @@ class Relay:
         wake: Callable[[str], None],
         *,
         is_heard: Callable[[], bool] = lambda: True,
+        tally: Tally | None = None,
     ) -> None:
         self._database = database
         self._given = tuple(reporters)
         self._clock = clock
         self._wake = wake
         self._is_heard = is_heard
-        self._couriers = [_Courier(database, reporter, owner, clock) for reporter in reporters]
+        self._couriers = [_Courier(database, reporter, owner, clock, tally or Tally()) for reporter in reporters]
         self._due = 0.0
         self._cursors: dict[str, int] = {}  # as kept last; where another process has moved one, keeping fails and tells
 
@@ -193,9 +196,12 @@ def _read_fact(reporter: Reporter, number: int, fact: Fact) -> list[NewReport]:
 class _Courier:
     """The sending of one reporter: its threads, and its pause after a rate limit."""
 
-    def __init__(self, database: Database, reporter: Reporter, owner: str, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, database: Database, reporter: Reporter, owner: str, clock: Callable[[], float], tally: Tally
+    ) -> None:
         self._database = database
         self._reporter = reporter
+        self._tally = tally
         self._owner = owner
         self._clock = clock
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix=f"report-{reporter.name}")
@@ -262,6 +268,7 @@ class _Courier:
         try:
             self._reporter.send(target, held.bodies, held.said)
         except RateLimitedError as error:
+            self._count("paused", held)
             at = self._paused_until = self._clock() + min(error.retry_after, LONGEST_PAUSE)
             log.warning("reporter_paused", reporter=name, seconds=round(error.retry_after), reason=str(error))
             return partial(reports.retry_reports, held=held, owner=self._owner, at=at, error=str(error), counted=False)
@@ -274,11 +281,13 @@ class _Courier:
         except Exception as error:  # a reporter's own fault must not stop the others
             log.warning("reporter_fault", reporter=name, target=target, exc_info=True)
             return self._retry(held, f"{type(error).__name__}: {error}")
+        self._count("told", held)
         return partial(reports.finish_reports, held=held, owner=self._owner, now=self._clock())
 
     def _retry(self, held: Held, error: str) -> Callable[[Connection], bool]:
         if held.least_attempts >= ATTEMPTS:
             return self._give_up(held, error)
+        self._count("delayed", held)
         pause = backoff(held.most_attempts, FIRST_RETRY, LAST_RETRY, random.random())  # noqa: S311  no secret
         log.info(
             "report_delayed", reporter=held.reporter, target=held.target, attempts=held.most_attempts,
@@ -288,5 +297,9 @@ class _Courier:
         return partial(reports.retry_reports, held=held, owner=self._owner, at=at, error=error)
 
     def _give_up(self, held: Held, error: str) -> Callable[[Connection], bool]:
+        self._count("given_up", held)
         log.warning("report_given_up", reporter=held.reporter, target=held.target, reports=len(held.ids), reason=error)
         return partial(reports.give_up_reports, held=held, owner=self._owner, now=self._clock(), error=error)
+
+    def _count(self, outcome: str, held: Held) -> None:
+        self._tally.count(REPORTS, held.reporter, outcome, amount=len(held.ids))

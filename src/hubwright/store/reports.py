@@ -22,6 +22,8 @@ from hubwright.store.views_values import BuildFilter, BuildView
 OPEN: ColumnElement[bool] = report.c.state.in_([literal_column("'waiting'"), literal_column("'leased'")])
 """Said in the words of the partial index, so that it is used."""
 
+_FAILED = report.c.state == literal_column("'failed'")
+
 NewReport = tuple[str, int, dict[str, Any]]
 """Target, fact and body of a report to keep."""
 
@@ -55,6 +57,20 @@ class Standing:
     failed: int
     next_try_at: float | None
     error: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Lag:
+    """How far a reporter is behind: facts not read yet, reports that wait, reports given up.
+
+    `since` is the Unix time of the oldest fact that it has not told; None when it has told all.
+    """
+
+    name: str
+    behind: int
+    waiting: int
+    failed: int
+    since: float | None
 
 
 def load_cursors(connection: Connection) -> dict[str, int]:
@@ -237,3 +253,30 @@ def _standing(connection: Connection, name: str, behind: int) -> Standing:
         next_try_at=load_next_due(connection, name),
         error=connection.execute(why).scalar(),
     )
+
+
+def load_lags(connection: Connection) -> tuple[Lag, ...]:
+    """How far every reporter is behind, by name; for the monitoring system."""
+    newest = load_newest_fact(connection)
+    grouped = select(report.c.reporter, func.count().label("amount"), func.min(report.c.fact_id).label("first"))
+    waiting = {row.reporter: row for row in connection.execute(grouped.where(OPEN).group_by(report.c.reporter))}
+    failed = {
+        row.reporter: row.amount for row in connection.execute(grouped.where(_FAILED).group_by(report.c.reporter))
+    }
+    return tuple(
+        Lag(
+            name=name,
+            behind=max(newest - cursor, 0),
+            waiting=waiting[name].amount if name in waiting else 0,
+            failed=failed.get(name, 0),
+            since=_load_since(connection, waiting[name].first if name in waiting else cursor + 1),
+        )
+        for name, cursor in sorted(load_cursors(connection).items())
+    )
+
+
+def _load_since(connection: Connection, first: int) -> float | None:
+    """When the fact of this number happened, or the first one after it."""
+    query = select(fact.c.at).where(fact.c.id >= first).order_by(fact.c.id).limit(1)
+    at: float | None = connection.execute(query).scalar()
+    return at

@@ -29,7 +29,13 @@ _HEADERS = {"Cache-Control": "no-store"}
 
 def make_health(site: Site, gate: Gate) -> list[Route]:
     """`/livez`, `/readyz` (`?verbose`), `/healthz` and `/metrics`."""
-    metrics = Metrics(site.database, site.version)
+    folders = {"logs": site.logs.path(0).parent.parent, "database": site.database.folder}
+    metrics = Metrics(
+        site.database,
+        site.version,
+        folders={name: folder for name, folder in folders.items() if folder is not None},
+        find_reporters=site.find_reporters,
+    )
 
     async def show_alive(_request: Request) -> Response:
         return PlainTextResponse("ok", headers=_HEADERS)

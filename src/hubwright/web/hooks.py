@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from hubwright.domain.figures import WEBHOOKS
 from hubwright.errors import BadSignatureError, MalformedError, RefusedError, TooLargeError
 from hubwright.github.webhook import LEGACY_PUSH, Delivery, read_delivery
 from hubwright.hub.github_credentials import STALE_AFTER
@@ -41,19 +42,22 @@ class Hooks:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Take one request in."""
         self._count(1)
+        outcome = "failed"
         try:
-            answer = await self._answer(scope, receive)
+            answer, outcome = await self._answer(scope, receive)
         finally:
             self._count(-1)
+            self._site.tally.count(WEBHOOKS, outcome)
         if isinstance(answer, Response):
             await answer(scope, receive, send)
         else:
             await _send_accepted(send, answer)
 
-    async def _answer(self, scope: Scope, receive: Receive) -> Response | bytes:
-        """The body of a 202, or another response."""
+    async def _answer(self, scope: Scope, receive: Receive) -> tuple[Response | bytes, str]:
+        """The body of a 202, or another response; and the word of `domain.figures.WEBHOOKS` for it."""
         if scope["method"] != "POST":
-            return make_problem(405, "Method not allowed", "Webhooks are POSTed.", headers={"Allow": "POST"})
+            problem = make_problem(405, "Method not allowed", "Webhooks are POSTed.", headers={"Allow": "POST"})
+            return problem, "refused"
         try:
             delivery, source = await self._read(scope, receive)
             kept: Kept = await self._site.database.write_each(
@@ -61,13 +65,14 @@ class Hooks:
                 Incoming(delivery.guid, delivery.event, source, delivery.body, self._site.clock(), delivery.headers),
             )
         except RefusedError as error:
-            return answer_refusal(Request(scope), error)
+            outcome = "unsigned" if isinstance(error, BadSignatureError) else "refused"
+            return answer_refusal(Request(scope), error), outcome
         except Exception as error:
             if is_outage(error):
-                return answer_outage(Request(scope), error)
+                return answer_outage(Request(scope), error), "unavailable"
             raise
         self._site.wake("deliveries")
-        return _accepted(delivery, kept)
+        return _accepted(delivery, kept), "repeated" if kept.duplicate else "kept"
 
     async def _read(self, scope: Scope, receive: Receive) -> tuple[Delivery, str]:
         """Nothing is written before all of this has held."""

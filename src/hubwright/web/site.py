@@ -16,6 +16,7 @@ from hubwright.hub.github_credentials import Credentials
 from hubwright.hub.logs import Logs
 from hubwright.storage import Storage
 from hubwright.store.database import Database
+from hubwright.store.figures import Tally
 from hubwright.wire import Vitals
 
 FACTS = "facts"
@@ -57,6 +58,8 @@ class Site:
     requests_per_minute: int | None = None  # with one token, or from one address without; None for no limit
     max_watchers: int = 2000  # at `/api/v1/live`, at once
     clone_base: str = "https://github.com"  # where repositories, and so the pages of their files, are
+    tally: Tally = field(default_factory=Tally)  # what is counted for the monitoring system
+    find_reporters: Callable[[], Sequence[str]] | None = None  # those that are at work; None: all that ever were
     redis_url: str | None = None  # of the read model, with what the hub says there
     redis_prefix: str = ""
     platform_limits: Mapping[str, int] = field(default_factory=dict)  # runs at once on platforms, by name or glob

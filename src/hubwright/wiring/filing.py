@@ -26,7 +26,9 @@ class FilingLife:
             storage = Storage(settings.storage_url, stalled=settings.artifacts.stalled)
             filing = Filing(site.database, storage, site.logs, site.public_url)
             self.refile = filing.keep
-            self._relay = Relay(site.database, [FileReporter(filing.keep)], owner, site.clock, _drain_goes_on)
+            self._relay = Relay(
+                site.database, [FileReporter(filing.keep)], owner, site.clock, _drain_goes_on, tally=site.tally
+            )
             self._relay.enroll()
             self.names = self._relay.names
 

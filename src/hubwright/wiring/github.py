@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from hubwright.config import Settings
+from hubwright.domain.figures import GITHUB_REQUESTS, GITHUB_SECONDS
 from hubwright.domain.github_budget import Limits
 from hubwright.github.budget import BudgetGate
 from hubwright.github.client import GitHubClient
@@ -18,6 +19,7 @@ from hubwright.hub.github_hooks import GitHubHooks
 from hubwright.hub.github_setup import GitHubSetup, Terms
 from hubwright.hub.github_sharing import DatabaseEtags, DatabaseGate, SealedTokens
 from hubwright.store.database import Database
+from hubwright.store.figures import Tally
 from hubwright.wiring.extras import AppAccess, load_app_tokens
 from hubwright.wiring.secret_keys import keys_of
 
@@ -50,13 +52,19 @@ class GitHubAccess:
         self.identity.close()
 
 
-def open_github(settings: Settings, database: Database) -> GitHubAccess:
+def open_github(settings: Settings, database: Database, tally: Tally) -> GitHubAccess:
     """The App's installations, else the one token, else nobody. Raises SettingsError on a key that is none."""
     gate = DatabaseGate(database, make_limits(settings), time.time)
     credentials = Credentials(database, keys_of(settings), time.time)
     identity = Identity(settings, database, gate, credentials)
     etags = DatabaseEtags(database, settings.github.cache_size, time.time)
+
+    def count(outcome: str, seconds: float) -> None:
+        tally.count(GITHUB_REQUESTS, outcome)
+        tally.observe(GITHUB_SECONDS, seconds=seconds)
+
     client = GitHubClient(settings.github.api_url, identity, gate=gate, etags=etags, clock=time.time)
+    client.on_answer = count
     return GitHubAccess(client, identity, credentials)
 
 

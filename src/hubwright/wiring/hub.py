@@ -26,6 +26,7 @@ from hubwright.hub.scheduler import Scheduler
 from hubwright.hub.secrets import Vault
 from hubwright.hub.session import SessionSettings
 from hubwright.hub.sessions import Sessions
+from hubwright.reports.counting import NAME as COUNTED
 from hubwright.web.app import Works, make_app
 from hubwright.web.gate import Gate
 from hubwright.web.hooks import Hooks
@@ -40,7 +41,7 @@ from hubwright.wiring.irc import IrcLife
 from hubwright.wiring.local_builder import LocalBuilder, make_local_builder, read_slots
 from hubwright.wiring.logging import configure_logging
 from hubwright.wiring.notices import NOTICES, NoticeLife
-from hubwright.wiring.parts import Parts, make_address_rules, open_parts
+from hubwright.wiring.parts import FIGURES, Parts, make_address_rules, open_parts
 from hubwright.wiring.questions import open_questions
 from hubwright.wiring.redis_opening import REDIS, open_redis
 from hubwright.wiring.scale_out import ScaleOut, open_scale_out
@@ -102,7 +103,11 @@ class Hub:
         self._pressure = Pressure()
         self.parts: Parts = open_parts(settings, self.wake, pressure=self._pressure, default_platform=local)
         self._scale: ScaleOut | None = open_scale_out(settings.broker_url, self._hear) if settings.broker_url else None
-        self._dispatcher: Dispatcher = self._scale.dispatcher if self._scale else InProcessDispatcher(self._drains())
+        self._dispatcher: Dispatcher = (
+            self._scale.dispatcher
+            if self._scale
+            else InProcessDispatcher(self._drains(), on_failure=self.parts.note_failure)
+        )
         site = make_site(settings, self.parts, self._bell, self._wake_for_people)
         self.site = replace(
             site,
@@ -110,6 +115,7 @@ class Hub:
             flight_of=self._find_flight,
             vitals_of=self._find_vitals,
             difference_of=self.parts.differences.compare,
+            find_reporters=self._name_reporters,
             configuration=write_configuration(extras.told),
             examine=lambda: tuple(run_checks(settings)),
         )
@@ -118,7 +124,11 @@ class Hub:
         self._search = SearchLife(settings, self.site, self.parts.owner)
         self._notices = NoticeLife(settings, self.site, self.parts.owner)
         self._irc = IrcLife(settings, self.parts)
-        self._housekeeping = InProcessDispatcher(self._house_drains(), gathered=dict.fromkeys(OUTLETS, GATHERED))
+        self._housekeeping = InProcessDispatcher(
+            self._house_drains(),
+            gathered=dict.fromkeys((*OUTLETS, FIGURES), GATHERED),
+            on_failure=self.parts.note_failure,
+        )
         self.gate = Gate(self.site)
         vault = open_vault(settings)
         self._sessions = Sessions(
@@ -187,17 +197,23 @@ class Hub:
         elif queue == "facts":
             self._bell.ring(FACTS)
             self._housekeeping.wake(REDIS)
-            for outlet in OUTLETS:
+            for outlet in (*OUTLETS, FIGURES):
                 self._housekeeping.wake(outlet)
 
     def _house_drains(self) -> dict[str, Callable[[], float | None]]:
         """What every hub does by itself, with workers or without."""
-        also = (*self._search.names, *self._notices.names)
+        also = (*self._search.names, *self._notices.names, COUNTED)
         retention = make_retention(self._settings, self.site, self.parts, self._filing, also)
         kinds = Kinds(self.parts.database, time.time, self.wake)
         redis = {} if self._redis is None else self._redis.drains()
         outlets = {FILES: self._filing.drain, SEARCH: self._search.drain, NOTICES: self._notices.drain}
-        return {"retention": retention.drain, "kinds": kinds.drain, **outlets, **redis}
+        counting = {FIGURES: self.parts.counting.drain}
+        return {"retention": retention.drain, "kinds": kinds.drain, **outlets, **redis, **counting}
+
+    def _name_reporters(self) -> tuple[str, ...]:
+        """Those that are at work, for the figures of who is behind."""
+        relays = self.parts.relay, self._filing, self._search, self._notices
+        return (*(name for relay in relays for name in relay.names), COUNTED)
 
     def _drains(self) -> dict[str, Callable[[], float | None]]:
         return self.parts.drains()

@@ -45,7 +45,7 @@ class NoticeLife:
         except (MalformedError, OutletError) as error:
             raise SettingsError(f"NOTIFY: {error}") from error
         reporters = [reporter, *_make_mails(settings, site)]
-        self._relay = Relay(site.database, reporters, owner, site.clock, _drain_goes_on)
+        self._relay = Relay(site.database, reporters, owner, site.clock, _drain_goes_on, tally=site.tally)
         self._relay.enroll()
         self.names = self._relay.names
 

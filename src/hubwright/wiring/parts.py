@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 
 from hubwright import __version__
 from hubwright.config import Settings
+from hubwright.domain.figures import DRAIN_FAILURES
 from hubwright.domain.jobs import Approval, Commits, JobSettings, RecipeSide
 from hubwright.domain.replica import FollowUp
 from hubwright.domain.repos import Repository
@@ -39,8 +40,10 @@ from hubwright.hub.schedules import SCHEDULES, Schedules
 from hubwright.hub.understanding import Understanding
 from hubwright.hub.watching import Watching
 from hubwright.hub.wishes import Wishes
+from hubwright.reports.counting import Counting
 from hubwright.reports.relay import Relay
 from hubwright.store.database import Database
+from hubwright.store.figures import Tally
 from hubwright.store.jobs import HUB
 from hubwright.wire import ReportLimits
 from hubwright.wiring.github import GitHubAccess, open_github
@@ -50,6 +53,9 @@ from hubwright.wiring.owners import hand_back, make_owner, take_back_from_the_de
 from hubwright.wiring.reporters import make_reporters
 
 Wake = Callable[[str], None]
+
+FIGURES = "figures"
+"""The queue of what is counted for the monitoring system: of each process, for it has counted some of it."""
 
 QUEUES = (
     "deliveries",
@@ -86,6 +92,8 @@ class Parts:
     dependencies: Dependencies
     relay: Relay
     github: GitHubAccess
+    tally: Tally
+    counting: Counting
     owner: str
     wake: Wake
 
@@ -105,6 +113,10 @@ class Parts:
             "reports": self.relay.drain_reports,
         }
 
+    def note_failure(self, queue: str) -> None:
+        """Count that the drain of a queue has failed."""
+        self.tally.count(DRAIN_FAILURES, queue)
+
     def take_back(self) -> None:
         """Have at once what a killed process of this machine was about to do. Call it before the first drain."""
         take_back_from_the_dead(self.database, self.owner, time.time())
@@ -120,6 +132,7 @@ class Parts:
         hand_back(self.database, self.owner, time.time())
         self.mirrors.close()
         self.github.close()
+        self.counting.close()
         self.database.close()
 
 
@@ -131,7 +144,8 @@ def open_parts(
     database = Database(settings.database_url, given={HUB: make_hub_layer(settings)})
     guard = make_address_rules(settings).pin
     mirrors = Mirrors(mirrors_folder(settings), make_git(settings), settings.git.fetch_timeout, guard)
-    github = open_github(settings, database)
+    tally = Tally()
+    github = open_github(settings, database, tally)
     platform = settings.builds.default_platform or default_platform or ANY_PLATFORM
     rules = replace(
         _make_rules(settings, platform, github.token_of),
@@ -143,8 +157,10 @@ def open_parts(
     wishes = Wishes(database, mirrors, understanding.origin_of, rules.ground, wake, rules.defaults)
     reporters = make_reporters(settings, database, github)
     # GitHub lets nobody post statuses anonymously
-    relay = Relay(database, reporters, owner, time.time, wake, is_heard=lambda: github.is_known)
+    relay = Relay(database, reporters, owner, time.time, wake, is_heard=lambda: github.is_known, tally=tally)
     relay.enroll()
+    counting = Counting(database, tally)
+    counting.enroll()
     return Parts(
         database=database,
         mirrors=mirrors,
@@ -173,6 +189,8 @@ def open_parts(
         ),
         relay=relay,
         github=github,
+        tally=tally,
+        counting=counting,
         owner=owner,
         wake=wake,
     )

@@ -33,7 +33,7 @@ class SearchLife:
             wants_log=lambda run: chosen.logs == "all" or (chosen.logs == "failed" and is_bad(run)),
             log_size=chosen.log_size,
         )
-        self._relay = Relay(site.database, [reporter], owner, site.clock, _drain_goes_on)
+        self._relay = Relay(site.database, [reporter], owner, site.clock, _drain_goes_on, tally=site.tally)
         self._relay.enroll()
         self.names = self._relay.names
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from hubwright import __version__
 from hubwright.config import LOOPBACK, Origin, Settings, write_setting
 from hubwright.domain.artifacts import ArtifactRules
+from hubwright.domain.figures import LOG_BYTES
 from hubwright.hub.bell import Bell
 from hubwright.hub.logs import Logs
 from hubwright.hub.retention import Keep, Retention
@@ -24,7 +25,8 @@ def make_site(settings: Settings, parts: Parts, bell: Bell, wake: Callable[[str]
     on_loopback = settings.host in LOOPBACK
     return Site(
         database=parts.database,
-        logs=Logs(Path(settings.data_dir) / "logs", bell),
+        logs=Logs(Path(settings.data_dir) / "logs", bell, lambda size: parts.tally.count(LOG_BYTES, amount=size)),
+        tally=parts.tally,
         bell=bell,
         storage=Storage(settings.storage_url, stalled=settings.artifacts.stalled),
         artifacts=make_artifact_rules(settings),

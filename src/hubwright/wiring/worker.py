@@ -8,7 +8,7 @@ from hubwright.wiring.extras import load_tasks
 from hubwright.wiring.first_start import prepare_ground
 from hubwright.wiring.hiding import hide_from_builds
 from hubwright.wiring.logging import configure_logging
-from hubwright.wiring.parts import QUEUES, Parts, open_parts
+from hubwright.wiring.parts import FIGURES, QUEUES, Parts, open_parts
 from hubwright.wiring.scale_out import ScaleOut, open_scale_out
 from hubwright.wiring.secret_keys import check_keys
 
@@ -27,7 +27,9 @@ def run_worker(settings: Settings) -> int:
     scale.start()
     try:
         parts.take_back()
-        return int(tasks.run_worker(broker_url, parts.drains(), name=f"hubwright@{parts.owner}"))
+        drains = {**parts.drains(), FIGURES: parts.counting.drain}
+        name = f"hubwright@{parts.owner}"
+        return int(tasks.run_worker(broker_url, drains, name=name, on_failure=parts.note_failure))
     finally:
         scale.dispatcher.stop(10.0)
         scale.stop()

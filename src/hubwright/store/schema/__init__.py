@@ -70,7 +70,7 @@ from hubwright.store.schema.recorder import recording
 from hubwright.store.schema.results import artifact, flaky_test, problem, test_case
 from hubwright.store.schema.scans import scan, scan_page
 from hubwright.store.schema.secrets import secret
-from hubwright.store.schema.work import delivery, fact, report, reporter, task
+from hubwright.store.schema.work import delivery, fact, figure, report, reporter, task
 
 __all__ = [
     "Document",
@@ -88,6 +88,7 @@ __all__ = [
     "delivery",
     "dependency",
     "fact",
+    "figure",
     "flaky_test",
     "folder",
     "gh_branch",

@@ -1,10 +1,11 @@
-"""Deliveries, facts, and the rows of waiting work, which `store.queues` claims."""
+"""Deliveries, facts, counts for the monitoring system, and the rows of waiting work, which `store.queues` claims."""
 
 from __future__ import annotations
 
 from sqlalchemy import (
     BigInteger,
     Column,
+    Float,
     ForeignKey,
     Index,
     Integer,
@@ -59,6 +60,14 @@ reporter = Table(
     metadata,
     Column("name", String(40), primary_key=True),
     Column("cursor", BigInteger, nullable=False),  # the last fact handed over
+)
+
+figure = Table(
+    "figure",
+    metadata,
+    Column("name", String(60), primary_key=True),  # of domain.figures.Kind
+    Column("labels", String(300), primary_key=True),  # their values, a JSON list
+    Column("value", Float(53), nullable=False),  # only grows
 )
 
 report = Table(

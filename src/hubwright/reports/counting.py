@@ -1,0 +1,105 @@
+"""Counts what has happened: facts, each exactly once whichever hub is quicker, and what this process has tallied."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import structlog
+from sqlalchemy import Connection, Table, select
+
+from hubwright.domain.facts import Fact
+from hubwright.domain.figures import WAIT_SECONDS, FactCounts, Series, Times
+from hubwright.store import figures, reports
+from hubwright.store.database import Database, is_outage
+from hubwright.store.figures import Tally
+from hubwright.store.schema import build, run
+
+logger = structlog.get_logger()
+
+NAME = "metrics"
+"""The cursor in the facts is kept under this name."""
+
+BATCH = 500
+"""Facts counted in one transaction."""
+
+
+class Counting:
+    """The drain that keeps what is counted. Facts are counted from the moment on at which the first hub begins."""
+
+    def __init__(self, database: Database, tally: Tally) -> None:
+        self._database = database
+        self._tally = tally
+        self._cursor: int | None = None
+
+    def enroll(self) -> None:
+        """Begin at the newest fact, where no hub has begun. Call it before anything can happen."""
+        self._database.write(
+            lambda connection: reports.keep_cursor(connection, NAME, reports.load_newest_fact(connection))
+        )
+
+    def drain(self) -> float | None:
+        """Count every new fact, and keep the tally. Nothing is due later: None."""
+        while self._count_batch():
+            pass
+        self.keep_tally()
+        return None
+
+    def keep_tally(self) -> None:
+        """Add what this process has counted, in one transaction; when that fails, it is counted still."""
+        counts = self._tally.take()
+        if counts:
+            try:
+                self._database.write(partial(figures.add_counts, counts=counts))
+            except BaseException:
+                self._tally.give_back(counts)
+                raise
+
+    def close(self) -> None:
+        """Keep what was counted last, if the database is there."""
+        try:
+            self.keep_tally()
+        except Exception as error:
+            if not is_outage(error):
+                raise
+            logger.warning("counts_lost", error=str(error).partition("\n")[0])
+
+    def _count_batch(self) -> bool:
+        """Whether there may be more."""
+        with self._database.reading() as connection:
+            cursor = self._cursor
+            if cursor is None:
+                cursor = reports.load_cursors(connection).get(NAME)
+            facts = [] if cursor is None else reports.load_facts(connection, cursor, BATCH)
+            counts = _count(connection, [fact for _, fact in facts if fact is not None])
+        if cursor is None or not facts:
+            return False
+        newest = facts[-1][0]
+
+        def keep(connection: Connection) -> bool:
+            if not reports.keep_reports(connection, NAME, before=cursor, cursor=newest, reports=(), now=0.0):
+                return False  # another hub has counted them
+            figures.add_counts(connection, counts)
+            return True
+
+        self._cursor = newest if self._database.write(keep) else None
+        return self._cursor is None or len(facts) == BATCH
+
+
+def _count(connection: Connection, facts: list[Fact]) -> dict[Series, float]:
+    if not facts:
+        return {}
+    platforms = figures.load_first_labels(connection, WAIT_SECONDS)
+    runs = _load_times(connection, run, {fact.run_id for fact in facts if fact.run_id is not None})
+    builds = _load_times(connection, build, {fact.build_id for fact in facts if fact.build_id is not None})
+    counted = FactCounts(runs, builds, platforms)
+    for fact in facts:
+        counted.count(fact)
+    return counted.counts
+
+
+def _load_times(connection: Connection, table: Table, ids: set[int]) -> dict[int, Times]:
+    columns = table.c
+    rows = connection.execute(
+        select(columns.id, columns.queued_at, columns.started_at).where(columns.id.in_(sorted(ids)))
+    )
+    return {row.id: Times(row.queued_at, row.started_at) for row in rows}

@@ -1,0 +1,73 @@
+"""Counts for the monitoring system: every process adds what it has counted, and every hub tells the sums.
+
+So a scrape of any hub tells of all hubs and workers, and no restart sets a count back.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import Connection, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from hubwright.domain.figures import Kind, Series, observe
+from hubwright.store.schema import figure
+
+
+class Tally:
+    """What this process has counted and not kept yet. Every method may be called from any thread, and is quick."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._counts: dict[Series, float] = {}
+
+    def count(self, kind: Kind, *labels: str, amount: float = 1.0) -> None:
+        """Add to a counter."""
+        self.give_back({(kind.name, labels): amount})
+
+    def observe(self, kind: Kind, *labels: str, seconds: float) -> None:
+        """Add an observation to a histogram."""
+        self.give_back(observe(kind, labels, seconds))
+
+    def take(self) -> dict[Series, float]:
+        """All that was counted, which counts as kept from here on."""
+        with self._lock:
+            counts, self._counts = self._counts, {}
+        return counts
+
+    def give_back(self, counts: Mapping[Series, float]) -> None:
+        """What could not be kept is to be taken again."""
+        with self._lock:
+            for series, amount in counts.items():
+                self._counts[series] = self._counts.get(series, 0.0) + amount
+
+
+def add_counts(connection: Connection, counts: Mapping[Series, float]) -> None:
+    """Add to what is kept; always in the same order, so that two processes never wait for each other in a circle."""
+    if not counts:
+        return
+    dialect: Any = postgresql if connection.dialect.name == "postgresql" else sqlite
+    rows = [
+        {"name": name, "labels": json.dumps(labels), "value": amount}
+        for (name, labels), amount in sorted(counts.items())
+    ]
+    adding = dialect.insert(figure)
+    grown = {"value": figure.c.value + adding.excluded.value}
+    connection.execute(adding.on_conflict_do_update(index_elements=["name", "labels"], set_=grown), rows)
+
+
+def load_counts(connection: Connection) -> dict[str, dict[tuple[str, ...], float]]:
+    """All that is kept, by kind and labels."""
+    found: dict[str, dict[tuple[str, ...], float]] = {}
+    for row in connection.execute(select(figure)):
+        found.setdefault(row.name, {})[tuple(json.loads(row.labels))] = row.value
+    return found
+
+
+def load_first_labels(connection: Connection, kind: Kind) -> set[str]:
+    """The values that the first label of a kind has by now."""
+    labels = connection.execute(select(figure.c.labels).where(figure.c.name == kind.name)).scalars()
+    return {json.loads(text)[0] for text in labels}
