@@ -13,6 +13,7 @@ import pytest
 from fake_github import FakeGitHub
 from fake_repository import FakeRepository
 from github_pace import unpaced
+from hubwright.domain.figures import GITHUB_REQUESTS
 from hubwright.errors import GitHubRefusedError, GitHubUnavailableError, RateLimitedError
 from hubwright.github.client import GitHubClient
 from hubwright.github.credentials import make_credential
@@ -206,3 +207,27 @@ def test_any_route_can_be_posted_to(github: FakeGitHub, client: GitHubClient, re
     path = form_path("repos", "octo", "hello", "statuses", str(repository.head()))
     assert client.post(path, {"state": "error"}).json["context"] == "default"
     assert orjson.loads(github.requests[0].body) == {"state": "error"}
+
+
+def test_what_came_of_each_request_is_told(
+    github: FakeGitHub, client: GitHubClient, repository: FakeRepository, clock: Clock
+) -> None:
+    """In the words that statistics know; what was never sent is not told."""
+    told: list[tuple[str, float]] = []
+    client.on_answer = lambda outcome, seconds: told.append((outcome, seconds))
+    path = form_path("repos", "octo", "hello")
+    client.get(path)
+    client.get(path)
+    with pytest.raises(GitHubRefusedError):
+        client.get(form_path("repos", "octo", "gone"))
+    github.fail_next(status=502)
+    with pytest.raises(GitHubUnavailableError):
+        client.get(path)
+    github.fail_next(status=403, retry_after=30)
+    for _ in range(2):
+        with pytest.raises(RateLimitedError):
+            client.get(path)
+    outcomes = [outcome for outcome, _ in told]
+    assert outcomes == ["answered", "not_modified", "refused", "unavailable", "limited"]
+    assert set(outcomes) == set(GITHUB_REQUESTS.values[0])
+    assert all(0 < seconds < 5 for _, seconds in told)

@@ -15,6 +15,7 @@ from urllib.parse import quote_plus
 import pytest
 
 from hub_parts import rows
+from hubwright.domain.figures import WEBHOOKS
 from hubwright.store import schema
 from hubwright.store.database import Database
 from hubwright.store.deliveries import read_body
@@ -235,3 +236,18 @@ def test_many_at_once_are_each_kept_once(site: Site) -> None:
     assert set(asyncio.run(all_of_them())) == {202}
     assert len(kept(site.database)) == 60
     assert (max(traffic), traffic[-1]) == (120, 0)
+
+
+def test_each_request_is_counted_by_what_became_of_it(site: Site) -> None:
+    """What an operator is woken by: nobody else sees that a secret is wrong."""
+    for times in range(3):
+        knock(site)
+        knock(site, headers=sign(BODY, "wrong") | {"x-github-delivery": f"guid-{times}"})
+    knock(site, b"x" * 1001)
+    knock(site, method="GET")
+    assert site.tally.take() == {
+        (WEBHOOKS.name, ("kept",)): 1,
+        (WEBHOOKS.name, ("repeated",)): 2,
+        (WEBHOOKS.name, ("unsigned",)): 3,
+        (WEBHOOKS.name, ("refused",)): 2,
+    }

@@ -19,6 +19,7 @@ from hubwright.reports import Report, Reporter
 from hubwright.reports.relay import LEASE, Relay
 from hubwright.store.database import Database
 from hubwright.store.facts import keep_facts
+from hubwright.store.figures import Tally
 from hubwright.store.reports import finish_reports, hold_target, load_standings
 from hubwright.store.schema import fact as fact_table
 from hubwright.store.schema import report
@@ -348,3 +349,21 @@ def opened(url: str) -> Iterator[Database]:
         yield database
     finally:
         database.close()
+
+
+def test_what_came_of_each_report_is_counted(database: Database, clock: Clock) -> None:
+    """Told, tried again, kept quiet, given up: by the number of reports, not of calls."""
+    recorder, tally = Recorder(), Tally()
+    recorder.troubles["away"].append(GitHubUnavailableError("502"))
+    recorder.troubles["gone"].append(GitHubRefusedError("404", 404))
+    relay = Relay(database, [recorder], "hub", clock, [].append, tally=tally)
+    relay.enroll()
+    for target in ("well", "away", "gone"):
+        tell(database, target, 1, 2)
+    drain(relay)
+    recorder.troubles["away"].append(RateLimitedError("slowly", 429, 60.0))
+    clock.now += 3600
+    drain(relay)
+    relay.close()
+    outcomes = {labels[1]: amount for (_, labels), amount in tally.take().items()}
+    assert outcomes == {"told": 2, "delayed": 2, "given_up": 2, "paused": 2}
