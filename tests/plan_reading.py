@@ -34,11 +34,11 @@ MOST_ROWS = 4_000
 
 SMALL = frozenset(
     {
-        "alembic_version", "builder", "builder_kind", "cache", "figure", "github_budget", "github_credential",
+        "alembic_version", "builder", "builder_kind", "cache", "github_budget", "github_credential",
         "github_token", "reporter", "secret",
     }
 )  # fmt: skip
-"""Tables with a bound: builders, what people entered, what is counted, and caches, which `CACHE__TOTAL` bounds."""
+"""Tables with a bound: builders, what people entered, and caches, which `CACHE__TOTAL` bounds."""
 
 GROWING = {table.name for table in metadata.sorted_tables} - SMALL
 _PARTIAL = {index.name for table in metadata.sorted_tables for index in table.indexes if "where" in _options(index)}

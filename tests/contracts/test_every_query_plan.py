@@ -34,6 +34,7 @@ MAY_READ_MUCH = {
     "SELECT watch.id, watch.what, watch.place FROM watch": "the same, when they differ",
     "FROM watch": "a row for each repository; what /deliveries tells of all of them",
     "DELETE FROM missed_delivery": "retention, once an hour; at most as old as deliveries are kept",
+    "FROM figure": "a scrape reads all that is counted, and the labels of counts are bounded",
     "SELECT DISTINCT job.repository": "healing looks what is built, a few times an hour",
     "FROM gh_repository WHERE gh_repository.deleted_at": "lists of repositories compare those of jobs with GitHub's",
     "lower(gh_repository.owner_login)": "organizations that own a repository here: a row for each repository is read",

@@ -191,7 +191,7 @@ class FactCounts:
 
     def _bound(self, fact: Fact) -> str:
         """The platform to count a run under: the first ones that came, the others together."""
-        platform = str(fact.data.get("platform"))[:100]
+        platform = "".join(filter(str.isprintable, str(fact.data.get("platform"))))[:100] or OTHER
         if platform not in self._platforms and len(self._platforms) >= MAX_PLATFORMS:
             return OTHER
         self._platforms.add(platform)

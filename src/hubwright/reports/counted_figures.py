@@ -16,7 +16,8 @@ Counts = Mapping[str, Mapping[tuple[str, ...], float]]
 def write_counted(counts: Counts, known: Mapping[str, Iterable[str]]) -> Iterator[Metric]:
     """Every kind, also when nothing was counted yet. `known` are values of labels that will come, by label."""
     for kind in KINDS:
-        found = counts.get(kind.name, {})
+        length = len(kind.labels) + bool(kind.buckets)
+        found = {labels: value for labels, value in counts.get(kind.name, {}).items() if len(labels) == length}
         yield _write_histogram(kind, found, known) if kind.buckets else _write_counter(kind, found, known)
 
 

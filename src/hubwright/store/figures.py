@@ -5,7 +5,6 @@ So a scrape of any hub tells of all hubs and workers, and no restart sets a coun
 
 from __future__ import annotations
 
-import json
 import threading
 from collections.abc import Mapping
 from typing import Any
@@ -15,6 +14,9 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from hubwright.domain.figures import Kind, Series, observe
 from hubwright.store.schema import figure
+
+_BETWEEN = "\x1f"
+"""Stands between the values of labels: ASCII's unit separator, which no name has."""
 
 
 class Tally:
@@ -51,7 +53,7 @@ def add_counts(connection: Connection, counts: Mapping[Series, float]) -> None:
         return
     dialect: Any = postgresql if connection.dialect.name == "postgresql" else sqlite
     rows = [
-        {"name": name, "labels": json.dumps(labels), "value": amount}
+        {"name": name, "labels": _BETWEEN.join(labels), "value": amount}
         for (name, labels), amount in sorted(counts.items())
     ]
     adding = dialect.insert(figure)
@@ -63,11 +65,11 @@ def load_counts(connection: Connection) -> dict[str, dict[tuple[str, ...], float
     """All that is kept, by kind and labels."""
     found: dict[str, dict[tuple[str, ...], float]] = {}
     for row in connection.execute(select(figure)):
-        found.setdefault(row.name, {})[tuple(json.loads(row.labels))] = row.value
+        found.setdefault(row.name, {})[tuple(row.labels.split(_BETWEEN)) if row.labels else ()] = row.value
     return found
 
 
 def load_first_labels(connection: Connection, kind: Kind) -> set[str]:
     """The values that the first label of a kind has by now."""
     labels = connection.execute(select(figure.c.labels).where(figure.c.name == kind.name)).scalars()
-    return {json.loads(text)[0] for text in labels}
+    return {text.split(_BETWEEN)[0] for text in labels}

@@ -66,7 +66,7 @@ figure = Table(
     "figure",
     metadata,
     Column("name", String(60), primary_key=True),  # of domain.figures.Kind
-    Column("labels", String(300), primary_key=True),  # their values, a JSON list
+    Column("labels", String(300), primary_key=True),  # their values, with U+001F between
     Column("value", Float(53), nullable=False),  # only grows
 )
 
