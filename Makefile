@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-HUB := hub,sandbox,celery,mcp
+HUB := hub,sandbox,celery,mcp,otel
 
 # Half of what a test of processes takes is waiting for them: two workers a core keep two cores at work.
 WORKERS ?= 4

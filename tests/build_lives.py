@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 
 from hubwright.domain.builds import BuildPlan, Wanted
 from hubwright.domain.job_settings import DefinedJob, write_document
@@ -20,7 +20,9 @@ from hubwright.hub.builds import cancel, rerun
 from hubwright.hub.plan_rows import keep_plans
 from hubwright.hub.plans import Ground, failed_plan
 from hubwright.store.database import Database
+from hubwright.store.facts import keep_facts
 from hubwright.store.jobs import keep_job, load_job
+from hubwright.store.runs import load_runs
 from hubwright.store.schema import job as job_table
 from hubwright.store.schema import run
 from hubwright.wire import Case
@@ -124,6 +126,16 @@ class Lives:
         items = [moves.Told(row.builder, message, self.clock()) for message in told]
         answers = self._write(lambda connection: moves.apply_messages(connection, items))
         assert answers[-1].ended
+
+    def lose(self, run_id: int) -> None:
+        """The builder of a held run is gone: the run is tried again."""
+        with self.database.reading() as connection:
+            (row,) = load_runs(connection, [run_id])
+
+        def lose(connection: Connection) -> None:
+            keep_facts(connection, moves.lose_run(connection, row, self.clock(), "The builder was lost."))
+
+        self._write(lose)
 
     def live(self, build_id: int, *exits: int) -> None:
         """Start and end every run of the build."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import platform
 import shutil
 import signal
 import subprocess
@@ -211,6 +212,8 @@ def _locked(path: Path) -> Iterator[None]:
 # --- Debian packages
 
 
+_LIBPYTHON = "libpython{}.{}".format(*sys.version_info)
+
 PACKAGES = {
     "rabbitmq-server": "/usr/lib/rabbitmq/bin/rabbitmq-server",
     "chromium": "/usr/bin/chromium",
@@ -223,6 +226,7 @@ PACKAGES = {
     "catatonit": "/usr/libexec/podman/catatonit",
     "inspircd": "/usr/sbin/inspircd",
     "atheme-services": "/usr/bin/atheme-services",
+    _LIBPYTHON: f"/usr/lib/{platform.machine()}-linux-gnu/{_LIBPYTHON}.so.1.0",  # rotel's
 }
 """What the tests need from the system, and the file that tells that it is there."""
 

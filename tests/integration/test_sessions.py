@@ -13,6 +13,7 @@ from sqlalchemy import Connection, insert, update
 from build_lives import Clock, Lives
 from builder_process import scenario
 from hub_parts import Floor, held, make_hello, open_floor, rows
+from hubwright.domain.traces import TraceIds
 from hubwright.errors import ForbiddenError, GitHubUnavailableError, WireError
 from hubwright.hub import session as session_module
 from hubwright.hub.sealing import Keys
@@ -350,6 +351,25 @@ async def test_a_run_goes_without_a_token_when_github_gives_none(database: Datab
         assert orders[0].payload.uploads == f"http://hub/api/v1/runs/{first}/artifacts"
         assert orders[0].payload.secrets == {}
         assert "the-token" not in str(floor.row(first).assignment)
+
+
+@scenario
+async def test_each_stage_is_told_which_span_it_is_unless_it_names_a_parent_itself(
+    database: Database, tmp_path: Path
+) -> None:
+    """Also after a restart of the hub the same one: it is made from the rows, and stored nowhere."""
+    async with open_floor(database, tmp_path, Clock(), uploads="http://hub") as floor:
+        lives = Lives(database, floor.clock)
+        own = "stages:\n- build: make\n- test: {run: make check, env: {TRACEPARENT: own, A: b}}\n"
+        build = lives.build("a" * 40, recipe=own)
+        (run,) = lives.runs(build)
+        channel = await floor.connect()
+        await floor.step()
+        order = await channel.until(Do, order="build", run=run)
+        given = [stage["env"] for stage in order.payload.stages]
+        ids = TraceIds("http://hub")
+        assert given == [{"TRACEPARENT": ids.write_traceparent(build, run, 0)}, {"TRACEPARENT": "own", "A": "b"}]
+        assert "env" not in floor.row(run).assignment["stages"][0]
 
 
 @scenario

@@ -240,6 +240,16 @@ class Elasticsearch(Section, frozen=True, kw_only=True):
     log_size: Bytes = 256 * 1024
 
 
+class Otel(Section, frozen=True, kw_only=True):
+    """The collector of OpenTelemetry that is told of builds."""
+
+    endpoint: Url | None = None
+    headers: Secrets = ()
+    ca_file: Path | None = None
+    logs: Annotated[Literal["off", "failed", "all"], Meta(description="off, failed or all")] = "off"
+    log_size: Bytes = 256 * 1024
+
+
 class Notify(Section, frozen=True, kw_only=True):
     """Who is told by HTTP what the ends of builds mean, besides those that jobs name."""
 
@@ -311,6 +321,7 @@ class Settings(Section, frozen=True, kw_only=True):
     sandbox: Sandbox = Sandbox()
     rebuild: Rebuild = Rebuild()
     elasticsearch: Elasticsearch = Elasticsearch()
+    otel: Otel = Otel()
     irc: Irc = Irc()
     notify: Notify = Notify()
     mail: Mail = Mail()

@@ -1,4 +1,4 @@
-"""What an assignment gets in the moment in which it is sent, and no row ever has: secrets, a token, where files go."""
+"""What an assignment gets in the moment in which it is sent, and no row has: secrets, a token, addresses, its spans."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import structlog
 from sqlalchemy import Row
 
 from hubwright.domain.repos import Trust
+from hubwright.domain.traces import TRACEPARENT, TraceIds
 from hubwright.errors import HubwrightError
 from hubwright.hub.secrets import NOTHING, Handed
 from hubwright.hub.session import SessionSettings
@@ -28,6 +29,7 @@ class Completing:
     def __init__(self, database: Database, settings: SessionSettings) -> None:
         self._database = database
         self._settings = settings
+        self._traces = TraceIds(settings.uploads)
 
     async def complete(self, row: Row[Any]) -> Payload:
         """The stored assignment with what must not be stored: secrets and tokens. Raises msgspec.ValidationError."""
@@ -38,8 +40,22 @@ class Completing:
             source = msgspec.structs.replace(source, token=await self._find_token(source.repository))
         uploads = f"{self._settings.uploads}/api/v1/runs/{row.id}/artifacts"
         warnings = (*payload.warnings, *handed.warnings)
-        secrets = dict(handed.values)
-        return msgspec.structs.replace(payload, source=source, secrets=secrets, uploads=uploads, warnings=warnings)
+        return msgspec.structs.replace(
+            payload,
+            source=source,
+            stages=payload.stages if TRACEPARENT in payload.env else self._trace(payload.stages, row),
+            secrets=dict(handed.values),
+            uploads=uploads,
+            warnings=warnings,
+        )
+
+    def _trace(self, stages: tuple[dict[str, Any], ...], row: Row[Any]) -> tuple[dict[str, Any], ...]:
+        """Each stage with the number of its span, unless it names another parent itself."""
+        given = [self._traces.write_traceparent(row.build_id, row.id, position) for position in range(len(stages))]
+        return tuple(
+            {**stage, "env": {TRACEPARENT: parent, **stage.get("env", {})}}
+            for stage, parent in zip(stages, given, strict=True)
+        )
 
     async def _open_secrets(self, job: str, payload: Payload) -> Handed:
         """The values of the secrets that the run names, as they are now; none for what a fork brought (S17, S25)."""

@@ -32,6 +32,30 @@ def load_redis_parts() -> Any:
         raise SettingsError("REDIS_URL needs the client of Redis: pip install 'hubwright[hub,redis]'.") from error
 
 
+class Traces(Protocol):
+    """What tells a collector of OpenTelemetry; `hubwright.wiring.traces.Traces`."""
+
+    names: tuple[str, ...]
+
+    def drain(self) -> float | None:
+        """Tell what has ended; when to look again."""
+
+    def close(self) -> None:
+        """Let what is being told end."""
+
+
+def load_traces() -> Callable[..., Traces]:
+    """The class `Traces`, with protobuf (0.1 s). Raises SettingsError when the extra is not installed."""
+    try:
+        traces = importlib.import_module("hubwright.wiring.traces")  # noqa: TID251  an extra that may be missing
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in {"opentelemetry", "google"}:
+            raise
+        raise SettingsError("OTEL__ENDPOINT needs OTLP: pip install 'hubwright[hub,otel]'.") from error
+    made: Callable[..., Traces] = traces.Traces
+    return made
+
+
 class AppAccess(Protocol):
     """A GitHub App's credentials, and the client that asks as the App itself; `hubwright.github.apps.AppTokens`."""
 

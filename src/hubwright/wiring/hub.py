@@ -49,8 +49,9 @@ from hubwright.wiring.search import SEARCH, SearchLife
 from hubwright.wiring.secret_keys import check_keys, open_vault
 from hubwright.wiring.server import Server, listen, server_config
 from hubwright.wiring.site import make_retention, make_site, write_configuration
+from hubwright.wiring.traces_opening import TRACES, TracesLife
 
-OUTLETS = (FILES, SEARCH, NOTICES)
+OUTLETS = (FILES, SEARCH, NOTICES, TRACES)
 """Queues that read every fact, each with a relay of its own."""
 
 GATHERED = 0.25
@@ -123,6 +124,7 @@ class Hub:
         self._filing = FilingLife(settings, self.site, self.parts.owner)
         self._search = SearchLife(settings, self.site, self.parts.owner)
         self._notices = NoticeLife(settings, self.site, self.parts.owner)
+        self._traces = TracesLife(settings, self.site, self.parts.owner)
         self._irc = IrcLife(settings, self.parts)
         self._housekeeping = InProcessDispatcher(
             self._house_drains(),
@@ -202,17 +204,18 @@ class Hub:
 
     def _house_drains(self) -> dict[str, Callable[[], float | None]]:
         """What every hub does by itself, with workers or without."""
-        also = (*self._search.names, *self._notices.names, COUNTED)
+        also = (*self._search.names, *self._notices.names, *self._traces.names, COUNTED)
         retention = make_retention(self._settings, self.site, self.parts, self._filing, also)
         kinds = Kinds(self.parts.database, time.time, self.wake)
         redis = {} if self._redis is None else self._redis.drains()
         outlets = {FILES: self._filing.drain, SEARCH: self._search.drain, NOTICES: self._notices.drain}
+        outlets[TRACES] = self._traces.drain
         counting = {FIGURES: self.parts.counting.drain}
         return {"retention": retention.drain, "kinds": kinds.drain, **outlets, **redis, **counting}
 
     def _name_reporters(self) -> tuple[str, ...]:
         """Those that are at work, for the figures of who is behind."""
-        relays = self.parts.relay, self._filing, self._search, self._notices
+        relays = self.parts.relay, self._filing, self._search, self._notices, self._traces
         return (*(name for relay in relays for name in relay.names), COUNTED)
 
     def _drains(self) -> dict[str, Callable[[], float | None]]:
@@ -257,6 +260,7 @@ class Hub:
         self._filing.close()
         self._search.close()
         self._notices.close()
+        self._traces.close()
         if self._redis is not None:
             self._redis.stop()
         if self._scale is not None:

@@ -1,0 +1,222 @@
+"""OTLP over HTTP, as every collector of OpenTelemetry takes it; needs the extra `otel`.
+
+https://opentelemetry.io/docs/specs/otlp/#otlphttp
+"""
+
+from __future__ import annotations
+
+import gzip
+import math
+import ssl
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Self, TypeVar
+
+import httpx2
+import structlog
+from google.protobuf.message import DecodeError, Message
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest, ExportLogsServiceResponse
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
+    ExportTraceServiceRequest,
+    ExportTraceServiceResponse,
+)
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue, InstrumentationScope, KeyValue
+from opentelemetry.proto.logs.v1 import logs_pb2
+from opentelemetry.proto.resource.v1.resource_pb2 import Resource
+from opentelemetry.proto.trace.v1 import trace_pb2
+
+from hubwright.domain.traces import Attributes, Line, Span
+from hubwright.errors import OutletError, OutletRefusedError
+
+MAX_REQUEST = 1024 * 1024
+"""Bytes of a request before it is packed, unless a single item is larger; collectors take 4 MiB and more."""
+
+AT_ONCE = 100
+"""Spans or lines that share one description of where they come from."""
+
+TIMEOUT = 30.0
+"""Seconds for each step of a request."""
+
+_SAMPLED = 1
+
+_LATER = frozenset({401, 403, 404, 408, 429, 502, 503, 504})
+"""Statuses that say nothing of what was sent: it is full or away, or our key or its address is wrong."""
+
+logger = structlog.get_logger()
+
+Part = TypeVar("Part", bound=Message)
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Spans and lines that come from one source, which `source` describes."""
+
+    source: Attributes
+    spans: Sequence[Span] = field(default=())
+    lines: Sequence[Line] = field(default=())
+
+
+class Collector:
+    """A collector at `url`, to which `/v1/traces` and the like are added; `version` is the hub's. Thread-safe."""
+
+    def __init__(
+        self,
+        url: str,
+        version: str,
+        headers: Sequence[tuple[str, str]] = (),
+        *,
+        ca_file: Path | None = None,
+        timeout: float = TIMEOUT,
+    ) -> None:
+        """`ca_file` has the certificates (PEM) to believe in, instead of those of the system. Raises OutletError."""
+        try:
+            trust = ssl.create_default_context(cafile=ca_file)
+        except OSError as error:
+            raise OutletError(f"{ca_file} has no certificates that can be read: {error}") from error
+        self._scope = InstrumentationScope(name="hubwright", version=version)
+        self._service = {"service.name": "hubwright", "service.version": version}
+        self._http = httpx2.Client(
+            base_url=url.rstrip("/"),
+            headers=[*headers, ("User-Agent", f"Hubwright/{version}"), ("Content-Type", "application/x-protobuf")],
+            timeout=timeout,
+            trust_env=False,
+            verify=trust,
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def tell_spans(self, told: Iterable[Told]) -> None:
+        """Send the spans. Raises OutletError, OutletRefusedError."""
+        for few in _pack(self._write_spans(told)):
+            answer = ExportTraceServiceResponse()
+            self._post("/v1/traces", ExportTraceServiceRequest(resource_spans=few), answer)
+            _warn("spans_refused", answer.partial_success.rejected_spans, answer.partial_success.error_message)
+
+    def tell_lines(self, told: Iterable[Told]) -> None:
+        """Send the lines of logs. Raises OutletError, OutletRefusedError."""
+        for few in _pack(self._write_lines(told)):
+            answer = ExportLogsServiceResponse()
+            self._post("/v1/logs", ExportLogsServiceRequest(resource_logs=few), answer)
+            _warn(
+                "log_lines_refused", answer.partial_success.rejected_log_records, answer.partial_success.error_message
+            )
+
+    def _write_spans(self, told: Iterable[Told]) -> Iterator[trace_pb2.ResourceSpans]:
+        for one in told:
+            for start in range(0, len(one.spans), AT_ONCE):
+                spans = [_write_span(span) for span in one.spans[start : start + AT_ONCE]]
+                yield trace_pb2.ResourceSpans(
+                    resource=self._write_source(one.source),
+                    scope_spans=[trace_pb2.ScopeSpans(scope=self._scope, spans=spans)],
+                )
+
+    def _write_lines(self, told: Iterable[Told]) -> Iterator[logs_pb2.ResourceLogs]:
+        for one in told:
+            for start in range(0, len(one.lines), AT_ONCE):
+                records = [_write_line(line) for line in one.lines[start : start + AT_ONCE]]
+                yield logs_pb2.ResourceLogs(
+                    resource=self._write_source(one.source),
+                    scope_logs=[logs_pb2.ScopeLogs(scope=self._scope, log_records=records)],
+                )
+
+    def _write_source(self, source: Attributes) -> Resource:
+        return Resource(attributes=_write_attributes({**self._service, **source}))
+
+    def _post(self, path: str, request: Message, answer: Message) -> None:
+        """Send a request, and read what was said to it into `answer`."""
+        body = gzip.compress(request.SerializeToString(), compresslevel=1)
+        try:
+            response = self._http.post(path, content=body, headers={"Content-Encoding": "gzip"})
+        except (httpx2.HTTPError, httpx2.InvalidURL) as error:
+            raise OutletError(f"The collector does not answer: {str(error) or type(error).__name__}") from error
+        if response.status_code >= 300:
+            message = f"The collector answered {response.status_code} to {path}."
+            raise OutletError(message) if response.status_code in _LATER else OutletRefusedError(message)
+        try:
+            answer.ParseFromString(response.content)
+        except DecodeError as error:
+            raise OutletError(f"What answers at {path} is no collector: its answer is not OTLP.") from error
+
+
+def _pack(items: Iterable[Part]) -> Iterator[list[Part]]:
+    few: list[Part] = []
+    size = 0
+    for one in items:
+        more = one.ByteSize()
+        if few and size + more > MAX_REQUEST:
+            yield few
+            few, size = [], 0
+        few.append(one)
+        size += more
+    if few:
+        yield few
+
+
+def _write_span(span: Span) -> trace_pb2.Span:
+    status = trace_pb2.Status()
+    if span.error is not None:
+        status = trace_pb2.Status(code=trace_pb2.Status.STATUS_CODE_ERROR, message=_clean(span.error))
+    kinds = trace_pb2.Span
+    return trace_pb2.Span(
+        trace_id=bytes.fromhex(span.trace),
+        span_id=bytes.fromhex(span.id),
+        parent_span_id=bytes.fromhex(span.parent or ""),
+        name=_clean(span.name),
+        kind=kinds.SPAN_KIND_SERVER if span.served else kinds.SPAN_KIND_INTERNAL,
+        start_time_unix_nano=_nanoseconds(span.start),
+        end_time_unix_nano=_nanoseconds(span.end),
+        attributes=_write_attributes(span.attributes),
+        status=status,
+        flags=_SAMPLED,
+    )
+
+
+def _write_line(line: Line) -> logs_pb2.LogRecord:
+    return logs_pb2.LogRecord(
+        time_unix_nano=_nanoseconds(line.at),
+        observed_time_unix_nano=_nanoseconds(line.at),
+        body=AnyValue(string_value=_clean(line.text)),
+        attributes=_write_attributes(line.attributes),
+        trace_id=bytes.fromhex(line.trace),
+        span_id=bytes.fromhex(line.span),
+        flags=_SAMPLED,
+    )
+
+
+def _write_attributes(attributes: Attributes) -> list[KeyValue]:
+    return [KeyValue(key=key, value=_write_value(value)) for key, value in attributes.items()]
+
+
+def _write_value(value: str | int | float) -> AnyValue:
+    match value:
+        case int():
+            return AnyValue(int_value=value)
+        case float():
+            return AnyValue(double_value=value)
+        case str():
+            return AnyValue(string_value=_clean(value))
+
+
+def _clean(text: str) -> str:
+    """Half of a pair of surrogates, which no UTF-8 has, becomes a question mark."""
+    return text.encode(errors="replace").decode()
+
+
+def _nanoseconds(moment: float) -> int:
+    whole = math.floor(moment)
+    return whole * 1_000_000_000 + round((moment - whole) * 1_000_000) * 1000
+
+
+def _warn(event: str, count: int, why: str) -> None:
+    """Some of it was refused for good; that must not keep the rest waiting."""
+    if count:
+        logger.warning(event, count=count, reason=why[:500])
