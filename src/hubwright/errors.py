@@ -30,6 +30,7 @@ HubwrightError
 ├── StaleLeaseError          a builder reports a run that it no longer holds
 ├── OutletError              an outside system is away or full; try again later
 │   └── OutletRefusedError       it will never take what it was told
+├── NotYetError              a report had better wait; carries `seconds`
 ├── StorageError             the place for artifacts is away, full or refuses its keys; try again later
 └── ExecutorError            a builder could not run a stage (its own fault, not the code's)
     └── DiskFullError
@@ -263,6 +264,14 @@ class OutletError(HubwrightError):
 
 class OutletRefusedError(OutletError):
     """It will never take what it was told."""
+
+
+class NotYetError(HubwrightError):
+    """A report had better wait, for `seconds`: nothing went wrong."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"Waits {seconds:.0f} s.")
+        self.seconds = seconds
 
 
 class StorageError(HubwrightError):

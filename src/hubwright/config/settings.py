@@ -282,6 +282,7 @@ class Irc(Section, frozen=True, kw_only=True):
     channels: Names = ()
     accounts: Accounts = ()
     trusted: Names = ()
+    news: Names = ()
     ca_file: Path | None = None
 
 

@@ -25,6 +25,7 @@ class FactKind(StrEnum):
     STAGE_STARTED = "StageStarted"
     STAGE_FINISHED = "StageFinished"
     BUILDER_CONNECTED = "BuilderConnected"
+    BUILDER_AWAY = "BuilderAway"
     BUILDER_LOST = "BuilderLost"
     BUILDER_JOINED = "BuilderJoined"
     BUILDER_PAUSED = "BuilderPaused"
@@ -91,6 +92,7 @@ _SENTENCES = {
     FactKind.STAGE_STARTED: "{job} #{number} on {platform}: stage {stage} started.",
     FactKind.STAGE_FINISHED: "{job} #{number} on {platform}: stage {stage} finished: {result}.",
     FactKind.BUILDER_CONNECTED: "Builder {builder} ({platform}) connected.",
+    FactKind.BUILDER_AWAY: "Builder {builder} ({platform}) is away.",
     FactKind.BUILDER_LOST: "Builder {builder} ({platform}) lost.",
     FactKind.BUILDER_JOINED: "Builder {builder} joined with a token of its own.",
     FactKind.BUILDER_PAUSED: "Builder {builder} paused by {by}.",

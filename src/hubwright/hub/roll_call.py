@@ -94,7 +94,12 @@ class RollCall:
 def _note(connection: Connection, marks: Sequence[builders.Mark], now: float, away_since: float | None) -> None:
     builders.keep_seen(connection, marks, now)
     if away_since is not None:
-        builders.keep_unseen(connection, away_since)
+        gone = builders.keep_unseen(connection, away_since)
+        facts = [
+            Fact(kind=FactKind.BUILDER_AWAY, at=now, data={"builder": row.name, "platform": row.platform})
+            for row in gone
+        ]
+        keep_facts(connection, facts)
 
 
 def _load_roll(connection: Connection, here: set[str], now: float) -> _Roll:

@@ -14,6 +14,7 @@ import msgspec
 import structlog
 from sqlalchemy import Connection, Row
 
+from hubwright.domain.facts import Fact, FactKind
 from hubwright.domain.scheduling import FreeBuilder
 from hubwright.errors import RefusedError, WireError
 from hubwright.hub import moves
@@ -269,6 +270,9 @@ def _part(connection: Connection, session: Session, heartbeat: float, now: float
     name = session.hello.name
     keep_flights(connection, session, heartbeat, now)
     builders.keep_away(connection, name, now, drained=session.draining, on_demand=session.on_demand)
+    if not session.draining and not session.on_demand:
+        data: dict[str, object] = {"builder": name, "platform": session.hello.platform}
+        keep_facts(connection, [Fact(kind=FactKind.BUILDER_AWAY, at=now, data=data)])
     if session.draining:
         for row in runs.load_held(connection, [name]):
             if row.seq == 0:

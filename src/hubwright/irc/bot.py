@@ -70,6 +70,11 @@ class Bot:
         return self._session.nick
 
     @property
+    def is_there(self) -> bool:
+        """Whether a server has let us in, and has not gone since."""
+        return self._connection is not None and self._session.ready
+
+    @property
     def lag(self) -> float | None:
         """Seconds that the server took to answer last; None before the first time, and while there is no server."""
         connection = self._connection

@@ -39,6 +39,7 @@ class Reporter(Protocol):
         """Tell `target` what waits for it: all bodies at once, oldest first, so that the last may stand for all.
 
         `said` is the reporter's memory of this target: JSON that it may change in place, kept after each call however
-        the call ended, empty at first. Raises RateLimitedError to pause this reporter, GitHubRefusedError when asking
-        again won't help; after every other error it is called again, later.
+        the call ended, empty at first. Raises RateLimitedError to pause this reporter, NotYetError to be called again
+        after some seconds with what has come meanwhile, GitHubRefusedError when asking again won't help; after every
+        other error it is called again, later.
         """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hubwright.domain.wording import word_count, word_duration
@@ -18,8 +18,10 @@ _BRANCH, _TAG = "refs/heads/", "refs/tags/"
 _UNSEEN = "\u200b"
 
 
-def write_push(data: Mapping[str, Any], *, most: int = MAX_COMMITS) -> list[str]:
+def write_push(data: Mapping[str, Any], *, refs: bool = True, commits: bool = True) -> list[str]:
     """The lines of a push, from its fact: what became of the branch or tag, its new commits, how many more there are.
+
+    `refs`: that a branch or tag is new or gone; `commits`: the commits, and that a branch was forced or moved.
 
     A commit: `owner/repo branch sha7 author [+a ±m -r]: first line`.
     """
@@ -27,15 +29,25 @@ def write_push(data: Mapping[str, Any], *, most: int = MAX_COMMITS) -> list[str]
     kind = "tag" if str(data.get("ref", "")).startswith(_TAG) else "branch"
     pusher = _shown(data.get("pusher"), 60) or "somebody"
     if data.get("deleted"):
-        return [fit(f"{where}: {kind} deleted by {pusher}")]
+        return [fit(f"{where}: {kind} deleted by {pusher}")] if refs else []
     told = data.get("commits")
-    commits = [one for one in told if isinstance(one, Mapping)] if isinstance(told, list) else []
-    new = _number(data.get("new"), len(commits))
-    lines = [fit(line) for line in _word_move(data, where, kind, pusher, new)]
-    lines += [_write_commit(where, one) for one in commits[:most]]
-    if new > len(commits[:most]):
-        lines.append(fit(f"{where}: {new - len(commits[:most])} more", _compare(data)))
+    shown = [one for one in told if isinstance(one, Mapping)][:MAX_COMMITS] if isinstance(told, list) else []
+    new = _number(data.get("new"), len(shown))
+    is_new = kind == "tag" or bool(data.get("created"))
+    lines = [fit(line) for line in _word_move(data, where, kind, pusher, new)] if refs or not is_new else []
+    if commits:
+        lines += [_write_commit(where, one) for one in shown]
+        lines += [fit(f"{where}: {new - len(shown)} more", _compare(data))] if new > len(shown) else []
     return lines
+
+
+def write_pushes(pushes: Sequence[Mapping[str, Any]]) -> str:
+    """One line for pushes of one branch or tag that are told late: where it stands."""
+    last = pushes[-1]
+    where = f"{_shown(last.get('repository'), 140)} {_shown(_short(last.get('ref')), 100)}"
+    stands = "deleted by now" if last.get("deleted") else f"now at {_sha7(last.get('after'))}"
+    new = sum(_number(one.get("new"), 0) for one in pushes)
+    return fit(f"{where}: {len(pushes)} pushes while I was away, {word_count(new, 'new commit')}, {stands}")
 
 
 def _word_move(data: Mapping[str, Any], where: str, kind: str, pusher: str, new: int) -> list[str]:

@@ -21,6 +21,7 @@ from hubwright.domain.figures import REPORTS
 from hubwright.errors import (
     GitHubError,
     GitHubRefusedError,
+    NotYetError,
     OutletError,
     OutletRefusedError,
     RateLimitedError,
@@ -267,6 +268,9 @@ class _Courier:
         name, target = held.reporter, held.target
         try:
             self._reporter.send(target, held.bodies, held.said)
+        except NotYetError as error:
+            at = self._clock() + error.seconds
+            return partial(reports.retry_reports, held=held, owner=self._owner, at=at, error=None, counted=False)
         except RateLimitedError as error:
             self._count("paused", held)
             at = self._paused_until = self._clock() + min(error.retry_after, LONGEST_PAUSE)

@@ -45,6 +45,7 @@ _UNSEEN = (
     update(builder)
     .where(builder.c.state.not_in(GONE), builder.c.seen_at < bindparam("since", type_=Moment()))
     .values(state=AWAY)
+    .returning(builder.c.name, builder.c.platform)
 )
 _ALIVE = token.c.revoked_at.is_(None) & or_(token.c.expires_at.is_(None), token.c.expires_at > _NOW)
 _WISHES = (
@@ -144,9 +145,9 @@ def keep_seen(connection: Connection, marks: Sequence[Mark], now: float) -> None
         connection.execute(_SEEN, rows)
 
 
-def keep_unseen(connection: Connection, since: float) -> None:
-    """Those that no hub has noted since that moment are away: their hub died with them."""
-    connection.execute(_UNSEEN, {"since": since})
+def keep_unseen(connection: Connection, since: float) -> list[Row[Any]]:
+    """Those that no hub has noted since that moment are away: their hub died with them. Their names and platforms."""
+    return list(connection.execute(_UNSEEN, {"since": since}))
 
 
 def load_wishes(connection: Connection, now: float) -> list[Row[Any]]:

@@ -203,11 +203,12 @@ def give_up_reports(connection: Connection, held: Held, owner: str, now: float, 
 
 
 def retry_reports(
-    connection: Connection, held: Held, owner: str, at: float, error: str, *, counted: bool = True
+    connection: Connection, held: Held, owner: str, at: float, error: str | None, *, counted: bool = True
 ) -> bool:
     """Tell it again at Unix time `at`; unless `counted` this was no attempt. False when the lease is lost."""
     attempts = report.c.attempts if counted else report.c.attempts - 1
-    values = {"state": "waiting", "next_try_at": at, "error": error[:ERROR_LENGTH], "attempts": attempts}
+    why = None if error is None else error[:ERROR_LENGTH]
+    values = {"state": "waiting", "next_try_at": at, "error": why, "attempts": attempts}
     return _settle(connection, held, owner, values)
 
 

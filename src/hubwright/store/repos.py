@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, ScalarSelect, bindparam, func, literal_column, select
 
@@ -40,6 +41,20 @@ def load_default_branch(connection: Connection, repository: str) -> str | None:
     """The repository's default branch as GitHub last told it."""
     query = select(gh_repository.c.default_branch).where(gh_repository.c.id == find_repository(repository))
     return connection.execute(query).scalar()
+
+
+class Known(NamedTuple):
+    """What decides who is told of a repository."""
+
+    default_branch: str | None
+    private: bool
+
+
+def load_news_of(connection: Connection, repository: str) -> Known:
+    """As GitHub last told it; of what GitHub does not know, nothing is private."""
+    columns = (gh_repository.c.default_branch, gh_repository.c.private)
+    row = connection.execute(select(*columns).where(gh_repository.c.id == find_repository(repository))).first()
+    return Known(None, private=False) if row is None else Known(row.default_branch, private=bool(row.private))
 
 
 def load_default_branches(connection: Connection, repositories: Collection[str]) -> dict[str, str]:

@@ -52,7 +52,7 @@ class Before(NamedTuple):
     late: bool
 
 
-def load_before(connection: Connection, row: Row[Any]) -> Before:
+def load_before(connection: Connection, row: Row[Any] | BuildView) -> Before:
     """The end before the one of this build: its own, if it was begun again, else that of the build before it."""
     of_line = {"job": row.job_id, "branch": row.branch, "pull": row.pull_request or 0, "own": row.id}
     other = connection.execute(_OTHER, of_line).scalar()

@@ -199,12 +199,15 @@ class Hub:
         elif queue == "facts":
             self._bell.ring(FACTS)
             self._housekeeping.wake(REDIS)
+            self._irc.wake()
             for outlet in (*OUTLETS, FIGURES):
                 self._housekeeping.wake(outlet)
 
     def _house_drains(self) -> dict[str, Callable[[], float | None]]:
         """What every hub does by itself, with workers or without."""
-        also = (*self._search.names, *self._notices.names, *self._traces.names, COUNTED)
+        also = (
+            *self._search.names, *self._notices.names, *self._traces.names, *self._irc.names, COUNTED,
+        )  # fmt: skip
         retention = make_retention(self._settings, self.site, self.parts, self._filing, also)
         kinds = Kinds(self.parts.database, time.time, self.wake)
         redis = {} if self._redis is None else self._redis.drains()

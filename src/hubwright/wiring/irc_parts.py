@@ -3,30 +3,35 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from hubwright.config import Settings
+from hubwright.domain.irc_names import fold_name
+from hubwright.domain.irc_news import Rule, make_rules
 from hubwright.domain.repos import Repository
+from hubwright.errors import MalformedError, SettingsError
 from hubwright.hub.dispatcher import Drain
 from hubwright.hub.permissions import find_refusal
-from hubwright.irc.commands import Command
+from hubwright.irc.commands import Command, Presence
 from hubwright.irc.listening import Listener
 from hubwright.irc.memory import Memory
 from hubwright.irc.table import list_commands
 from hubwright.irc.voice import Voice
 from hubwright.reports import Reporter
+from hubwright.reports.irc import IrcReporter
 from hubwright.wiring.irc_answers import make_answers, make_watches
 from hubwright.wiring.parts import Parts
 
 
 @dataclass(frozen=True)
 class Ground:
-    """What they may be made of; `voice` says things on IRC."""
+    """What they may be made of; `voice` says things on IRC, `find_presence` gives the bot, once it is made."""
 
     settings: Settings
     parts: Parts
     voice: Voice
+    find_presence: Callable[[], Presence | None]
 
     def refuse(self, repository: Repository, login: str) -> str | None:
         """Why a login at GitHub may not write to a repository, None when they may; GitHub is asked."""
@@ -45,9 +50,24 @@ def make_listeners(ground: Ground) -> Sequence[Listener]:
     return [Memory(ground.parts.database, ground.voice.say, time.time).listen]
 
 
-def make_reporters(_ground: Ground) -> Sequence[Reporter]:
+def make_reporters(ground: Ground) -> Sequence[Reporter]:
     """Who tells IRC what happens here. They `Voice.tell`; only the process that has the bot drains them."""
-    return []
+
+    def find_nicks(channel: str) -> Mapping[str, str]:
+        presence = ground.find_presence()
+        here = presence.members_of(channel) if presence is not None else ()
+        return {fold_name(person.account): person.nick for person in here if person.account}
+
+    url, rules = ground.settings.public_url, read_rules(ground.settings)
+    return [IrcReporter(ground.parts.database, ground.voice, rules, url, time.time, nicks_of=find_nicks)]
+
+
+def read_rules(settings: Settings) -> tuple[Rule, ...]:
+    """What the channels hear of. Raises SettingsError."""
+    try:
+        return make_rules([channel.partition(" ")[0] for channel in settings.irc.channels], settings.irc.news)
+    except MalformedError as error:
+        raise SettingsError(f"IRC__NEWS: {error}") from error
 
 
 def make_drains(ground: Ground) -> Mapping[str, Drain]:

@@ -1,0 +1,62 @@
+"""Pushes, told to a channel: each once, and in a line each what nobody wants to hear whole any more. Pure but `say`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from hubwright.domain.irc_news import News
+from hubwright.domain.irc_text import Text
+from hubwright.reports.irc_texts import write_push, write_pushes
+
+FRESH = 600.0
+"""Seconds for which news are told whole; what could not be told for longer is summed up."""
+
+REMEMBERED = 200
+"""Branches and tags of which a channel's memory has the newest push."""
+
+
+class Say(Protocol):
+    """Says a line to the channel; `important`: those who asked for it are called by name."""
+
+    def __call__(self, line: Text, /, *, important: bool = False) -> None:
+        """Raises OutletError, OutletRefusedError."""
+
+
+def tell_pushes(bodies: Sequence[dict[str, Any]], said: dict[str, Any], say: Say, now: float) -> None:
+    """Oldest first. `said` has the newest push of each ref that was told, and how many lines of it."""
+    heads: dict[str, list[Any]] = said.setdefault("heads", {})
+    for portion in _fold(bodies, now):
+        push = portion[-1]["push"]
+        ref = f"{push.get('repository')} {push.get('ref')}"
+        mark = f"{push.get('before')}..{push.get('after')}"
+        told = heads[ref][1] if heads.get(ref, [""])[0] == mark else 0
+        for line in _write(portion)[told:]:
+            say(line)
+            told += 1
+            _note(heads, ref, [mark, told])
+        _note(heads, ref, [mark, told])
+
+
+def _fold(bodies: Sequence[dict[str, Any]], now: float) -> list[list[dict[str, Any]]]:
+    """Fresh pushes alone; those of a ref that came too long ago together, where the last of them stood."""
+    folded: dict[object, list[dict[str, Any]]] = {}
+    for number, body in enumerate(bodies):
+        old = now - body["at"] > FRESH
+        key: object = (body["push"].get("repository"), body["push"].get("ref")) if old else number
+        folded[key] = [*folded.pop(key, ()), body]
+    return list(folded.values())
+
+
+def _write(portion: Sequence[dict[str, Any]]) -> list[str]:
+    if len(portion) > 1:
+        return [write_pushes([body["push"] for body in portion])]
+    body = portion[0]
+    return write_push(body["push"], refs=News.REFS in body["news"], commits=News.COMMITS in body["news"])
+
+
+def _note(heads: dict[str, list[Any]], ref: str, mark: list[Any]) -> None:
+    heads.pop(ref, None)
+    heads[ref] = mark
+    while len(heads) > REMEMBERED:
+        del heads[next(iter(heads))]

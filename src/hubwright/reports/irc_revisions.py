@@ -1,0 +1,114 @@
+"""What the ends of builds mean, told to a channel: a line a revision, when all its builds have ended or soon after."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from sqlalchemy import Connection
+
+from hubwright.domain.irc_news import News
+from hubwright.domain.results import Result
+from hubwright.domain.streaks import End, Turn, carry_on
+from hubwright.errors import NotFoundError, NotYetError
+from hubwright.reports.irc_pushes import FRESH, REMEMBERED, Say
+from hubwright.reports.irc_turns import Told, write_turn
+from hubwright.reports.notices import load_notice
+from hubwright.store.database import Database
+from hubwright.store.reports import load_commit_builds
+from hubwright.store.streaks import load_before
+from hubwright.store.views import load_build
+from hubwright.store.views_values import BuildView
+
+PATIENCE = 60.0
+"""Seconds after the first end for which the other builds and runs of a revision are waited for."""
+
+LOOK = 5.0
+"""Seconds between two looks whether they have ended."""
+
+
+class Revisions:
+    """`said` of a target has the builds that were told."""
+
+    def __init__(self, database: Database, public_url: str, clock: Callable[[], float]) -> None:
+        self._database = database
+        self._public_url = public_url
+        self._clock = clock
+
+    def tell(self, bodies: Sequence[dict[str, Any]], said: dict[str, Any], say: Say) -> None:
+        """Oldest first. Raises NotYetError while a revision is waited for."""
+        told: list[str] = said.setdefault("told", [])
+        for portion in self._fold([body for body in bodies if _mark(body) not in told]):
+            with self._database.reading() as connection:
+                line = self._write(connection, portion, told)
+            if line is not None:
+                say(line, important=any(body.get("important") for body in portion))
+            told += [_mark(body) for body in portion]
+            del told[:-REMEMBERED]
+
+    def _fold(self, bodies: Sequence[dict[str, Any]]) -> list[list[dict[str, Any]]]:
+        """By revision and what is said of it. Of what came too long ago only the last of each branch is news."""
+        newest = {_line_of(body): body for body in bodies if "build" in body}
+        now = self._clock()
+        folded: dict[object, list[dict[str, Any]]] = {}
+        for body in bodies:
+            if now - body["at"] > FRESH and newest.get(_line_of(body)) is not body:
+                continue
+            key = ("early", body["early"]) if "early" in body else (body["repository"], body["sha"], body["news"])
+            folded.setdefault(key, []).append(body)
+        return list(folded.values())
+
+    def _write(self, connection: Connection, portion: Sequence[dict[str, Any]], told: Sequence[str]) -> Any:
+        """The line for these builds, None when there is nothing to say. Raises NotYetError."""
+        first = portion[0]
+        waited = self._clock() - first["at"] >= PATIENCE
+        if "early" in first:
+            return self._write_early(connection, first, waited=waited)
+        news = News(first["news"])
+        if not waited and _is_open(connection, first):
+            raise NotYetError(LOOK)
+        fresh = [body for body in portion if news is not News.BROKEN or f"early-{body['build']}" not in told]
+        found = [one for body in fresh if (one := _load(connection, body)) is not None]
+        return write_turn(news, found, self._public_url) if found else None
+
+    def _write_early(self, connection: Connection, body: dict[str, Any], *, waited: bool) -> Any:
+        """A build some of whose runs have failed while others go on; None when it has ended, and is told of as such."""
+        try:
+            build = load_build(connection, body["early"])
+        except NotFoundError:
+            return None
+        if build.state == "finished":
+            return None
+        if not waited:
+            raise NotYetError(LOOK)
+        before = load_before(connection, build)
+        streak = None if before.late else carry_on(End(build.id, Result.FAILURE, self._clock()), before.said)
+        if streak is None or streak["turn"] != Turn.BROKEN:
+            return None
+        notice = load_notice(connection, build.id, streak)
+        running = sum(run.state != "finished" for run in build.runs)
+        return (
+            None
+            if notice is None
+            else write_turn(News.BROKEN, [Told(notice=notice, open_runs=running)], self._public_url)
+        )
+
+
+def _mark(body: dict[str, Any]) -> str:
+    return f"early-{body['early']}" if "early" in body else f"{body['build']}-{body['at']:.3f}"
+
+
+def _line_of(body: dict[str, Any]) -> tuple[object, ...]:
+    return (body.get("job"), body.get("branch"))
+
+
+def _is_open(connection: Connection, body: dict[str, Any]) -> bool:
+    """Whether another build of the commit has not ended: it may say the same."""
+    builds: Sequence[BuildView] = load_commit_builds(connection, body["repository"], body["sha"])
+    return any(build.state != "finished" for build in builds)
+
+
+def _load(connection: Connection, body: dict[str, Any]) -> Told | None:
+    notice = load_notice(connection, body["build"], body["streak"] or {"turn": Turn.SUCCESS})
+    changes = body.get("changes")
+    return None if notice is None else Told(notice=notice, changes=changes if isinstance(changes, dict) else {})
