@@ -38,7 +38,7 @@ class Others:
             "gh_issue": tenth, "gh_check_run": tenth, "gh_status": tenth, "gh_pull_request_file": tenth,
             "gh_issue_comment": tenth, "missed_delivery": tenth // 20, "approval": tenth // 20,
             "bisection": tenth // 100, "culprit": tenth // 100, "flaky_test": tenth // 20,
-            "recording": tenth // 50, "cache": tenth // 10,
+            "recording": tenth // 50, "channel_line": tenth * 2, "cache": tenth // 10,
             "token": tenth // 50, "builder": len(BUILDERS), "builder_kind": len(PLATFORMS), "reporter": 0,
             "github_credential": 0, "pause": 3, "github_token": 0, "github_budget": 0, "secret": 0,
         }  # fmt: skip
@@ -146,6 +146,11 @@ class Others:
                 "commits": lambda _: "[]", "targets": lambda _: "[]", "findings": lambda _: "[]",
                 "finished_at": lambda at: moment(at) if at > 5 else None, "next_try_at": self._later,
                 "platform": lambda _: PLATFORMS[0],
+            },
+            "channel_line": {
+                "channel": lambda at: "#builds" if at % 10 else f"#c{at // 10 % 20}", "kind": lambda _: "msg",
+                "nick": lambda at: f"nick{at % 50}", "person": lambda at: f"nick{at % 50}", "at": moment,
+                "text": lambda at: f"Line {at}",
             },
             "culprit": {"targets": lambda _: "[]", "repository": lambda _: "octo/app1", "sha": lambda at: f"{at:040x}"},
             "recording": {"builder": lambda at: BUILDERS[at % 40], "cause": lambda _: "lost", "closed": lambda _: 1},

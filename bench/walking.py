@@ -69,6 +69,7 @@ def make_values(builds: int, run: int, sha: str, pull: int = 5, job: str = "grou
         "/api/v1/builders/{name}": {"name": "oak-1"},
         "/api/v1/builders/{name}/runs": {"name": "oak-1"},
         "/deliveries/{id:int}": {"id": "5"},
+        "/irclogs/{path:path}": {"path": "builds/2026-06-01"},
         "/bisections/{id:int}": {"id": "5"},
         "/builds/{id:int}/runs/{run:int}": {"id": middle},
         "/artifacts/{sha}/{platform}/{path}": {"path": "app.tar.gz"},

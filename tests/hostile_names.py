@@ -34,7 +34,7 @@ OURS = frozenset({
     "builder.state", "builder.wish", "builder.executor", "definition.kind", "delivery.state", "delivery.event", "fact.kind", "pause.kind",
     "link.kind", "missed_delivery.state", "report.state", "reporter.name", "run.state", "run.result", "stage.state", "stage.result", "stage.kind",
     "task.state", "task.queue", "test_case.result", "test_case.change", "problem.severity", "token.role", "audit.role", "audit.by", "audit.method",
-    "watch.state", "watch.what", "recording.cause", "secret.key_id", "github_token.key_id", "github_credential.key_id", "dependency.result",
+    "watch.state", "watch.what", "channel_line.kind", "recording.cause", "secret.key_id", "github_token.key_id", "github_credential.key_id", "dependency.result",
     "gh_pull_request.state", "job.copy_key", "schedule.cron", "schedule.zone", "token.hash", "flaky_test.sha",
     "known_failure.kind", "known_failure.fingerprint",
     # names of GitHub's, which are letters and digits wherever they are taken in; other columns have hostile ones all the same
@@ -68,6 +68,7 @@ def make_hostile(connection: Connection, texts: dict[str, str]) -> dict[str, str
         "folder": "folder.path",
         "builder": "builder.name",
         "platform": "run.platform",
+        "channel": "channel_line.channel",
     }
     return {name: text + spell(of[name]) if name in of else text for name, text in texts.items()}
 

@@ -66,6 +66,7 @@ def fill(pattern: str, texts: dict[str, str], ids: dict[str, int]) -> str:
         "/definitions/folders/{path:path}": {"path": texts["folder"]},
         "/bisections/{id:int}": {"id": str(ids["bisection"])},
         "/deliveries/{id:int}": {"id": str(ids["delivery"])},
+        "/irclogs/{path:path}": {"path": texts["channel"]},
         "/tests/{path:path}": {"path": texts["matrix"]},
         "/cases/{test:int}/{path:path}": {"path": texts["matrix"], "test": "1"},
         "/trends/{path:path}": {"path": texts["matrix"]},
@@ -100,9 +101,16 @@ def seed_world(seed: Seed, *, hostile: bool = False) -> tuple[dict[str, int], di
     _add_replica(seed, said)
     _add_people(seed, said)
     ids["delivery"] = _add_delivery(seed, said)
+    _add_channel(seed, said)
     sha = seed.text("SELECT sha FROM build WHERE id = ?", ids["red"])
     texts = {"owner": "octo", "repo": "engine", "name": "engine", "sha": sha, "path": "core/engine", "number": "41"}
-    return ids, texts | {"folder": "core", "matrix": "core/matrix", "builder": "oak-1", "platform": "linux-x86_64"}
+    return ids, texts | {
+        "folder": "core",
+        "matrix": "core/matrix",
+        "builder": "oak-1",
+        "channel": "builds",
+        "platform": "linux-x86_64",
+    }
 
 
 class _Said:
@@ -294,3 +302,21 @@ def _add_delivery(seed: Seed, said: _Said) -> int:
     )
     return seed.add("delivery", guid="0f" * 16, event="push", source="github", received_at=seed.now - 30, headers={"X-GitHub-Event": said("push")}, body=zlib.compress(body),
                     repository="octo/engine", state="failed", error=said("The recipe is gone."), next_try_at=seed.now, attempts=3)  # fmt: skip
+
+
+def _add_channel(seed: Seed, said: _Said) -> None:
+    """A talk, yesterday and today, with all that happens in a channel."""
+    kate, bert, bot = said("kate"), said("bert_"), "hubwright"
+    lines = (
+        (DAY + 90, "msg", bert, "good night", ""), (DAY, "quit", bert, "Quit: leaving", ""), (3_000, "join", bert, "", ""),
+        (2_990, "nick", bert, "", said("bert")), (2_900, "msg", kate, said("who broke \x0304main\x03?"), ""),
+        (2_899, "msg", kate, "see https://ci.example.org/builds/37, and (https://en.wikipedia.org/wiki/Ring_(data))", ""),
+        (2_880, "notice", bot, "[octo/engine] main \x0304✕ \x02BROKEN\x02\x0f at 4f2a9c1 by grace — build on linux-x86_64", ""),
+        (2_870, "action", kate, "looks at the \x02\x0303,01tail\x0f of the \x1dring\x1d", ""),
+        (2_870, "msg", said("bert"), "it was `tall`, \x11ring->tall\x11", ""), (2_000, "topic", kate, said("Release on Friday"), ""),
+        (1_500, "kick", kate, said("enough"), said("spammer")), (1_000, "part", said("bert"), "lunch", ""),
+        (20, "notice", bot, "[octo/engine] main \x0303✓ FIXED\x0f after 47 min (3 builds)", ""),
+    )  # fmt: skip
+    for ago, kind, nick, text, other in lines:
+        seed.add("channel_line", channel="#builds", at=seed.now - ago, kind=kind, nick=nick[:100], person=nick[:100], text=text,
+                 other=other[:100])  # fmt: skip

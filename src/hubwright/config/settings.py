@@ -183,6 +183,7 @@ class Retention(Section, frozen=True, kw_only=True):
     artifacts: Days = 90
     builds: Days = 730
     audit: Days = 365
+    channels: Days = 365
 
 
 class Sql(Section, frozen=True, kw_only=True):
@@ -283,6 +284,7 @@ class Irc(Section, frozen=True, kw_only=True):
     accounts: Accounts = ()
     trusted: Names = ()
     news: Names = ()
+    logged: Names = ()
     ca_file: Path | None = None
 
 

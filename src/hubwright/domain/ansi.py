@@ -66,7 +66,7 @@ class Painter:
             pieces = self._overwrite(line)
         else:
             pieces = self._append(line)
-        return _to_html(pieces, cut=cut)
+        return write_pieces(pieces, cut=cut)
 
     def resume(self, before: str) -> None:
         """Take the colours and the link over that are left at the end of `before`, which is not painted."""
@@ -216,7 +216,8 @@ def _distance(one: tuple[int, int, int], other: tuple[int, int, int]) -> int:
     return sum((a - b) ** 2 for a, b in zip(one, other, strict=True))
 
 
-def _to_html(pieces: Iterable[tuple[str, Style]], *, cut: bool) -> str:
+def write_pieces(pieces: Iterable[tuple[str, Style]], *, cut: bool) -> str:
+    """Pieces of one line as HTML, each in its style; `cut` says in the end that something is missing."""
     html: list[str] = []
     room = MAX_WIDTH
     for text, style in pieces:

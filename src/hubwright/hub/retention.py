@@ -15,11 +15,12 @@ from hubwright.hub.logs import Logs
 from hubwright.hub.old_builds import Days, OldBuilds
 from hubwright.hub.sweeping import Sweeping
 from hubwright.store import healing, known_failures, retention
+from hubwright.store.channel_logs import forget_opted_out
 from hubwright.store.copies import Archived, archive_copies
 from hubwright.store.database import Database
 from hubwright.store.definitions import drop_archived_jobs
 from hubwright.store.repetitions import REMEMBERED
-from hubwright.store.schema import artifact, audit, delivery, fact, repetition, report, task, token
+from hubwright.store.schema import artifact, audit, channel_line, delivery, fact, repetition, report, task, token
 
 EVERY = 3600.0
 """Seconds between two looks at the builds of every job; of all else a look costs next to nothing."""
@@ -39,6 +40,7 @@ class Keep:
     artifacts: int
     builds: int
     audit: int = 365
+    channels: int = 365
     reporters: tuple[str, ...] = ()
 
 
@@ -66,6 +68,9 @@ class Retention:
         self._drop(task, partial(retention.load_old_tasks, before=facts))
         self._drop(fact, partial(retention.load_old_facts, before=facts, reporters=keep.reporters))
         self._drop(audit, partial(retention.load_old_audit, before=now - keep.audit * DAY))
+        self._drop(channel_line, partial(retention.load_old_channel_lines, before=now - keep.channels * DAY))
+        while self._database.write(forget_opted_out):
+            pass
         self._drop(repetition, partial(retention.load_old_repetitions, before=now - REMEMBERED))
         self._walk(partial(_archive, now=now))
         self._drop(token, partial(retention.load_old_tokens, now=now))

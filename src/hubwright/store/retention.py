@@ -16,6 +16,7 @@ from hubwright.store.schema import (
     audit,
     bisection,
     build,
+    channel_line,
     culprit,
     delivery,
     fact,
@@ -62,6 +63,11 @@ def load_old_facts(connection: Connection, before: float, reporters: Sequence[st
 def load_old_audit(connection: Connection, before: float) -> list[int]:
     """The oldest entries of the audit log."""
     return _oldest(connection, audit, audit.c.at < before)
+
+
+def load_old_channel_lines(connection: Connection, before: float) -> list[int]:
+    """The oldest lines of logs of channels."""
+    return _oldest(connection, channel_line, channel_line.c.at < before)
 
 
 def load_old_repetitions(connection: Connection, before: float) -> list[int]:

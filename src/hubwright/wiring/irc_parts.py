@@ -13,6 +13,7 @@ from hubwright.domain.repos import Repository
 from hubwright.errors import MalformedError, SettingsError
 from hubwright.hub.dispatcher import Drain
 from hubwright.hub.permissions import find_refusal
+from hubwright.irc.channel_log import ChannelLog
 from hubwright.irc.commands import Command, Presence
 from hubwright.irc.listening import Listener
 from hubwright.irc.memory import Memory
@@ -47,7 +48,9 @@ def make_commands(ground: Ground) -> Sequence[Command]:
 
 def make_listeners(ground: Ground) -> Sequence[Listener]:
     """Who is told what happens on IRC."""
-    return [Memory(ground.parts.database, ground.voice.say, time.time).listen]
+    database, logged = ground.parts.database, ground.settings.irc.logged
+    log = [ChannelLog(database, logged)] if logged else []
+    return [Memory(database, ground.voice.say, time.time).listen, *log]
 
 
 def make_reporters(ground: Ground) -> Sequence[Reporter]:

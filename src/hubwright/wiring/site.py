@@ -75,6 +75,7 @@ def make_retention(
         artifacts=kept.artifacts,
         builds=kept.builds,
         audit=kept.audit,
+        channels=kept.channels,
         reporters=(*parts.relay.names, *filing.names, *also),
     )
     sweeping = Sweeping(site.database, site.storage, site.artifacts, site.clock, refile=filing.refile)

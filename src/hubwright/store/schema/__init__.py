@@ -11,6 +11,7 @@ from hubwright.store.schema.audit import audit, repetition
 from hubwright.store.schema.bisections import bisection, culprit
 from hubwright.store.schema.builds import build, job, run, stage
 from hubwright.store.schema.caches import cache
+from hubwright.store.schema.channel_logs import channel_line
 from hubwright.store.schema.columns import Document, Identity, metadata
 from hubwright.store.schema.failures import known_failure, known_failure_place, run_failure
 from hubwright.store.schema.github_access import github_credential
@@ -83,6 +84,7 @@ __all__ = [
     "builder",
     "builder_kind",
     "cache",
+    "channel_line",
     "culprit",
     "definition",
     "delivery",

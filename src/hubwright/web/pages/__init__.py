@@ -21,6 +21,7 @@ from hubwright.web.pages.blame import BlamePage
 from hubwright.web.pages.build_orders import BuildOrders
 from hubwright.web.pages.builders import BuilderPages
 from hubwright.web.pages.builds import BuildPages
+from hubwright.web.pages.channels import ChannelPages
 from hubwright.web.pages.commits import CommitPages
 from hubwright.web.pages.definitions import DefinitionPages
 from hubwright.web.pages.downloads import DownloadPages
@@ -130,6 +131,7 @@ def assemble_pages(site: Site, gate: Gate) -> Pages:
         *DefinitionPages(frame).routes(),
         *CasePages(frame).routes(),
         *TrendPages(frame).routes(),
+        *ChannelPages(frame).routes(),
         *assets.routes(),
     ]
     return Pages(routes, frame)
