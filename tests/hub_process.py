@@ -45,7 +45,7 @@ PROGRAM = (sys.executable, "-m", "hubwright")
 READY = 90.0
 """Seconds that a process has to become ready on a busy machine."""
 
-WARM = {"up", "hub", "worker", "beat"}
+WARM = {"up", "hub", "worker", "beat", "irc"}
 """Commands that begin in the nursery; set `cold` where the start itself is what is looked at."""
 
 SAID = 6000

@@ -27,6 +27,7 @@ COMMANDS = {
     "hub": Entry("hubwright.cli.hub:hub", "The hub alone."),
     "worker": Entry("hubwright.cli.worker:worker", "Do waiting work for the hubs (Celery)."),
     "beat": Entry("hubwright.cli.beat:beat", "Look for forgotten work from time to time (Celery)."),
+    "irc": Entry("hubwright.cli.irc:irc", "The bot on IRC as a process of its own."),
     "builder": Entry("hubwright.cli.builder:builder", "An agent that takes builds from a hub."),
     "run": Entry("hubwright.cli.run:run", "Run the recipe of a working copy here."),
     "lint": Entry("hubwright.cli.lint:lint", "Check a recipe."),

@@ -280,12 +280,15 @@ class Irc(Section, frozen=True, kw_only=True):
     tls: Switch = True
     nick: Text = "hubwright"
     password: Secret | None = None
+    certificate: Path | None = None
     channels: Names = ()
+    plain: Names = ()
     accounts: Accounts = ()
     trusted: Names = ()
     news: Names = ()
     logged: Names = ()
     ca_file: Path | None = None
+    apart: Switch = False
 
 
 class Settings(Section, frozen=True, kw_only=True):

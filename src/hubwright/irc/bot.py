@@ -46,19 +46,20 @@ class Server:
 
 
 class Bot:
-    """The bot is the `Presence` of its commands; it says what `voice` is told to say, in colours where `colours`.
+    """The bot is the `Presence` of its commands; it says what `voice` is told to say, in colours except in the
+    channels `plain`, where `*` stands for all.
 
     Listeners are told every event, each in a thread of its own (`listening`).
     """
 
     def __init__(
         self, server: Server, login: Login, voice: Voice, commands: Commands, listeners: Sequence[Listener] = (),
-        *, colours: bool = True,
+        *, plain: Sequence[str] = (),
     ) -> None:  # fmt: skip
         self._server = server
         self._login = login
         self._voice = voice
-        self._colours = colours
+        self._plain = plain
         self._answering = Answering(commands, voice, self)
         self._pumps = [Pump(listener) for listener in listeners]
         self._session = Session(login)
@@ -125,7 +126,7 @@ class Bot:
                 _CONNECT,
             )
             self._connection = Connection(
-                self._session, self._voice, self._hear, colours=self._colours, silence=self._server.silence
+                self._session, self._voice, self._hear, plain=self._plain, silence=self._server.silence
             )
             await self._connection.live(reader, writer)
         except (OSError, IrcError, TimeoutError, ValueError, EOFError) as error:

@@ -30,16 +30,24 @@ _REFUSALS = frozenset({"401", "403", "404", "405", "408", "411", "412", "442", "
 
 
 class Connection:
-    """`on_event` is called in the loop. `silence`: seconds after which a server that does not answer is gone."""
+    """`on_event` is called in the loop. `plain`: where no colours are used, `*` for everywhere. `silence`: seconds
+    after which a server that does not answer is gone.
+    """
 
     def __init__(
-        self, session: Session, voice: Voice, on_event: Callable[[Event], None], *, colours: bool, silence: float
+        self,
+        session: Session,
+        voice: Voice,
+        on_event: Callable[[Event], None],
+        *,
+        plain: Sequence[str],
+        silence: float,
     ) -> None:
         self.lag: float | None = None
         self._session = session
         self._voice = voice
         self._on_event = on_event
-        self._colours = colours
+        self._plain = frozenset(name.lower() for name in plain)
         self._silence = silence
         self._errands: deque[bytes] = deque()
         self._unheard: deque[tuple[int, Utterance]] = deque()
@@ -117,7 +125,7 @@ class Connection:
             return self._voice.pause()
         if self._voice.waits:
             return TICK / 4
-        if self._unheard and self._said > self._fenced:
+        if any(number > self._fenced and utterance.waiter for number, utterance in self._unheard):
             self._ask(writer)
         return None
 
@@ -163,7 +171,7 @@ class Connection:
         if (obstacle := session.find_obstacle(target)) is not None:
             utterance.settle(obstacle)
             return
-        colours = self._colours and session.takes_colours(target)
+        colours = not self._plain & {"*", target.lower()} and session.takes_colours(target)
         writer.write(write_said(target, utterance.text, colours=colours, prefix=session.prefix))
         self._said += 1
         self._unheard.append((self._said, utterance))

@@ -50,7 +50,7 @@ class Outcome(IntEnum):
 class Utterance:
     """A line for a channel or a nick. `more` is where the rest can be read when too many wait, such as an address.
 
-    `settle` is called once with what became of it.
+    `waiter` is called once with what became of it.
     """
 
     target: str
@@ -58,7 +58,12 @@ class Utterance:
     at: float
     priority: Priority = Priority.NEWS
     more: str = ""
-    settle: Callable[[Outcome], None] = field(default=lambda _outcome: None)
+    waiter: Callable[[Outcome], None] | None = None
+
+    def settle(self, outcome: Outcome) -> None:
+        """Tell who waits for it."""
+        if self.waiter is not None:
+            self.waiter(outcome)
 
 
 @dataclass(slots=True)

@@ -82,6 +82,11 @@ class Voice:
         with self._lock:
             self._speech.drop(time.monotonic())
 
+    def forget(self) -> None:
+        """Whatever waits will not be said by us."""
+        with self._lock:
+            self._speech.end()
+
     def close(self) -> None:
         """Nothing will be said any more: whoever waits in `tell` hears of it now."""
         with self._lock:

@@ -125,7 +125,7 @@ class Hub:
         self._search = SearchLife(settings, self.site, self.parts.owner)
         self._notices = NoticeLife(settings, self.site, self.parts.owner)
         self._traces = TracesLife(settings, self.site, self.parts.owner)
-        self._irc = IrcLife(settings, self.parts)
+        self._irc = IrcLife(settings, self.parts, takes_part=not settings.irc.apart)
         self._housekeeping = InProcessDispatcher(
             self._house_drains(),
             gathered=dict.fromkeys((*OUTLETS, FIGURES), GATHERED),

@@ -71,7 +71,7 @@ from hubwright.store.schema.recorder import recording
 from hubwright.store.schema.results import artifact, flaky_test, problem, test_case
 from hubwright.store.schema.scans import scan, scan_page
 from hubwright.store.schema.secrets import secret
-from hubwright.store.schema.work import delivery, fact, figure, report, reporter, task
+from hubwright.store.schema.work import delivery, duty, fact, figure, report, reporter, task
 
 __all__ = [
     "Document",
@@ -89,6 +89,7 @@ __all__ = [
     "definition",
     "delivery",
     "dependency",
+    "duty",
     "fact",
     "figure",
     "flaky_test",

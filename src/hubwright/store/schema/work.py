@@ -98,3 +98,11 @@ task = Table(
     *waiting(),
     waiting_index("task"),
 )
+
+duty = Table(  # what only one of several processes does at a time, such as speaking on IRC
+    "duty",
+    metadata,
+    Column("name", String(40), primary_key=True),
+    Column("owner", String(100), nullable=False),
+    Column("until", Moment, nullable=False),  # then another may take it over
+)
