@@ -82,10 +82,7 @@ def start_irc(processes: Processes, port: int | None = None) -> IrcAddress:
                 " or `apt-get install inspircd atheme-services`"
             )
     folder, link = processes.folder, free_port()
-    address = IrcAddress("127.0.0.1", port or free_port(), folder / "ca.pem")
-    if not address.ca.exists():
-        _make_certificates(folder)
-    _write_settings(folder, address.port, link)
+    address = _prepare(folder, port or free_port(), link)
     wrap = as_ordinary_user(folder)  # both refuse to run as root
     _until_open(processes.start([*wrap, *_ircd(folder)], end=signal.SIGKILL), link)
     _until_open(processes.start([*wrap, *_services(folder)], end=signal.SIGKILL), address.port)
@@ -98,13 +95,29 @@ class OwnIrc:
 
     def __init__(self, folder: Path) -> None:
         self._processes = Processes(folder)
-        self._port = free_port()
+        self.port = free_port()
 
     def start(self) -> IrcAddress:
-        return start_irc(self._processes, self._port)
+        return start_irc(self._processes, self.port)
+
+    def start_alone(self) -> IrcAddress:
+        """Without services, in a moment: nobody has an account."""
+        folder = self._processes.folder
+        address = _prepare(folder, self.port, free_port())
+        wrap = as_ordinary_user(folder)
+        _until_open(self._processes.start([*wrap, *_ircd(folder)], end=signal.SIGKILL), self.port)
+        return address
 
     def kill(self) -> None:
         self._processes.end()
+
+
+def _prepare(folder: Path, port: int, link: int) -> IrcAddress:
+    address = IrcAddress("127.0.0.1", port, folder / "ca.pem")
+    if not address.ca.exists():
+        _make_certificates(folder)
+    _write_settings(folder, port, link)
+    return address
 
 
 def _write_settings(folder: Path, port: int, link: int) -> None:

@@ -159,6 +159,18 @@ def test_the_tree_of_errors_is_drawn_whole() -> None:
     assert sorted(drawn) == sorted(defined)
 
 
+def test_every_reporter_says_what_it_promises() -> None:
+    """Order, at least once, and why a repeat harms nobody: a reporter without these is not finished."""
+    named = [
+        re.findall(r'^    name = "(\w+)"$', path.read_text(), re.MULTILINE) for path in SOURCE.rglob("reports/*.py")
+    ]
+    table = (ROOT / "docs" / "reporters.md").read_text().partition("## Every reporter")[2].partition("\n## ")[0]
+
+    assert sorted(name for names in named for name in names) == sorted(
+        name for name in rows(table) if name != "reporter"
+    )
+
+
 def test_decisions_are_numbered_without_a_gap() -> None:
     """They are cited by number."""
     numbers = [int(path.name[:4]) for path in sorted((ROOT / "docs" / "decisions").glob("*.md"))]
