@@ -75,6 +75,21 @@ def test_watch_shows_the_lines_that_tell_why(demo: HubProcess, red: dict[str, An
     assert len([line for line in done.stdout.splitlines() if line.startswith("  ")]) <= 40 + 2
 
 
+def test_watch_tells_the_desktop_when_asked(demo: HubProcess, red: dict[str, Any], tmp_path: Path) -> None:
+    """With what the build is called and how it ended; without being asked it does not."""
+    program = tmp_path / "notify-send"
+    program.write_text(f'#!/bin/sh\nprintf "%s\\n" "$@" >> {tmp_path}/told\n')
+    program.chmod(0o755)
+    desk = {"PATH": f"{tmp_path}:/usr/bin:/bin", "DISPLAY": ":0"}
+
+    assert run(demo, "watch", str(red["id"]), "--notify", more=desk).returncode == 5
+    told = (tmp_path / "told").read_text().splitlines()
+    assert told[2].startswith(f"✕ Failed: {DEMO} #{red['number']} (main, ")
+    assert run(demo, "watch", DEMO, more=desk).returncode == 0
+    assert run(demo, "watch", DEMO, more=desk | {"HUBWRIGHT_NOTIFY": "1"}).returncode == 0
+    assert [line[:8] for line in (tmp_path / "told").read_text().splitlines()[2::4]] == ["✕ Failed", "✓ Passed"]
+
+
 def test_json_is_the_build_itself(demo: HubProcess, red: dict[str, Any]) -> None:
     """Scripts get what the API says; nothing else is on stdout."""
     for command in (("status", str(red["id"])), ("watch", str(red["id"]))):

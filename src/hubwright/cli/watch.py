@@ -10,12 +10,13 @@ import click
 from hubwright.cli.api_client import HubAwayError, HubClient, connect
 from hubwright.cli.build_names import HELP, Build, find_build
 from hubwright.cli.builds import line_of_stage, name_of_run, title_of, words_of_tests
+from hubwright.cli.desktop import notify
 from hubwright.cli.exits import Exit, exit_of_build
 from hubwright.cli.failures import show_stages
 from hubwright.cli.interrupts import Interrupts
 from hubwright.cli.options import hub_option
 from hubwright.cli.output import json_option, print_json, print_line, shown, signed, tell
-from hubwright.domain.wording import word_duration
+from hubwright.domain.wording import look_of, word_duration
 
 PAUSE = 0.5
 """Seconds between two looks at the build."""
@@ -26,9 +27,12 @@ PATIENCE = 60.0
 
 @click.command(epilog=HELP)
 @click.argument("build", required=False)
+@click.option(
+    "--notify/--no-notify", "notifies", envvar="HUBWRIGHT_NOTIFY", help="Tell the desktop when the build has ended."
+)
 @hub_option
 @json_option
-def watch(*, build: str | None, hub: str | None, as_json: bool) -> int:
+def watch(*, build: str | None, notifies: bool, hub: str | None, as_json: bool) -> int:
     """Follow a build to its end; the exit code tells how it ended. Ctrl-C leaves the build alone.
 
     With --json the finished build is printed in the end.
@@ -43,6 +47,10 @@ def watch(*, build: str | None, hub: str | None, as_json: bool) -> int:
             tell(f"\nThe build goes on. To stop it: hubwright cancel {found['id']}")
             return Exit.INTERRUPTED
         found = client.get(f"/api/v1/builds/{found['id']}")
+        if notifies:
+            look = look_of(found["state"], found["result"])
+            subject = found["message"].strip().partition("\n")[0]
+            notify(look, title_of(found), f"{subject} ({word_duration(found['duration'])})")
         if as_json:
             print_json(found)
         else:
