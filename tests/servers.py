@@ -227,6 +227,7 @@ PACKAGES = {
     "inspircd": "/usr/sbin/inspircd",
     "atheme-services": "/usr/bin/atheme-services",
     _LIBPYTHON: f"/usr/lib/{platform.machine()}-linux-gnu/{_LIBPYTHON}.so.1.0",  # rotel's
+    "prometheus": "/usr/bin/prometheus",
 }
 """What the tests need from the system, and the file that tells that it is there."""
 
