@@ -46,6 +46,7 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         rows.keep_build(1, state="running", queued_at=ago, started_at=ago)
         rows.keep_run(1, 1, queued_at=ago)
         rows.keep_run(2, 1, state="running", queued_at=ago, started_at=ago)
+        rows.keep_run(3, 1, state="held", queued_at=ago)
         rows.keep(schema.delivery, {"guid": "g", "event": "push", "received_at": ago, "body": b"", "next_try_at": NOW})
         rows.keep(schema.reporter, {"name": "mail", "cursor": 0})
         told = {"build_id": 1, "run_id": 2, "at": ago, "data": {"platform": "linux", "result": "success"}}
