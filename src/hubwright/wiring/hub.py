@@ -218,7 +218,7 @@ class Hub:
 
     def _name_reporters(self) -> tuple[str, ...]:
         """Those that are at work, for the figures of who is behind."""
-        relays = self.parts.relay, self._filing, self._search, self._notices, self._traces
+        relays = self.parts.relay, self._filing, self._search, self._notices, self._traces, self._irc
         return (*(name for relay in relays for name in relay.names), COUNTED)
 
     def _drains(self) -> dict[str, Callable[[], float | None]]:

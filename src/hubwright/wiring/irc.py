@@ -39,7 +39,7 @@ class IrcLife:
         if settings.irc.server is None:
             return
         ground = Ground(settings, parts, self._voice, lambda: self._bot)
-        self._news = NewsLife(parts.database, make_reporters(ground), parts.owner, lambda: self._is_there)
+        self._news = NewsLife(parts.database, make_reporters(ground), parts.owner, lambda: self._is_there, parts.tally)
         if takes_part:
             self._bot = _make_bot(ground)
             drains = make_drains(ground)

@@ -9,6 +9,7 @@ from hubwright.hub.dispatcher import InProcessDispatcher
 from hubwright.reports import Reporter
 from hubwright.reports.relay import Relay
 from hubwright.store.database import Database
+from hubwright.store.figures import Tally
 
 NEWS = "irc"
 """The queue: facts, and reports of the reporter of that name."""
@@ -21,11 +22,16 @@ class NewsLife:
     """
 
     def __init__(
-        self, database: Database, reporters: Sequence[Reporter], owner: str, is_there: Callable[[], bool]
+        self,
+        database: Database,
+        reporters: Sequence[Reporter],
+        owner: str,
+        is_there: Callable[[], bool],
+        tally: Tally,
     ) -> None:
         self._is_there = is_there
         self._is_begun = False
-        self._relay = Relay(database, reporters, owner, time.time, _drain_goes_on, is_heard=self._may_tell)
+        self._relay = Relay(database, reporters, owner, time.time, _drain_goes_on, is_heard=self._may_tell, tally=tally)
         self._relay.enroll()
         self.names = self._relay.names
         self._is_begun = True

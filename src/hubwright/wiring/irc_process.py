@@ -6,11 +6,12 @@ import asyncio
 
 from hubwright.config import Settings
 from hubwright.errors import SettingsError
+from hubwright.hub.dispatcher import InProcessDispatcher
 from hubwright.wiring.first_start import prepare_ground
 from hubwright.wiring.hiding import hide_from_builds
 from hubwright.wiring.irc import IrcLife
 from hubwright.wiring.logging import configure_logging
-from hubwright.wiring.parts import Parts, open_parts
+from hubwright.wiring.parts import FIGURES, Parts, open_parts
 from hubwright.wiring.scale_out import ScaleOut, open_scale_out
 from hubwright.wiring.secret_keys import check_keys
 from hubwright.wiring.stopping import on_stop
@@ -39,6 +40,7 @@ class _Process:
         self._scale: ScaleOut | None = None
         self._parts: Parts = open_parts(settings, self._wake)
         self._irc = IrcLife(settings, self._parts)
+        self._counting = InProcessDispatcher({FIGURES: self._parts.counting.drain})
         if settings.broker_url is not None:
             self._scale = open_scale_out(settings.broker_url, self._hear)
 
@@ -49,12 +51,14 @@ class _Process:
         if self._scale is not None:
             self._scale.dispatcher.start()
             self._scale.start()
+        self._counting.start()
         self._irc.start()
         await ending.wait()
         await self._irc.stop()
 
     def close(self) -> None:
         """Let what is being done end."""
+        self._counting.stop(10.0)
         if self._scale is not None:
             self._scale.dispatcher.stop(10.0)
             self._scale.stop()

@@ -38,7 +38,7 @@ class Traces:
             chosen.log_size,
         )
         reporter = TraceReporter(site.database, self._collector, spans, lines)
-        self._relay = Relay(site.database, [reporter], owner, site.clock, _drain_goes_on)
+        self._relay = Relay(site.database, [reporter], owner, site.clock, _drain_goes_on, tally=site.tally)
         self._relay.enroll()
         self.names = self._relay.names
 
