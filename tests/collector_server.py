@@ -68,6 +68,17 @@ class Telemetry:
             for record in scope.log_records
         ]
 
+    def metrics(self) -> list[Any]:
+        """Every metric, oldest first."""
+        return [
+            metric
+            for path, _, request in list(self.came)
+            if path == "/v1/metrics"
+            for part in request.resource_metrics
+            for scope in part.scope_metrics
+            for metric in scope.metrics
+        ]
+
 
 @contextmanager
 def receiving_otlp() -> Iterator[Telemetry]:

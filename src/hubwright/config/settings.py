@@ -249,6 +249,7 @@ class Otel(Section, frozen=True, kw_only=True):
     ca_file: Path | None = None
     logs: Annotated[Literal["off", "failed", "all"], Meta(description="off, failed or all")] = "off"
     log_size: Bytes = 256 * 1024
+    every: Seconds = 60
 
 
 class Notify(Section, frozen=True, kw_only=True):

@@ -6,7 +6,6 @@ https://opentelemetry.io/docs/specs/otlp/#otlphttp
 from __future__ import annotations
 
 import gzip
-import math
 import ssl
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -17,17 +16,24 @@ import httpx2
 import structlog
 from google.protobuf.message import DecodeError, Message
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest, ExportLogsServiceResponse
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
+    ExportMetricsServiceRequest,
+    ExportMetricsServiceResponse,
+)
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceRequest,
     ExportTraceServiceResponse,
 )
-from opentelemetry.proto.common.v1.common_pb2 import AnyValue, InstrumentationScope, KeyValue
+from opentelemetry.proto.common.v1.common_pb2 import InstrumentationScope
 from opentelemetry.proto.logs.v1 import logs_pb2
+from opentelemetry.proto.metrics.v1 import metrics_pb2
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1 import trace_pb2
 
+from hubwright.domain.measurements import Histogram, Measurement
 from hubwright.domain.traces import Attributes, Line, Span
 from hubwright.errors import OutletError, OutletRefusedError
+from hubwright.outlets.otlp_messages import write_attributes, write_line, write_measurement, write_span
 
 MAX_REQUEST = 1024 * 1024
 """Bytes of a request before it is packed, unless a single item is larger; collectors take 4 MiB and more."""
@@ -37,8 +43,6 @@ AT_ONCE = 100
 
 TIMEOUT = 30.0
 """Seconds for each step of a request."""
-
-_SAMPLED = 1
 
 _LATER = frozenset({401, 403, 404, 408, 429, 502, 503, 504})
 """Statuses that say nothing of what was sent: it is full or away, or our key or its address is wrong."""
@@ -110,10 +114,23 @@ class Collector:
                 "log_lines_refused", answer.partial_success.rejected_log_records, answer.partial_success.error_message
             )
 
+    def tell_measurements(self, measured: Iterable[Measurement | Histogram], at: float) -> None:
+        """Send what was measured at a moment (Unix seconds). Raises OutletError, OutletRefusedError."""
+        for few in _pack(write_measurement(one, at) for one in measured):
+            answer = ExportMetricsServiceResponse()
+            scope = metrics_pb2.ScopeMetrics(scope=self._scope, metrics=few)
+            part = metrics_pb2.ResourceMetrics(resource=self._write_source({}), scope_metrics=[scope])
+            self._post("/v1/metrics", ExportMetricsServiceRequest(resource_metrics=[part]), answer)
+            _warn(
+                "measurements_refused",
+                answer.partial_success.rejected_data_points,
+                answer.partial_success.error_message,
+            )
+
     def _write_spans(self, told: Iterable[Told]) -> Iterator[trace_pb2.ResourceSpans]:
         for one in told:
             for start in range(0, len(one.spans), AT_ONCE):
-                spans = [_write_span(span) for span in one.spans[start : start + AT_ONCE]]
+                spans = [write_span(span) for span in one.spans[start : start + AT_ONCE]]
                 yield trace_pb2.ResourceSpans(
                     resource=self._write_source(one.source),
                     scope_spans=[trace_pb2.ScopeSpans(scope=self._scope, spans=spans)],
@@ -122,14 +139,14 @@ class Collector:
     def _write_lines(self, told: Iterable[Told]) -> Iterator[logs_pb2.ResourceLogs]:
         for one in told:
             for start in range(0, len(one.lines), AT_ONCE):
-                records = [_write_line(line) for line in one.lines[start : start + AT_ONCE]]
+                records = [write_line(line) for line in one.lines[start : start + AT_ONCE]]
                 yield logs_pb2.ResourceLogs(
                     resource=self._write_source(one.source),
                     scope_logs=[logs_pb2.ScopeLogs(scope=self._scope, log_records=records)],
                 )
 
     def _write_source(self, source: Attributes) -> Resource:
-        return Resource(attributes=_write_attributes({**self._service, **source}))
+        return Resource(attributes=write_attributes({**self._service, **source}))
 
     def _post(self, path: str, request: Message, answer: Message) -> None:
         """Send a request, and read what was said to it into `answer`."""
@@ -159,61 +176,6 @@ def _pack(items: Iterable[Part]) -> Iterator[list[Part]]:
         size += more
     if few:
         yield few
-
-
-def _write_span(span: Span) -> trace_pb2.Span:
-    status = trace_pb2.Status()
-    if span.error is not None:
-        status = trace_pb2.Status(code=trace_pb2.Status.STATUS_CODE_ERROR, message=_clean(span.error))
-    kinds = trace_pb2.Span
-    return trace_pb2.Span(
-        trace_id=bytes.fromhex(span.trace),
-        span_id=bytes.fromhex(span.id),
-        parent_span_id=bytes.fromhex(span.parent or ""),
-        name=_clean(span.name),
-        kind=kinds.SPAN_KIND_SERVER if span.served else kinds.SPAN_KIND_INTERNAL,
-        start_time_unix_nano=_nanoseconds(span.start),
-        end_time_unix_nano=_nanoseconds(span.end),
-        attributes=_write_attributes(span.attributes),
-        status=status,
-        flags=_SAMPLED,
-    )
-
-
-def _write_line(line: Line) -> logs_pb2.LogRecord:
-    return logs_pb2.LogRecord(
-        time_unix_nano=_nanoseconds(line.at),
-        observed_time_unix_nano=_nanoseconds(line.at),
-        body=AnyValue(string_value=_clean(line.text)),
-        attributes=_write_attributes(line.attributes),
-        trace_id=bytes.fromhex(line.trace),
-        span_id=bytes.fromhex(line.span),
-        flags=_SAMPLED,
-    )
-
-
-def _write_attributes(attributes: Attributes) -> list[KeyValue]:
-    return [KeyValue(key=key, value=_write_value(value)) for key, value in attributes.items()]
-
-
-def _write_value(value: str | int | float) -> AnyValue:
-    match value:
-        case int():
-            return AnyValue(int_value=value)
-        case float():
-            return AnyValue(double_value=value)
-        case str():
-            return AnyValue(string_value=_clean(value))
-
-
-def _clean(text: str) -> str:
-    """Half of a pair of surrogates, which no UTF-8 has, becomes a question mark."""
-    return text.encode(errors="replace").decode()
-
-
-def _nanoseconds(moment: float) -> int:
-    whole = math.floor(moment)
-    return whole * 1_000_000_000 + round((moment - whole) * 1_000_000) * 1000
 
 
 def _warn(event: str, count: int, why: str) -> None:

@@ -13,6 +13,8 @@ from hubwright.errors import OutletError, SettingsError
 from hubwright.outlets.otlp import Collector
 from hubwright.reports.build_lines import LineWriter
 from hubwright.reports.build_spans import SpanWriter
+from hubwright.reports.measurer import Measurer
+from hubwright.reports.metrics import Metrics
 from hubwright.reports.relay import Relay
 from hubwright.reports.search import is_bad
 from hubwright.reports.traces import TraceReporter
@@ -40,11 +42,15 @@ class Traces:
         reporter = TraceReporter(site.database, self._collector, spans, lines)
         self._relay = Relay(site.database, [reporter], owner, site.clock, _drain_goes_on, tally=site.tally)
         self._relay.enroll()
-        self.names = self._relay.names
+        metrics = Metrics(site.database, site.version, site.clock, find_reporters=site.find_reporters)
+        self._measurer = Measurer(site.database, self._collector, metrics, site.clock, chosen.every)
+        self._measurer.enroll()
+        self.names = (*self._relay.names, *self._measurer.names)
 
     def drain(self) -> float | None:
-        """Tell what has ended; when to look again."""
-        return self._relay.drain()
+        """Tell what has ended and how things stand; when to look again."""
+        due, measured = self._relay.drain(), self._measurer.drain()
+        return measured if due is None else min(due, measured)
 
     def close(self) -> None:
         """Let what is being told end."""
