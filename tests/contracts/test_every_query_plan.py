@@ -75,7 +75,7 @@ def walked(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 def _walk(found: Walked, folder: Path) -> None:
     values = make_values(SIZE.builds, *_pick(found.url))
     long = {f"RETENTION__{what}": "9000" for what in ("BUILDS", "LOGS", "ARTIFACTS", "FACTS", "DELIVERIES")}
-    nobody = {"GITHUB__API_URL": "http://127.0.0.1:9", "GITHUB__CLONE_BASE": "http://127.0.0.1:9"}
+    nobody = dict.fromkeys(("GITHUB__API_URL", "GITHUB__CLONE_BASE", "OTEL__ENDPOINT"), "http://127.0.0.1:9")
     with recording() as recorder, whole_hub(folder, found.url, **long, **nobody) as (hub, client):
         for address in (*find_addresses(hub.app, client.get("/openapi.json").json(), values), *_find_deep(found.url)):
             recorder.during = address

@@ -50,6 +50,8 @@ def test_a_build_ends_up_in_the_collector_and_its_own_spans_below_its_stages(
         assert [child.parent.span_id for child in children] == [int.from_bytes(stage.span_id) for stage in stages]
         assert [span for span, text in lines if "parent=" in text and "echo" not in text] == [s.span_id for s in stages]
         assert run.parent_span_id == root.span_id
+        names = {metric.name for metric in until(telemetry.metrics, 60, "metrics")}
+        assert {"cicd.worker.count", "hubwright_build_info"} <= names
 
 
 def make_span(parent: str) -> Any:

@@ -5,24 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import structlog
+from sqlalchemy import Connection
 
-from hubwright.domain.figures import Series
 from hubwright.errors import OutletError
 from hubwright.outlets.otlp import Collector
 from hubwright.reports.measuring import load_measurements, translate
 from hubwright.reports.metrics import Metrics
 from hubwright.reports.pipeline_counting import NAME, PipelineCounting
-from hubwright.store.database import Database
-from hubwright.store.figures import take_turn
+from hubwright.store.database import Database, is_outage
+from hubwright.store.duties import give_back_duty, take_duty
 
-TOLD: Series = ("cicd.told", ())
-"""When it was told last, Unix time."""
+DUTY = "measurements"
+"""Of the hub that tells; another takes over when it has missed its time by half."""
 
 logger = structlog.get_logger()
 
 
 class Measurer:
-    """Counts what has happened whenever it is drained, and tells all each `every` seconds.
+    """Counts what has happened whenever it is drained, and tells all each `every` seconds. `owner` is this process.
 
     What is counted is kept in the database and told in sums: a collector that is away misses points in between, never
     an event, and what is told again changes nothing.
@@ -31,9 +31,11 @@ class Measurer:
     names = (NAME,)
 
     def __init__(
-        self, database: Database, collector: Collector, metrics: Metrics, clock: Callable[[], float], every: float
-    ) -> None:
+        self, database: Database, collector: Collector, metrics: Metrics, owner: str, clock: Callable[[], float],
+        every: float,
+    ) -> None:  # fmt: skip
         self._database = database
+        self._owner = owner
         self._collector = collector
         self._metrics = metrics
         self._clock = clock
@@ -51,9 +53,20 @@ class Measurer:
         now = self._clock()
         if not now < self._due <= now + self._every:  # beyond it: the clock was set back
             self._due = now + self._every
-            if self._database.write(lambda connection: take_turn(connection, TOLD, now, self._every)):
+            if self._database.write(lambda connection: self._take_duty(connection, now)):
                 self._tell(now)
         return self._due
+
+    def close(self) -> None:
+        """Let another hub tell from now on, if the database is there; else that waits until our time is over."""
+        try:
+            self._database.write(lambda connection: give_back_duty(connection, DUTY, self._owner))
+        except Exception as error:
+            if not is_outage(error):
+                raise
+
+    def _take_duty(self, connection: Connection, now: float) -> bool:
+        return take_duty(connection, DUTY, self._owner, now, now + 1.5 * self._every, lambda _owner: False)
 
     def _tell(self, now: float) -> None:
         with self._database.reading() as connection:

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from hubwright.domain.figures import Kind, Series, observe
@@ -67,18 +67,6 @@ def keep_first(connection: Connection, series: Series, value: float) -> None:
     name, labels = series
     row = {"name": name, "labels": _BETWEEN.join(labels), "value": value}
     connection.execute(dialect.insert(figure).values(row).on_conflict_do_nothing())
-
-
-def take_turn(connection: Connection, series: Series, now: float, every: float) -> bool:
-    """Whether it is the caller's turn at something that one of all processes does each `every` seconds.
-
-    A turn that lies in the future, from a clock that was set back, does not count.
-    """
-    keep_first(connection, series, 0.0)
-    name, labels = series
-    this = (figure.c.name == name, figure.c.labels == _BETWEEN.join(labels))
-    due = (figure.c.value <= now - every) | (figure.c.value > now)
-    return connection.execute(update(figure).where(*this, due).values(value=now)).rowcount == 1
 
 
 def load_counts(connection: Connection) -> dict[str, dict[tuple[str, ...], float]]:

@@ -43,7 +43,7 @@ class Traces:
         self._relay = Relay(site.database, [reporter], owner, site.clock, _drain_goes_on, tally=site.tally)
         self._relay.enroll()
         metrics = Metrics(site.database, site.version, site.clock, find_reporters=site.find_reporters)
-        self._measurer = Measurer(site.database, self._collector, metrics, site.clock, chosen.every)
+        self._measurer = Measurer(site.database, self._collector, metrics, owner, site.clock, chosen.every)
         self._measurer.enroll()
         self.names = (*self._relay.names, *self._measurer.names)
 
@@ -55,6 +55,7 @@ class Traces:
     def close(self) -> None:
         """Let what is being told end."""
         self._relay.close()
+        self._measurer.close()
         self._collector.close()
 
 
