@@ -87,7 +87,7 @@ def _tell_commit(commit: Commit) -> dict[str, object]:
     return {
         "sha": commit.sha,
         "author": (commit.author_name or commit.author_login or "")[:MAX_AUTHOR],
-        "subject": first[:MAX_SUBJECT],
+        "subject": first.rstrip("\r")[:MAX_SUBJECT],
         "lines": len(rest.splitlines()),
         "added": len(commit.added),
         "modified": len(commit.modified),
