@@ -12,16 +12,19 @@ from build_lives import Clock, Lives
 from hubwright.domain.facts import Fact, FactKind
 from hubwright.domain.irc_news import make_rules
 from hubwright.domain.irc_text import Text, paint
+from hubwright.domain.preferences import Preference, Way
 from hubwright.domain.repos import Commit, Push, Repository
+from hubwright.domain.streaks import Turn
 from hubwright.errors import OutletError
 from hubwright.hub.news import tell_push
 from hubwright.reports.irc import IrcReporter
 from hubwright.reports.relay import Relay
-from hubwright.store import irc, schema
+from hubwright.store import irc, irc_accounts, schema
 from hubwright.store.builders import AWAY, CONNECTED
 from hubwright.store.database import Database
 from hubwright.store.definitions import keep_document
 from hubwright.store.facts import keep_facts
+from hubwright.store.preferences import keep_preference
 from hubwright.store.versions import Change
 
 START = 1_800_000_000.0
@@ -64,7 +67,7 @@ class Town:
     def open(self, *rules: str, channels: Sequence[str] = ("#builds",), nicks: dict[str, str] | None = None) -> None:
         reporter = IrcReporter(
             self.database, self.network, make_rules(channels, rules), URL, self.lives.clock,
-            nicks_of=lambda _channel: nicks or {},
+            nicks_of=lambda _channel: nicks or {}, logins={"Bob": "bob-at-github"},
         )  # fmt: skip
         self.relay = Relay(self.database, [reporter], "hub", self.lives.clock, lambda _queue: None)
         self.relay.enroll()
@@ -204,6 +207,36 @@ def test_who_asked_is_called_when_the_default_branch_breaks(town: Town) -> None:
     town.build("e", 0, 0, ref="refs/heads/topic")
     town.build("f", 0, 2, ref="refs/heads/topic")
     assert [line[:12] for _, line in town.drain()] == ["[octo/hello]"]
+
+
+def test_who_may_have_broken_a_branch_is_called_if_they_asked(town: Town) -> None:
+    """By their account, which their login at GitHub belongs to; nobody else is."""
+    town.open("#builds branch=*", nicks={"ann": "ann", "bob": "bob-at-home", "eve": "eve"})
+    for account in ("ann", "bob"):
+        town.keep(irc.keep_ping, account, account, START)
+    town.keep(irc_accounts.keep_link, "eve", "eve", START)
+    town.build("e", 0, 0, ref="refs/heads/topic")
+    town.build("f", 0, 2, ref="refs/heads/topic", author="Bob-at-GitHub")
+    town.build("1", 0, 0, ref="refs/heads/other")
+    town.build("2", 0, 2, ref="refs/heads/other", author="eve")
+    assert [line.partition("[")[0] for _, line in town.drain()] == ["bob-at-home: ", ""]
+
+
+def test_people_are_told_in_a_query(town: Town) -> None:
+    """What they asked the bot for, and what they said that they want on IRC; who is not there is told nothing."""
+    town.open(channels=("#quiet",), nicks={"ann": "ann", "bob": "bob-at-home"})
+    town.keep(irc.keep_notify, "#quiet", {"broken": False}, "ann", START)
+    town.keep(irc.keep_notify, "Ann", {"broken": True}, "ann", START)
+    town.keep(irc.keep_notify, "carol", {"broken": True}, "carol", START)
+    wish = Preference(events=(Turn.BROKEN,), ways=(Way.IRC,))
+    town.keep(keep_preference, "bob-at-github", wish, "bob", START)
+    town.build("a", 0, 0)
+    town.build("b", 0, 2, author="eve")
+    assert [target for target, _ in town.drain()] == ["ann"]
+    town.build("c", 0, 0)
+    town.build("d", 0, 2, author="bob-at-github")
+    town.lives.clock.now += 5
+    assert [target for target, _ in town.drain() if "FIXED" not in _] == ["ann", "bob-at-home"]
 
 
 def test_a_revision_is_one_line_however_many_jobs_build_it(town: Town) -> None:

@@ -6,7 +6,7 @@ keeps back no commit.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Protocol
 
 from sqlalchemy import Connection
@@ -18,7 +18,8 @@ from hubwright.domain.irc_text import Text, paint
 from hubwright.reports import Report
 from hubwright.reports.irc_builders import Builders
 from hubwright.reports.irc_channels import Channels, load_end, read_push
-from hubwright.reports.irc_pushes import tell_pushes
+from hubwright.reports.irc_people import QUERY, Folk
+from hubwright.reports.irc_pushes import Say, tell_pushes
 from hubwright.reports.irc_revisions import Revisions
 from hubwright.reports.irc_turns import call, news_of
 from hubwright.store import irc
@@ -40,7 +41,9 @@ class Voice(Protocol):
 
 
 class IrcReporter:
-    """Tells the channels of the `rules`. `nicks_of` has who is in a channel: the nick of each account."""
+    """Tells the channels of the `rules`. `nicks_of` has who is in a channel: the nick of each account,
+    `logins` the login at GitHub of accounts, as settings have them.
+    """
 
     name = "irc"
 
@@ -53,12 +56,14 @@ class IrcReporter:
         clock: Callable[[], float],
         *,
         nicks_of: Callable[[str], Mapping[str, str]],
+        logins: Mapping[str, str] | None = None,
     ) -> None:
         self._database = database
         self._voice = voice
         self._channels = Channels(rules)
         self._clock = clock
         self._nicks_of = nicks_of
+        self._folk = Folk(logins or {})
         self._revisions = Revisions(database, public_url, clock)
         self._builders = Builders(database, clock)
         self._readers: Mapping[FactKind, Callable[[Connection, Fact], Sequence[Report]]] = {
@@ -119,6 +124,9 @@ class IrcReporter:
         matter = load_end(connection, fact, news, branch)
         important = branch == matter.default_branch and not matter.pull and news in {News.BROKEN, News.ERROR}
         found = self._channels.find(connection, matter, matter.job)
+        if "build" in body:  # what is not at its end is no matter for a query
+            people = self._folk.find(connection, matter, fact.build_id, body["streak"])
+            found += [f"{QUERY}{account}" for account in people]
         return [Report(f"{channel} {BUILDS}", {**body, "important": important}) for channel in found]
 
     def _read_builder(self, connection: Connection, fact: Fact) -> Sequence[Report]:
@@ -132,15 +140,7 @@ class IrcReporter:
     def send(self, target: str, bodies: Sequence[dict[str, Any]], said: dict[str, Any]) -> None:
         """Tell a channel. Raises OutletError, OutletRefusedError, NotYetError."""
         channel, _, matter = target.partition(" ")
-
-        def say(line: Text, *, important: bool = False) -> None:
-            nicks = self._find_called(channel) if important else ()
-            text = call(nicks, line)
-            self._voice.tell(channel, text if self._channels.wear_colours(channel) else paint(text, colours=False))
-
-        with self._database.reading() as connection:
-            muted = fold_name(channel) in irc.load_mutes(connection, self._clock())
-        speak = _keep_quiet if muted else say
+        speak = self._find_speech(channel)
         if matter == BUILDS:
             self._revisions.tell(bodies, said, speak)
         elif matter:
@@ -148,12 +148,32 @@ class IrcReporter:
         else:
             tell_pushes(bodies, said, speak, self._clock())
 
-    def _find_called(self, channel: str) -> list[str]:
-        """Those in the channel who have asked to be called when news is important."""
-        here = self._nicks_of(channel)
+    def _find_speech(self, channel: str) -> Say:
+        """What says a line there."""
+        if channel.startswith(QUERY):
+            return self._find_query(channel.removeprefix(QUERY))
+
+        def say(line: Text, *, important: bool = False, people: Collection[str] = ()) -> None:
+            with self._database.reading() as connection:
+                here = self._nicks_of(channel)
+                text = call(self._folk.find_called(connection, here, people, important=important), line)
+            self._voice.tell(channel, text if self._channels.wear_colours(channel) else paint(text, colours=False))
+
         with self._database.reading() as connection:
-            return [here[account] for account in irc.load_pings(connection) if account in here]
+            muted = fold_name(channel) in irc.load_mutes(connection, self._clock())
+        return _keep_quiet if muted else say
+
+    def _find_query(self, account: str) -> Say:
+        """Who is in no channel with us is not told, also not later."""
+        found = (self._nicks_of(channel).get(account) for channel in self._channels.names)
+        nick = next((one for one in found if one is not None), None)
+
+        def say(line: Text, *, important: bool = False, people: Collection[str] = ()) -> None:  # noqa: ARG001
+            if nick is not None:
+                self._voice.tell(nick, line)
+
+        return say
 
 
-def _keep_quiet(_line: Text, *, important: bool = False) -> None:
+def _keep_quiet(_line: Text, *, important: bool = False, people: Collection[str] = ()) -> None:
     """The channel wants to hear nothing for a while."""

@@ -37,6 +37,11 @@ class Channels:
             if _hears(rules, matter, wishes.get(channel, Wishes()), named=channel in named)
         ]
 
+    @property
+    def names(self) -> list[str]:
+        """All of them."""
+        return [rules[0].channel for rules in self._rules.values()]
+
     def wear_colours(self, channel: str) -> bool:
         """Whether its rules let lines be coloured; whether the channel does is the bot's matter."""
         return all(rule.colours for rule in self._rules.get(fold_name(channel), ()))

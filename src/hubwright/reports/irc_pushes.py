@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, Protocol
 
 from hubwright.domain.irc_news import News
@@ -17,9 +17,11 @@ REMEMBERED = 200
 
 
 class Say(Protocol):
-    """Says a line to the channel; `important`: those who asked for it are called by name."""
+    """Says a line to the channel. Who asked for it is called by name: when it is `important`, or they are among the
+    `people` whom it concerns, logins at GitHub.
+    """
 
-    def __call__(self, line: Text, /, *, important: bool = False) -> None:
+    def __call__(self, line: Text, /, *, important: bool = False, people: Collection[str] = ()) -> None:
         """Raises OutletError, OutletRefusedError."""
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from sqlalchemy import Connection
 
 from hubwright.domain.irc_news import News
+from hubwright.domain.irc_text import Text
 from hubwright.domain.results import Result
 from hubwright.domain.streaks import End, Turn, carry_on
 from hubwright.errors import NotFoundError, NotYetError
@@ -27,6 +28,10 @@ LOOK = 5.0
 """Seconds between two looks whether they have ended."""
 
 
+Line = tuple[Text, Collection[str]]
+"""What is said, and the logins of those who may have broken it."""
+
+
 class Revisions:
     """`said` of a target has the builds that were told."""
 
@@ -40,9 +45,10 @@ class Revisions:
         told: list[str] = said.setdefault("told", [])
         for portion in self._fold([body for body in bodies if _mark(body) not in told]):
             with self._database.reading() as connection:
-                line = self._write(connection, portion, told)
-            if line is not None:
-                say(line, important=any(body.get("important") for body in portion))
+                written = self._write(connection, portion, told)
+            if written is not None:
+                line, people = written
+                say(line, important=any(body.get("important") for body in portion), people=people)
             told += [_mark(body) for body in portion]
             del told[:-REMEMBERED]
 
@@ -58,7 +64,7 @@ class Revisions:
             folded.setdefault(key, []).append(body)
         return list(folded.values())
 
-    def _write(self, connection: Connection, portion: Sequence[dict[str, Any]], told: Sequence[str]) -> Any:
+    def _write(self, connection: Connection, portion: Sequence[dict[str, Any]], told: Sequence[str]) -> Line | None:
         """The line for these builds, None when there is nothing to say. Raises NotYetError."""
         first = portion[0]
         waited = self._clock() - first["at"] >= PATIENCE
@@ -69,9 +75,10 @@ class Revisions:
             raise NotYetError(LOOK)
         fresh = [body for body in portion if news is not News.BROKEN or f"early-{body['build']}" not in told]
         found = [one for body in fresh if (one := _load(connection, body)) is not None]
-        return write_turn(news, found, self._public_url) if found else None
+        people = {name for one in found for name in one.notice.authors} if news is News.BROKEN else set()
+        return (write_turn(news, found, self._public_url), people) if found else None
 
-    def _write_early(self, connection: Connection, body: dict[str, Any], *, waited: bool) -> Any:
+    def _write_early(self, connection: Connection, body: dict[str, Any], *, waited: bool) -> Line | None:
         """A build some of whose runs have failed while others go on; None when it has ended, and is told of as such."""
         try:
             build = load_build(connection, body["early"])
@@ -86,12 +93,11 @@ class Revisions:
         if streak is None or streak["turn"] != Turn.BROKEN:
             return None
         notice = load_notice(connection, build.id, streak)
+        if notice is None:
+            return None
         running = sum(run.state != "finished" for run in build.runs)
-        return (
-            None
-            if notice is None
-            else write_turn(News.BROKEN, [Told(notice=notice, open_runs=running)], self._public_url)
-        )
+        told = Told(notice=notice, open_runs=running)
+        return write_turn(News.BROKEN, [told], self._public_url), notice.authors
 
 
 def _mark(body: dict[str, Any]) -> str:

@@ -61,8 +61,17 @@ def make_reporters(ground: Ground) -> Sequence[Reporter]:
         here = presence.members_of(channel) if presence is not None else ()
         return {fold_name(person.account): person.nick for person in here if person.account}
 
-    url, rules = ground.settings.public_url, read_rules(ground.settings)
-    return [IrcReporter(ground.parts.database, ground.voice, rules, url, time.time, nicks_of=find_nicks)]
+    pairs = (one.partition("=") for one in ground.settings.irc.accounts)
+    reporter = IrcReporter(
+        ground.parts.database,
+        ground.voice,
+        read_rules(ground.settings),
+        ground.settings.public_url,
+        time.time,
+        nicks_of=find_nicks,
+        logins={account: login for account, _, login in pairs},
+    )
+    return [reporter]
 
 
 def read_rules(settings: Settings) -> tuple[Rule, ...]:
