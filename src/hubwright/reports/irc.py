@@ -168,7 +168,7 @@ class IrcReporter:
         found = (self._nicks_of(channel).get(account) for channel in self._channels.names)
         nick = next((one for one in found if one is not None), None)
 
-        def say(line: Text, *, important: bool = False, people: Collection[str] = ()) -> None:  # noqa: ARG001
+        def say(line: Text, *, important: bool = False, people: Collection[str] = ()) -> None:  # noqa: ARG001  a Say
             if nick is not None:
                 self._voice.tell(nick, line)
 
