@@ -138,7 +138,7 @@ def test_every_place_is_reached_by_links_from_home(world: PageWorld, reads: dict
 
 
 def test_every_page_reads_without_scripts_and_is_light(world: PageWorld, reads: dict[str, Read]) -> None:
-    """40 kB of scripts and styles at most, packed, and 200 kB of page; those with charts may load them besides."""
+    """40 kB of scripts and styles at most, packed, charts included, and 200 kB of page."""
     assets: dict[str, int] = {}
     wrong: list[tuple[str, str, int]] = []
     with world.client() as client:
@@ -148,9 +148,7 @@ def test_every_page_reads_without_scripts_and_is_light(world: PageWorld, reads: 
             for name in names - {""} - set(assets):
                 assets[name] = len(gzip.compress(client.get(name).content))
             weight = sum(assets[name] for name in names - {""})
-            wrong += (
-                [(pattern, "assets", weight)] if weight > (64_000 if "uplot" in str(names).lower() else 40_000) else []
-            )
+            wrong += [(pattern, "assets", weight)] if weight > 40_000 else []
             wrong += [(pattern, "page", len(read.html))] if len(read.html) > 200_000 and pattern != "/docs" else []
             wrong += [(pattern, "says nothing", len(read.text))] if len(read.text.split()) < 30 else []
     assert not wrong
