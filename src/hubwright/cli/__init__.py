@@ -30,6 +30,7 @@ COMMANDS = {
     "irc": Entry("hubwright.cli.irc:irc", "The bot on IRC as a process of its own."),
     "builder": Entry("hubwright.cli.builder:builder", "An agent that takes builds from a hub."),
     "run": Entry("hubwright.cli.run:run", "Run the recipe of a working copy here."),
+    "import": Entry("hubwright.cli.importing:import_file", "The build file of another system as a recipe."),
     "lint": Entry("hubwright.cli.lint:lint", "Check a recipe."),
     "register": Entry("hubwright.cli.jobs:register", "Build a repository."),
     "job": Entry("hubwright.cli.jobs:job", "List, show, change and build jobs."),
