@@ -87,7 +87,9 @@ def test_the_newest_sight_of_a_nick_is_kept_until_it_is_old(connection: Connecti
     irc_people.keep_seen(connection, said)
     assert irc_people.load_seen(connection, "ada") == quit_
     irc_people.keep_seen(connection, Seen("bob", None, "joined", "#builds", None, NOW + 9))
-    assert irc_people.drop_old_people(connection, NOW + 6) == 1
+    old = irc_people.load_old_people(connection, NOW + 6)
+    assert (old.nicks, old.words) == (["ada"], [])
+    irc_people.drop_old_people(connection, old)
     assert irc_people.load_seen(connection, "ada") is None
     assert irc_people.load_seen(connection, "bob") is not None
 
@@ -116,7 +118,11 @@ def test_words_are_fetched_once_by_whom_they_are_for(connection: Connection) -> 
     assert [one.text for one in irc_people.take_tells(connection, "ADA", "Ada")] == ["for the account"]
     assert irc_people.take_tells(connection, "ada", "ada") == []
     assert [leave(None, str(number)) for number in range(irc_people.MAX_TELLS + 1)][-2:] == [True, False]
-    assert irc_people.drop_old_people(connection, NOW + 1) == irc_people.MAX_TELLS
+    assert irc_people.load_old_people(connection, NOW) == ([], [])
+    old = irc_people.load_old_people(connection, NOW + 1)
+    assert len(old.words) == irc_people.MAX_TELLS
+    irc_people.drop_old_people(connection, old)
+    assert irc_people.load_addressees(connection, ["ada"]) == frozenset()
 
 
 def test_a_watch_is_due_when_what_it_watches_has_ended(connection: Connection) -> None:

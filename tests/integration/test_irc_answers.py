@@ -212,15 +212,15 @@ def test_who_mends_a_branch_is_told_until_it_is_good(world: World) -> None:
     assert world.ask("take app") == [f"team/app main is yours: {URL}/builds/{broken}"]
     assert "a\u200bda-at-github is mending it (just now)" in world.ask("who app")[0]
     assert "a\u200bda-at-github is mending it" in world.ask(f"status {broken}")[0]
-    assert world.ask("take app patch-1") == ["team/app patch-1 is not broken."]
+    assert world.ask("take app patch-1") == ["PR#12 is not broken."]
 
     def mend(connection: Connection) -> None:
         lease(connection, world.numbers["going"])
         end(connection, world.numbers["going"], "success")
 
     world.write(mend)
-    assert world.ask("take app main") == ["team/app main is not broken."]
-    assert world.ask("drop app main") == ["Nobody is mending team/app main."]
+    assert world.ask("take app main") == ["main is not broken."]
+    assert world.ask("drop app main") == ["Nobody is mending main."]
 
 
 def test_a_watch_is_told_once_where_it_was_asked_for(world: World) -> None:
@@ -365,7 +365,7 @@ def test_an_account_is_linked_by_a_code_that_only_its_owner_sees(world: World) -
     assert world.ask("rerun 1", carol) == ["The account Carol is no GitHub login to me: say `link` to me in a query."]
     assert world.ask("link", carol) == ["Say `link` to me in a query: the address is for you alone."]
     (line,) = world.ask("link", carol, None)
-    code = line.rpartition(f"{URL}/irc/link/")[2]
+    code = line.rpartition(f"{URL}/irc/link?code=")[2]
     with world.database.reading() as connection:
         assert find_code(connection, hash_code(code), NOW + 601) == "carol"
         assert find_code(connection, code, NOW + 601) is None

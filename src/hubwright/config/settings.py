@@ -184,6 +184,7 @@ class Retention(Section, frozen=True, kw_only=True):
     builds: Days = 730
     audit: Days = 365
     channels: Days = 365
+    people: Days = 90
 
 
 class Sql(Section, frozen=True, kw_only=True):

@@ -19,6 +19,7 @@ from hubwright.store.channel_logs import forget_opted_out
 from hubwright.store.copies import Archived, archive_copies
 from hubwright.store.database import Database
 from hubwright.store.definitions import drop_archived_jobs
+from hubwright.store.irc_people import drop_old_people, load_old_people
 from hubwright.store.repetitions import REMEMBERED
 from hubwright.store.schema import artifact, audit, channel_line, delivery, fact, repetition, report, task, token
 
@@ -41,6 +42,7 @@ class Keep:
     builds: int
     audit: int = 365
     channels: int = 365
+    people: int = 90
     reporters: tuple[str, ...] = ()
 
 
@@ -74,6 +76,7 @@ class Retention:
         self._drop(repetition, partial(retention.load_old_repetitions, before=now - REMEMBERED))
         self._walk(partial(_archive, now=now))
         self._drop(token, partial(retention.load_old_tokens, now=now))
+        self._drop_people(now)
         self._drop_artifacts(now)
         self._sweeping.drain()
         if not 0 <= now - self._looked_at < EVERY:
@@ -106,6 +109,12 @@ class Retention:
             ids = [number for number, _ in files]
             self._database.write(partial(retention.delete_rows, table=artifact, ids=ids))
             asyncio.run(self._sweeping.delete(key for _, key in files))
+
+    def _drop_people(self, now: float) -> None:
+        """Whom the bot on IRC saw, and words that nobody fetched."""
+        before = now - self._keep.people * DAY
+        while any(old := self._read(partial(load_old_people, before=before))):
+            self._database.write(partial(drop_old_people, old=old))
 
     def _drop_bisections(self, before: float) -> None:
         while ids := self._read(partial(retention.load_old_bisections, before=before)):

@@ -10,7 +10,7 @@ from hubwright.domain.results import Result
 from hubwright.domain.streaks import TELLING, End, Turn, carry_on
 from hubwright.store.bisections import BUILT_FOR_IT
 from hubwright.store.streaks import load_before
-from hubwright.store.takes import drop_take
+from hubwright.store.takes import drop_take, name_line
 
 
 def tell_streak(connection: Connection, row: Row[Any], result: Result, now: float) -> dict[str, object]:
@@ -24,5 +24,5 @@ def tell_streak(connection: Connection, row: Row[Any], result: Result, now: floa
     before = load_before(connection, row)
     streak = None if before.late else carry_on(End(row.id, result, now), before.said)
     if streak is not None and streak["turn"] == Turn.FIXED:
-        drop_take(connection, row.job_id, row.branch)
+        drop_take(connection, row.job_id, name_line(row.branch, row.pull_request) or "")
     return {} if streak is None else {"streak": streak}

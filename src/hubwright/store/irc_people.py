@@ -9,6 +9,7 @@ from sqlalchemy import Connection, delete, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from hubwright.domain.irc_names import fold_name
+from hubwright.store.moments import moment
 from hubwright.store.schema import irc_opt_out, irc_seen, irc_tell
 
 MAX_TELLS, MAX_ALL_TELLS = 10, 2_000
@@ -108,16 +109,22 @@ def take_tells(connection: Connection, nick: str, account: str | None) -> list[W
     return [Words(row.id, row.sender, row.target, row.text, row.at) for row in rows]
 
 
-def drop_old_people(connection: Connection, before: float) -> int:
-    """Forget whom nobody saw since then, and words that nobody fetched; how many rows went, a portion at most."""
-    nicks: Sequence[str] = (
-        connection.execute(select(irc_seen.c.nick).where(irc_seen.c.at < before).limit(PORTION)).scalars().all()
-    )
-    oldest = select(irc_tell.c.id).order_by(irc_tell.c.id).limit(PORTION).subquery()
-    words = connection.execute(
-        select(irc_tell.c.id).where(irc_tell.c.id.in_(select(oldest.c.id)), irc_tell.c.at < before)
-    ).scalars()
-    ids = list(words)
-    connection.execute(delete(irc_seen).where(irc_seen.c.nick.in_(nicks)))
-    connection.execute(delete(irc_tell).where(irc_tell.c.id.in_(ids)))
-    return len(nicks) + len(ids)
+class OldPeople(NamedTuple):
+    """Nicks that nobody saw for long, and words that nobody fetched."""
+
+    nicks: Sequence[str]
+    words: Sequence[int]
+
+
+def load_old_people(connection: Connection, before: float) -> OldPeople:
+    """What is older than that moment, a portion at most."""
+    nicks = select(irc_seen.c.nick).where(irc_seen.c.at < moment(before)).limit(PORTION)
+    oldest = select(irc_tell.c.id, irc_tell.c.at).order_by(irc_tell.c.id).limit(PORTION)
+    words = [row.id for row in connection.execute(oldest) if row.at < before]
+    return OldPeople(connection.execute(nicks).scalars().all(), words)
+
+
+def drop_old_people(connection: Connection, old: OldPeople) -> None:
+    """Forget these."""
+    connection.execute(delete(irc_seen).where(irc_seen.c.nick.in_(old.nicks)))
+    connection.execute(delete(irc_tell).where(irc_tell.c.id.in_(old.words)))

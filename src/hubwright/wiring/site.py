@@ -76,6 +76,7 @@ def make_retention(
         builds=kept.builds,
         audit=kept.audit,
         channels=kept.channels,
+        people=kept.people,
         reporters=(*parts.relay.names, *filing.names, *also),
     )
     sweeping = Sweeping(site.database, site.storage, site.artifacts, site.clock, refile=filing.refile)

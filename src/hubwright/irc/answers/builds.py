@@ -25,7 +25,7 @@ from hubwright.irc.commands import MAX_LINES, Request
 from hubwright.irc.subjects import Meant, find_build, find_default, find_job, find_jobs_of, find_newest, read_meant
 from hubwright.store.database import Database
 from hubwright.store.streaks import load_authors, load_streaks
-from hubwright.store.takes import load_take
+from hubwright.store.takes import load_takes_of
 from hubwright.store.views import load_builds, load_home
 from hubwright.store.views_tests import JobTest, JobTestFilter, load_tested, load_tests_of_job
 from hubwright.store.views_values import BuildFilter, BuildView, HomeView
@@ -113,8 +113,8 @@ class Standing:
     def _tell(self, connection: Connection, build: BuildView, meant: Meant, request: Request) -> list[Text]:
         """The build; of one that goes on, also the one before, which says how the branch stands."""
         lines = [[*write_build(build, request.at, self._public)]]
-        if build.result in _BAD and build.branch is not None:
-            lines[0].append(word_take(load_take(connection, build.job_id, build.branch), request.at))
+        if build.result in _BAD:
+            lines[0].append(word_take(load_takes_of(connection, [build]).get(build.id), request.at))
         if build.state != "finished" and meant.build is None:
             wanted = BuildFilter(job=build.job, branch=build.branch, state="finished", told=True)
             before = load_builds(connection, wanted, 1).items
@@ -131,7 +131,7 @@ class Standing:
     def _blame(self, connection: Connection, build: BuildView, now: float) -> Text:
         streak = load_streaks(connection, [build.id]).get(build.id, {})
         names = load_authors(connection, build, streak) if streak else []
-        take = load_take(connection, build.job_id, build.branch) if build.branch is not None else None
+        take = load_takes_of(connection, [build]).get(build.id)
         since = streak.get("since", build.id)
         return [
             f"{name_place(build)} is ",

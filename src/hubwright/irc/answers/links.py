@@ -45,7 +45,7 @@ class Links:
         self._database.write(partial(drop_old_codes, now=request.at))
         self._database.write(partial(keep_code, account=account, code=hash_code(code), until=until))
         minutes = CODE_SECONDS // 60
-        return [f"Within {minutes} minutes, logged in with GitHub, open {self._public}/irc/link/{code}"]
+        return [f"Within {minutes} minutes, logged in with GitHub, open {self._public}/irc/link?code={code}"]
 
     def unlink(self, request: Request) -> Sequence[Text]:
         """Your account is no login any more."""

@@ -12,20 +12,18 @@ from functools import partial
 
 from hubwright.domain.irc_text import Text
 from hubwright.domain.wording import word_count
-from hubwright.errors import ConflictError, NotFoundError, UnprocessableError
+from hubwright.errors import NotFoundError, UnprocessableError
 from hubwright.hub.builds import cancel, rerun
+from hubwright.hub.takes import begin_take, end_take
 from hubwright.hub.wishes import Wishes
-from hubwright.irc.answers.texts import address, shorten, unping
+from hubwright.irc.answers.texts import address, name_place, shorten, unping
 from hubwright.irc.commands import Request
 from hubwright.irc.deeds import Deeds
 from hubwright.irc.people import People
 from hubwright.irc.subjects import Meant, find_build, find_job, find_job_of, read_meant
 from hubwright.store.database import Database
 from hubwright.store.jobs import load_job
-from hubwright.store.takes import Take, drop_take, keep_take
 from hubwright.store.views_values import BuildView
-
-_BAD = frozenset({"failure", "error", "timeout"})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -132,25 +130,17 @@ class Orders:
         return f"{build.job} #{build.number}: {word_count(count, 'run')} cancelled: {address(self._public, build.id)}"
 
     def _take(self, request: Request, login: str) -> str:
-        build, branch = self._find_broken(request, login)
-        if build.result not in _BAD:
-            raise ConflictError(f"{build.job} {shorten(branch, 60)} is not broken.")
-        taken = Take(branch, login, request.at)
-        before = self._database.write(partial(keep_take, job_id=build.job_id, taken=taken))
+        build = self._find(request, read_meant(request.words), login)
+        before = self._database.write(partial(begin_take, build_id=build.id, by=login, now=request.at))
+        self._wake("facts")
         instead = f", instead of {unping(before.by)}" if before is not None else ""
-        return f"{build.job} {shorten(branch, 60)} is yours{instead}: {address(self._public, build.id)}"
+        return f"{name_place(build)} is yours{instead}: {address(self._public, build.id)}"
 
     def _drop(self, request: Request, login: str) -> str:
-        build, branch = self._find_broken(request, login)
-        if not self._database.write(partial(drop_take, job_id=build.job_id, branch=branch)):
-            raise ConflictError(f"Nobody is mending {build.job} {shorten(branch, 60)}.")
-        return f"Nobody is mending {build.job} {shorten(branch, 60)} any more."
-
-    def _find_broken(self, request: Request, login: str) -> tuple[BuildView, str]:
         build = self._find(request, read_meant(request.words), login)
-        if build.branch is None:
-            raise ConflictError(f"Build {build.id} is of no branch.")
-        return build, build.branch
+        self._database.write(partial(end_take, build_id=build.id))
+        self._wake("facts")
+        return f"Nobody is mending {name_place(build)} any more."
 
     def _find(self, request: Request, meant: Meant, login: str) -> BuildView:
         """The build, when this login may change its job. Raises ForbiddenError."""

@@ -110,7 +110,7 @@ take = Table(  # somebody is mending a branch of a job; it ends when the branch 
     "take",
     metadata,
     Column("job_id", Identity, ForeignKey("job.id"), primary_key=True),
-    Column("branch", Text, primary_key=True),
+    Column("branch", Text, primary_key=True),  # or `PR#7`
     Column("by", String(100), nullable=False),  # a login at GitHub, or the name of a token
     Column("at", Moment, nullable=False),
 )

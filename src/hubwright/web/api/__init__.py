@@ -31,6 +31,7 @@ from hubwright.web.api.reports import Reports
 from hubwright.web.api.runs import Runs
 from hubwright.web.api.secrets import Secrets
 from hubwright.web.api.starts import Starts
+from hubwright.web.api.takes import Takes
 from hubwright.web.api.tests import JobTests
 from hubwright.web.api.tokens import Sessions, Tokens
 from hubwright.web.api.trends import Trends
@@ -61,6 +62,7 @@ def make_api(site: Site, gate: Gate, wishes: Wishes, vault: Vault, feed: Feed) -
     api.include(Folders(site, gate).make_router())
     api.include(Links(site, gate).make_router())
     api.include(Approvals(site, gate).make_router())
+    api.include(Takes(site, gate).make_router())
     api.include(Builders(site, gate).make_router())
     api.include(Pauses(site, gate).make_router())
     api.include(Preferences(site, gate).make_router())

@@ -28,6 +28,7 @@ from hubwright.web.pages.downloads import DownloadPages
 from hubwright.web.pages.frame import Frame
 from hubwright.web.pages.grids import GridPages
 from hubwright.web.pages.home import HomePage
+from hubwright.web.pages.irc_links import IrcLinkPages
 from hubwright.web.pages.jobs import JobPages
 from hubwright.web.pages.lists import ListPages
 from hubwright.web.pages.log_lines import LogLines
@@ -121,6 +122,7 @@ def assemble_pages(site: Site, gate: Gate) -> Pages:
         Route("/audit", AuditPage(frame).show),
         *ArtifactPages(frame).routes(),
         *BuildOrders(frame).routes(),
+        *IrcLinkPages(frame).routes(),
         *builders.routes(),
         *AdminPages(frame).routes(),
         *TokenPages(frame, gate).routes(),

@@ -1,4 +1,4 @@
-"""What people ask of a build on its page: again, stop, approve, tell again."""
+"""What people ask of a build on its page: again, stop, approve, tell again; and who says that they mend it."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from starlette.routing import Route
 
 from hubwright.hub.approvals import approve
 from hubwright.hub.builds import cancel, rerun, rerun_run
+from hubwright.hub.takes import begin_take, end_take
 from hubwright.store.approvals import Approver
 from hubwright.web.api.reports import tell_again
 from hubwright.web.pages.frame import Frame
@@ -24,6 +25,7 @@ class BuildOrders:
     def routes(self) -> list[Route]:
         """The routes."""
         orders = {"rerun": self.rerun, "cancel": self.cancel, "approve": self.approve, "tell": self.tell}
+        orders |= {"take": self.take, "drop": self.drop}
         return [Route(f"/builds/{{id:int}}/{name}", order, methods=["POST"]) for name, order in orders.items()]
 
     async def rerun(self, request: Request) -> Response:
@@ -57,6 +59,21 @@ class BuildOrders:
         await self._frame.site.database.write_soon(lambda connection: tell_again(connection, build_id, now))
         self._frame.site.wake("reports")
         return RedirectResponse(f"/builds/{build_id}", 303)
+
+    async def take(self, request: Request) -> Response:
+        """`POST /builds/{id}/take`: who asks mends the branch."""
+        asker = await self._frame.require(request, "write")
+        build_id: int = request.path_params["id"]
+        now, by = self._frame.site.clock(), asker.login or asker.name
+        await self._frame.site.database.write_soon(lambda connection: begin_take(connection, build_id, by, now))
+        return self._changed(build_id)
+
+    async def drop(self, request: Request) -> Response:
+        """`POST /builds/{id}/drop`: nobody mends it any more."""
+        await self._frame.require(request, "write")
+        build_id: int = request.path_params["id"]
+        await self._frame.site.database.write_soon(lambda connection: end_take(connection, build_id))
+        return self._changed(build_id)
 
     async def approve(self, request: Request) -> Response:
         """`POST /builds/{id}/approve?sha=&base=`: the commit that the page showed, and the branch that it is for."""

@@ -12,6 +12,7 @@ from hubwright.domain.waiting import Waiting
 from hubwright.errors import NotFoundError
 from hubwright.store.recordings import Kept, load_causes, load_recording
 from hubwright.store.report_troubles import Trouble, load_troubles_of
+from hubwright.store.takes import Take, load_takes_of
 from hubwright.store.views import load_build
 from hubwright.store.views_bisections import BisectionView, load_searches_of
 from hubwright.store.views_environment import EnvironmentView, load_environment
@@ -41,6 +42,7 @@ class Rows:
     causes: dict[int, str]
     searches: list[tuple[BisectionView, int | None]]
     untold: tuple[Trouble, ...]
+    take: Take | None
 
     def reproduce(self, stage: str | None) -> Reproduction | None:
         """How to run the stage of the chosen run somewhere else; None where nothing ran."""
@@ -79,6 +81,7 @@ def load_rows(connection: Connection, build_id: int, wanted: int | None, now: fl
         load_causes(connection, [run.id for run in build.earlier]),
         load_searches_of(connection, build_id),
         load_troubles_of(connection, build),
+        load_takes_of(connection, [build]).get(build.id),
     )
 
 

@@ -12,6 +12,7 @@ from starlette.responses import Response
 from hubwright.domain.waiting import Waiting, hide_others
 from hubwright.hub.demo import REPOSITORY as DEMO
 from hubwright.store.pauses import load_paused_jobs, load_stops
+from hubwright.store.takes import Take, load_takes_of
 from hubwright.store.views import load_builds, load_home
 from hubwright.store.views_history import load_culprits
 from hubwright.store.views_jobs import load_jobs
@@ -35,7 +36,8 @@ _STATES: tuple[Literal["queued", "running"], ...] = ("queued", "running")
 class Home:
     """What the first page shows. `culprits` are the builds that broke the broken ones, by these one's ids.
 
-    `mine` are of who looks; `jobs`: whether there are any; `is_first`: none but the demo.
+    `mine` are of who looks; `jobs`: whether there are any; `is_first`: none but the demo; `takes`: who mends what, by
+    build.
     """
 
     view: HomeView
@@ -45,6 +47,7 @@ class Home:
     is_first: bool
     builders: tuple[BuilderView, ...]
     queue: tuple[tuple[QueuedView, Waiting], ...]
+    takes: dict[int, Take]
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +116,16 @@ def _load_part(connection: Connection, now: float, me: Me | None, folders: tuple
     waiting, _ = load_queue(connection, QueuePart(_QUEUED, None, folders), now)
     queue = tuple((run, hide_others(why)) for run, why in waiting.items)
     mine = _load_mine(connection, me, folders)
-    return Home(view, load_culprits(connection, broken), mine, bool(jobs), is_first=False, builders=(), queue=queue)
+    return Home(
+        view,
+        load_culprits(connection, broken),
+        mine,
+        bool(jobs),
+        is_first=False,
+        builders=(),
+        queue=queue,
+        takes=load_takes_of(connection, broken),
+    )
 
 
 def _load_home(connection: Connection, now: float, me: Me | None) -> Home:
@@ -127,6 +139,7 @@ def _load_home(connection: Connection, now: float, me: Me | None) -> Home:
         is_first=all(job.repository == DEMO for job in jobs),
         builders=load_builders(connection).items,
         queue=load_waiting_runs(connection, _QUEUED, now),
+        takes=load_takes_of(connection, view.broken),
     )
 
 

@@ -15,6 +15,7 @@ from hubwright.domain.pauses import Pause
 from hubwright.errors import NotFoundError
 from hubwright.store import jobs
 from hubwright.store.folders import Folder, load_folder, load_subfolders
+from hubwright.store.takes import Take, load_takes_of
 from hubwright.store.triggers import load_times
 from hubwright.store.views import load_builds
 from hubwright.store.views_bisections import BisectionView, load_bisections
@@ -39,7 +40,7 @@ class Job:
     """What the page of a job shows. `branches` are the newest build of each, out of the last `_HISTORY`.
 
     `builds` are those of `asked`; `times` are its schedules, each with when it comes next; `copies` the newest of
-    those that are open.
+    those that are open; `takes` tells who mends which branch, by its build.
     """
 
     view: JobView
@@ -56,6 +57,7 @@ class Job:
     paused: Pause | None
     searches: tuple[BisectionView, ...]
     copies: Page[JobView]
+    takes: dict[int, Take]
 
 
 class JobPages:
@@ -111,13 +113,14 @@ def _load_job(connection: Connection, asked: BuildFilter, cursor: int | None) ->
     newest = load_builds(connection, wanted, limit=_HISTORY)
     all_of_it = cursor is None and asked == wanted
     shown = newest if all_of_it else load_builds(connection, asked, limit=_HISTORY, cursor=cursor)
+    branches = _newest_of_each_branch(newest.items)
     results = [build.result for build in newest.items[:_STRIP] if build.result not in {None, "skip", "cancellation"}]
     return Job(
         view,
         asked,
         shown.items,
         shown.next,
-        _newest_of_each_branch(newest.items),
+        branches,
         draw_strip(newest.items[:_STRIP]),
         load_usual_duration(connection, view.id),
         results.count("success"),
@@ -127,6 +130,7 @@ def _load_job(connection: Connection, asked: BuildFilter, cursor: int | None) ->
         defined.paused if defined is not None else None,
         load_bisections(connection, job_path=path, limit=_SEARCHES).items,
         load_copies(connection, view.id, _COPIES) if view.copy_of is None else Page(()),
+        load_takes_of(connection, branches),
     )
 
 

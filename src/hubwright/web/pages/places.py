@@ -64,6 +64,7 @@ PLACES = (
     Place("/help", "Help", group="Hub"),
     Place("/search", "Search", reached_from="/"),
     Place("/notifications", "Your notifications", reached_from="/"),
+    Place("/irc/link", "Link an IRC account", reached_from="/help"),
     Place("/docs", "REST interface", role=PUBLIC, reached_from="/help"),
     Place("/login", "Log in", role=PUBLIC, reached_from="/help"),
     Place("/jobs/{path:path}", "Job or folder", reached_from=_JOBS),
