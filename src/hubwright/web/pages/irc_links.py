@@ -38,6 +38,7 @@ class IrcLinkPages:
         return [
             Route("/irc/link", self.show),
             Route("/irc/link", self.keep, methods=["POST"]),
+            Route("/irc/link/somebody", self.keep_other, methods=["POST"]),
             Route("/irc/link/remove", self.remove, methods=["POST"]),
         ]
 
@@ -54,19 +55,21 @@ class IrcLinkPages:
         account, links = await self._frame.site.database.read(load)
         return self._frame.show(request, "irc_link.html", code=code, account=account, links=links)
 
-    async def keep(self, request: Request) -> Response:
-        """`POST /irc/link`: a `code`; or, from an administrator, an `account` and a `login`."""
-        asker = await self._frame.require(request, "read")
+    async def keep_other(self, request: Request) -> Response:
+        """`POST /irc/link/somebody`: an `account` and a `login`, which an administrator knows of."""
+        await self._frame.require(request, "admin")
         fields = await read_fields(request)
-        now = self._frame.site.clock()
-        if "code" not in fields:
-            await self._frame.require(request, "admin")
-            account, login = need(fields, "account"), need(fields, "login")
-            await self._frame.site.database.write_soon(lambda connection: keep_link(connection, account, login, now))
-            return RedirectResponse("/irc/link", 303)
+        account, login, now = need(fields, "account"), need(fields, "login"), self._frame.site.clock()
+        await self._frame.site.database.write_soon(lambda connection: keep_link(connection, account, login, now))
+        return RedirectResponse("/irc/link", 303)
+
+    async def keep(self, request: Request) -> Response:
+        """`POST /irc/link`: the account that the `code` was told to is of who asks."""
+        asker = await self._frame.require(request, "read")
+        code, now = _hash(need(await read_fields(request), "code")[:MAX_CODE]), self._frame.site.clock()
         if asker.login is None:
             raise ForbiddenError("Log in with GitHub first: whose account it is can't be told otherwise.")
-        login, code = asker.login, _hash(need(fields, "code")[:MAX_CODE])
+        login = asker.login
 
         def work(connection: Connection) -> None:
             found = find_code(connection, code, now)
