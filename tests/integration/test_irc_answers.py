@@ -297,7 +297,7 @@ def test_events_and_mutes_of_a_channel(world: World) -> None:
     assert world.ask("notify on fixed", BOB)[0].startswith("Access denied")
     assert world.ask("notify on fixed success") == ["Done."]
     assert world.ask("notify off fixed") == ["Done."]
-    assert world.ask("notify list") == ["on: success; off: fixed; all else is as IRC__NEWS say."]
+    assert world.ask("notify list") == ["on: success; off: fixed; all else is as IRC__NEWS says."]
     assert world.ask("notify on weather")[0].startswith("Say `!notify on|off|list EVENT …`")
     assert world.ask("notify on broken", BOB, None) == ["Done."]
     with world.database.reading() as connection:

@@ -103,7 +103,7 @@ class Channels:
         with self._database.reading() as connection:
             found = irc.load_repositories(connection, request.channel)
         named = [name if request.channel else f"{channel} {name}" for channel, name in found]
-        return [join_names(named) or "No repository was added; what IRC__NEWS name is told of all the same."]
+        return [join_names(named) or "No repository was added; what IRC__NEWS names is told of all the same."]
 
     def add_nick(self, request: Request) -> Sequence[Text]:
         """Calls you by name when news is important."""
@@ -161,7 +161,7 @@ class Channels:
         on = [event for event, wanted in found.items() if wanted]
         off = [event for event, wanted in found.items() if not wanted]
         said = [f"{word}: {', '.join(events)}" for word, events in (("on", on), ("off", off)) if events]
-        return f"{'; '.join(said) or 'Nothing was switched'}; all else is as IRC__NEWS say."
+        return f"{'; '.join(said) or 'Nothing was switched'}; all else is as IRC__NEWS says."
 
     def _change(self, request: Request, action: str, path: str, keep: Callable[..., object]) -> Sequence[Text]:
         def work(by: str) -> str:
