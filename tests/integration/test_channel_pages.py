@@ -33,6 +33,8 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx2.Client]
     add(3 * DAY, "elsewhere", "#nim/offtopic")
     for number in range(1_203):
         add(9 * DAY - number, f"line {number}", "#nim")
+    for number in range(1_003):
+        add(1_002 - number, f"busy {number}", "#busy")
     seed.close()
     with serving(folder) as (address, _), httpx2.Client(base_url=address, headers={"Accept": "text/html"}) as client:
         yield client
@@ -78,6 +80,18 @@ def test_a_busy_day_goes_on_at_a_link(browser: httpx2.Client) -> None:
     assert ">line 700<" not in shown
 
 
+def test_a_busy_today_shows_what_was_said_last(browser: httpx2.Client) -> None:
+    """And leads to the whole day; its anchors lead to a page that begins shortly before them."""
+    page = browser.get("/irclogs/busy").text
+    assert (page.count('<li id="'), ">busy 2<" in page, ">busy 3<" in page) == (1_000, False, True)
+    assert f'href="/irclogs/busy/{TODAY}">The whole day' in page
+    anchor = re.search(r'href="([^"]+#11:06:40)"', page)
+    assert anchor is not None
+    assert anchor[1] == f"/irclogs/busy/{TODAY}?from=11:01:40#11:06:40"
+    assert '<li id="11:06:40"' in browser.get(anchor[1]).text
+    assert ">busy 0<" in browser.get(f"/irclogs/busy/{TODAY}").text
+
+
 def test_the_twins_of_a_day_are_for_programs(browser: httpx2.Client) -> None:
     """System 1's files: the beginning of the day, then a line of JSON for each event."""
     first, *lines = browser.get(f"/irclogs/nim/{TODAY}.logs").text.splitlines()
@@ -109,8 +123,8 @@ def test_addresses_of_system_1_lead_to_the_first_channel(browser: httpx2.Client)
         for path in ("/irclogs/17-11-2026.html", "/irclogs/17-11-2026.json", "/irclogs/nim?day=2026-11-17")
     ]
     assert [(one.status_code, one.headers["location"]) for one in answers] == [
-        (308, "/irclogs/nim/17-11-2026.html"),
-        (308, "/irclogs/nim/17-11-2026.json"),
+        (308, "/irclogs/busy/17-11-2026.html"),
+        (308, "/irclogs/busy/17-11-2026.json"),
         (303, f"/irclogs/nim/{YESTERDAY}"),
     ]
 
@@ -119,7 +133,7 @@ def test_channels_are_listed_and_unknown_ones_are_not_there(browser: httpx2.Clie
     """A channel's name may have a slash in it."""
     page = browser.get("/irclogs").text
     links = re.findall(r'href="(/irclogs/[^"]+)"', page)
-    assert links == ["/irclogs/nim", "/irclogs/nim/offtopic"]
+    assert links == ["/irclogs/busy", "/irclogs/nim", "/irclogs/nim/offtopic"]
     assert "the last time was on" in browser.get("/irclogs/nim/offtopic").text
     missing = [
         browser.get(path).status_code

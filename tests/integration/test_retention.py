@@ -140,6 +140,22 @@ def test_facts_wait_for_the_reporters_that_live(store: Store) -> None:
     assert store.count(schema.fact) == 0
 
 
+def test_lines_of_channels_go_when_they_are_old_or_their_people_opt_out(store: Store) -> None:
+    def say(nick: str) -> None:
+        store.add(schema.channel_line, channel="#c", at=store.clock.now, kind="msg", nick=nick, person=nick, text="x")
+
+    say("kate")
+    store.clock.now += 5 * DAY
+    say("kate")
+    say("shy")
+    store.drain(days=0)
+    assert store.count(schema.channel_line) == 3
+    store.add(schema.irc_opt_out, name="shy", at=store.clock.now)
+    keep = Keep(deliveries=10, facts=20, logs=30, artifacts=40, builds=50, channels=4)
+    store.drain(keep, days=0)
+    assert [(row.nick, row.at) for row in rows(store.database, schema.channel_line)] == [("kate", store.clock.now)]
+
+
 def test_files_go_with_their_rows_and_their_own_time_counts(store: Store) -> None:
     _, run = store.build()
     store.keep_file(run, "plain.txt")

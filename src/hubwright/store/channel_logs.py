@@ -72,6 +72,13 @@ def load_lines(
     return Page(tuple(map(_read, rows[:limit])), rows[limit - 1].id if len(rows) > limit else None)
 
 
+def load_newest(connection: Connection, channel: str, since: float, limit: int) -> tuple[ChannelLine, ...]:
+    """The newest of what has happened since that moment, in its order."""
+    query = select(*_COLUMNS).where(_LINE.channel == channel, _LINE.at >= since)
+    rows = connection.execute(query.order_by(_LINE.at.desc(), _LINE.id.desc()).limit(limit)).all()
+    return tuple(map(_read, reversed(rows)))
+
+
 def load_finds(
     connection: Connection, channel: str, text: str, limit: int, before: int | None = None
 ) -> Page[ChannelLine]:

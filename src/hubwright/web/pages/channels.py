@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import partial
 from urllib.parse import quote, urlencode
@@ -30,7 +30,7 @@ from hubwright.domain.channel_logs import (
 from hubwright.domain.channel_text import colour_of, paint_said
 from hubwright.domain.irc_names import fold_name
 from hubwright.errors import NotFoundError
-from hubwright.store.channel_logs import load_channels, load_finds, load_lines, load_neighbours
+from hubwright.store.channel_logs import load_channels, load_finds, load_lines, load_neighbours, load_newest
 from hubwright.web.pages.frame import Frame
 from hubwright.web.pages.jobs import read_number
 
@@ -62,14 +62,18 @@ class Row:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Day:
-    """What a page of a day is about; the days before and after are those on which something happened."""
+    """What a page of a day is about; the days before and after are those on which something happened.
+
+    `whole`: the page begins with the day. `next` is where it goes on.
+    """
 
     channel: str
     day: date
     lines: tuple[ChannelLine, ...]
-    next: int | str | None
     before: date | None
     after: date | None
+    whole: bool
+    next: int | str | None = None
 
 
 class ChannelPages:
@@ -117,7 +121,7 @@ class ChannelPages:
             return RedirectResponse(f"/irclogs/{_quote(channel)}/{day}", 303)
         if words:
             return await self._search(request, channel, words[:_MAX_QUERY])
-        return await self._show_day(request, channel, day_of(self._frame.site.clock()))
+        return await self._show_today(request, channel)
 
     async def _find(self, name: str) -> str:
         """The channel of this name in an address, without a name the first one. Raises NotFoundError."""
@@ -128,6 +132,19 @@ class ChannelPages:
             raise NotFoundError(f"There is no log of {name[:100]!r}.")
         return found[0]
 
+    async def _show_today(self, request: Request, channel: str) -> Response:
+        """The newest lines of today; those before them are on the day's own page."""
+        day = day_of(self._frame.site.clock())
+        bounds, address = bounds_of(day), f"/irclogs/{_quote(channel)}"
+
+        def load(connection: Connection) -> Day:
+            lines = load_newest(connection, channel, bounds[0], AT_ONCE + 1)
+            return _make_day(connection, channel, day, lines[-AT_ONCE:], whole=len(lines) <= AT_ONCE)
+
+        shown = await self._database.read(load)
+        rows = _make_rows(shown.lines, f"{address}/{day}", shows_before=not shown.whole)
+        return self._show(request, shown, rows)
+
     async def _show_day(self, request: Request, channel: str, day: date) -> Response:
         start, end = bounds_of(day)
         clock = read_clock(request.query_params.get("from", "")) or 0.0
@@ -135,20 +152,20 @@ class ChannelPages:
 
         def load(connection: Connection) -> Day:
             page = load_lines(connection, channel, (start + clock, end), AT_ONCE, after)
-            before, later = (
-                None if at is None else day_of(at) for at in load_neighbours(connection, channel, (start, end))
-            )
-            return Day(channel=channel, day=day, lines=page.items, next=page.next, before=before, after=later)
+            whole = not clock and after is None
+            return replace(_make_day(connection, channel, day, page.items, whole=whole), next=page.next)
 
         shown = await self._database.read(load)
-        address, today = f"/irclogs/{_quote(channel)}", day == day_of(self._frame.site.clock())
+        return self._show(request, shown, _make_rows(shown.lines, ""))
+
+    def _show(self, request: Request, shown: Day, rows: Iterable[Row]) -> Response:
+        today = shown.day == day_of(self._frame.site.clock())
         return self._frame.show(
             request,
             "channel.html",
             shown=shown,
-            address=address,
-            rows=list(_make_rows(shown.lines, f"{address}/{day}" if request.url.path == address else "")),
-            whole=not clock and after is None,
+            address=f"/irclogs/{_quote(shown.channel)}",
+            rows=list(rows),
             today=today,
             stream="/fragments/stream?every=5" if today else None,
         )
@@ -205,20 +222,35 @@ def _quote(channel: str) -> str:
     return quote(name_of(channel))
 
 
-def _make_rows(lines: Iterable[ChannelLine], address: str) -> Iterator[Row]:
+def _make_day(connection: Connection, channel: str, day: date, lines: tuple[ChannelLine, ...], *, whole: bool) -> Day:
+    around = load_neighbours(connection, channel, bounds_of(day))
+    before, after = (None if at is None else day_of(at) for at in around)
+    return Day(channel=channel, day=day, lines=lines, before=before, after=after, whole=whole)
+
+
+def _make_rows(lines: Iterable[ChannelLine], address: str, *, shows_before: bool = False) -> Iterator[Row]:
+    """Rows whose anchors lead to the page at `address`, or stay on this one.
+
+    `shows_before`: that page is to begin shortly before the line.
+    """
     seen: Counter[str] = Counter()
     for line in lines:
         clock = clock_of(line.at)
         seen[clock] += 1
         anchor = clock if seen[clock] == 1 else f"{clock}.{seen[clock]}"
-        yield _make_row(line, anchor, f"{address}#{anchor}")
+        query = _query_before(line) if shows_before else ""
+        yield _make_row(line, anchor, f"{address}{query}#{anchor}")
 
 
 def _make_find(line: ChannelLine, address: str) -> Row:
-    """What was found; its link shows what was said shortly before it too."""
-    day, clock = day_of(line.at), clock_of(line.at)
-    start = max(line.at - BEFORE, bounds_of(day)[0])
-    return _make_row(line, clock, f"{address}/{day}?from={clock_of(start)}#{clock}")
+    clock = clock_of(line.at)
+    return _make_row(line, clock, f"{address}/{day_of(line.at)}{_query_before(line)}#{clock}")
+
+
+def _query_before(line: ChannelLine) -> str:
+    """Has a day's page begin shortly before this line, however long the day was."""
+    start = max(line.at - BEFORE, bounds_of(day_of(line.at))[0])
+    return f"?from={clock_of(start)}"
 
 
 def _make_row(line: ChannelLine, anchor: str, href: str) -> Row:
