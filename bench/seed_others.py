@@ -39,6 +39,7 @@ class Others:
             "gh_issue_comment": tenth, "missed_delivery": tenth // 20, "approval": tenth // 20,
             "bisection": tenth // 100, "culprit": tenth // 100, "flaky_test": tenth // 20,
             "recording": tenth // 50, "channel_line": tenth * 2, "cache": tenth // 10,
+            "known_failure": tenth // 5, "known_failure_place": tenth // 5, "run_failure": tenth,
             "token": tenth // 50, "builder": len(BUILDERS), "builder_kind": len(PLATFORMS), "reporter": 0,
             "github_credential": 0, "pause": 3, "github_token": 0, "github_budget": 0, "secret": 0,
         }  # fmt: skip
@@ -88,6 +89,15 @@ class Others:
             "link": _REPOSITORY | {
                 "repository": _repository,
                 "globs": lambda _: '["**"]', "kind": lambda _: "branch",
+            },
+            "known_failure": {
+                "family": lambda at: at % one + 1, "fingerprint": lambda at: f"{at // 3:016x}",
+                "kind": lambda _: "line", "title": lambda at: f"error: no member named 'tail{at}'",
+                "newest": lambda at: at, "last_at": moment,
+                "issue": lambda at: None if at % 20 else f"octo/hello#{at}",
+            },
+            "known_failure_place": {
+                "platform": lambda at: PLATFORMS[at % len(PLATFORMS)], "times": lambda at: at % 50 + 1,
             },
             "schedule": {
                 "cron": lambda _: "30 4 * * 1-5", "zone": lambda _: "Europe/Zurich", "next_at": lambda _: None,

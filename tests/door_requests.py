@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from hubwright.store.schema import fact
+from hubwright.store.schema import fact, known_failure
 from quiet_hub import Door, WholeHub
 from served import NOW
 
@@ -43,13 +43,16 @@ def seed(hub: WholeHub) -> None:
         hub.rows.keep_build(number, job_id=number, family=number, repository=repository, pull_request=number)
         hub.rows.keep_run(number, number)
         told = {"job": path, "number": number, "sha7": "aaaaaaa", "ref": "main"}
+        failure = {"id": number, "family": number, "fingerprint": "c" * 16, "kind": "line", "title": "no tail"}
+        hub.rows.keep(known_failure, failure | {"newest": number, "last_at": NOW})
         hub.rows.keep(fact, {"kind": "BuildQueued", "at": NOW, "data": told, "job_id": number, "build_id": number})
 
 
 def form_address(door: Door, side: Side) -> str:
     """The door's address for what is on that side; other parameters name nothing that there is."""
     numbered = {"build_id": side.number, "run_id": side.number, "run": side.number}
-    page = {"id": side.number} if door.path.startswith("/builds/") else {}
+    page = {"id": side.number} if door.path.startswith(("/builds/", "/failures/")) else {}
+    page |= {"number": side.number} if "/known-failures/" in door.path else {}
 
     def value(match: re.Match[str]) -> str:
         name = match[1].partition(":")[0]

@@ -65,6 +65,7 @@ def fill(pattern: str, texts: dict[str, str], ids: dict[str, int]) -> str:
         "/builders/{name:path}": {"name": texts["builder"]},
         "/definitions/folders/{path:path}": {"path": texts["folder"]},
         "/bisections/{id:int}": {"id": str(ids["bisection"])},
+        "/failures/{id:int}": {"id": str(ids["failure"])},
         "/deliveries/{id:int}": {"id": str(ids["delivery"])},
         "/irclogs/{path:path}": {"path": texts["channel"]},
         "/tests/{path:path}": {"path": texts["matrix"]},
@@ -98,6 +99,7 @@ def seed_world(seed: Seed, *, hostile: bool = False) -> tuple[dict[str, int], di
     _add_folders(seed, said)
     _add_matrix(seed, said)
     ids |= _add_fork(seed, said) | _add_search(seed, said, ids["first_red"])
+    ids["failure"] = _add_failures(seed, said, ids["red_run"])
     _add_replica(seed, said)
     _add_people(seed, said)
     ids["delivery"] = _add_delivery(seed, said)
@@ -232,6 +234,36 @@ def _add_search(seed: Seed, said: _Said, bad: int) -> dict[str, int]:
     build = seed.build(nightly, 1, 150_000, result="failure", family=nightly, **told)
     seed.run(build, red(), 150_000, result="failure", finished_at=seed.now - 149_000, family=nightly)
     return {"bisection": number}
+
+
+def _add_failures(seed: Seed, said: _Said, run: int) -> int:
+    """What the red run failed with: known and linked, new; and one of another job that is the same."""
+    rows = (
+        (1, "a" * 16, "problem", "src/ring.c: no member named 'tail'", "octo/engine#7", {"freebsd-15": 11, "linux-x86_64": 3}),
+        (1, "b" * 16, "test", "ring: wraps around: expected 2000, got 1999", None, {"linux-x86_64": 1}),
+        (2, "a" * 16, "problem", "src/ring.c: no member named 'tail'", None, {"linux-x86_64": 2}),
+    )  # fmt: skip
+    for number, (family, fingerprint, kind, title, issue, places) in enumerate(rows, 1):
+        linked: dict[str, Any] = (
+            {"issue": issue, "linked_by": said("ada"), "linked_at": seed.now - DAY} if issue else {}
+        )
+        seed.add(
+            "known_failure",
+            family=family,
+            fingerprint=fingerprint,
+            kind=kind,
+            title=said(title),
+            last_at=seed.now - 900,
+            newest=number,
+            **linked,
+        )
+        for platform, times in places.items():
+            seen = {"first_at": seed.now - 40 * DAY, "last_at": seed.now - 900}
+            seed.add("known_failure_place", known_failure_id=number, platform=said(platform), times=times, **seen)
+        if family == 1:
+            seed.add("run_failure", run_id=run, known_failure_id=number)
+    seed.add("gh_issue", id=7, repository_id=1, number=7, title=said("The ring loses its tail"), state="open")
+    return 1
 
 
 def _add_replica(seed: Seed, said: _Said) -> None:

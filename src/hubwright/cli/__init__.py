@@ -40,6 +40,7 @@ COMMANDS = {
     "resume": Entry("hubwright.cli.pauses:resume", "Let it start again."),
     "watch": Entry("hubwright.cli.watch:watch", "Follow a build to its end."),
     "problems": Entry("hubwright.cli.problems:problems", "What went wrong in a build, in one go."),
+    "failures": Entry("hubwright.cli.known_failures:failures", "What failed before, and the issues about it."),
     "logs": Entry("hubwright.cli.logs:logs", "The log of a build."),
     "rerun": Entry("hubwright.cli.builds:rerun", "Build it again."),
     "approve": Entry("hubwright.cli.approve:approve", "Let what a fork brought be built."),

@@ -9,7 +9,7 @@ import click
 from hubwright.cli.build_names import Build
 from hubwright.cli.output import print_line, shown
 from hubwright.domain.error_lines import find_error
-from hubwright.domain.failure_text import lines_of_problem, lines_of_test
+from hubwright.domain.failure_text import line_of_known, lines_of_problem, lines_of_test
 
 MAX_LINES = 40
 """Lines of a failed stage that are shown, unless asked for all that the hub tells; and of problems and of tests."""
@@ -31,7 +31,8 @@ def show_failure(told: Build, most: int | None = MAX_LINES) -> None:
     """All of it: problems with file and line, failed tests, and of each failed stage at most `most` lines."""
     problems = [line for one in told["problems"] if one["severity"] == "error" for line in lines_of_problem(one)]
     tests = [line for case in told["tests"] for line in lines_of_test(case)]
-    for title, lines in (("Problems", problems), ("Failed tests", tests)):
+    known = [line_of_known(one) for one in told.get("known", ())]
+    for title, lines in (("Problems", problems), ("Failed tests", tests), ("Known failures", known)):
         if lines:
             print_line("\n" + click.style(title, bold=True))
         for line in lines[:most]:

@@ -24,6 +24,7 @@ def write_failure(told: Told) -> str:
         *_section("Problems", [line for one in told["problems"] for line in lines_of_problem(one)]),
         *_section("Failed tests", [line for case in told["tests"] for line in lines_of_test(case)]),
     ]
+    lines += _section("Known failures", [line_of_known(one) for one in told.get("known", ())])
     for part in told["stages"]:
         where = f", line {part['line']}" if part["line"] else ""
         shown = part["excerpt"] or part["log"][-20:]
@@ -49,6 +50,11 @@ def lines_of_problem(one: Told) -> Iterator[str]:
     code = f" [{one['code']}]" if one["code"] else ""
     yield f"{place}: {one['severity']}: {first}{code}" if place else f"{one['severity']}: {first}{code}"
     yield from (f"  {line}" for line in more[:5])
+
+
+def line_of_known(one: Told) -> str:
+    """`error: no tail - seen 14 times since 2026-03-02, linked to octo/hello#123 (known failure 7)`."""
+    return f"{one['title']} - {one['words']} (known failure {one['id']})"
 
 
 def lines_of_test(case: Told) -> Iterator[str]:

@@ -59,21 +59,39 @@ class KnownFailure:
 
 
 def word_known(one: KnownFailure, platforms: Iterable[str] = ()) -> str:
-    """`seen 14 times since 2026-03-02, on freebsd only, linked to octo/hello#123`; `not seen before` of a new one.
+    """`seen 14 times since 2026-03-02, on freebsd only, linked to octo/hello#123`; see `word_seen`."""
+    return word_seen(one, platforms) + (f", linked to {one.issue}" if one.issue else "")
+
+
+def word_seen(one: KnownFailure, platforms: Iterable[str] = ()) -> str:
+    """The same without the issue; `not seen before` of a new one.
 
     `only` is said where the build ran on other `platforms` too. Dates are in UTC.
     """
     if one.times <= 1:
-        said = ["not seen before"]
-    else:
-        since = datetime.fromtimestamp(one.first_at, UTC).date()
-        said = [f"seen {word_count(one.times, 'time')} since {since}"]
-        where = [place.platform for place in one.places]
-        if len(where) == 1:
-            said += [f"on {where[0]} only"] if set(platforms) - set(where) else []
-        else:
-            said.append(f"on {len(where)} platforms" if len(where) > 3 else f"on {' and '.join(_commas(where))}")
-    return ", ".join(said + ([f"linked to {one.issue}"] if one.issue else []))
+        return "not seen before"
+    said = f"seen {word_count(one.times, 'time')} since {_word_day(one.first_at)}"
+    where = [place.platform for place in one.places]
+    if len(where) == 1:
+        return f"{said}, on {where[0]} only" if set(platforms) - set(where) else said
+    return f"{said}, on {len(where)} platforms" if len(where) > 3 else f"{said}, on {' and '.join(_commas(where))}"
+
+
+def word_before(found: Sequence[KnownFailure], before: float) -> str:
+    """What a status has room for, of failures that were known before that moment (Unix seconds); "" of none.
+
+    `known failure since 2026-03-02 (octo/hello#123)`: other than a count, it does not change with each run that comes.
+    """
+    known = [one for one in found if one.first_at < before or one.issue]
+    known.sort(key=lambda one: (not one.issue, one.first_at))
+    if not known:
+        return ""
+    since = f" since {_word_day(known[0].first_at)}" if known[0].first_at < before else ""
+    return f"known failure{since}" + (f" ({known[0].issue})" if known[0].issue else "")
+
+
+def _word_day(at: float) -> str:
+    return str(datetime.fromtimestamp(at, UTC).date())
 
 
 def _commas(names: Sequence[str]) -> list[str]:
@@ -81,7 +99,7 @@ def _commas(names: Sequence[str]) -> list[str]:
 
 
 def say_known(found: Sequence[KnownFailure], platforms: Iterable[str] = ()) -> str:
-    """One line for those who have room for one: the failure that was seen most, and how many others are known."""
+    """One line for people: the failure that is linked or was seen most, and how many others are known; "" of none."""
     known = sorted((one for one in found if one.known), key=lambda one: (one.issue is None, -one.times))
     if not known:
         return ""

@@ -7,10 +7,20 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, Row
 
 from hubwright.domain.fingerprints import BAD, find_symptoms
+from hubwright.domain.known_failures import read_issue
 from hubwright.domain.results import Result
+from hubwright.errors import UnprocessableError
 from hubwright.hub.logs import Logs
 from hubwright.store.bisections import BUILT_FOR_IT
-from hubwright.store.known_failures import Seen, keep_symptoms, load_bad_lines, load_bad_tests, load_ended
+from hubwright.store.known_failures import (
+    Seen,
+    keep_symptoms,
+    link_issue,
+    load_bad_lines,
+    load_bad_tests,
+    load_ended,
+    load_repository,
+)
 
 READ = 256 * 1024
 """Bytes at the end of a log in which errors are looked for, where neither tests nor problems tell of any."""
@@ -54,6 +64,22 @@ def note_failure(connection: Connection, row: Row[Any], ending: Ending) -> None:
     said = ending.detail.replace(row.builder, "…") if row.builder else ending.detail
     symptoms = find_symptoms(stages, tests, problems, said)
     keep_symptoms(connection, Seen(row.id, row.family or row.job_id, row.platform, ending.at), symptoms)
+
+
+class IssueWish(NamedTuple):
+    """Which issue somebody says a failure is about, as typed, "" for none; and when (Unix seconds)."""
+
+    text: str
+    by: str
+    at: float
+
+
+def link_failure(connection: Connection, number: int, wish: IssueWish, hosted: str) -> None:
+    """Link a known failure; GitHub's pages are below `hosted`. Raises NotFoundError, UnprocessableError."""
+    issue = read_issue(wish.text, load_repository(connection, number), hosted)
+    if issue is None and wish.text.strip():
+        raise UnprocessableError("issue: 7, #7, OWNER/NAME#7 or the address of an issue is expected.", "/issue")
+    link_issue(connection, number, issue, wish.by, wish.at)
 
 
 def _cut(tail: Tail, start: int, end: int | None) -> bytes:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
+from hubwright.domain.known_failures import KnownFailure, split_issue, word_seen
 from hubwright.domain.results import Result, State
 from hubwright.domain.wording import make_visible, word_count, word_duration
 from hubwright.github.check_runs import MAX_TITLE, Action, Annotation, CheckRun, Conclusion, Level, Status
@@ -40,11 +41,14 @@ _LEVELS = {"error": Level.FAILURE, "warning": Level.WARNING, "notice": Level.NOT
 
 @dataclass(frozen=True, slots=True)
 class Details:
-    """What an ended run has left: problems that name a file (`more` are not told), and its first failed tests."""
+    """What an ended run has left: problems that name a file (`more` are not told), its first failed tests, and what is
+    known of its failures.
+    """
 
     problems: tuple[ProblemView, ...] = ()
     more: int = 0
     tests: tuple[CaseView, ...] = ()
+    known: tuple[KnownFailure, ...] = ()
 
 
 def form_check(saying: Saying, sha: str, public_url: str, details: Details | None = None) -> CheckRun:
@@ -56,7 +60,7 @@ def form_check(saying: Saying, sha: str, public_url: str, details: Details | Non
         sha=sha,
         title=cut_text(make_visible(saying.words), MAX_TITLE),
         summary=_summarise(saying, url, public_url),
-        text=_write_text(details),
+        text=_write_text(details, saying.builds, public_url),
         status=_status(saying),
         conclusion=None if saying.result is None else _CONCLUSIONS[saying.result],
         details_url=url,
@@ -153,8 +157,11 @@ def _summarise_run(build: BuildView, run: RunView, url: str) -> str:
     return "\n".join(lines)
 
 
-def _write_text(details: Details) -> str:
+def _write_text(details: Details, builds: Sequence[BuildView], public_url: str) -> str:
     parts = []
+    if details.known:
+        platforms = {run.platform for build in builds for run in build.runs}
+        parts += ["### Known failures", "\n".join(_write_known(one, platforms, public_url) for one in details.known)]
     if details.tests:
         parts.append("### Failed tests")
         parts += [_write_test(case) for case in details.tests[:MAX_TESTS]]
@@ -165,6 +172,13 @@ def _write_text(details: Details) -> str:
     if details.more:
         parts.append(f"{word_count(details.more, 'problem')} more in the build's page.")
     return "\n\n".join(parts)
+
+
+def _write_known(one: KnownFailure, platforms: Collection[str], public_url: str) -> str:
+    """An issue of GitHub's is in no code, so that GitHub makes a link of it."""
+    issue = f", linked to {one.issue if split_issue(one.issue) else write_code(one.issue)}" if one.issue else ""
+    link = write_link("known failure" if one.known else "new failure", f"{public_url}/failures/{one.id}")
+    return f"- {write_code(one.title)}: {link}, {write_code(word_seen(one, platforms))}{issue}"
 
 
 def _write_test(case: CaseView) -> str:

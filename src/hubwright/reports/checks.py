@@ -33,6 +33,7 @@ from hubwright.reports.sayings import Saying
 from hubwright.reports.statuses import MOST, StatusReporter, load_sayings
 from hubwright.store.database import Database
 from hubwright.store.told import load_placed_problems
+from hubwright.store.views_failures import load_failures_of_runs
 from hubwright.store.views_results import load_failed_tests
 
 log = structlog.get_logger(__name__)
@@ -96,7 +97,8 @@ class CheckReporter:
         with self._database.reading() as connection:
             problems = load_placed_problems(connection, saying.run.id, MAX_ANNOTATIONS)
             tests = load_failed_tests(connection, [saying.run.id], MAX_TESTS).get(saying.run.id, ())
-        return Details(problems.items, problems.more, tests)
+            known = load_failures_of_runs(connection, [saying.run.id]).get(saying.run.id, ())
+        return Details(problems.items, problems.more, tests, known)
 
 
 class _Commit:

@@ -9,6 +9,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from hubwright.domain.known_failures import KnownFailure, word_before
 from hubwright.domain.results import Result, State, verdict
 from hubwright.domain.sights import word_targets
 from hubwright.domain.wording import make_visible
@@ -40,19 +41,21 @@ class Saying:
 
 
 def find_sayings(
-    builds: Sequence[BuildView], broken_by: Mapping[int, Sequence[CulpritView]] | None = None
+    builds: Sequence[BuildView],
+    broken_by: Mapping[int, Sequence[CulpritView]] | None = None,
+    known: Mapping[int, Sequence[KnownFailure]] | None = None,
 ) -> list[Saying]:
     """How a commit stands by its builds, newest first: of each run the newest build's, then the roll-up.
 
     A roll-up that is open goes out first, another one last, so that a commit never looks ready before it is. Of a
-    run in `broken_by` it is said who broke it.
+    run in `broken_by` it is said who broke it, of one in `known` since when its failure is known.
     """
     if not builds:
         return []
     found: dict[str, Saying] = {}
     for build in reversed(builds):
         for run in build.runs:
-            saying = _of_run(build, run, (broken_by or {}).get(run.id, ()))
+            saying = _of_run(build, run, (broken_by or {}).get(run.id, ()), (known or {}).get(run.id, ()))
             found[saying.name] = saying
     roll_up = _roll_up(builds)
     pending = [saying for saying in found.values() if saying.result is None]
@@ -98,8 +101,10 @@ def _of_guilt(job: str, found: Sequence[CulpritView]) -> Saying:
     )
 
 
-def _of_run(build: BuildView, run: RunView, culprits: Sequence[CulpritView]) -> Saying:
+def _of_run(build: BuildView, run: RunView, culprits: Sequence[CulpritView], known: Sequence[KnownFailure]) -> Saying:
     blame = f"broken by {'; '.join(one.words for one in culprits)}; " if culprits else ""
+    before = word_before(known, build.queued_at)
+    blame += f"{before}; " if before else ""
     return Saying(
         name=fit_context(f"{ROLL_UP} / {build.job} ({name_place(run)})"),
         about=f"run-{run.id}",

@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any
 
 from hubwright.domain.facts import Fact, FactKind
+from hubwright.domain.fingerprints import BAD
 from hubwright.domain.results import Result
 from hubwright.domain.wording import make_visible
 from hubwright.github.client import GitHubClient
@@ -20,6 +21,7 @@ from hubwright.reports.sayings import Saying, find_guilt, find_sayings
 from hubwright.store.database import Database
 from hubwright.store.reports import load_commit_builds
 from hubwright.store.views_bisections import CulpritView, load_culprit_commits, load_culprits_by_run
+from hubwright.store.views_failures import load_failures_of_runs
 from hubwright.store.views_values import BuildView
 
 MOST = 500
@@ -101,7 +103,9 @@ def load_sayings(database: Database, repository: str, sha: str) -> list[Saying]:
         builds = load_commit_builds(connection, repository, sha)
         broken_by = load_culprits_by_run(connection, repository, sha)
         guilt = load_culprit_commits(connection, repository, sha)
-    return [*find_guilt(guilt), *find_sayings(builds, broken_by)]
+        failed = [run.id for build in builds for run in build.runs if run.result in BAD]
+        known = load_failures_of_runs(connection, failed)
+    return [*find_guilt(guilt), *find_sayings(builds, broken_by, known)]
 
 
 def form_statuses(

@@ -17,6 +17,7 @@ from hubwright.domain.problems import Severity
 from hubwright.errors import NotFoundError
 from hubwright.store.schema import (
     build,
+    job,
     known_failure,
     known_failure_place,
     problem,
@@ -115,6 +116,15 @@ def keep_symptoms(connection: Connection, seen: Seen, symptoms: Sequence[Symptom
         connection.execute(count, {**place, "first_at": seen.at, "last_at": seen.at})
         found = connection.execute(_SEEN, {"run_id": seen.run, "known_failure_id": number}).scalar_one()
         connection.execute(_NEWEST, {"key": number, "seen": found})
+
+
+def load_repository(connection: Connection, number: int) -> str:
+    """The repository of the job that has this known failure. Raises NotFoundError."""
+    query = select(job.c.repository).join(known_failure, known_failure.c.family == job.c.id)
+    found = connection.execute(query.where(known_failure.c.id == number)).scalar()
+    if found is None:
+        raise NotFoundError(f"There is no known failure {number}.")
+    return str(found)
 
 
 def link_issue(connection: Connection, number: int, issue: str | None, by: str, now: float) -> None:

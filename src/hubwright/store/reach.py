@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import ColumnElement, Connection, func, or_, select, true, union_all
 
-from hubwright.store.schema import build, job, run
+from hubwright.store.schema import build, job, known_failure, run
 
 FEW = 50
 """Jobs whose newest builds are looked up one by one; where there are more, the newest of all are looked through."""
@@ -67,3 +67,9 @@ def load_job_of_run(connection: Connection, run_id: int) -> str | None:
     """The path of the run's job; None when there is no such run."""
     query = select(job.c.path).join(build, build.c.job_id == job.c.id).join(run, run.c.build_id == build.c.id)
     return connection.execute(query.where(run.c.id == run_id)).scalar()
+
+
+def load_job_of_failure(connection: Connection, number: int) -> str | None:
+    """The path of the job that has this known failure; None when there is no such failure."""
+    query = select(job.c.path).join(known_failure, known_failure.c.family == job.c.id)
+    return connection.execute(query.where(known_failure.c.id == number)).scalar()

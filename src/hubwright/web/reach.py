@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 from starlette.requests import HTTPConnection
 
 from hubwright.errors import NotFoundError
-from hubwright.store.reach import load_job_of_build, load_job_of_run
+from hubwright.store.reach import load_job_of_build, load_job_of_failure, load_job_of_run
 from hubwright.web.askers import Asker, lies_below, name_of
 from hubwright.web.site import Site
 from hubwright.web.topics import Topic
@@ -41,6 +41,10 @@ def _build(name: str) -> Subject:
 
 def _run(name: str) -> Subject:
     return Subject("run", name)
+
+
+def _failure(name: str) -> Subject:
+    return Subject("failure", name)
 
 
 BELOW = Subject("below", "path")
@@ -91,6 +95,13 @@ DOORS: dict[str, Subject] = {
     "api.downloads.Downloads.download_latest": JOB,
     "api.downloads.Downloads.list_downloads": JOB,
     "api.trends.Trends.show": LISTED,
+    "api.known_failures.KnownFailures.list_failures": LISTED,
+    "api.known_failures.KnownFailures.show_failure": _failure("number"),
+    "api.known_failures.KnownFailures.link": _failure("number"),
+    "api.known_failures.KnownFailures.unlink": _failure("number"),
+    "pages.failures.FailurePages.list": LISTED,
+    "pages.failures.FailurePages.show": _failure("id"),
+    "pages.failures.FailurePages.link": _failure("id"),
     "api.tests.JobTests.list_tests": JOB,
     "api.tests.JobTests.show_test": JOB,
     "badges.make_badges.show_svg": BELOW,
@@ -180,6 +191,9 @@ DOORS: dict[str, Subject] = {
 """The doors that are open to tokens with folders."""
 
 
+_LOADS = {"build": load_job_of_build, "run": load_job_of_run, "failure": load_job_of_failure}
+
+
 class Reach:
     """Holds tokens with folders to what lies below these."""
 
@@ -199,7 +213,7 @@ class Reach:
                     await self._check_number(kind, text, asker)
             return
         text = str(request.path_params.get(subject.name, "") or request.query_params.get(subject.name, ""))
-        if subject.kind in {"build", "run"}:
+        if subject.kind in _LOADS:
             await self._check_number(subject.kind, text, asker)
             return
         path = text.strip("/")
@@ -228,7 +242,7 @@ class Reach:
     async def _find_job(self, kind: str, text: str) -> str | None:
         if not text.isascii() or not text.isdecimal() or len(text) > 19 or int(text) > MAX_NUMBER:
             return None
-        number, load = int(text), load_job_of_build if kind == "build" else load_job_of_run
+        number, load = int(text), _LOADS[kind]
 
         def find(connection: Connection) -> str | None:
             return load(connection, number)

@@ -20,6 +20,7 @@ from hubwright.web.api.events import Events
 from hubwright.web.api.folders import Folders
 from hubwright.web.api.grids import Grids
 from hubwright.web.api.jobs import Jobs
+from hubwright.web.api.known_failures import KnownFailures
 from hubwright.web.api.links import Links
 from hubwright.web.api.lists import Lists
 from hubwright.web.api.log_views import LogViews
@@ -67,6 +68,7 @@ def make_api(site: Site, gate: Gate, wishes: Wishes, vault: Vault, feed: Feed) -
     api.include(Pauses(site, gate).make_router())
     api.include(Preferences(site, gate).make_router())
     api.include(JobTests(site).make_router())
+    api.include(KnownFailures(site, gate).make_router())
     api.include(Trends(site).make_router())
     api.include(Bisections(site, gate).make_router())
     api.include(Grids(site).make_router())

@@ -18,6 +18,7 @@ from hubwright.domain.results import Result, State
 from hubwright.domain.waiting import hide_others
 from hubwright.hub.builds import cancel, rerun, rerun_run
 from hubwright.store.views import load_build, load_builds
+from hubwright.store.views_failures import load_failures_of_runs
 from hubwright.store.views_results import load_clone_url, load_failed_tests, load_problems
 from hubwright.store.views_values import BuildFilter
 from hubwright.store.views_waiting import load_waits
@@ -123,7 +124,9 @@ class Builds:
 
         def load(connection: Connection) -> Evidence:
             base = source_base(self._site.clone_base, load_clone_url(connection, build.job_id), build.repository)
-            return Evidence(load_failed_tests(connection, runs), load_problems(connection, runs), base)
+            tests, problems = load_failed_tests(connection, runs), load_problems(connection, runs)
+            known = load_failures_of_runs(connection, runs)
+            return Evidence(tests, problems, base, known, self._site.clone_base)
 
         found = await self._site.database.read(load)
         document = await asyncio.to_thread(self._failures.summarize, build, found)

@@ -9,6 +9,7 @@ import orjson
 
 from hubwright.domain.ansi import strip_escapes
 from hubwright.domain.error_lines import find_error
+from hubwright.domain.known_failures import KnownFailure, word_known
 from hubwright.domain.places import source_address
 from hubwright.hub.line_index import LineIndex
 from hubwright.hub.logs import Logs
@@ -16,6 +17,7 @@ from hubwright.reports.descriptions import describe_build, describe_run
 from hubwright.store.documents import Document, write_totals
 from hubwright.store.views_results import ProblemView
 from hubwright.store.views_values import BuildView, CaseView, RunView, StageView
+from hubwright.web.api.known_documents import write_known
 
 MAX_BYTES = 64_000
 """Bytes of the whole document, at most."""
@@ -24,6 +26,7 @@ TAIL_LINES = 150
 MAX_STAGES = 20
 MAX_TESTS = 50
 MAX_PROBLEMS = 100
+MAX_KNOWN = 40
 _TAIL_BYTES = 64 * 1024
 _SEARCHED = 4 * 1024 * 1024
 _BEFORE, _SHOWN = 4, 14
@@ -33,11 +36,15 @@ _FINE = frozenset({None, "success", "skip"})
 
 @dataclass(frozen=True)
 class Evidence:
-    """What was found in the runs of a build, by run; `source` is where the pages of its repository are."""
+    """What was found in the runs of a build, by run; `source` is where the pages of its repository are, `hosted` where
+    those of all are.
+    """
 
     tests: Mapping[int, Sequence[CaseView]] = field(default_factory=dict)
     problems: Mapping[int, Sequence[ProblemView]] = field(default_factory=dict)
     source: str | None = None
+    known: Mapping[int, Sequence[KnownFailure]] = field(default_factory=dict)
+    hosted: str = ""
 
 
 class Failures:
@@ -77,6 +84,7 @@ class Failures:
             "stages": parts,
             "problems": problems[:MAX_PROBLEMS],
             "tests": cases[:MAX_TESTS],
+            "known": self._list_known(build, found)[:MAX_KNOWN],
             "truncated": len(problems) > MAX_PROBLEMS or len(cases) > MAX_TESTS,
         }
         while len(orjson.dumps(document)) > MAX_BYTES:
@@ -99,6 +107,19 @@ class Failures:
             "url": f"{self._public}/builds/{run.build_id}/runs/{run.id}",
             "log_url": f"{self._public}/api/v1/runs/{run.id}/log",
         }
+
+    def _list_known(self, build: BuildView, found: Evidence) -> list[Document]:
+        platforms = {run.platform for run in build.runs}
+        return [
+            {
+                "run": run.id,
+                "platform": run.platform,
+                "words": word_known(one, platforms),
+                **write_known(one, self._public, found.hosted),
+            }
+            for run in build.runs
+            for one in found.known.get(run.id, ())
+        ]
 
     def _stage(self, run: RunView, stage: StageView | None, found: Evidence) -> Document:
         size = self._logs.size(run.id)
@@ -213,7 +234,7 @@ def _shorten(document: Document) -> None:
     if longest is not None and len(longest["log"]) > 20:
         longest["log"] = longest["log"][(len(longest["log"]) + 1) // 2 :]
         return
-    for name in ("problems", "tests", "stages", "runs"):
+    for name in ("problems", "tests", "known", "stages", "runs"):
         if len(document[name]) > 1:
             del document[name][len(document[name]) // 2 :]
             return

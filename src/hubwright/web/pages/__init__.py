@@ -25,6 +25,7 @@ from hubwright.web.pages.channels import ChannelPages
 from hubwright.web.pages.commits import CommitPages
 from hubwright.web.pages.definitions import DefinitionPages
 from hubwright.web.pages.downloads import DownloadPages
+from hubwright.web.pages.failures import FailurePages
 from hubwright.web.pages.frame import Frame
 from hubwright.web.pages.grids import GridPages
 from hubwright.web.pages.home import HomePage
@@ -132,6 +133,7 @@ def assemble_pages(site: Site, gate: Gate) -> Pages:
         *BisectionPages(frame).routes(),
         *DefinitionPages(frame).routes(),
         *CasePages(frame).routes(),
+        *FailurePages(frame).routes(),
         *TrendPages(frame).routes(),
         *ChannelPages(frame).routes(),
         *assets.routes(),

@@ -8,9 +8,12 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection
 
+from hubwright.domain.fingerprints import BAD
+from hubwright.domain.known_failures import KnownFailure, issue_address, word_seen
 from hubwright.domain.places import source_address, source_base
 from hubwright.domain.test_difference import identify
 from hubwright.store.test_strips import Mark, Strip, load_strips
+from hubwright.store.views_failures import load_failures_of_runs
 from hubwright.store.views_results import (
     ProblemView,
     RunPlace,
@@ -58,6 +61,14 @@ def make_room(bad: int, runs: int) -> Room:
     )
 
 
+class KnownLine(NamedTuple):
+    """What is known of a failure of a run; `words` without its issue, whose page is at `issue_url`."""
+
+    failure: KnownFailure
+    words: str
+    issue_url: str | None
+
+
 @dataclass(frozen=True, slots=True)
 class Findings:
     """What the database knows: failed tests and problems by run, and the runs that tests were compared with.
@@ -71,6 +82,7 @@ class Findings:
     source: Callable[[str | None, int | None], str | None]
     strips: dict[int, tuple[Strip, ...]]
     counts: dict[int, dict[str, int]]
+    known: dict[int, tuple[KnownLine, ...]]
 
     def count(self, run: RunView, *severities: str) -> int:
         """How many problems of these severities the run has, shown or not."""
@@ -116,7 +128,18 @@ def load_findings(connection: Connection, build: BuildView, hosted: str) -> Find
         lambda file, line: source_address(base, build.sha, file, line),
         load_strips(connection, build, tests),
         load_problem_counts(connection, runs),
+        _load_known(connection, build, hosted),
     )
+
+
+def _load_known(connection: Connection, build: BuildView, hosted: str) -> dict[int, tuple[KnownLine, ...]]:
+    """What is known of the failures of each run that did not end well."""
+    runs = [run.id for run in build.runs if run.result in BAD]
+    platforms = {run.platform for run in build.runs}
+    return {
+        run: tuple(KnownLine(one, word_seen(one, platforms), issue_address(one.issue, hosted)) for one in found)
+        for run, found in load_failures_of_runs(connection, runs).items()
+    }
 
 
 def find_lines(found: Findings, logs: LogLines, runs: Sequence[RunView]) -> dict[int, list[Finding]]:
