@@ -27,11 +27,11 @@ TARGET = "builds"
 
 
 class TraceReporter:
-    """Tells a collector of builds that have ended; of log lines where `lines` wants them."""
+    """Tells a collector of builds that have ended, and of lines of their logs where there is a writer of them."""
 
     name = "traces"
 
-    def __init__(self, database: Database, collector: Collector, spans: SpanWriter, lines: LineWriter) -> None:
+    def __init__(self, database: Database, collector: Collector, spans: SpanWriter, lines: LineWriter | None) -> None:
         self._database = database
         self._collector = collector
         self._spans = spans
@@ -48,12 +48,13 @@ class TraceReporter:
         self._collector.tell_spans(
             Told(source, spans=list(self._spans.write_spans(build, end))) for build, end, source in self._load(bodies)
         )
-        self._collector.tell_lines(
-            Told(source, lines=lines)
-            for build, end, source in self._load(bodies)
-            for run in self._spans.find_round(build, end)
-            for lines in self._lines.write_lines(build, run)
-        )
+        if (writer := self._lines) is not None:
+            self._collector.tell_lines(
+                Told(source, lines=lines)
+                for build, end, source in self._load(bodies)
+                for run in self._spans.find_round(build, end)
+                for lines in writer.write_lines(build, run)
+            )
 
     def _load(self, bodies: Sequence[dict[str, Any]]) -> Iterator[tuple[BuildView, End, Attributes]]:
         """The builds that are still there, each in a read of its own: sending may take long."""

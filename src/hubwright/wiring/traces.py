@@ -5,6 +5,7 @@ Loaded only where a collector is set: it needs the extra `otel`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from hubwright import __version__
@@ -20,25 +21,22 @@ from hubwright.reports.search import is_bad
 from hubwright.reports.traces import TraceReporter
 from hubwright.web.site import Site
 
+_HEADER = re.compile(r"\s*([A-Za-z0-9!#$%&'*+.^_`|~-]+)\s*=\s*([ -~]*?)\s*")
+"""https://www.rfc-editor.org/rfc/rfc9110#name-field-names"""
+
 
 class Traces:
     """The drain, and what it needs. Begin it before anything can happen. Raises SettingsError."""
 
     def __init__(self, settings: Settings, site: Site, owner: str) -> None:
         chosen = settings.otel
-        headers = _read_headers(chosen.headers)
+        headers = read_headers(chosen.headers)
         try:
             self._collector = Collector(str(chosen.endpoint), __version__, headers, ca_file=chosen.ca_file)
         except OutletError as error:
             raise SettingsError(f"OTEL__CA_FILE: {error}") from error
         spans = SpanWriter(site.public_url)
-        lines = LineWriter(
-            spans.ids,
-            site.logs.read,
-            site.logs.load_times,
-            lambda run: chosen.logs == "all" or (chosen.logs == "failed" and is_bad(run)),
-            chosen.log_size,
-        )
+        lines = None if chosen.logs == "off" else _make_lines(settings, site, spans)
         reporter = TraceReporter(site.database, self._collector, spans, lines)
         self._relay = Relay(site.database, [reporter], owner, site.clock, _drain_goes_on, tally=site.tally)
         self._relay.enroll()
@@ -59,13 +57,19 @@ class Traces:
         self._collector.close()
 
 
-def _read_headers(given: Sequence[str]) -> list[tuple[str, str]]:
-    """Names and values. Raises SettingsError, without telling a value."""
-    parted = [text.partition("=") for text in given]
-    for name, is_said, value in parted:
-        if not is_said or not name.strip() or not (name + value).isascii() or not (name + value).isprintable():
-            raise SettingsError("OTEL__HEADERS: each is expected as name=value, in ASCII.")
-    return [(name.strip(), value.strip()) for name, _, value in parted]
+def _make_lines(settings: Settings, site: Site, spans: SpanWriter) -> LineWriter:
+    all_runs = settings.otel.logs == "all"
+    return LineWriter(
+        spans.ids, site.logs.read, site.logs.load_times, lambda run: all_runs or is_bad(run), settings.otel.log_size
+    )
+
+
+def read_headers(given: Sequence[str]) -> list[tuple[str, str]]:
+    """Names and values of headers, each given as `name=value`. Raises SettingsError, without telling a value."""
+    found = [_HEADER.fullmatch(text) for text in given]
+    if None in found:
+        raise SettingsError("OTEL__HEADERS: each is expected as name=value, in ASCII.")
+    return [(one[1], one[2]) for one in found if one is not None]
 
 
 def _drain_goes_on(_queue: str) -> None:
