@@ -126,8 +126,11 @@ def s3_url(monkeypatch: pytest.MonkeyPatch) -> str:
 
 @pytest.fixture(scope="session")
 def irc_address() -> IrcAddress:
-    """A real IRC server with TLS and accounts (`irc_server.PASSWORDS`), one for the whole run."""
-    return IrcAddress.of(servers.url_of("irc"))
+    """A real IRC server with TLS and accounts (`irc_server.PASSWORDS`).
+
+    One for each worker of the run: nicks and channels are names that two tests can't have at the same time.
+    """
+    return IrcAddress.of(servers.url_of(f"irc@{os.environ.get('PYTEST_XDIST_WORKER', 'alone')}"))
 
 
 @pytest.fixture

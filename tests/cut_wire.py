@@ -16,6 +16,7 @@ class CutWire:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
         self._open: set[socket.socket] = set()
+        self._hushed: set[socket.socket] = set()
         self._is_cut = False
         self._threads = [threading.Thread(target=self._accept, daemon=True)]
         self._threads[0].start()
@@ -29,6 +30,8 @@ class CutWire:
         self.cut()
         for thread in self._threads:
             thread.join(5)
+        for end in self._hushed:
+            end.close()
 
     def cut(self) -> None:
         """End what is open and let nobody through."""
@@ -36,6 +39,10 @@ class CutWire:
         for end in list(self._open):
             with suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)
+
+    def hush(self) -> None:
+        """Of what is open nothing passes any more, and neither end is told, not even when the other one goes."""
+        self._hushed |= self._open
 
     def mend(self) -> None:
         """Let everybody through again."""
@@ -62,7 +69,10 @@ class CutWire:
     def _relay(self, one: socket.socket, other: socket.socket) -> None:
         with suppress(OSError):
             while data := one.recv(65_536):
-                other.sendall(data)
+                if one not in self._hushed:
+                    other.sendall(data)
+        if one in self._hushed and not self._is_cut:
+            return  # what is left is closed by `cut`
         with suppress(OSError):
             other.shutdown(socket.SHUT_RDWR)
         self._open.discard(one)

@@ -70,7 +70,10 @@ def close_run(folder: Path) -> None:
 
 
 def url_of(kind: str) -> str:
-    """The address of this run's server, started if need be. `kind` is a name in STARTERS. Raises ServerError."""
+    """The address of this run's server, started if need be. Raises ServerError.
+
+    `kind` is a name in STARTERS; `name@some` is another server than `name@other`.
+    """
     folder = Path(os.environ[RUN])
     url, error = folder / f"{kind}.url", folder / f"{kind}.error"
     with _locked(folder / f"{kind}.lock"):
@@ -173,7 +176,7 @@ def guard(kind: str, run: Path) -> None:
     processes = Processes(run / kind)
     try:
         try:
-            _publish(run / f"{kind}.url", STARTERS[kind](processes))
+            _publish(run / f"{kind}.url", STARTERS[kind.partition("@")[0]](processes))
         except (ServerError, OSError) as error:
             _publish(run / f"{kind}.error", f"{kind}: {error}\n{processes.said()}")
         while _lives(owner):

@@ -39,9 +39,9 @@ def tick(session: Session, now: float) -> list[str]:
     return [line.decode().rstrip() for line in session.tick(now)]
 
 
-def welcomed(capabilities: str = "account-tag batch", login: Login = LOGIN) -> Session:
+def welcomed(capabilities: str = "account-tag batch", login: Login = LOGIN, session: Session | None = None) -> Session:
     """Let in, and in its channel with alice and bob."""
-    session = Session(login)
+    session = session or Session(login)
     talk(session, f":s CAP * LS :sasl {capabilities}", f":s CAP * ACK :{capabilities} sasl", ":s 903 hub :ok")
     talk(session, ":s 001 hub :Welcome", ":s 005 hub CASEMAPPING=ascii WHOX CHANTYPES=# :are", ":s 376 hub :end")
     talk(session, ":hub!u@h JOIN #builds", ":s 353 hub = #builds :@hub alice +bob")
@@ -216,18 +216,28 @@ def test_a_channel_that_lets_nobody_in_is_asked_ever_more_rarely() -> None:
 
 
 def test_its_own_name_is_taken_back_when_it_is_free() -> None:
-    """By the services when we are logged in, each minute, and at once when who has it goes."""
+    """Asked for each minute, and at once when who has it goes."""
     session = welcomed()
     talk(session, ":hub!u@h NICK hub_", ":hub!x@h JOIN #builds")
-    regain = ["PRIVMSG NickServ :REGAIN hub", "NICK :hub"]
-    assert (tick(session, 1.0), tick(session, 2.0), tick(session, 61.0)) == (regain, [], regain)
+    assert (tick(session, 1.0), tick(session, 2.0), tick(session, 61.0)) == (["NICK :hub"], [], ["NICK :hub"])
     said, events = talk(session, ":hub!x@h QUIT :irc.a.test irc.b.test")
-    assert said == regain
+    assert said == ["NICK :hub"]
     assert isinstance(events[0], Quit)
     assert (events[0].split, list(events[0].channels)) == (True, ["#builds"])
     events = talk(session, ":hub_!u@h NICK hub")[1]
     assert isinstance(events[0], Renamed)
     assert (session.nick, tick(session, 300.0)) == ("hub", [])
+
+
+def test_the_services_are_asked_once_to_end_our_ghost() -> None:
+    """Two bots of one account would take the name from each other for ever; and who has lost nothing has no ghost."""
+    session = welcomed(session=Session(LOGIN, has_ghost=True))
+    talk(session, ":hub!u@h NICK hub_")
+    assert tick(session, 1.0) == ["PRIVMSG NickServ :REGAIN hub", "NICK :hub"]
+    assert tick(session, 61.0) == ["NICK :hub"]
+    with pytest.raises(IrcError):
+        talk(session, "ERROR :Killed (REGAIN command used by hub_)")
+    assert session.is_ended
 
 
 def test_it_knows_who_is_there() -> None:

@@ -27,7 +27,7 @@ from hubwright.irc.voice import Voice
 FORGET_EVERY = 5.0
 """Seconds between two looks for lines that have become stale while there is no server."""
 
-_RETRY_BASE, _RETRY_CAP = 5.0, 300.0
+_RETRY, _RETRY_CAP = 5.0, 60
 _CONNECT = 30.0
 _MAX_INCOMING = 16 * 1024  # tags have room of their own
 
@@ -36,13 +36,15 @@ logger = structlog.get_logger()
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Server:
-    """Where to connect; `tls` None: in the clear. `silence`: seconds after which a server that says nothing is gone."""
+    """Where to connect; `tls` None: in the clear. `silence`: seconds after which a server that says nothing is gone;
+    `retry`: those before it is tried again, doubled each time up to _RETRY_CAP times as many.
+    """
 
     host: str
     port: int
     tls: ssl.SSLContext | None
     silence: float = 120.0
-    retry: float = _RETRY_BASE
+    retry: float = _RETRY
 
 
 class Bot:
@@ -106,8 +108,9 @@ class Bot:
                 reason = await self._visit()
                 logger.warning("irc_away", server=self._server.host, error=reason)
                 failures = 1 if self._session.ready else failures + 1
-                self._session = Session(self._login)
-                await asyncio.sleep(backoff(failures, self._server.retry, _RETRY_CAP, random.random()))  # noqa: S311  no secret
+                self._session = Session(self._login, has_ghost=self._session.ready and not self._session.is_ended)
+                retry = self._server.retry
+                await asyncio.sleep(backoff(failures, retry, retry * _RETRY_CAP, random.random()))  # noqa: S311  no secret
         finally:
             self._answering.stop()
             for task in tasks:

@@ -24,6 +24,9 @@ MOST_ERRANDS = 500
 TICK = 2.0
 """Seconds between two looks at what is due."""
 
+PARTING = 2.0
+"""Seconds for a good-bye."""
+
 _FENCE = "hubwright-"
 _CHEAP = PACE / 2
 _REFUSALS = frozenset({"401", "403", "404", "405", "408", "411", "412", "442", "477", "482", "489", "531", "716"})
@@ -72,9 +75,7 @@ class Connection:
             await asyncio.gather(*tasks, return_exceptions=True)
             for _, utterance in self._unheard:
                 utterance.settle(Outcome.LOST)
-            with suppress(OSError):
-                writer.write(write_line("QUIT", "The hub goes."))
-            writer.close()
+            await _part(writer)
 
     async def _listen(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while True:
@@ -116,7 +117,7 @@ class Connection:
             now = time.monotonic()
             if any(now - at > self._silence for at in self._asked_at.values()):
                 raise IrcError(f"The server has not answered for {self._silence:.0f} seconds.")
-            if self._session.ready and now - max(self._asked_at.values(), default=self._heard_at) > self._silence / 2:
+            if self._session.ready and not self._asked_at and now - self._heard_at > self._silence / 2:
                 self._ask(writer)
 
     def _find_pause(self, writer: asyncio.StreamWriter) -> float | None:
@@ -134,7 +135,6 @@ class Connection:
         for line in lines:
             if not self._session.ready or line.startswith(b"PONG"):
                 writer.write(line)
-                self._voice.charge(_CHEAP / 2)
             elif len(self._errands) < MOST_ERRANDS:
                 self._errands.append(line)
                 self._is_more.set()
@@ -144,7 +144,7 @@ class Connection:
     def _ask(self, writer: asyncio.StreamWriter) -> None:
         """A PING that is a fence too: what was said before it has been read when it is answered."""
         self._fenced = self._said
-        self._asked_at[self._fenced] = time.monotonic()
+        self._asked_at.setdefault(self._fenced, time.monotonic())
         writer.write(write_line("PING", f"{_FENCE}{self._fenced}"))
         self._voice.charge(_CHEAP / 2)
 
@@ -185,3 +185,12 @@ class Connection:
         channel = target if self._session.rooms.has(target) else None
         text = paint(utterance.text, colours=colours)
         return Said(at=time.time(), who=who, channel=channel, target=target, text=text, kind=Kind.NOTICE, own=True)
+
+
+async def _part(writer: asyncio.StreamWriter) -> None:
+    """Say good-bye, where there is still somebody to say it to."""
+    with suppress(OSError, TimeoutError):
+        writer.write(write_line("QUIT", "The hub goes."))
+        writer.close()
+        await asyncio.wait_for(writer.wait_closed(), PARTING)
+    writer.transport.abort()

@@ -30,10 +30,15 @@ _BLANKS = ("", "", "", "", "", "")
 
 
 class Session:
-    """What is known of the connection. `ready` once the server has let us in."""
+    """What is known of the connection. `ready` once the server has let us in, `is_ended` when it says that we go.
 
-    def __init__(self, login: Login) -> None:
+    `has_ghost`: the server may hold a connection of ours that we have lost, under our name.
+    """
+
+    def __init__(self, login: Login, *, has_ghost: bool = False) -> None:
         self.ready = False
+        self.is_ended = False
+        self._has_ghost = has_ghost
         self._login = login
         self._entry = Entry(login)
         self._attendance = Attendance(login.channels)
@@ -50,7 +55,7 @@ class Session:
             "005": self._learn,
             "376": self._settle,
             "422": self._settle,
-            "ERROR": _end,
+            "ERROR": self._end,
             **dict.fromkeys(TAKEN, lambda _: [] if self.ready else self._entry.rename()),
         }
 
@@ -149,15 +154,17 @@ class Session:
         return [write_line("MODE", self.nick, f"+{mode}"), *self._attendance.tick(self._now)]
 
     def _regain(self, now: float) -> list[bytes]:
-        """Who is logged in may have a name back that a ghost holds; services that can't do that tell only us."""
+        """Our name back. The services take it from a ghost, once: who holds it then is none, and may be one of us."""
         self._regain_at = now + REGAIN_EVERY
-        nick = self._login.nick
-        asked = [write_line("PRIVMSG", "NickServ", f"REGAIN {nick}")] if self._entry.is_logged_in else []
-        return [*asked, write_line("NICK", nick)]
+        lines = [write_line("NICK", self._login.nick)]
+        if self._has_ghost and self._entry.is_logged_in:
+            self._has_ghost = False
+            lines.insert(0, write_line("PRIVMSG", "NickServ", f"REGAIN {self._login.nick}"))
+        return lines
 
-
-def _end(words: Sequence[str]) -> list[bytes]:
-    raise IrcError(f"The server ended the connection: {cut(words[0], 200)}")
+    def _end(self, words: Sequence[str]) -> list[bytes]:
+        self.is_ended = True
+        raise IrcError(f"The server ended the connection: {cut(words[0], 200)}")
 
 
 def _time_of(line: Line, now: float) -> float:
