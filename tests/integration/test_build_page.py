@@ -10,6 +10,7 @@ import httpx2
 import pytest
 from sqlalchemy import select
 
+from hubwright.domain.traces import TraceIds
 from hubwright.hub.differences import Difference
 from hubwright.store import schema
 from hubwright.web.site import Site
@@ -186,3 +187,18 @@ def test_a_build_with_far_too_much_of_everything_has_a_small_page(pages: dict[st
     assert "6 more platforms did not do well: " in page, "none that failed goes unsaid"
     assert re.search(r"and \d+ errors more, in <a href=\"/api/v1/builds/8/problems\">", page)
     assert page.count("<h2>16 warnings") == 12, "each platform has its share, and says how many there are"
+
+
+def test_a_build_that_has_ended_links_to_its_trace_where_there_is_one(builds: Builds) -> None:
+    """Only with the setting, and not before anything was told of it."""
+    address, site, ids = builds
+    number = TraceIds(site.public_url).of_build(ids["passed"])
+    folder = Path(site.database.url.removeprefix("sqlite:///")).parent
+    admin = BROWSER | {"Authorization": f"Bearer {ADMIN}"}
+    assert number not in httpx2.get(f"{address}/builds/{ids['passed']}", headers=admin, timeout=20).text
+    with serving(folder, trace_url="https://traces.example.org/t?id={trace}&org=1") as (other, _):
+        ended, going = (
+            httpx2.get(f"{other}/builds/{ids[name]}", headers=admin, timeout=20).text for name in ("passed", "running")
+        )
+    assert f'<a href="https://traces.example.org/t?id={number}&amp;org=1" rel="noreferrer">trace</a>' in ended
+    assert "traces.example.org" not in going

@@ -132,13 +132,14 @@ def test_a_build_is_a_trace_of_itself_its_runs_and_their_stages(hub: Hub) -> Non
     (number,) = hub.lives.runs(build)
     assert said == {
         "cicd.pipeline.task.name": "linux", "cicd.pipeline.task.run.id": str(number),
-        "cicd.pipeline.task.run.url.full": f"{hub.spans._public_url}/builds/{build}?run={number}",
+        "cicd.pipeline.task.run.url.full": f"{hub.spans._public_url}/builds/{build}/runs/{number}",
         "cicd.pipeline.task.run.result": "failure", "error.type": "failure", "cicd.worker.id": "anvil",
         "cicd.worker.name": "anvil", "hubwright.run.attempt": 1,
         "hubwright.tests.total": 3, "hubwright.tests.failed": 1,
     }  # fmt: skip
     assert read_attributes(second.attributes)["cicd.pipeline.task.type"] == "test"
     assert read_attributes(second.attributes)["process.exit.code"] == 2
+    assert read_attributes(second.attributes)["cicd.pipeline.task.run.url.full"].endswith(f"/runs/{number}#stage-1")
 
 
 def test_what_all_spans_share_is_said_of_their_source(hub: Hub) -> None:

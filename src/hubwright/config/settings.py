@@ -32,6 +32,7 @@ from hubwright.config.value_types import (
     StorageUrl,
     Switch,
     Text,
+    TraceUrl,
     Url,
     WholeSeconds,
 )
@@ -251,6 +252,7 @@ class Otel(Section, frozen=True, kw_only=True):
     logs: Annotated[Literal["off", "failed", "all"], Meta(description="off, failed or all")] = "off"
     log_size: Bytes = 256 * 1024
     every: Seconds = 60
+    trace_url: TraceUrl | None = None
 
 
 class Notify(Section, frozen=True, kw_only=True):

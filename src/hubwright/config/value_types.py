@@ -37,6 +37,10 @@ SlotBounds = Annotated[
 Url = Annotated[
     str, Meta(pattern=r"^https?://[^/]", description="an address like https://host", extra={"is_base": True})
 ]
+TraceUrl = Annotated[
+    str,
+    Meta(pattern=r"^https?://[^/]+/.*\{trace\}", description="an address like https://HOST/trace/{trace}"),
+]
 DatabaseUrl = Annotated[
     str,
     Meta(

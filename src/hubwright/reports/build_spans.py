@@ -33,9 +33,13 @@ class End:
 
 
 class SpanWriter:
-    """Writes the spans of builds. Addresses of builds begin with `public_url`, which also makes the numbers its own."""
+    """Writes the spans of builds. Addresses of builds begin with `public_url`, which also makes the numbers its own.
 
-    def __init__(self, public_url: str) -> None:
+    Those of repositories begin with `clone_base`.
+    """
+
+    def __init__(self, public_url: str, clone_base: str = "https://github.com") -> None:
+        self._clone_base = clone_base.rstrip("/")
         self._public_url = public_url.rstrip("/")
         self.ids = TraceIds(public_url)
 
@@ -62,7 +66,7 @@ class SpanWriter:
         }
         if on_github:
             known |= {"vcs.provider.name": "github", "vcs.owner.name": owner}
-            known["vcs.repository.url.full"] = f"https://github.com/{build.repository}"
+            known["vcs.repository.url.full"] = f"{self._clone_base}/{build.repository}"
         if build.pull_request is not None:
             known |= {"vcs.change.id": str(build.pull_request), "vcs.change.title": build.message.partition("\n")[0]}
         return _known(known)
@@ -104,8 +108,9 @@ class SpanWriter:
         start = min(run.queued_at if run.started_at is None else run.started_at, finish)
         where = ", ".join(f"{axis}={value}" for axis, value in sorted(run.matrix.items()))
         name = f"{run.platform} ({where})" if where else run.platform
+        page = f"{self._find_page(build)}/runs/{run.id}"
         more = {
-            **self._describe_task(name, str(run.id), f"{self._find_page(build)}?run={run.id}", run.result),
+            **self._describe_task(name, str(run.id), page, run.result),
             "cicd.worker.id": run.builder,
             "cicd.worker.name": run.builder,
             "hubwright.run.attempt": run.attempt,
@@ -126,7 +131,7 @@ class SpanWriter:
         yield span
         for stage in run.stages:
             if stage.started_at is not None or stage.result == Result.SKIP:  # else its turn never came
-                yield self._write_stage(stage, run, span, f"{self._find_page(build)}?run={run.id}")
+                yield self._write_stage(stage, run, span, f"{page}#stage-{stage.position}")
 
     def _write_stage(self, stage: StageView, run: RunView, around: Span, page: str) -> Span:
         """Its times are by the builder's clock: they are kept within the run's."""

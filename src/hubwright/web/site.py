@@ -60,6 +60,7 @@ class Site:
     clone_base: str = "https://github.com"  # where repositories, and so the pages of their files, are
     tally: Tally = field(default_factory=Tally)  # what is counted for the monitoring system
     find_reporters: Callable[[], Sequence[str]] | None = None  # those that are at work; None: all that ever were
+    trace_url: str | None = None  # where a trace is shown, with {trace} in its number's place
     redis_url: str | None = None  # of the read model, with what the hub says there
     redis_prefix: str = ""
     platform_limits: Mapping[str, int] = field(default_factory=dict)  # runs at once on platforms, by name or glob

@@ -47,6 +47,7 @@ def make_site(settings: Settings, parts: Parts, bell: Bell, wake: Callable[[str]
         max_watchers=settings.live.watchers,
         searches=settings.builds.bisect_searches,
         platform_limits=read_platform_limits(settings),
+        trace_url=settings.otel.trace_url,
         redis_url=settings.redis_url,
         redis_prefix=settings.redis.prefix or "",
     )

@@ -35,7 +35,7 @@ class Traces:
             self._collector = Collector(str(chosen.endpoint), __version__, headers, ca_file=chosen.ca_file)
         except OutletError as error:
             raise SettingsError(f"OTEL__CA_FILE: {error}") from error
-        spans = SpanWriter(site.public_url)
+        spans = SpanWriter(site.public_url, site.clone_base)
         lines = None if chosen.logs == "off" else _make_lines(settings, site, spans)
         reporter = TraceReporter(site.database, self._collector, spans, lines)
         self._relay = Relay(site.database, [reporter], owner, site.clock, _drain_goes_on, tally=site.tally)

@@ -11,6 +11,7 @@ from starlette.responses import Response
 from hubwright.domain.causes import explain_build
 from hubwright.domain.estimates import time_left
 from hubwright.domain.reproduction import write_commands
+from hubwright.domain.traces import TraceIds
 from hubwright.domain.waiting import hide_others
 from hubwright.domain.wording import Look, look_of
 from hubwright.hub.differences import Difference
@@ -86,6 +87,7 @@ class BuildPages:
             room=make_room(len(problems), len(build.runs)),
             box=box,
             timeline=draw_timeline(build, now, groups),
+            trace=self._find_trace(build),
             left=None if build.started_at is None else time_left(rows.usual, now - build.started_at),
             because=explain_build(
                 build.event, build.branch or build.ref, build.pull_request, build.author_name or build.author_login
@@ -94,6 +96,13 @@ class BuildPages:
             scrolls=wanted is not None and request.query_params.get("line") is None,
             stream=f"/fragments/stream?build={build.id}" + (f"&run={run.id}" if run else "") if live else None,
         )
+
+    def _find_trace(self, build: BuildView) -> str | None:
+        """Where a backend of OpenTelemetry shows the build, when one was named and has been told of it."""
+        site = self._frame.site
+        if site.trace_url is None or build.state != "finished":
+            return None
+        return site.trace_url.replace("{trace}", TraceIds(site.public_url).of_build(build.id))
 
     async def _compare(self, build: BuildView) -> Difference | None:
         """What who approves has to look at."""
