@@ -13,6 +13,7 @@ from hubwright.irc.bot import Bot, Server
 from hubwright.irc.commands import Command, Commands
 from hubwright.irc.entry import Login
 from hubwright.irc.events import Event
+from hubwright.irc.listening import Listener
 from hubwright.irc.voice import Voice
 from irc_client import CHANNEL, IrcAddress
 
@@ -23,16 +24,17 @@ class LivingBot:
     """Connects when it is entered; `events` are all that it heard."""
 
     def __init__(
-        self, address: IrcAddress, login: Login, *, commands: Sequence[Command] = (), silence: float = 60.0,
+        self, address: IrcAddress, login: Login, *, commands: Sequence[Command] = (),
+        listeners: Sequence[Listener] = (), voice: Voice | None = None, silence: float = 60.0,
         certificate: str | None = None,
     ) -> None:  # fmt: skip
         tls = ssl.create_default_context(cafile=address.ca)
         if certificate is not None:
             tls.load_cert_chain(certificate)
         server = Server(host=address.host, port=address.port, tls=tls, silence=silence, retry=0.02)
-        self.voice = Voice()
+        self.voice = voice or Voice()
         self.events: list[Event] = []
-        self.bot = Bot(server, login, self.voice, Commands(commands), [self._hear])
+        self.bot = Bot(server, login, self.voice, Commands(commands), [self._hear, *listeners])
         self._news = threading.Condition()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._live, name="bot")

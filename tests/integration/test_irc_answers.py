@@ -8,37 +8,27 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, select
 
-from hubwright.domain.repos import Repository
 from hubwright.errors import OutletError
 from hubwright.hub.bell import Bell
 from hubwright.hub.logs import Logs
-from hubwright.irc.answers.builds import Standing
-from hubwright.irc.answers.channels import Channels
-from hubwright.irc.answers.fleet import Fleet
-from hubwright.irc.answers.links import Links, hash_code
-from hubwright.irc.answers.logs import LogLines
-from hubwright.irc.answers.orders import Orders
-from hubwright.irc.answers.talk import Talk
+from hubwright.irc.answers.links import hash_code
 from hubwright.irc.answers.watches import Watches
 from hubwright.irc.events import Joined, Person, Quit, Said
 from hubwright.irc.memory import Memory
-from hubwright.irc.people import People
-from hubwright.irc.table import Answers, list_commands
+from hubwright.irc.table import list_commands
 from hubwright.store.database import Database
 from hubwright.store.irc import load_mutes, load_notify
 from hubwright.store.irc_accounts import find_code, keep_link
-from hubwright.store.schema import audit, builder, run, stage
-from irc_asking import Asking, Here
+from hubwright.store.schema import audit, run
+from irc_asking import LOG, URL, Asking, Here, make_answers, seed_builds
 from limited_jobs import NOW, Builds, define, end, lease
 from tables import with_tables
 
-URL = "https://ci.example.org"
 ADA = Person(nick="ada_", account="Ada", user="a", host="h")
 BOB = Person(nick="bob", account="bob", user="b", host="h")
 EVE = Person(nick="Ada", user="e", host="h")
-LOG = b"make test\r\ncc ok\r\nring.c:88:23: error: no member named 'tail'\r\nmake: *** [all] Error 1\r\nbye\r\n"
 
 
 class World(NamedTuple):
@@ -62,7 +52,7 @@ class World(NamedTuple):
 def world(tmp_path: Path) -> Iterator[World]:
     """`team/app` (of octo/hello) is broken on main since its third build; ada may write there, bob may read."""
     with closing(Database(with_tables(f"sqlite:///{tmp_path}/hubwright.db"))) as database:
-        numbers = database.write(seed)
+        numbers = database.write(seed_builds)
         logs = Logs(tmp_path / "logs", Bell())
         with database.reading() as connection:
             failed = connection.execute(select(run.c.id).where(run.c.build_id == numbers["broken"])).scalar_one()
@@ -73,52 +63,6 @@ def world(tmp_path: Path) -> Iterator[World]:
         commands = list_commands(make_answers(database, logs, watches, woken))
         asking = Asking(commands, Here([ADA, BOB, EVE], lag=0.0421), NOW + 600)
         yield World(database, asking, said, woken, numbers, watches)
-
-
-def make_answers(
-    database: Database, logs: Logs, watches: Watches, woken: list[str], *, is_open: bool = True
-) -> Answers:
-    def refuse(_repository: Repository, login: str) -> str | None:
-        return None if login == "ada-at-github" else "no"
-
-    people = People(database, {"ada": "ada-at-github", "bob": "bob-at-github"}, ["ADA"], refuse, open_to_all=is_open)
-    return Answers(
-        people=people,
-        standing=Standing(database, URL),
-        logs=LogLines(database, logs, URL),
-        fleet=Fleet(database, URL, {}),
-        orders=Orders(database, Any, people, woken.append, URL),  # type: ignore[arg-type]  # nothing is built here
-        watches=watches,
-        channels=Channels(database, people),
-        links=Links(database, people, URL),
-        talk=Talk(database),
-    )
-
-
-def seed(connection: Connection) -> dict[str, int]:
-    builds, job = Builds(), define(connection, "team/app", default_branch="main")
-
-    def make(result: str | None, branch: str = "main", **more: Any) -> int:
-        number = builds.push(
-            connection, job, branch, message='Fix\x03 the "ring"\n\nbody', author_login="carol", **more
-        )
-        if result is not None:
-            lease(connection, number)
-            end(connection, number, result)
-        return number
-
-    numbers = {name: make(result) for name, result in (("good", "success"), ("broken", "failure"))}
-    numbers["pull"] = make("success", "patch-1", pull_request=12)
-    numbers["going"] = make(None)
-    connection.execute(
-        update(stage)
-        .where(stage.c.run_id.in_(select(run.c.id).where(run.c.build_id == numbers["broken"])))
-        .values(result="failure", state="finished", exit_code=2, started_at=NOW, log_start=0, log_end=len(LOG))
-    )
-    for name, state in (("anvil", "connected"), ("birch", "away")):
-        values = {"platform": "linux", "labels": [], "slots": 2, "version": "1", "executor": "process", "instance": "i"}
-        connection.execute(builder.insert().values(name=name, state=state, seen_at=NOW, **values))
-    return numbers
 
 
 def _plain(text: Any) -> str:
