@@ -61,9 +61,8 @@ def _plain(text: str) -> str:
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[IrcAddress]:
     """A server of this file's own, that lets anybody say as much as they like, and so does the bot."""
-    server = OwnIrc(tmp_path_factory.mktemp("irc"))
+    server = OwnIrc(tmp_path_factory.mktemp("irc"), burst=10_000)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("irc_server.BURST", 10_000)
         patch.setattr("hubwright.irc.speech.AHEAD", 1e6)
         patch.setattr("hubwright.irc.answering.PER_MINUTE", 1000)
         yield server.start()
