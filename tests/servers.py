@@ -231,6 +231,7 @@ PACKAGES = {
     "atheme-services": "/usr/bin/atheme-services",
     _LIBPYTHON: f"/usr/lib/{platform.machine()}-linux-gnu/{_LIBPYTHON}.so.1.0",  # rotel's
     "prometheus": "/usr/bin/prometheus",
+    "systemd": "/usr/bin/systemd-analyze",
 }
 """What the tests need from the system, and the file that tells that it is there."""
 

@@ -28,6 +28,7 @@ from hubwright.git.mirrors import Mirrors
 from hubwright.wiring.hiding import hide_from_builds
 from hubwright.wiring.logging import configure_logging
 from hubwright.wiring.stopping import on_stop
+from hubwright.wiring.supervisor import Supervisor
 
 PROTOCOLS = "https:ssh:git:http"
 """What git may speak unless `file` is allowed too."""
@@ -128,9 +129,18 @@ async def _serve(options: BuilderOptions, work_dir: WorkDir) -> None:
     loop.set_default_executor(
         ThreadPoolExecutor(2 * max(options.identity.slots, options.identity.most_slots) + 4)
     )  # a fetch may hold one for long
-    on_stop(loop, agent.drain)
+    supervisor = Supervisor(os.environ)
+
+    def drain() -> None:
+        supervisor.stopping()
+        agent.drain()
+
+    on_stop(loop, drain)
+    supervisor.ready(f"Working for {options.hub.url}")
+    living = asyncio.create_task(supervisor.keep())
     try:
         await agent.work()
     finally:
+        living.cancel()
         await uploads.close()
         mirrors.close()

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
 import platform
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import msgspec
 from fastapi import FastAPI
@@ -49,6 +50,7 @@ from hubwright.wiring.search import SEARCH, SearchLife
 from hubwright.wiring.secret_keys import check_keys, open_vault
 from hubwright.wiring.server import Server, listen, server_config
 from hubwright.wiring.site import make_retention, make_site, write_configuration
+from hubwright.wiring.supervisor import Supervisor
 from hubwright.wiring.traces_opening import TRACES, TracesLife
 
 OUTLETS = (FILES, SEARCH, NOTICES, TRACES)
@@ -66,6 +68,7 @@ class Extras:
     builder: bool = False
     clock: Callable[[], float] = time.time
     told: tuple[Origin, ...] = ()
+    supervisor: Supervisor = field(default_factory=lambda: Supervisor({}))
 
 
 def run_hub(settings: Settings, extras: Extras) -> int:
@@ -78,6 +81,7 @@ def run_hub(settings: Settings, extras: Extras) -> int:
     port = int(listener.getsockname()[1])
     if settings.port == 0 and settings.public_url.endswith(":0"):
         settings = msgspec.structs.replace(settings, public_url=f"{settings.public_url[:-2]}:{port}")
+    extras = replace(extras, supervisor=Supervisor(os.environ))
     gc.disable()  # the parts of a hub live as long as it
     hub = Hub(settings, extras, start, port)
     gc.freeze()
@@ -250,9 +254,11 @@ class Hub:
         if self._extras.demo and self._start.is_empty:
             await asyncio.to_thread(self._start.begin_demo, self.parts, self.wake)
         self._irc.start()
+        living = asyncio.create_task(self._extras.supervisor.keep())
         try:
             yield
         finally:
+            living.cancel()
             scheduling.cancel()
             await self._irc.stop()
             await asyncio.to_thread(self._stop)
@@ -273,6 +279,7 @@ class Hub:
 
     async def part_from_builder(self) -> None:
         """End the local builder while it can still hand over what it holds."""
+        self._extras.supervisor.stopping()
         if self._builder is not None:
             await asyncio.to_thread(self._builder.stop)
 
@@ -281,3 +288,4 @@ class Hub:
         link = await self.gate.make_login_link()
         print(f"Hubwright {__version__} is ready at {self.site.public_url}", flush=True)
         print(f"Log in once with   {link}", flush=True)
+        self._extras.supervisor.ready(f"Listening at {self.site.public_url}")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from hubwright.config import Settings
 from hubwright.errors import SettingsError
 from hubwright.wiring.extras import load_tasks
@@ -11,6 +13,7 @@ from hubwright.wiring.logging import configure_logging
 from hubwright.wiring.parts import FIGURES, QUEUES, Parts, open_parts
 from hubwright.wiring.scale_out import ScaleOut, open_scale_out
 from hubwright.wiring.secret_keys import check_keys
+from hubwright.wiring.supervisor import Supervisor
 
 
 def run_worker(settings: Settings) -> int:
@@ -29,6 +32,7 @@ def run_worker(settings: Settings) -> int:
         parts.take_back()
         drains = {**parts.drains(), FIGURES: parts.counting.drain}
         name = f"hubwright@{parts.owner}"
+        Supervisor(os.environ).ready("Doing waiting work")
         return int(tasks.run_worker(broker_url, drains, name=name, on_failure=parts.note_failure))
     finally:
         scale.dispatcher.stop(10.0)
@@ -40,6 +44,7 @@ def run_beat(settings: Settings) -> int:
     """Remind the workers of every queue until a signal ends it; an exit code. Raises SettingsError."""
     broker_url = _broker(settings, "beat")
     configure_logging()
+    Supervisor(os.environ).ready("Reminding the workers")
     load_tasks().run_beat(broker_url, QUEUES)
     return 0
 
