@@ -11,15 +11,15 @@ from typing import Any, Protocol
 
 from sqlalchemy import Connection
 
-from hubwright.domain.facts import Fact, FactKind
+from hubwright.domain.facts import Fact, FactKind, sentence
 from hubwright.domain.irc_names import fold_name
-from hubwright.domain.irc_news import News, Rule
+from hubwright.domain.irc_news import Matter, News, Rule
 from hubwright.domain.irc_text import Text, paint
 from hubwright.reports import Report
 from hubwright.reports.irc_builders import Builders
 from hubwright.reports.irc_channels import Channels, load_end, read_push
 from hubwright.reports.irc_people import QUERY, Folk
-from hubwright.reports.irc_pushes import Say, tell_pushes
+from hubwright.reports.irc_pushes import Say, tell_pushes, tell_troubles
 from hubwright.reports.irc_revisions import Revisions
 from hubwright.reports.irc_turns import call, news_of
 from hubwright.store import irc
@@ -30,7 +30,7 @@ from hubwright.store.views import load_builds_by_ids
 _QUEUES = "refs/heads/gh-readonly-queue/"
 """Branches of GitHub's merge queues: what stands there is no news."""
 
-BUILDS, BUILDERS = "builds", "builder"
+BUILDS, BUILDERS, TROUBLE = "builds", "builder", "hub"
 
 
 class Voice(Protocol):
@@ -70,6 +70,7 @@ class IrcReporter:
             FactKind.PUSH_RECEIVED: self._read_push,
             FactKind.BUILD_FINISHED: self._read_end,
             FactKind.RUN_FINISHED: self._read_failure,
+            FactKind.DELIVERY_FAILED: self._read_trouble,
             FactKind.BUILDER_LOST: self._read_builder,
             FactKind.BUILDER_AWAY: self._read_builder,
             FactKind.BUILDER_CONNECTED: self._read_builder,
@@ -137,12 +138,18 @@ class IrcReporter:
             for channel in self._builders.find(connection, fact, self._channels)
         ]
 
+    def _read_trouble(self, connection: Connection, fact: Fact) -> Sequence[Report]:
+        found = self._channels.find(connection, Matter(event=News.ERROR))
+        return [Report(f"{channel} {TROUBLE}", {"text": sentence(fact), "at": fact.at}) for channel in found]
+
     def send(self, target: str, bodies: Sequence[dict[str, Any]], said: dict[str, Any]) -> None:
         """Tell a channel. Raises OutletError, OutletRefusedError, NotYetError."""
         channel, _, matter = target.partition(" ")
         speak = self._find_speech(channel)
         if matter == BUILDS:
             self._revisions.tell(bodies, said, speak)
+        elif matter == TROUBLE:
+            tell_troubles(bodies, said, speak)
         elif matter:
             self._builders.tell(bodies, said, speak)
         else:

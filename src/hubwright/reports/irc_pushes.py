@@ -1,4 +1,4 @@
-"""Pushes, told to a channel: each once, and in a line each what nobody wants to hear whole any more. Pure but `say`."""
+"""Pushes and troubles, told to a channel: each once, in a line what nobody wants to hear whole. Pure but `say`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from hubwright.domain.irc_news import News
 from hubwright.domain.irc_text import Text
-from hubwright.reports.irc_texts import write_push, write_pushes
+from hubwright.reports.irc_texts import write_push, write_pushes, write_trouble
 
 FRESH = 600.0
 """Seconds for which news are told whole; what could not be told for longer is summed up."""
@@ -38,6 +38,16 @@ def tell_pushes(bodies: Sequence[dict[str, Any]], said: dict[str, Any], say: Say
             told += 1
             _note(heads, ref, [mark, told])
         _note(heads, ref, [mark, told])
+
+
+def tell_troubles(bodies: Sequence[dict[str, Any]], said: dict[str, Any], say: Say) -> None:
+    """What the hub could not do, the newest; how many others there are."""
+    told: list[float] = said.setdefault("told", [])
+    fresh = [body for body in bodies if body["at"] not in told]
+    if fresh:
+        say(write_trouble(fresh[-1]["text"], len(fresh) - 1))
+    told += [body["at"] for body in fresh]
+    del told[:-REMEMBERED]
 
 
 def _fold(bodies: Sequence[dict[str, Any]], now: float) -> list[list[dict[str, Any]]]:

@@ -9,20 +9,25 @@ from sqlalchemy import Connection
 
 from hubwright.domain.irc_news import News
 from hubwright.domain.irc_text import Text
+from hubwright.domain.known_failures import say_known
 from hubwright.domain.results import Result
 from hubwright.domain.streaks import End, Turn, carry_on
 from hubwright.errors import NotFoundError, NotYetError
 from hubwright.reports.irc_pushes import FRESH, REMEMBERED, Say
 from hubwright.reports.irc_turns import Told, write_turn
+from hubwright.reports.notice_texts import Notice
 from hubwright.reports.notices import load_notice
 from hubwright.store.database import Database
 from hubwright.store.reports import load_commit_builds
 from hubwright.store.streaks import load_before
 from hubwright.store.views import load_build
+from hubwright.store.views_failures import load_failures_of_runs
 from hubwright.store.views_values import BuildView
 
 PATIENCE = 60.0
 """Seconds after the first end for which the other builds and runs of a revision are waited for."""
+
+_GOOD = frozenset({"success", "skip", "cancellation"})
 
 LOOK = 5.0
 """Seconds between two looks whether they have ended."""
@@ -96,7 +101,7 @@ class Revisions:
         if notice is None:
             return None
         running = sum(run.state != "finished" for run in build.runs)
-        told = Told(notice=notice, open_runs=running)
+        told = Told(notice=notice, open_runs=running, known=_word_known(connection, notice))
         return write_turn(News.BROKEN, [told], self._public_url), notice.authors
 
 
@@ -117,4 +122,14 @@ def _is_open(connection: Connection, body: dict[str, Any]) -> bool:
 def _load(connection: Connection, body: dict[str, Any]) -> Told | None:
     notice = load_notice(connection, body["build"], body["streak"] or {"turn": Turn.SUCCESS})
     changes = body.get("changes")
-    return None if notice is None else Told(notice=notice, changes=changes if isinstance(changes, dict) else {})
+    if notice is None:
+        return None
+    known = _word_known(connection, notice)
+    return Told(notice=notice, changes=changes if isinstance(changes, dict) else {}, known=known)
+
+
+def _word_known(connection: Connection, notice: Notice) -> str:
+    """Where the failure was seen before."""
+    runs = [run.id for run in notice.build.runs if run.state == "finished" and run.result not in _GOOD]
+    found = {one.id: one for of_run in load_failures_of_runs(connection, runs).values() for one in of_run}
+    return say_known(list(found.values()), {run.platform for run in notice.build.runs})

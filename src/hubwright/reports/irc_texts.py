@@ -102,6 +102,11 @@ def write_back(data: Mapping[str, Any], seconds: float) -> str:
     return fit(f"[builders] {_shown(data.get('builder'), 100)} back after {word_duration(seconds)}")
 
 
+def write_trouble(text: str, others: int) -> str:
+    """`[hub] Delivery … could not be understood: … (2 more)`."""
+    return fit(f"[hub] {one_line(text, 400)}", f"({others} more)" if others else "")
+
+
 def hush(name: str) -> str:
     """A name that reads as ever and calls nobody: clients look for the whole nick, and find it cut in two."""
     return f"{name[:1]}{_UNSEEN}{name[1:]}" if len(name) > 1 else name

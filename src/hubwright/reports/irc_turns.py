@@ -99,7 +99,7 @@ def _word_build(news: News, told: Told, *, alone: bool) -> str:
     still = f"{told.open_runs} still to end" if told.open_runs else ""
     detail = _word_detail(told.notice) if news is News.ERROR else ""
     words = ", ".join(part for part in (f"{place}: {tests}" if place and tests else place or tests, still) if part)
-    words = ". ".join(part for part in (words, detail, told.known) if part)
+    words = ". ".join(part for part in (words, detail, one_line(told.known, 160)) if part)
     return words if alone or not words else f"{one_line(told.notice.build.job, 60)}: {words}"
 
 
