@@ -22,6 +22,7 @@ from sqlalchemy.pool import NullPool
 
 from hubwright.hub.healing import HEALING
 from hubwright.hub.rebuilding import REBUILDING
+from hubwright.store.preferences import load_addresses, load_wishes
 from hubwright.store.schema import metadata
 from plan_reading import Asked, find_faults, recording
 from tables import EMPTY, fresh_postgres
@@ -93,6 +94,10 @@ def _walk(found: Walked, folder: Path) -> None:
             if name not in ASK_OTHERS:  # the hub does so by itself, and waits for answers that do not come
                 recorder.during = name
                 drain()
+        recorder.during = "what people want to be told of"
+        with hub.site.database.reading() as connection:
+            assert load_wishes(connection, "group0/team0/app1", {"person5", "person7"})
+            load_addresses(connection, "ada")
         found.asked = [one for some in recorder.asked.values() for one in some]
 
 

@@ -137,6 +137,7 @@ def test_the_form_of_the_page_says_it_too(ann: httpx2.Client) -> None:
         ["broken", "still-failing"], ["mail"], False, "ann@example.org",
     )  # fmt: skip
     assert (everything["path"], everything["events"], everything["ways"]) == ("", [], [])
+    assert '"/notifications?path=team/app#set"' in ann.get("/jobs/team/app").text
     filled = ann.get("/notifications?path=team/app").text
     assert 'name="on-still-failing" checked' in filled
     assert 'name="by-page" checked' not in filled
