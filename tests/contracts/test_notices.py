@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 from sqlalchemy import update
 
@@ -22,6 +23,7 @@ from hubwright.reports.relay import Relay
 from hubwright.store import schema
 from hubwright.store.database import Database
 from hubwright.store.definitions import keep_document
+from hubwright.store.report_troubles import load_told, send_again
 from hubwright.store.reports import load_standings
 from hubwright.store.versions import Change
 from receiver_server import Inbox, make_certificate, receiving
@@ -157,6 +159,25 @@ def test_what_went_out_before_the_trouble_is_not_told_again(town: Town, inbox: I
     town.drain()
     assert [one["data"]["sha"][0] for one in inbox.documents()] == ["a", "b"]
     assert len({headers["webhook-id"] for _, headers, _ in inbox.came}) == 2
+
+
+def test_what_was_told_is_listed_and_told_again_when_somebody_asks(town: Town, inbox: Inbox) -> None:
+    """The same words with the same `webhook-id`: who dropped it by mistake takes it now, who has it knows it again."""
+    town.open(f"http://up.example:{inbox.port}/", events=("always",))
+    for sha in "ab":
+        town.build(sha, 0)
+        town.drain()
+    with town.database.reading() as connection:
+        newest, first = load_told(connection, of="notices").items
+        page = load_told(connection, of="notices", target=first.target, limit=1)
+        assert load_told(connection, of="mails").items == ()
+    assert (newest.build, first.build, first.told) == (2, 1, True)
+    assert [(one.id, page.next) for one in page.items] == [(newest.id, newest.id)]
+    town.database.write(lambda connection: send_again(connection, first.id, town.lives.clock()))
+    town.drain()
+    town.drain()
+    (_, once, words), _, (_, again, same) = inbox.came
+    assert (again["webhook-id"], orjson.loads(same)["data"]) == (once["webhook-id"], orjson.loads(words)["data"])
 
 
 @pytest.mark.parametrize("status", [302, 400, 410, 422])

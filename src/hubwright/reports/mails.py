@@ -14,6 +14,7 @@ from hubwright.reports.notices import REMEMBERED, load_notice
 from hubwright.store.database import Database
 from hubwright.store.jobs import load_job
 from hubwright.store.preferences import load_addresses, load_wishes
+from hubwright.store.report_troubles import AGAIN
 from hubwright.store.streaks import load_people
 from hubwright.store.views_results import load_problems
 
@@ -53,7 +54,7 @@ class MailReporter:
         """Mail them one by one. Raises OutletError, OutletRefusedError."""
         for body in bodies:
             mark = f"{body['build']}-{body['at']:.3f}"
-            if mark in said.get("told", ()):
+            if mark in said.get("told", ()) and AGAIN not in body:
                 continue
             with self._database.reading() as connection:
                 notice = load_notice(connection, body["build"], body["streak"])

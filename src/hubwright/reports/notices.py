@@ -20,6 +20,7 @@ from hubwright.reports import Report
 from hubwright.reports.notice_texts import Notice, write_line, write_notice
 from hubwright.store.database import Database
 from hubwright.store.jobs import load_job
+from hubwright.store.report_troubles import AGAIN
 from hubwright.store.streaks import load_authors
 from hubwright.store.views import load_build
 from hubwright.store.views_results import load_failed_tests
@@ -75,7 +76,7 @@ class NoticeReporter:
         """Tell them one by one. Raises OutletError, OutletRefusedError."""
         for body in bodies:
             mark = f"{body['build']}-{body['at']:.3f}"
-            if mark in said.get("told", ()):
+            if mark in said.get("told", ()) and AGAIN not in body:
                 continue
             with self._database.reading() as connection:
                 notice = load_notice(connection, body["build"], body["streak"])

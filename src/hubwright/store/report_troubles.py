@@ -1,4 +1,6 @@
-"""Reports that could not be told: those that were given up, and those that are tried again; and sending them again."""
+"""Reports that could not be told: those that were given up, and those that are tried again; those that were told;
+and sending them again.
+"""
 
 from __future__ import annotations
 
@@ -17,12 +19,22 @@ from hubwright.store.views_values import BuildView, Page
 GIVEN_UP: ColumnElement[bool] = report.c.state == literal_column("'failed'")  # in the words of its index
 DELAYED: ColumnElement[bool] = OPEN & report.c.error.is_not(None)
 
+OF_EVENTS = ("notices", "mails")
+"""Reporters that tell each end of a build: they can be had to tell one again that was told."""
+
+AGAIN = "again"
+"""Marks the body of a report that somebody wants to be told though it was told: when they said so, Unix seconds."""
+
+LOOKED_AT = 2_000
+"""Reports that are looked at for a page of those that were told."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Trouble:
     """The reports of one reporter to one target that were given up, or are tried again at `next_try_at`.
 
-    `id` and `reason` are those of the newest of these `count` reports; times are Unix seconds.
+    `id`, `reason` and `build` are those of the newest of these `count` reports; times are Unix seconds. `told`: it is
+    one report, and was told.
     """
 
     id: int
@@ -34,6 +46,8 @@ class Trouble:
     reason: str
     next_try_at: float | None
     ended_at: float | None
+    told: bool = False
+    build: int | None = None
 
 
 def load_troubles(
@@ -47,6 +61,25 @@ def load_troubles(
         query = query.having(func.max(report.c.id) < cursor)
     found = _load(connection, query)
     return Page(found[:size], found[size - 1].id if len(found) > size else None)
+
+
+def load_told(
+    connection: Connection, *, of: str | None = None, target: str | None = None, limit: int = 50,
+    cursor: int | None = None,
+) -> Page[Trouble]:  # fmt: skip
+    """What was told, one by one and the newest first; of this reporter and target. A page may have fewer than there
+    are: at most `LOOKED_AT` reports are looked at.
+    """
+    looked = select(report).order_by(report.c.id.desc()).limit(LOOKED_AT)
+    rows = connection.execute(looked if cursor is None else looked.where(report.c.id < cursor)).all()
+    wanted = [
+        row for row in rows if row.state == "done" and of in {None, row.reporter} and target in {None, row.target}
+    ]
+    size = bounded(limit)
+    found = tuple(_read(row, 1) for row in wanted[:size])
+    if len(wanted) > size:
+        return Page(found, found[-1].id)
+    return Page(found, rows[-1].id if len(rows) == LOOKED_AT else None)
 
 
 def load_troubles_of(connection: Connection, build: BuildView) -> tuple[Trouble, ...]:
@@ -65,12 +98,15 @@ def count_given_up(connection: Connection) -> tuple[int, str | None]:
 
 
 def send_again(connection: Connection, number: int, now: float) -> str:
-    """Have told what was given up for the target of this report; the target. Raises NotFoundError, ConflictError."""
+    """Have told what was given up for the target of this report, or once more what was told to a receiver; the target.
+
+    Raises NotFoundError, ConflictError.
+    """
     row = connection.execute(select(report).where(report.c.id == number)).one_or_none()
     if row is None:
         raise NotFoundError(f"There is no report {number}.")
-    if not _open_again(connection, [row], now):
-        raise ConflictError(f"Report {number} was not given up.")
+    if not (_open_again(connection, [row], now) or _open_told(connection, row, now)):
+        raise ConflictError(f"Report {number} was not given up, and what was told can be told again to receivers only.")
     return str(row.target)
 
 
@@ -89,6 +125,18 @@ def _open_again(connection: Connection, targets: Sequence[Row[Any] | Trouble], n
     return count
 
 
+def _open_told(connection: Connection, row: Row[Any], now: float) -> int:
+    """A report that was told, one of those that tell an event."""
+    values = {"state": "waiting", "attempts": 0, "next_try_at": now, "finished_at": None}
+    wanted = (report.c.id == row.id, report.c.state == "done", report.c.reporter.in_(OF_EVENTS))
+    again = (
+        update(report)
+        .where(*wanted)
+        .values(**values, body={**row.body, "body": {**row.body.get("body", {}), AGAIN: now}})
+    )
+    return connection.execute(again).rowcount
+
+
 def _group(wanted: ColumnElement[bool]) -> Select[Any, int]:
     """Target by target; the newest report stands for all, for it is what a reporter would tell."""
     return (
@@ -105,7 +153,7 @@ def _load(connection: Connection, query: Select[Any, int]) -> tuple[Trouble, ...
 
 
 def _read(row: Row[Any], count: int) -> Trouble:
-    given_up = row.state == "failed"
+    given_up, told = row.state == "failed", row.state == "done"
     return Trouble(
         id=row.id,
         reporter=row.reporter,
@@ -114,6 +162,8 @@ def _read(row: Row[Any], count: int) -> Trouble:
         count=count,
         attempts=row.attempts,
         reason=row.error or "",
-        next_try_at=None if given_up else row.next_try_at,
+        next_try_at=None if given_up or told else row.next_try_at,
         ended_at=row.finished_at,
+        told=told,
+        build=row.body.get("body", {}).get("build"),
     )
