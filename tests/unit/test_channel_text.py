@@ -30,12 +30,12 @@ LINK = '<a href="{0}" rel="noopener nofollow noreferrer" target="_blank">{0}</a>
         ("\x1di\x1fiu\x0f plain", '<span class="i">i</span><span class="i u">iu</span> plain'),
         ("\x1estruck\x11mono", '<span class="s">struck</span><span class="m s">mono</span>'),
         ("\x0304red\x03 plain", '<span class="f9">red</span> plain'),
-        ("\x034,12both", '<span class="f9 g12">both</span>'),
+        ("\x034,12ground", '<span class="g12">ground</span>'),
         ("\x03041 is a number", '<span class="f9">1 is a number</span>'),
         ("\x0304,red", '<span class="f9">,red</span>'),
         (
-            "\x0304,01a\x0303b\x0399c",
-            '<span class="f9 g0">a</span><span class="f2 g0">b</span><span class="g0">c</span>',
+            "\x0304,01a\x0303b\x0304,99c",
+            '<span class="g0">a</span><span class="g0">b</span><span class="f9">c</span>',
         ),
         ("\x0352rest", '<span class="f196">rest</span>'),
         ("\x04ff0000hex\x04 plain", '<span class="f196">hex</span> plain'),
@@ -43,7 +43,7 @@ LINK = '<a href="{0}" rel="noopener nofollow noreferrer" target="_blank">{0}</a>
     ],
 )
 def test_formatting_becomes_classes(said: str, html: str) -> None:
-    """A colour has one or two digits; a second one stands behind a comma; 99 is the page's own."""
+    """One or two digits; a second colour is the ground's, on which the page's own is read; 99 is none."""
     assert paint_said(said) == html
 
 

@@ -13,7 +13,7 @@ from hubwright.domain.ansi import PLAIN, Style, nearest_colour, write_pieces
 
 _CODE = re.compile(
     r"\x03(?:(?P<fore>\d{1,2})(?:,(?P<back>\d{1,2}))?)?"
-    r"|\x04(?:(?P<red_fore>[0-9a-fA-F]{6})(?:,(?P<red_back>[0-9a-fA-F]{6}))?)?"
+    r"|\x04(?:(?P<hex_fore>[0-9a-fA-F]{6})(?:,(?P<hex_back>[0-9a-fA-F]{6}))?)?"
     r"|[\x02\x0f\x11\x16\x1d\x1e\x1f]",
     re.ASCII,
 )
@@ -57,10 +57,15 @@ def _style(text: str) -> Iterator[tuple[str, Style]]:
     style, end = PLAIN, 0
     for code in _CODE.finditer(text):
         if code.start() > end:
-            yield text[end : code.start()], style
+            yield text[end : code.start()], _readable(style)
         style, end = _restyle(style, code), code.end()
     if end < len(text):
-        yield text[end:], style
+        yield text[end:], _readable(style)
+
+
+def _readable(style: Style) -> Style:
+    """On a ground of its own a text has the page's colour: of two that somebody chose nobody knows whether they go."""
+    return style if style.background is None else style._replace(foreground=None)
 
 
 def _restyle(style: Style, code: re.Match[str]) -> Style:
@@ -69,15 +74,13 @@ def _restyle(style: Style, code: re.Match[str]) -> Style:
         return PLAIN
     if kind in _FLAGS:
         return style._replace(flags=style.flags ^ {_FLAGS[kind]})
-    fore, back = (_colour(code[name]) for name in (("fore", "back") if kind == "\x03" else ("red_fore", "red_back")))
     if code[0] == kind:
         return style._replace(foreground=None, background=None)
-    return style._replace(foreground=fore, background=style.background if back is None else back)
+    fore, back = (code[name] for name in (("fore", "back") if kind == "\x03" else ("hex_fore", "hex_back")))
+    return style._replace(foreground=_colour(fore), background=style.background if back is None else _colour(back))
 
 
-def _colour(told: str | None) -> int | None:
-    if told is None:
-        return None
+def _colour(told: str) -> int | None:
     if len(told) == 6:
         return nearest_colour(*bytes.fromhex(told))
     return _COLOURS[int(told)] if int(told) < len(_COLOURS) else None
