@@ -32,7 +32,7 @@ class LivingBot:
         if certificate is not None:
             tls.load_cert_chain(certificate)
         server = Server(host=address.host, port=address.port, tls=tls, silence=silence, retry=0.02)
-        self.voice = voice or Voice()
+        self.voice = voice or Voice(0.1)
         self.events: list[Event] = []
         self.bot = Bot(server, login, self.voice, Commands(commands), [self._hear, *listeners])
         self._news = threading.Condition()

@@ -24,6 +24,7 @@ def talking(
     folder = tmp_path_factory.mktemp("talking")
     github.state.permissions |= {"alice-at-github": (7, "write"), "bob-at-github": (8, "read")}
     settings = {
+        "IRC__PACE": "0.1",
         "IRC__SERVER": irc_address.host,
         "IRC__PORT": str(irc_address.port),
         "IRC__CA_FILE": str(irc_address.ca),

@@ -16,6 +16,7 @@ BOT = "lonely"
 
 def settings_of(address: IrcAddress) -> dict[str, str]:
     return {
+        "IRC__PACE": "0.1",
         "IRC__SERVER": address.host,
         "IRC__PORT": str(address.port),
         "IRC__CA_FILE": str(address.ca),

@@ -35,6 +35,7 @@ def address(network: OwnIrc) -> IrcAddress:
 def telling(github: FakeGitHub, address: IrcAddress, tmp_path_factory: pytest.TempPathFactory) -> Iterator[HubProcess]:
     """A hub whose bot tells one channel of all branches, and another one of nothing but tags."""
     settings = {
+        "IRC__PACE": "0.1",
         "IRC__SERVER": address.host,
         "IRC__PORT": str(address.port),
         "IRC__CA_FILE": str(address.ca),

@@ -19,6 +19,7 @@ BOT = "logger"
 @pytest.fixture(scope="module")
 def logging(irc_address: IrcAddress, tmp_path_factory: pytest.TempPathFactory) -> Iterator[HubProcess]:
     settings = {
+        "IRC__PACE": "0.1",
         "IRC__SERVER": irc_address.host,
         "IRC__PORT": str(irc_address.port),
         "IRC__CA_FILE": str(irc_address.ca),

@@ -14,6 +14,7 @@ from hubwright.domain.irc_text import Colour, Piece
 from hubwright.errors import OutletRefusedError
 from hubwright.irc import attendance, connection, session, speech
 from hubwright.irc.events import Connected, Disconnected, Identified, Joined, Kicked, Quit, Renamed, Said
+from hubwright.irc.voice import Voice
 from irc_client import CHANNEL, IrcAddress, IrcUser
 from irc_server import PASSWORDS, OwnIrc, make_certificate
 from living_bot import LivingBot, login_of
@@ -46,7 +47,6 @@ def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(attendance, "AFTER_SECOND_KICK", 1.0)
     monkeypatch.setattr(attendance, "FIRST_RETRY", 0.5)
     monkeypatch.setattr(session, "REGAIN_EVERY", 1.0)
-    monkeypatch.setattr(speech, "AHEAD", 30.0)
 
 
 def enter(bot: LivingBot) -> Joined:
@@ -182,10 +182,9 @@ def test_a_netsplit_is_known_as_one(server: OwnIrc, address: IrcAddress) -> None
 def test_much_to_say_ends_no_connection(address: IrcAddress, monkeypatch: pytest.MonkeyPatch) -> None:
     """A server that throws out who says too much never does; a channel is not told everything, but how much more."""
 
-    monkeypatch.setattr(speech, "AHEAD", 8.0)
     monkeypatch.setattr(speech, "MOST_WAITING", 3)
 
-    with IrcUser(address, "reader") as reader, LivingBot(address, login_of("hub")) as it:
+    with IrcUser(address, "reader") as reader, LivingBot(address, login_of("hub"), voice=Voice(2.0)) as it:
         enter(it)
         for number in range(30):
             it.voice.say(CHANNEL, f"line {number} {'x' * 600}", more="https://hub.test/builds")

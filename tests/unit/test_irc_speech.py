@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hubwright.irc.speech import AHEAD, MOST_TARGETS, MOST_WAITING, PACE, STALE, Outcome, Priority, Speech, Utterance
+from hubwright.irc.speech import AT_ONCE, MOST_TARGETS, MOST_WAITING, PACE, STALE, Outcome, Priority, Speech, Utterance
 
 
 def utter(
@@ -47,7 +47,7 @@ def test_four_or_five_go_at_once_then_one_every_two_seconds() -> None:
     while speech.pause(0.0) == 0:
         assert speech.take(0.0)
         at_once += 1
-    assert at_once == AHEAD / PACE + 1
+    assert at_once == AT_ONCE + 1
     assert speech.pause(0.0) == PACE
     assert speech.take(PACE)
     assert speech.pause(PACE) == PACE

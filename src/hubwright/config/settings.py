@@ -287,6 +287,7 @@ class Irc(Section, frozen=True, kw_only=True):
     certificate: Path | None = None
     channels: Names = ()
     plain: Names = ()
+    pace: Seconds = 2.0
     accounts: Accounts = ()
     trusted: Names = ()
     news: Names = ()

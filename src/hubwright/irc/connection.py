@@ -15,7 +15,7 @@ from hubwright.irc.entry import IrcError
 from hubwright.irc.events import Event, Kind, Person, Said
 from hubwright.irc.lines import read_line, write_line, write_said
 from hubwright.irc.session import Session
-from hubwright.irc.speech import PACE, Outcome, Utterance
+from hubwright.irc.speech import Outcome, Utterance
 from hubwright.irc.voice import Voice
 
 MOST_ERRANDS = 500
@@ -28,7 +28,7 @@ PARTING = 2.0
 """Seconds for a good-bye."""
 
 _FENCE = "hubwright-"
-_CHEAP = PACE / 2
+_ERRAND, _PING = 0.5, 0.25  # lines that they cost as much as
 _REFUSALS = frozenset({"401", "403", "404", "405", "408", "411", "412", "442", "477", "482", "489", "531", "716"})
 
 
@@ -104,7 +104,7 @@ class Connection:
                 continue
             if self._errands:
                 writer.write(self._errands.popleft())
-                self._voice.charge(_CHEAP)
+                self._voice.charge(_ERRAND)
             elif (utterance := self._voice.take()) is not None:
                 self._utter(utterance, writer)
             await writer.drain()
@@ -146,7 +146,7 @@ class Connection:
         self._fenced = self._said
         self._asked_at.setdefault(self._fenced, time.monotonic())
         writer.write(write_line("PING", f"{_FENCE}{self._fenced}"))
-        self._voice.charge(_CHEAP / 2)
+        self._voice.charge(_PING)
 
     def _pass_fence(self, line: Line) -> None:
         number = line.params[-1].removeprefix(_FENCE) if line.params else ""

@@ -1,7 +1,7 @@
 """What is to be said, in which order and when: no server is flooded, no channel waits for another, nothing old is said.
 
-Pure: the time is an argument. The server's own model (RFC 1459, 8.10): each line costs PACE seconds, and lines may be
-ahead of the clock by AHEAD seconds.
+Pure: the time is an argument. The server's own model (RFC 1459, 8.10): each line costs some seconds (PACE), and may be
+sent while those of the lines before it are at most AT_ONCE such times ahead of the clock.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from enum import IntEnum
 
 from hubwright.domain.irc_text import Text
 
-PACE, AHEAD = 2.0, 8.0
-"""Seconds that a line costs, and by which lines may be ahead: four or five at once, then one every two seconds."""
+PACE, AT_ONCE = 2.0, 4
+"""With these, which servers bear that count like RFC 1459, five lines go at once, then one every two seconds."""
 
 MOST_WAITING = 8
 """Lines that wait for one target; what comes on top is only counted."""
@@ -75,9 +75,10 @@ class _Line:
 
 
 class Speech:
-    """The lines that wait. One thread at a time."""
+    """The lines that wait. One thread at a time. `pace`: seconds that a line costs."""
 
-    def __init__(self) -> None:
+    def __init__(self, pace: float = PACE) -> None:
+        self._pace = pace
         self._lines: dict[Priority, OrderedDict[str, _Line]] = {priority: OrderedDict() for priority in Priority}
         self._clear_at = 0.0
 
@@ -98,13 +99,13 @@ class Speech:
         else:
             line.beyond.append(utterance)
 
-    def charge(self, now: float, seconds: float = PACE) -> None:
-        """Something was sent that is not ours to delay, such as an answer to PING."""
-        self._clear_at = max(self._clear_at, now) + seconds
+    def charge(self, now: float, lines: float = 1.0) -> None:
+        """Something else was sent, which costs as much as so many lines."""
+        self._clear_at = max(self._clear_at, now) + lines * self._pace
 
     def pause(self, now: float) -> float:
         """Seconds until a line may go, 0 when one may."""
-        return max(0.0, self._clear_at - AHEAD - now)
+        return max(0.0, self._clear_at - AT_ONCE * self._pace - now)
 
     def take(self, now: float) -> Utterance | None:
         """The next line, which counts as sent now: those who asked first, then each target in turn."""

@@ -13,14 +13,14 @@ from concurrent.futures import TimeoutError as FutureTimeoutError
 
 from hubwright.domain.irc_text import Text
 from hubwright.errors import OutletError, OutletRefusedError
-from hubwright.irc.speech import STALE, Outcome, Priority, Speech, Utterance
+from hubwright.irc.speech import PACE, STALE, Outcome, Priority, Speech, Utterance
 
 
 class Voice:
-    """The lines that wait, shared by threads. Its clock does not jump."""
+    """The lines that wait, shared by threads. `pace`: seconds for each line after the first few."""
 
-    def __init__(self) -> None:
-        self._speech = Speech()
+    def __init__(self, pace: float = PACE) -> None:
+        self._speech = Speech(pace)
         self._lock = threading.Lock()
         self._wake: Callable[[], object] = _nobody
         self._is_closed = False
@@ -72,10 +72,10 @@ class Voice:
         with self._lock:
             return self._speech.take(time.monotonic())
 
-    def charge(self, seconds: float) -> None:
-        """Something else was sent."""
+    def charge(self, lines: float) -> None:
+        """Something else was sent, which costs as much as so many lines."""
         with self._lock:
-            self._speech.charge(time.monotonic(), seconds)
+            self._speech.charge(time.monotonic(), lines)
 
     def drop_stale(self) -> None:
         """Let those know who wait for what nobody will say any more."""

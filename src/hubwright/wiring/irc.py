@@ -30,7 +30,7 @@ class IrcLife:
     """
 
     def __init__(self, settings: Settings, parts: Parts, *, takes_part: bool = True) -> None:
-        self._voice = Voice()
+        self._voice = Voice(settings.irc.pace)
         self._bot: Bot | None = None
         self._news: NewsLife | None = None
         self._drains = InProcessDispatcher({})
