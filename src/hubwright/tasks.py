@@ -76,7 +76,7 @@ def make_celery(
     def drain(queue: str) -> None:
         wake(queue)
 
-    app.task(name=TASK, ignore_result=True)(drain)
+    app.task(name=TASK, ignore_result=True, shared=False)(drain)  # else the first app of a process answers for all
     return app
 
 

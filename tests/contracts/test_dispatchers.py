@@ -17,7 +17,7 @@ import pytest
 import drains
 from cpu_time import costs_less_than
 from hubwright.hub.dispatcher import Dispatcher, InProcessDispatcher
-from hubwright.tasks import CeleryDispatcher, Rings, make_celery
+from hubwright.tasks import TASK, CeleryDispatcher, Rings, make_celery
 from server_programs import valkey_at
 from waiting import until
 
@@ -203,3 +203,13 @@ def test_waiting_costs_nearly_nothing() -> None:
     dispatcher.start()
     until(lambda: _cost_of_a_second() < 0.05, what="a second that costs less than 0.05 s of CPU")
     dispatcher.stop(5)
+
+
+def test_a_worker_that_also_sends_hints_drains_what_it_is_told() -> None:
+    """Its process has two apps; the one that listens must not answer with the sender's task, which only sends on."""
+    sent: list[str] = []
+    drained: list[str] = []
+    make_celery("memory://", (), sent.append).finalize()
+    listening = make_celery("memory://", (), drained.append)
+    listening.tasks[TASK]("facts")
+    assert (sent, drained) == ([], ["facts"])

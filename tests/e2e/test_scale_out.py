@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from fake_github import FakeGitHub
 from fake_repository import FakeRepository
-from hub_process import HubProcess, Make, Program
+from hub_process import HubProcess, Make, Program, living
 from separate_builder import builder_of, new_token
 from server_programs import Processes, free_port, start_valkey
 from waiting import until
@@ -52,6 +54,37 @@ def check_green(hub: HubProcess, github: FakeGitHub, repository: FakeRepository,
     )
 
 
+def check_logs(hub: HubProcess, worker: Program, repository: FakeRepository) -> None:
+    """One push is followed through the logs of hub, worker and builder by its ids (docs/logging.md)."""
+    (build,) = hub.finished(repository, sha=repository.head())
+    kept = find_line(hub, event="delivery_kept", about="push")
+    assert len(kept["request"]) == 16
+    planned = find_line(worker, event="builds_planned", delivery=kept["delivery"])
+    assert (planned["process"], planned["builds"]) == ("worker", [build["id"]])
+    assert find_line(worker, event="delivery_understood", delivery=kept["delivery"])["outcome"] == "1 build"
+    (builder,) = [one for one in living if one.name == "builder-one" and one.folder == hub.folder]
+    taken = find_line(builder, event="run_taken", build=build["id"])
+    assert find_line(builder, event="run_ended", run=taken["run"])["build"] == build["id"]
+    counted = (hub, worker)
+    ended = find_line(*counted, event="fact", kind="RunFinished", run=taken["run"])
+    assert (ended["build"], ended["result"]) == (build["id"], "success")
+    find_line(*counted, event="fact", kind="BuildFinished", build=build["id"])
+    told = find_line(worker, event="report_told", builds=[build["id"]])
+    assert told["reporter"] == "statuses"
+
+
+def find_line(*programs: Program, **wanted: object) -> dict[str, Any]:
+    """The first line of their logs that has these values; waits for it, as telling goes on after a build's end."""
+
+    def look() -> dict[str, Any] | None:
+        said = [line for program in programs for line in program.said.splitlines() if line.startswith("{")]
+        return next((line for line in map(json.loads, said) if wanted.items() <= line.items()), None)
+
+    found = until(look, 15, f"a line with {wanted}")
+    assert found is not None
+    return found
+
+
 @pytest.mark.timeout(300)
 def test_a_push_becomes_green_by_way_of_a_broker(
     github: FakeGitHub, make: Make, folder: Path, postgres_url: str, broker_url: str
@@ -62,6 +95,7 @@ def test_a_push_becomes_green_by_way_of_a_broker(
         with running(hub, "worker") as worker:
             hub.deliver("push", first.push_payload())
             check_green(hub, github, first)
+            check_logs(hub, worker, first)
             github.fail_next(2, status=0, latency=3, git=True)
             asked = len(github.requests)
             hub.deliver("push", second.push_payload())

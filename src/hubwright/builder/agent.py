@@ -11,6 +11,7 @@ from typing import Any
 from uuid import uuid4
 
 import structlog
+from structlog.contextvars import bound_contextvars
 
 from hubwright import __version__
 from hubwright.builder.connection import Connection, Hub, Talk
@@ -22,7 +23,7 @@ from hubwright.builder.spool import Key, Spools
 from hubwright.domain.results import Result
 from hubwright.errors import ConflictError
 from hubwright.git.locks import CLOSED_IN_CHILDREN, try_lock
-from hubwright.wire import WIRE_VERSION, Do, Hello, Recorder, Recording
+from hubwright.wire import WIRE_VERSION, Do, Hello, Payload, Recorder, Recording
 
 FORGOTTEN = 600.0
 """Seconds without a hub after which a builder ends whose `up` process is gone."""
@@ -207,11 +208,14 @@ class Agent:
             return  # said twice
         for other in [held for held in self._runs if held.run == key.run]:
             self._lose(other, "the run came again under a new lease")
-        log.info("run_taken", run=key.run, lease=key.lease, sha=order.payload.source.sha)
+        log.info(
+            "run_taken", run=key.run, lease=key.lease, build=_build_of(order.payload), sha=order.payload.source.sha
+        )
         if self._identity.once:
             self._leave()
         run = Run(order.payload, self._spools.open(key), self._tools)
-        task = asyncio.create_task(self._go(key, run))
+        with bound_contextvars(run=key.run, build=_build_of(order.payload)):  # all that the task logs names them
+            task = asyncio.create_task(self._go(key, run))
         self._runs[key] = (run, task)
 
     async def _go(self, key: Key, run: Run) -> None:
@@ -237,3 +241,9 @@ class Agent:
             self._soon(self._connection.tell(Recorder(run=key.run, lease=key.lease, recording=recording)))
         self._spools.drop(key)
         self._done.set()
+
+
+def _build_of(payload: Payload) -> int | None:
+    """The number of the run's build, as the hub gives it to what runs."""
+    text = payload.env.get("CI_PIPELINE_ID", "")
+    return int(text) if text.isdecimal() else None

@@ -12,6 +12,7 @@ from hubwright.builder.connection import Hub
 from hubwright.builder.executors.terms import Policy
 from hubwright.builder.slots import Bounds, Rules, read_bounds
 from hubwright.cli.policies import policy_options
+from hubwright.config import Log, LogFormat, LogLevel
 from hubwright.errors import ConflictError, SettingsError
 from hubwright.wiring.builder import PROTOCOLS, BuilderOptions, serve_builder
 
@@ -67,12 +68,23 @@ def _read_slots(_context: click.Context, _parameter: click.Parameter, text: str)
 @policy_options
 @click.option("--allow-file-protocol", is_flag=True, help="git may fetch from this machine's folders.")
 @click.option("--protocols", envvar="HUBWRIGHT_GIT__ALLOW_PROTOCOLS", default=PROTOCOLS, help="What git may speak.")
+@click.option(
+    "--log-format",
+    envvar="HUBWRIGHT_LOG__FORMAT",
+    default="auto",
+    type=click.Choice(["auto", "json", "text"]),
+    help="How the builder's own log is written. Default: text on a terminal, else JSON.",
+)
+@click.option(
+    "--log-level", envvar="HUBWRIGHT_LOG__LEVEL", default="info",
+    type=click.Choice(["debug", "info", "warning", "error"]), help="What it has.",
+)  # fmt: skip
 @click.option("--parent-pid", type=int, hidden=True)
 def builder(  # noqa: PLR0913  one argument an option
     *, hub: str, token: str | None, token_file: Path | None, join: str | None, name: str | None, place: str | None,
     labels: tuple[str, ...], bounds: Bounds, slots_idle: float, slots_load: int, once: bool, idle_exit: float,
     executor: str, work_dir: Path, mirrors: Path | None, policy: Policy, allow_file_protocol: bool, protocols: str,
-    parent_pid: int | None,
+    log_format: LogFormat, log_level: LogLevel, parent_pid: int | None,
 ) -> int:  # fmt: skip
     """Be a builder of a hub: take runs, work them off, tell how they went.
 
@@ -102,6 +114,7 @@ def builder(  # noqa: PLR0913  one argument an option
             policy=policy,
             protocols=protocols,
             machine=this_machine(),
+            log=Log(format=log_format, level=log_level),
         )
         serve_builder(options)
     except ConflictError as error:

@@ -4,11 +4,14 @@ Only `cli` and `wiring` know this package; everything else is handed plain value
 """
 
 from hubwright.config.kinds import write_setting
-from hubwright.config.settings import Settings
+from hubwright.config.settings import Log, LogFormat, LogLevel, Settings
 from hubwright.config.sources import LOOPBACK, Origin, load_settings, local_address, origins, unknown_variables
 
 __all__ = [
     "LOOPBACK",
+    "Log",
+    "LogFormat",
+    "LogLevel",
     "Origin",
     "Settings",
     "load_settings",

@@ -37,6 +37,9 @@ from hubwright.config.value_types import (
     WholeSeconds,
 )
 
+LogFormat = Literal["auto", "json", "text"]
+LogLevel = Literal["debug", "info", "warning", "error"]
+
 
 class Section(msgspec.Struct, frozen=True, kw_only=True):
     """A group of settings; its `repr` shows no values, so that no secret gets into a log."""
@@ -243,6 +246,13 @@ class Elasticsearch(Section, frozen=True, kw_only=True):
     log_size: Bytes = 256 * 1024
 
 
+class Log(Section, frozen=True, kw_only=True):
+    """What the processes say of themselves, on stderr."""
+
+    format: Annotated[LogFormat, Meta(description="auto, json or text")] = "auto"
+    level: Annotated[LogLevel, Meta(description="debug, info, warning or error")] = "info"
+
+
 class Otel(Section, frozen=True, kw_only=True):
     """The collector of OpenTelemetry that is told of builds."""
 
@@ -331,6 +341,7 @@ class Settings(Section, frozen=True, kw_only=True):
     agent: Agent = Agent()
     sandbox: Sandbox = Sandbox()
     rebuild: Rebuild = Rebuild()
+    log: Log = Log()
     elasticsearch: Elasticsearch = Elasticsearch()
     otel: Otel = Otel()
     irc: Irc = Irc()

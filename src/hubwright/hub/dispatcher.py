@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from typing import Protocol
 
 import structlog
+from structlog.contextvars import bind_contextvars
 
 from hubwright.domain.backoff import backoff
 from hubwright.store.database import is_outage
@@ -108,6 +109,7 @@ class _Loop:
         self._woken.set()
 
     def _run(self) -> None:
+        bind_contextvars(queue=self.queue)  # of this thread: each line that a drain logs names its queue
         pause = self._reconcile
         failures = 0
         while not self._ending.is_set():

@@ -16,6 +16,7 @@ from typing import Any
 import orjson
 import structlog
 from sqlalchemy import Connection, Row
+from structlog.contextvars import bound_contextvars
 
 from hubwright.domain.backoff import backoff
 from hubwright.domain.facts import Fact, FactKind
@@ -220,14 +221,15 @@ class Intake:
         """
         now = self._clock()
 
-        def write(connection: Connection) -> None:
+        def write(connection: Connection) -> list[Ended | None]:
             news = [(step.taken.event, step.seen.late) for step in steps if step.taken.event and step.seen]
             keep_events(connection, news, now)
-            results = [step.work(connection, now) for step in steps]
+            results = [_do(step, connection, now) for step in steps]
             end_deliveries(connection, [ended for ended in results if ended is not None], self._owner, now)
+            return results
 
         try:
-            self._database.write(write, (self._tell, [step.taken.told for step in steps]))
+            results = self._database.write(write, (self._tell, [step.taken.told for step in steps]))
         except Exception as error:
             if is_outage(error):
                 raise
@@ -237,6 +239,10 @@ class Intake:
             taken = steps[0].taken
             failed = self._failed(taken.row, error, taken.event)
             self._database.write(lambda connection: failed(connection, now))
+            return []
+        for step, ended in zip(steps, results, strict=True):
+            if ended is not None and step.seen is None:
+                logger.info("delivery_understood", delivery=step.taken.row.guid, outcome=ended.outcome)
         return []
 
     def _tell(self, connection: Connection, told: list[list[Reading]]) -> None:
@@ -289,3 +295,9 @@ def _end_seen(taken: Taken, seen: Seen, _connection: Connection, _now: float) ->
 def _delay(row: Row[Any]) -> float:
     """Seconds until a delivery that can't be understood yet is tried again."""
     return backoff(row.attempts, base=2.0, cap=600.0, jitter=(row.id % 100) / 100)
+
+
+def _do(step: Step, connection: Connection, now: float) -> Ended | None:
+    """What is logged on the way names the delivery."""
+    with bound_contextvars(delivery=step.taken.row.guid):
+        return step.work(connection, now)

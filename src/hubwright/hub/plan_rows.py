@@ -7,6 +7,7 @@ from dataclasses import asdict, replace
 from typing import Any
 
 import msgspec
+import structlog
 from sqlalchemy import Connection
 
 from hubwright.domain.builds import ASKED_FOR, BuildPlan, Wanted
@@ -29,6 +30,8 @@ from hubwright.store.approvals import Wait, hold_waiting, keep_wait
 from hubwright.store.facts import keep_facts
 from hubwright.store.jobs import take_numbers
 from hubwright.wire import CacheWish, Payload, ServiceWish, Source
+
+logger = structlog.get_logger()
 
 _SUPERSEDING = frozenset({"push", "tag", "pull_request"})
 """Events whose builds newer ones make needless, where the job says so; what people ask for is not."""
@@ -67,6 +70,8 @@ def keep_plans(
             facts += _fill(connection, job, origin, plan, ground, (row.id, row.number, now))
             touched.append(row.id)
     keep_facts(connection, facts)
+    if touched:
+        logger.info("builds_planned", job=job.path, builds=touched)
     return touched
 
 

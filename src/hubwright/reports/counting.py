@@ -7,7 +7,7 @@ from functools import partial
 import structlog
 from sqlalchemy import Connection, Table, select
 
-from hubwright.domain.facts import Fact
+from hubwright.domain.facts import Fact, FactKind
 from hubwright.domain.figures import WAIT_SECONDS, FactCounts, Series, Times
 from hubwright.store import figures, reports
 from hubwright.store.database import Database, is_outage
@@ -18,6 +18,17 @@ logger = structlog.get_logger()
 
 NAME = "metrics"
 """The cursor in the facts is kept under this name."""
+
+_TOLD = frozenset(
+    {
+        FactKind.RUN_STARTED,
+        FactKind.RUN_FINISHED,
+        FactKind.BUILD_FINISHED,
+        FactKind.BUILDER_LOST,
+        FactKind.DELIVERY_FAILED,
+    }
+)
+"""Facts that are in the log unless it has only what is worse."""
 
 BATCH = 500
 """Facts counted in one transaction."""
@@ -82,7 +93,17 @@ class Counting:
             return True
 
         self._cursor = newest if self._database.write(keep) else None
+        if self._cursor is not None:
+            _log([fact for _, fact in facts if fact is not None])
         return self._cursor is None or len(facts) == BATCH
+
+
+def _log(facts: list[Fact]) -> None:
+    """Once over all hubs, after their commit. Names that others have given are left out: they are in the database."""
+    for fact in facts:
+        said = {name: fact.data[name] for name in ("builder", "result", "delivery") if name in fact.data}
+        tell = logger.info if fact.kind in _TOLD else logger.debug
+        tell("fact", kind=fact.kind.value, build=fact.build_id, run=fact.run_id, **said)
 
 
 def _count(connection: Connection, facts: list[Fact]) -> dict[Series, float]:

@@ -14,6 +14,7 @@ from functools import partial
 
 import structlog
 from sqlalchemy import Connection
+from structlog.contextvars import bound_contextvars
 
 from hubwright.domain.backoff import backoff
 from hubwright.domain.facts import Fact
@@ -258,7 +259,8 @@ class _Courier:
                 )
             )
             if held is not None:
-                settle = self._send(held)
+                with bound_contextvars(builds=held.builds):
+                    settle = self._send(held)
                 self._database.write(settle)
         finally:
             self._sending.discard(target)
@@ -286,6 +288,7 @@ class _Courier:
             log.warning("reporter_fault", reporter=name, target=target, exc_info=True)
             return self._retry(held, f"{type(error).__name__}: {error}")
         self._count("told", held)
+        log.info("report_told", reporter=name, builds=held.builds, reports=len(held.ids))
         return partial(reports.finish_reports, held=held, owner=self._owner, now=self._clock())
 
     def _retry(self, held: Held, error: str) -> Callable[[Connection], bool]:

@@ -32,6 +32,7 @@ NewReport = tuple[str, int, dict[str, Any]]
 class Held:
     """The reports to one target under one lease, oldest first; `said` is what its reporter remembers of the target.
 
+    `builds` are those that they tell of.
     `most_attempts` and `least_attempts` are those of the oldest and of the newest report, this one included.
     """
 
@@ -42,6 +43,7 @@ class Held:
     most_attempts: int
     least_attempts: int
     said: dict[str, Any]
+    builds: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +166,14 @@ def hold_target(
         most_attempts=max(row.attempts for row in rows) + 1,
         least_attempts=min(row.attempts for row in rows) + 1,
         said=_load_said(connection, name, target, rows[-1].fact_id, limit),
+        builds=_load_builds(connection, [row.fact_id for row in rows]),
     )
+
+
+def _load_builds(connection: Connection, facts: list[int]) -> tuple[int, ...]:
+    """The builds that facts are of, in order."""
+    query = select(fact.c.build_id).where(fact.c.id.in_(facts), fact.c.build_id.is_not(None))
+    return tuple(sorted(set(connection.execute(query).scalars())))
 
 
 def _load_said(connection: Connection, name: str, target: str, newest: int, limit: int) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
+from structlog.contextvars import bound_contextvars
 
 from hubwright.github.client import GitHubClient
 from hubwright.hub.addresses import AddressRules
@@ -60,6 +61,7 @@ from hubwright.web.problems import PROBLEM_HANDLERS
 from hubwright.web.recipe_schema import make_job_schemas, make_recipe_schema
 from hubwright.web.register import make_register_routes
 from hubwright.web.repetitions import Repetitions
+from hubwright.web.request_ids import identify
 from hubwright.web.site import Site
 from hubwright.web.sql import SqlDoors
 
@@ -77,10 +79,15 @@ class Doors:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Lead one connection to its door."""
-        if scope["type"] == "http" and _is_hook(scope["path"]):
-            await self._hooks(scope, receive, send)
-        else:
+        if scope["type"] == "lifespan":
             await self._rest(scope, receive, send)
+            return
+        number, send_on = identify(scope, send)
+        with bound_contextvars(request=number):
+            if scope["type"] == "http" and _is_hook(scope["path"]):
+                await self._hooks(scope, receive, send_on)
+            else:
+                await self._rest(scope, receive, send_on)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Callable
 
 import orjson
+import structlog
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
@@ -21,6 +22,8 @@ from hubwright.store.database import is_outage
 from hubwright.store.deliveries import Incoming, Kept, keep_deliveries
 from hubwright.web.problems import answer_outage, answer_refusal, make_problem
 from hubwright.web.site import Site
+
+logger = structlog.get_logger()
 
 SECRET_NEEDED = (
     "No webhook secret is set, so nobody can be believed: set HUBWRIGHT_GITHUB__WEBHOOK_SECRETS "  # noqa: S105  a text
@@ -71,6 +74,7 @@ class Hooks:
             if is_outage(error):
                 return answer_outage(Request(scope), error), "unavailable"
             raise
+        logger.info("delivery_kept", delivery=delivery.guid, about=delivery.event, repeated=kept.duplicate)
         self._site.wake("deliveries")
         return _accepted(delivery, kept), "repeated" if kept.duplicate else "kept"
 

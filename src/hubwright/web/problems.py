@@ -18,6 +18,7 @@ from sqlalchemy.exc import DataError, InterfaceError, OperationalError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from structlog.contextvars import get_contextvars
 
 from hubwright.errors import (
     BodyError,
@@ -116,7 +117,7 @@ def answer_named(request: Request, error: HubwrightError) -> Response:
 
 def answer_unexpected(request: Request, error: Exception) -> Response:
     """A fault of ours: the operator finds it in the log by its id."""
-    number = uuid4().hex[:12]
+    number = get_contextvars().get("request") or uuid4().hex[:16]
     trace = "".join(traceback.format_exception(error))  # as text: a log must not show the values of variables
     log.error("request failed", id=number, method=request.method, path=request.url.path, traceback=trace)
     detail = f"Something went wrong in Hubwright; its log tells more under the id {number}."

@@ -21,6 +21,7 @@ from hubwright.builder.joining import Membership, join_hub, load_membership
 from hubwright.builder.recorder import Recorder
 from hubwright.builder.run import Tools
 from hubwright.builder.upload import Uploads
+from hubwright.config import Log
 from hubwright.domain.recipe_values import CONTAINER
 from hubwright.errors import SettingsError, UnauthenticatedError
 from hubwright.git.commands import Git
@@ -55,11 +56,12 @@ class BuilderOptions:
     policy: Policy = Policy()  # noqa: RUF009  frozen
     protocols: str = PROTOCOLS
     machine: str = "linux-x86_64"
+    log: Log = Log()  # noqa: RUF009  frozen
 
 
 def serve_builder(options: BuilderOptions) -> None:
     """Be a builder until drained. Raises ConflictError (folder in use), UnauthenticatedError, SettingsError."""
-    configure_logging()
+    configure_logging("builder", options.log)
     work_dir = WorkDir(options.work_dir)
     hide_from_builds()
     try:

@@ -73,7 +73,7 @@ class Extras:
 
 def run_hub(settings: Settings, extras: Extras) -> int:
     """The hub, with a local builder where that is wanted, until a signal ends it; an exit code."""
-    configure_logging()
+    configure_logging("hub", settings.log)
     hide_from_builds()
     start = prepare(settings)
     check_keys(settings)

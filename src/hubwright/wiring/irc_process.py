@@ -21,7 +21,7 @@ def run_irc(settings: Settings) -> int:
     """Be on IRC until a signal ends it; an exit code. Raises SettingsError."""
     if settings.irc.server is None:
         raise SettingsError("`hubwright irc` needs a server: set IRC__SERVER, and IRC__CHANNELS.")
-    configure_logging()
+    configure_logging("irc", settings.log)
     hide_from_builds()
     prepare_ground(settings)
     check_keys(settings)

@@ -176,6 +176,8 @@ def _command(settings: Settings, start: FirstStart, port: int, bounds: Bounds) -
         "--work-dir": str(Path(settings.data_dir) / "builder"),
         "--mirrors": str(mirrors_folder(settings)),
         "--protocols": ":".join(settings.git.allow_protocols),
+        "--log-format": settings.log.format,
+        "--log-level": settings.log.level,
         "--parent-pid": str(os.getpid()),
     }
     if bounds.least == 0:

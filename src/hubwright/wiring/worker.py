@@ -19,7 +19,7 @@ from hubwright.wiring.supervisor import Supervisor
 def run_worker(settings: Settings) -> int:
     """Do waiting work until a signal ends it; an exit code. Raises SettingsError."""
     broker_url = _broker(settings, "worker")
-    configure_logging()
+    configure_logging("worker", settings.log)
     hide_from_builds()
     prepare_ground(settings)
     check_keys(settings)
@@ -43,7 +43,7 @@ def run_worker(settings: Settings) -> int:
 def run_beat(settings: Settings) -> int:
     """Remind the workers of every queue until a signal ends it; an exit code. Raises SettingsError."""
     broker_url = _broker(settings, "beat")
-    configure_logging()
+    configure_logging("beat", settings.log)
     Supervisor(os.environ).ready("Reminding the workers")
     load_tasks().run_beat(broker_url, QUEUES)
     return 0
