@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Row, delete, func, select, tuple_
+from sqlalchemy import Connection, Row, delete, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from hubwright.domain.results import Result
@@ -77,11 +77,13 @@ def load_takes(connection: Connection, job_id: int) -> list[Take]:
 def load_takes_of(connection: Connection, builds: Iterable[BuildView]) -> dict[int, Take]:
     """Who mends what these builds are of, by the builds' ids."""
     places = {one.id: (one.job_id, line) for one in builds if (line := name_line(one.branch, one.pull_request))}
-    wanted = list(set(places.values()))[:MAX_PAGE]
+    wanted = sorted(set(places.values()))[:MAX_PAGE]
     if not wanted:
         return {}
+    # each column by itself: of pairs SQLite would look through the whole table
+    jobs, lines = {job for job, _ in wanted}, {line for _, line in wanted}
     query = select(take.c.job_id, take.c.branch, take.c.by, take.c.at)
-    rows = connection.execute(query.where(tuple_(take.c.job_id, take.c.branch).in_(wanted)))
+    rows = connection.execute(query.where(take.c.job_id.in_(jobs), take.c.branch.in_(lines)))
     found = {(row.job_id, row.branch): Take(row.branch, row.by, row.at) for row in rows}
     return {number: found[place] for number, place in places.items() if place in found}
 
