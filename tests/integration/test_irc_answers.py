@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import pytest
 from sqlalchemy import Connection, select
 
+from hubwright.domain.fingerprints import Kind, Symptom
 from hubwright.errors import OutletError
 from hubwright.hub.bell import Bell
 from hubwright.hub.logs import Logs
@@ -21,6 +22,8 @@ from hubwright.irc.table import list_commands
 from hubwright.store.database import Database
 from hubwright.store.irc import load_mutes, load_notify
 from hubwright.store.irc_accounts import find_code, keep_link
+from hubwright.store.known_failures import Seen as Failed
+from hubwright.store.known_failures import keep_symptoms
 from hubwright.store.schema import audit, run
 from irc_asking import LOG, URL, Asking, Here, make_answers, seed_builds
 from limited_jobs import NOW, Builds, define, end, lease
@@ -112,6 +115,20 @@ def test_the_lines_of_a_log_that_say_most(world: World) -> None:
     assert third.startswith(f"bye — {URL}/builds/{broken}/runs/")
     assert world.ask(f"log {broken} build") == [first, second, third]
     assert world.ask(f"log {broken} deploy") == [f"Build {broken} has no stage deploy."]
+
+
+def test_a_log_says_what_is_known_of_the_failure(world: World) -> None:
+    """Where the same was seen before, or is linked to an issue."""
+    broken = world.numbers["broken"]
+    with world.database.reading() as connection:
+        number = connection.execute(select(run.c.id).where(run.c.build_id == broken)).scalar_one()
+        family = connection.execute(select(run.c.family).where(run.c.id == number)).scalar_one()
+    symptom = Symptom("ab" * 16, Kind.LINE, "no member named 'tail'")
+    for _ in range(2):
+        world.write(lambda connection: keep_symptoms(connection, Failed(number, family, "linux", NOW), [symptom]))
+    assert world.ask(f"log {broken}")[0].startswith(
+        "team/app main #2 build on linux (known failure: seen 2 times since"
+    )
 
 
 def test_the_queue_and_the_builders(world: World) -> None:

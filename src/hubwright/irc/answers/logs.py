@@ -9,12 +9,14 @@ from sqlalchemy import Connection
 from hubwright.domain.ansi import strip_escapes
 from hubwright.domain.error_lines import find_error
 from hubwright.domain.irc_text import Text
+from hubwright.domain.known_failures import say_known
 from hubwright.errors import NotFoundError
 from hubwright.hub.logs import Logs
 from hubwright.irc.answers.texts import address, name_place, shorten
 from hubwright.irc.commands import MAX_LINES, Request
 from hubwright.irc.subjects import find_build, read_meant
 from hubwright.store.database import Database
+from hubwright.store.views_failures import load_failures_of_runs
 from hubwright.store.views_values import BuildView, RunView, StageView
 
 _SEARCHED = 1024 * 1024
@@ -31,13 +33,19 @@ class LogLines:
         self._public = public_url
 
     def log(self, request: Request) -> Sequence[Text]:
-        """`[BUILD | JOB [BRANCH]] [STAGE]`: of the first stage that failed, or of the one that is named."""
+        """`[BUILD | JOB [BRANCH]] [STAGE]`: of the first stage that failed, or of the one that is named.
+
+        And what is known of the failure.
+        """
         with self._database.reading() as connection:
             build, stage = _find(connection, request)
-        run, part = _choose(build, stage)
+            run, part = _choose(build, stage)
+            found = load_failures_of_runs(connection, [run.id]).get(run.id, ())
+        known = say_known(found, {one.platform for one in build.runs})
         lines = self._read(run, part)
         where = f"{address(self._public, build.id)}/runs/{run.id}"
         what = f"{name_place(build)} #{build.number} {part.name if part else 'run'} on {shorten(run.platform, 40)}"
+        what += f" ({shorten(known, 150)})" if known else ""
         if not lines:
             return [f"{what}: nothing is in its log — {where}"]
         lines[0] = f"{what}: {lines[0]}"
