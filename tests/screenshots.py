@@ -19,6 +19,7 @@ PICTURES = {
     "queue.png": ("/queue", "light", 1280, 620),
     "grid.png": ("/repositories/octo/matrix", "light", 1280, 800),
     "log.png": ("/builds/{id:int}/runs/{run:int}", "dark", 1280, 900),
+    "known-failure.png": ("/failures/{id:int}", "light", 1280, 620),
     "channel.png": ("/irclogs/{path:path}", "light", 1280, 560),
     "tests.png": ("/tests/{path:path}", "light", 1280, 800),
     "tests-dark.png": ("/cases/{test:int}/{path:path}", "dark", 1280, 700),
