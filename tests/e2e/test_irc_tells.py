@@ -93,8 +93,7 @@ def test_what_happens_while_the_server_is_gone_is_told_when_it_is_back(
         telling.deliver("push", repository.push({"a": "1"}, "Before it went"))
         user.hears(BOT, "Before it went")
     network.kill()
-    for number in range(2):
-        telling.deliver("push", repository.push({"b": str(number)}, f"Meanwhile {number}"))
+    telling.deliver("push", repository.push({"b": "1"}, "Meanwhile"))
     telling.deliver("push", repository.push(BROKEN, "It breaks"))
     until(lambda: [one for one in telling.builds(repository) if one["result"] == "failure"])
     assert network.start() == address
@@ -103,4 +102,4 @@ def test_what_happens_while_the_server_is_gone_is_told_when_it_is_back(
         if not [line for line in heard(user) if "BROKEN" in line.text]:
             user.hears(BOT, "BROKEN")
         told = [line.text.partition("]: ")[2] for line in heard(user) if "]: " in line.text]
-        assert told == ["Meanwhile 0", "Meanwhile 1", "It breaks"]
+        assert told == ["Meanwhile", "It breaks"]

@@ -184,6 +184,18 @@ async def test_a_drained_builder_is_told_once_and_may_come_again(database: Datab
         (row,) = rows(database, schema.builder)
         assert (row.state, row.wish) == ("away", None)
         assert floor.row(run).state == "queued"
+        assert rows(database, schema.fact, kind="BuilderAway") == []
+
+
+@scenario
+async def test_a_builder_whose_connection_is_lost_is_told_away(database: Database, tmp_path: Path) -> None:
+    """Nobody had sent it away: channels miss it when it does not come back."""
+    async with open_floor(database, tmp_path, Clock()) as floor:
+        channel = await floor.connect()
+        await channel.leave()
+        (fact,) = rows(database, schema.fact, kind="BuilderAway")
+        assert fact.data["builder"] == "anvil"
+        assert rows(database, schema.builder)[0].state == "away"
 
 
 @scenario
@@ -220,6 +232,8 @@ async def test_builders_of_a_hub_that_died_are_away_by_and_by(database: Database
         assert [(one.name, one.state) for one in rows(database, schema.builder)] == [
             ("mine", "connected"), ("theirs", "away"),
         ]  # fmt: skip
+        (fact,) = rows(database, schema.fact, kind="BuilderAway")
+        assert fact.data == {"builder": "theirs", "platform": "p"}
 
 
 @scenario
