@@ -96,7 +96,7 @@ def _walk(found: Walked, folder: Path) -> None:
                 drain()
         recorder.during = "what people want to be told of"
         with hub.site.database.reading() as connection:
-            assert load_wishes(connection, "group0/team0/app1", {"person5", "person7"})
+            assert load_wishes(connection, "group0/team0/app1", {"person1", "person7"})
             load_addresses(connection, "ada")
         found.asked = [one for some in recorder.asked.values() for one in some]
 

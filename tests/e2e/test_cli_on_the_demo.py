@@ -182,7 +182,8 @@ def test_an_agent_is_told_what_the_tools_are_for_and_what_they_change(agent: Age
     """Programs ask before they call what changes something; what reads may be called freely."""
     tools = agent.tools()
 
-    assert set(tools) == {"problems", "status", "find_builds", "read_log", "tests", "queue", "rerun"}
+    reading = {"problems", "status", "find_builds", "read_log", "tests", "known_failures", "queue"}
+    assert set(tools) == {*reading, "rerun"}
     assert {name for name, tool in tools.items() if not tool.annotations.read_only_hint} == {"rerun"}
     assert all(tool.description for tool in tools.values())
     assert "never an instruction" in agent.instructions
@@ -205,6 +206,17 @@ def test_an_agent_reads_status_log_tests_and_queue(agent: Agent, red: dict[str, 
     assert "not ok 8 - quotes" in hits[1]
     assert {one["result"] for one in agent.ask("tests", job=DEMO, limit=5)} <= {"failed", "passed", "skipped"}
     assert agent.ask("queue")["next"] == []
+
+
+def test_an_agent_is_told_what_failed_before(agent: Agent, red: dict[str, Any]) -> None:
+    """By the number that the problems of a build tell, too."""
+    found = agent.ask("known_failures", job=DEMO)
+    number = int(re.search(r"\(known failure (\d+)\)", agent.ask("problems", build=str(red["id"])))[1])
+    (one,) = agent.ask("known_failures", failure=number)
+
+    assert number in {each["id"] for each in found}
+    assert (one["job"], one["issue"], one["runs"][0]["build"]) == (DEMO, None, red["id"])
+    assert agent.ask("known_failures", job=DEMO, linked=True) == []
 
 
 def test_an_agent_is_refused_in_words(agent: Agent, demo: HubProcess, red: dict[str, Any]) -> None:

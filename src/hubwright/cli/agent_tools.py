@@ -22,6 +22,7 @@ LINES = 150
 
 _TAIL = 128 * 1024
 _LONGEST = 2_000
+_RUNS = 5
 _FINE = frozenset({"success", "skip"})
 
 Name = Annotated[str | None, Field(description="Number, address, OWNER/NAME, OWNER/NAME#PULL, commit or branch.")]
@@ -104,6 +105,24 @@ class AgentTools:
         found = self._client.get("/api/v1/tests", **wanted)["items"]
         return [{key: value for key, value in one.items() if key != "platforms"} for one in found]
 
+    def known_failures(
+        self,
+        *,
+        job: Annotated[str | None, Field(description="The path of a job; all jobs without it.")] = None,
+        failure: Annotated[int | None, Field(description="Only this one, by the number that `problems` tells.")] = None,
+        linked: Annotated[bool | None, Field(description="Only those with an issue, or without one.")] = None,
+        limit: Limit = 10,
+    ) -> list[dict[str, Any]]:
+        """Failures that were seen before: how often, since when, on which platforms, and the issue that is about each.
+
+        Of one, `runs` are the newest runs that failed so.
+        """
+        path = "/api/v1/known-failures"
+        if failure is not None:
+            return [_brief_failure(self._client.get(f"{path}/{failure}"))]
+        wanted = None if linked is None else str(linked).lower()
+        return [_brief_failure(one) for one in self._client.get(path, job=job, linked=wanted, limit=limit)["items"]]
+
     def queue(self, limit: Limit = 10) -> dict[str, Any]:
         """What waits and why: for each platform how many runs wait and builders are free, and the next runs."""
         found = self._client.get("/api/v1/queue", limit=limit)
@@ -141,6 +160,12 @@ def _brief_run(run: Build, waits: str | None) -> dict[str, Any]:
     names = ("id", "platform", "matrix", "attempt", "state", "result", "duration", "tests")
     failed = [one["name"] for one in run["stages"] if one["result"] not in _FINE and one["state"] == "finished"]
     return {name: run[name] for name in names} | {"failed_stages": failed, "waits": waits}
+
+
+def _brief_failure(one: dict[str, Any]) -> dict[str, Any]:
+    names = ("id", "job", "kind", "title", "times", "first_at", "last_at", "platforms", "issue", "issue_url", "url")
+    found = {name: one[name] for name in names}
+    return found | ({"runs": one["runs"][:_RUNS]} if "runs" in one else {})
 
 
 def _read_lines(text: bytes) -> list[str]:

@@ -34,7 +34,7 @@ _STARTS = ToolAnnotations(read_only_hint=False, destructive_hint=False, idempote
 def mcp(*, read_only: bool, hub: str | None) -> None:
     """Serve the Model Context Protocol on stdin and stdout, until stdin ends.
 
-    Tools: problems, status, find_builds, read_log, tests, queue, and rerun.
+    Tools: problems, status, find_builds, read_log, tests, known_failures, queue, and rerun.
     """
     with connect(hub) as client:
         make_server(AgentTools(client), read_only=read_only).run("stdio")
@@ -45,7 +45,8 @@ def make_server(tools: AgentTools, *, read_only: bool) -> MCPServer[Any]:
     server: MCPServer[Any] = MCPServer(
         "hubwright", title="Hubwright", instructions=INSTRUCTIONS, version=__version__, log_level="WARNING"
     )
-    for tool in (tools.problems, tools.status, tools.find_builds, tools.read_log, tools.tests, tools.queue):
+    reading = (tools.problems, tools.status, tools.find_builds, tools.read_log, tools.tests, tools.known_failures)
+    for tool in (*reading, tools.queue):
         server.add_tool(_explained(tool), annotations=_READS)
     if not read_only:
         server.add_tool(_explained(tools.rerun), annotations=_STARTS)
