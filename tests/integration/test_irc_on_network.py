@@ -63,7 +63,6 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[IrcAddress]:
     """A server of this file's own, that lets anybody say as much as they like, and so does the bot."""
     server = OwnIrc(tmp_path_factory.mktemp("irc"), burst=10_000)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("hubwright.irc.speech.AHEAD", 1e6)
         patch.setattr("hubwright.irc.answering.PER_MINUTE", 1000)
         yield server.start()
     server.kill()
@@ -79,7 +78,7 @@ def world(address: IrcAddress, tmp_path_factory: pytest.TempPathFactory) -> Iter
         with database.reading() as connection:
             failed = connection.execute(select(run.c.id).where(run.c.build_id == numbers["broken"])).scalar_one()
         logs.append(failed, 0, LOG)
-        voice = Voice()
+        voice = Voice(0.001)
         watches = Watches(database, voice.tell, time.time, URL)
         commands = list_commands(make_answers(database, logs, watches, [], trusted=["alice"]))
         memory = Memory(database, voice.say, time.time)

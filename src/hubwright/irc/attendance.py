@@ -19,7 +19,7 @@ FIRST_RETRY, LAST_RETRY = 60.0, 1800.0
 AFTER_KICK, AFTER_SECOND_KICK = 5.0, 3600.0
 """Seconds until we come back after a kick, and after another one on the same connection."""
 
-_CLOSED = frozenset({"403", "405", "407", "471", "473", "474", "475", "476", "477", "489", "519", "520"})
+_CLOSED = frozenset({"403", "405", "407", "470", "471", "473", "474", "475", "476", "477", "489", "519", "520"})
 
 logger = structlog.get_logger()
 
