@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -120,12 +121,12 @@ def test_the_lines_of_a_log_that_say_most(world: World) -> None:
 def test_a_log_says_what_is_known_of_the_failure(world: World) -> None:
     """Where the same was seen before, or is linked to an issue."""
     broken = world.numbers["broken"]
-    with world.database.reading() as connection:
-        number = connection.execute(select(run.c.id).where(run.c.build_id == broken)).scalar_one()
-        family = connection.execute(select(run.c.family).where(run.c.id == number)).scalar_one()
     symptom = Symptom("ab" * 16, Kind.LINE, "no member named 'tail'")
-    for _ in range(2):
-        world.write(lambda connection: keep_symptoms(connection, Failed(number, family, "linux", NOW), [symptom]))
+    with world.database.reading() as connection:
+        wanted = select(run.c.id, run.c.family).where(run.c.build_id.in_([broken, world.numbers["pull"]]))
+        failed = [Failed(row.id, row.family, "linux", NOW) for row in connection.execute(wanted)]
+    for seen in failed:
+        world.write(partial(keep_symptoms, seen=seen, symptoms=[symptom]))
     assert world.ask(f"log {broken}")[0].startswith(
         "team/app main #2 build on linux (known failure: seen 2 times since"
     )
