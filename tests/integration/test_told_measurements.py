@@ -165,6 +165,8 @@ def test_what_it_asks_the_database_goes_by_an_index(hub: Hub) -> None:
     hub.find("cicd.pipeline.run.active")
     asked = [one for some in recorder.asked.values() for one in some if "parent.path" in one.statement]
     assert len(asked) == 2
+    asked += [one for some in recorder.asked.values() for one in some if "build.state <>" in one.statement]
+    assert len(asked) == 3
     engine = create_engine(hub.lives.database.url, poolclass=NullPool)
     with engine.connect() as connection:
         assert [fault for one in asked for fault in find_faults(connection, one)] == []

@@ -12,7 +12,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.samples import Sample
 from sqlalchemy import Connection, func, select, text
 
-from hubwright.domain.figures import SUM, Kind, name_bound
+from hubwright.domain.figures import OTHER, SUM, Kind, name_bound
 from hubwright.domain.measurements import Histogram, Measurement, Shape, Spread
 from hubwright.domain.pipeline_figures import DURATION, ERRORS, EXECUTING, PENDING, SYSTEM_ERRORS, PipelineNames
 from hubwright.domain.traces import Attributes
@@ -20,6 +20,9 @@ from hubwright.reports.pipeline_counting import SINCE
 from hubwright.store.builders import AWAY, GONE
 from hubwright.store.figures import load_counts
 from hubwright.store.schema import build, builder, job, run
+
+MAX_NAMED = 200
+"""Jobs with open builds whose names are looked up; more than `MAX_PIPELINES`, for copies share one."""
 
 _PARENT = job.alias("parent")
 _STATES = {"queued": PENDING, "running": EXECUTING}
@@ -95,23 +98,33 @@ def _write_durations(found: Found, since: float | None) -> Histogram:
 
 
 def _load_active(connection: Connection) -> dict[tuple[str, str], int]:
-    """Builds that have not ended, by job (of a copy its job) and state."""
-    pipeline = func.coalesce(_PARENT.c.path, job.c.path)
+    """Builds that have not ended, by job (of a copy its job) and state; beyond `MAX_NAMED` jobs together."""
+    amount, of = (
+        func.count().label("amount"),
+        (build.c.job_id + 0).label("job_id"),
+    )  # SQLite would go by job, finished too
     rows = connection.execute(
-        select(pipeline.label("pipeline"), build.c.state, func.count().label("amount"))
-        .join(job, job.c.id == build.c.job_id)
-        .outerjoin(_PARENT, _PARENT.c.id == job.c.copy_of)
+        select(of, build.c.state, amount)
         .where(text("build.state <> 'finished'"))  # as the partial index says it
-        .group_by(pipeline, build.c.state)
-    )
-    return {(row.pipeline, row.state): row.amount for row in rows}
+        .group_by(of, build.c.state)
+        .order_by(amount.desc())
+    ).all()
+    ids = list(dict.fromkeys(row.job_id for row in rows))[:MAX_NAMED]
+    named = select(job.c.id, func.coalesce(_PARENT.c.path, job.c.path).label("pipeline"))
+    named = named.outerjoin(_PARENT, _PARENT.c.id == job.c.copy_of).where(job.c.id.in_(ids))
+    names = {row.id: row.pipeline for row in connection.execute(named)} if ids else {}
+    found: dict[tuple[str, str], int] = {}
+    for row in rows:
+        key = names.get(row.job_id, OTHER), row.state
+        found[key] = found.get(key, 0) + row.amount
+    return found
 
 
 def _write_active(found: Mapping[tuple[str, str], int], known: set[str]) -> Measurement:
     names = PipelineNames(known)
     sums = {(name, state): 0.0 for name in sorted(known) for state in _STATES.values()}
     for (pipeline, state), amount in found.items():
-        key = names.bound(pipeline), _STATES.get(state, PENDING)
+        key = pipeline if pipeline == OTHER else names.bound(pipeline), _STATES.get(state, PENDING)
         sums[key] = sums.get(key, 0.0) + amount
     points = [
         ({"cicd.pipeline.name": name, "cicd.pipeline.run.state": state}, sum_) for (name, state), sum_ in sums.items()
