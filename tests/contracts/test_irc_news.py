@@ -19,7 +19,7 @@ from hubwright.errors import OutletError
 from hubwright.hub.news import tell_push
 from hubwright.reports.irc import IrcReporter
 from hubwright.reports.relay import Relay
-from hubwright.store import irc, irc_accounts, schema
+from hubwright.store import irc, irc_accounts, known_failures, schema
 from hubwright.store.builders import AWAY, CONNECTED
 from hubwright.store.database import Database
 from hubwright.store.definitions import keep_document
@@ -130,6 +130,21 @@ def town(database: Database) -> Iterator[Town]:
 
 
 TWO = "platforms: [linux, freebsd]\nstages:\n  - build: make\n  - test: make check\n"
+
+
+def test_a_failure_that_was_seen_before_is_said_to_be_known(town: Town) -> None:
+    """And where: nobody looks anew for what has an issue. What came with this very build is not known."""
+    town.open("#builds event=broken event=still-failing")
+    town.build("a", 0, 0)
+    town.build("b", 0, 2)
+    town.lives.clock.now += 120
+    ((_, broken),) = town.drain()
+    assert "known failure" not in broken
+    town.keep(known_failures.link_issue, 1, "octo/hello#7", "ann", START)
+    town.build("c", 0, 2)
+    town.lives.clock.now += 120
+    ((_, still),) = town.drain()
+    assert "known failure: seen 2 times since 2027-01-15, linked to octo/hello#7" in still
 
 
 def test_commits_of_a_watched_repository_are_announced(town: Town) -> None:

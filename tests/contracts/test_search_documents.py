@@ -26,6 +26,7 @@ from hubwright.outlets.search_engine import Document, SearchEngine
 from hubwright.reports.relay import Relay
 from hubwright.reports.search import SearchReporter, is_bad, make_template
 from hubwright.reports.search_documents import FIELDS, Writer
+from hubwright.reports.search_history import History, SearchHistory, read_history
 from hubwright.store import schema
 from hubwright.store.database import Database
 from search_server import new_port, search_engine_at
@@ -133,6 +134,42 @@ def test_what_is_sent_again_is_there_once_and_a_rerun_replaces_what_was_said(lib
     assert sorted(run["attempt"] for run in library.find(client, "run")) == [1, 2]
 
 
+def test_what_runs_failed_with_is_counted_by_the_engine_too_and_stays_there(library: Library, client: Any) -> None:
+    """Each run has its fingerprints; a rerun that fails in the same way counts, what is sent again does not."""
+    build = red(library.lives)
+    library.drain()
+    library.lives.clock.now += 40 * 86_400
+    library.lives.rerun(build)
+    (again,) = library.lives.runs(build)
+    library.lives.start(again)
+    library.lives.end(again, 0, 2, passed=2, failed=1)
+    library.drain()
+    library.reporter.send("builds", [{"build": build}], {})
+    failures = library.find(client, "failure")
+    (fingerprint,) = {one["fingerprint"] for one in failures}
+    assert sorted((one["known"], one["title"], one["failure_kind"], one["attempt"]) for one in failures) == [
+        (1, "c: f0", "test", 1),
+        (1, "c: f0", "test", 2),
+    ]
+    assert [one["fingerprint"] for one in library.find(client, "run")] == [[fingerprint], [fingerprint]]
+    history = SearchHistory(library.engine, library.prefix)
+    found = history.find(1)
+    assert found is not None
+    assert (found.times, found.months) == (2, (("2027-01", 1), ("2027-02", 1)))
+    assert found.first_at == pytest.approx(START, abs=3600)
+    assert history.find(2) == History(0, None, ())
+
+
+def test_an_engine_that_is_away_has_no_history() -> None:
+    with SearchEngine(f"http://127.0.0.1:{new_port()}", timeout=2) as nobody:
+        assert SearchHistory(nobody, PREFIX).find(1) is None
+
+
+@pytest.mark.parametrize("answer", [None, [], {}, {"hits": 3, "aggregations": {"months": {"buckets": [7, {}]}}}])
+def test_an_answer_that_is_none_counts_as_nothing(answer: Any) -> None:
+    assert read_history(answer) == History(0, None, ())
+
+
 def test_the_end_of_the_log_of_a_failed_run_goes_along(library: Library, client: Any) -> None:
     """Whole lines without escapes, each with its place in the log; none of a run that went well."""
     build = red(library.lives)
@@ -161,7 +198,7 @@ def test_every_field_of_every_document_is_in_the_template_and_of_its_type(librar
     library.lives.database.write(lambda connection: connection.execute(resize))
     documents = list(library.reporter._write(build))
     kinds = {document.index.removeprefix(f"{library.prefix}-").rpartition("-")[0] for document in documents}
-    assert kinds == {"build", "run", "stage", "problem", "test", "log"}
+    assert kinds == {"build", "run", "stage", "problem", "test", "log", "failure"}
     assert len({(one.index, one.id) for one in documents}) == len(documents)
     for document in documents:
         assert document.index.endswith("-2027.01")

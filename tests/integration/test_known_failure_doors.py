@@ -70,6 +70,7 @@ def test_what_failed_before_is_said_with_since_when_where_and_its_issue(door: Do
     """On the build's page and in its problems; the title came from a log and stays text."""
     first = door.fail("a")
     assert "new failure" in door.client.get(f"/builds/{first}").text
+    assert "first seen with this build" in door.client.get(f"/builds/{first}").text
     again = door.fail("b")
     answer = door.client.put("/api/v1/known-failures/1/issue", headers=ADMIN, json={"issue": "#123"})
     assert (answer.status_code, answer.json()["issue"]) == (200, "octo/hello#123")
@@ -105,7 +106,7 @@ def test_github_is_told_of_what_was_known_before_the_build_and_nothing_that_chan
     with database.reading() as connection:
         known = load_failures_of_runs(connection, [saying.run.id])[saying.run.id]
     text = form_check(saying, "b" * 40, "https://ci", Details(known=known)).text
-    assert f"- `error: no tail {HOSTILE}`: [known failure](https://ci/failures/1), " in text
+    assert f"- `error: no tail {HOSTILE}`: [failure](https://ci/failures/1) " in text
     assert "`seen 3 times since 2027-01-15, on freebsd only`, linked to octo/hello#7" in text
 
 

@@ -40,9 +40,9 @@ def known(*places: tuple[str, int], **more: Any) -> KnownFailure:
         (known(("a", 3), ("b", 2)), ["a"], "seen 5 times since 2026-03-02, on a and b"),
         (known(("a", 3), ("b", 2), ("c", 1)), ["a"], "seen 6 times since 2026-03-02, on a, b and c"),
         (known(("a", 3), ("b", 2), ("c", 1), ("d", 1)), ["a"], "seen 7 times since 2026-03-02, on 4 platforms"),
-        (known(("a", 1)), ["a", "b"], "not seen before"),
-        (known(("a", 1), issue="octo/hello#1"), ["a", "b"], "not seen before, linked to octo/hello#1"),
-        (known(), [], "not seen before"),
+        (known(("a", 1)), ["a", "b"], "seen once, 2026-03-02"),
+        (known(("a", 1), issue="octo/hello#1"), ["a", "b"], "seen once, 2026-03-02, linked to octo/hello#1"),
+        (known(), [], "seen once, 2026-03-03"),
     ],
 )  # fmt: skip
 def test_it_is_said_how_often_since_when_where_and_in_which_issue(
@@ -52,12 +52,20 @@ def test_it_is_said_how_often_since_when_where_and_in_which_issue(
     assert word_known(failure, platforms) == said
 
 
+def test_what_came_with_a_build_is_not_known_however_many_of_its_runs_have_it() -> None:
+    two = known(("a", 1), ("b", 1))
+    assert word_known(two, ["a", "b"], two.first_at) == "first seen with this build, in 2 runs by now"
+    assert word_known(known(("a", 1)), [], two.first_at - 1) == "first seen with this build"
+    assert word_known(two, ["a", "b"], two.first_at + 1) == "seen 2 times since 2026-03-02, on a and b"
+    assert (two.is_known(two.first_at), two.is_known(two.first_at + 1)) == (False, True)
+
+
 def test_who_has_room_for_one_line_is_told_of_the_linked_one_first() -> None:
-    often, linked, new = known(("a", 99)), known(("a", 2), issue="o/h#1"), known(("a", 1))
-    assert (
-        say_known([new, often, linked]) == "known failure: seen 2 times since 2026-03-02, linked to o/h#1 (and 1 more)"
-    )
-    assert say_known([new]) == say_known([]) == ""
+    often, linked = known(("a", 99)), known(("a", 2), issue="o/h#1")
+    later = often.first_at + 1
+    said = "known failure: seen 2 times since 2026-03-02, linked to o/h#1 (and 1 more)"
+    assert say_known([often, linked], [], later) == said
+    assert say_known([often], [], often.first_at) == say_known([], [], later) == ""
 
 
 def test_a_status_says_only_what_does_not_change_with_each_run() -> None:

@@ -7,8 +7,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from hubwright.domain.wording import word_count
-
 MAX_ISSUE = 400
 """Characters of an address that an issue may have."""
 
@@ -52,29 +50,30 @@ class KnownFailure:
         """When it was seen first."""
         return min((place.first_at for place in self.places), default=self.last_at)
 
-    @property
-    def known(self) -> bool:
-        """Whether there is something to say of it: seen before, or somebody has linked it."""
-        return self.times > 1 or self.issue is not None
+    def is_known(self, before: float) -> bool:
+        """Whether it was seen before that moment (Unix seconds), or somebody has linked it."""
+        return self.first_at < before or self.issue is not None
 
 
-def word_known(one: KnownFailure, platforms: Iterable[str] = ()) -> str:
+def word_known(one: KnownFailure, platforms: Iterable[str] = (), since: float | None = None) -> str:
     """`seen 14 times since 2026-03-02, on freebsd only, linked to octo/hello#123`; see `word_seen`."""
-    return word_seen(one, platforms) + (f", linked to {one.issue}" if one.issue else "")
+    return word_seen(one, platforms, since) + (f", linked to {one.issue}" if one.issue else "")
 
 
-def word_seen(one: KnownFailure, platforms: Iterable[str] = ()) -> str:
-    """The same without the issue; `not seen before` of a new one.
+def word_seen(one: KnownFailure, platforms: Iterable[str] = (), since: float | None = None) -> str:
+    """The same without the issue. Dates are in UTC; `only` is said where the build ran on other `platforms` too.
 
-    `only` is said where the build ran on other `platforms` too. Dates are in UTC.
+    Beside a build that began at `since` (Unix seconds), of a failure that came with it: `first seen with this build`.
     """
+    if since is not None and one.first_at >= since:
+        return "first seen with this build" + (f", in {one.times:,} runs by now" if one.times > 1 else "")
     if one.times <= 1:
-        return "not seen before"
-    said = f"seen {word_count(one.times, 'time')} since {_word_day(one.first_at)}"
+        return f"seen once, {_word_day(one.first_at)}"
+    said = f"seen {one.times:,} times since {_word_day(one.first_at)}"
     where = [place.platform for place in one.places]
     if len(where) == 1:
         return f"{said}, on {where[0]} only" if set(platforms) - set(where) else said
-    return f"{said}, on {len(where)} platforms" if len(where) > 3 else f"{said}, on {' and '.join(_commas(where))}"
+    return f"{said}, on {len(where)} platforms" if len(where) > 3 else f"{said}, on {_join(where)}"
 
 
 def word_before(found: Sequence[KnownFailure], before: float) -> str:
@@ -82,7 +81,7 @@ def word_before(found: Sequence[KnownFailure], before: float) -> str:
 
     `known failure since 2026-03-02 (octo/hello#123)`: other than a count, it does not change with each run that comes.
     """
-    known = [one for one in found if one.first_at < before or one.issue]
+    known = [one for one in found if one.is_known(before)]
     known.sort(key=lambda one: (not one.issue, one.first_at))
     if not known:
         return ""
@@ -90,21 +89,25 @@ def word_before(found: Sequence[KnownFailure], before: float) -> str:
     return f"known failure{since}" + (f" ({known[0].issue})" if known[0].issue else "")
 
 
+def say_known(found: Sequence[KnownFailure], platforms: Iterable[str], since: float) -> str:
+    """One line for people, beside a build that began at `since` (Unix seconds); "" where nothing was known before.
+
+    Of the failure that is linked or was seen most, and how many others are known.
+    """
+    known = [one for one in found if one.is_known(since)]
+    known.sort(key=lambda one: (one.issue is None, -one.times))
+    if not known:
+        return ""
+    more = f" (and {len(known) - 1} more)" if len(known) > 1 else ""
+    return f"known failure: {word_known(known[0], platforms, since)}{more}"
+
+
 def _word_day(at: float) -> str:
     return str(datetime.fromtimestamp(at, UTC).date())
 
 
-def _commas(names: Sequence[str]) -> list[str]:
-    return [", ".join(names[:-1]), names[-1]]
-
-
-def say_known(found: Sequence[KnownFailure], platforms: Iterable[str] = ()) -> str:
-    """One line for people: the failure that is linked or was seen most, and how many others are known; "" of none."""
-    known = sorted((one for one in found if one.known), key=lambda one: (one.issue is None, -one.times))
-    if not known:
-        return ""
-    more = f" (and {len(known) - 1} more)" if len(known) > 1 else ""
-    return f"known failure: {word_known(known[0], platforms)}{more}"
+def _join(names: Sequence[str]) -> str:
+    return f"{', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else "".join(names)
 
 
 _NUMBER = re.compile(r"(?:([A-Za-z0-9][\w.-]{0,98}/[\w.-]{1,100}))?#?(\d{1,10})")

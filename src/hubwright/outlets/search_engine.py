@@ -1,4 +1,4 @@
-"""Elasticsearch and OpenSearch by the two requests that both have always understood: a template, and bulks.
+"""Elasticsearch and OpenSearch by the three requests that both have always understood: a template, bulks, searches.
 
 https://www.elastic.co/docs/api/doc/elasticsearch/operation/operation-bulk
 https://docs.opensearch.org/latest/api-reference/document-apis/bulk/
@@ -65,6 +65,14 @@ class SearchEngine:
             answer = self._ask("POST", "/_bulk", b"".join(lines), "application/x-ndjson")
             refused += _read_bulk(answer)
         return refused
+
+    def ask(self, indices: str, question: Mapping[str, Any]) -> Any:
+        """The answer to a search in the indices of this pattern; none of them need be there.
+
+        Raises OutletError, OutletRefusedError.
+        """
+        path = f"/{indices}/_search?ignore_unavailable=true&allow_no_indices=true"
+        return self._ask("POST", path, orjson.dumps(question), "application/json")
 
     def _ask(self, method: str, path: str, body: bytes, kind: str) -> Any:
         try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hubwright.domain.known_failures import KnownFailure, split_issue, word_seen
@@ -161,7 +161,9 @@ def _write_text(details: Details, builds: Sequence[BuildView], public_url: str) 
     parts = []
     if details.known:
         platforms = {run.platform for build in builds for run in build.runs}
-        parts += ["### Known failures", "\n".join(_write_known(one, platforms, public_url) for one in details.known)]
+        began = min((build.queued_at for build in builds), default=0.0)
+        lines = (_write_known(one, word_seen(one, platforms, began), public_url) for one in details.known)
+        parts += ["### What is known of the failures", "\n".join(lines)]
     if details.tests:
         parts.append("### Failed tests")
         parts += [_write_test(case) for case in details.tests[:MAX_TESTS]]
@@ -174,11 +176,11 @@ def _write_text(details: Details, builds: Sequence[BuildView], public_url: str) 
     return "\n\n".join(parts)
 
 
-def _write_known(one: KnownFailure, platforms: Collection[str], public_url: str) -> str:
+def _write_known(one: KnownFailure, words: str, public_url: str) -> str:
     """An issue of GitHub's is in no code, so that GitHub makes a link of it."""
     issue = f", linked to {one.issue if split_issue(one.issue) else write_code(one.issue)}" if one.issue else ""
-    link = write_link("known failure" if one.known else "new failure", f"{public_url}/failures/{one.id}")
-    return f"- {write_code(one.title)}: {link}, {write_code(word_seen(one, platforms))}{issue}"
+    link = write_link("failure", f"{public_url}/failures/{one.id}")
+    return f"- {write_code(one.title)}: {link} {write_code(words)}{issue}"
 
 
 def _write_test(case: CaseView) -> str:

@@ -132,4 +132,5 @@ def _word_known(connection: Connection, notice: Notice) -> str:
     """Where the failure was seen before."""
     runs = [run.id for run in notice.build.runs if run.state == "finished" and run.result not in _GOOD]
     found = {one.id: one for of_run in load_failures_of_runs(connection, runs).values() for one in of_run}
-    return say_known(list(found.values()), {run.platform for run in notice.build.runs})
+    platforms = {run.platform for run in notice.build.runs}
+    return say_known(list(found.values()), platforms, notice.build.queued_at)

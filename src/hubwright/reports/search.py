@@ -16,6 +16,7 @@ from hubwright.reports.search_documents import Writer, write_template
 from hubwright.store.database import Database
 from hubwright.store.streaks import load_streaks
 from hubwright.store.views import MAX_PAGE, load_build
+from hubwright.store.views_failures import load_failures_of_runs
 from hubwright.store.views_results import CaseFilter, load_problems, load_tests
 from hubwright.store.views_values import BuildView, CaseView, RunView
 
@@ -91,9 +92,10 @@ class SearchReporter:
             turn = load_streaks(connection, [build_id]).get(build_id, {}).get("turn")
             runs = [run.id for run in (*build.runs, *build.earlier)]
             problems = load_problems(connection, runs, MAX_PAGE) if runs else {}
+            known = load_failures_of_runs(connection, runs)
         if build.state != "finished":  # it was begun again: its next end tells
             return
-        yield from self._writer.write_build(build, turn)
+        yield from self._writer.write_build(build, turn, known)
         for run in (*build.runs, *build.earlier):
             yield from self._writer.write_problems(build, run, problems.get(run.id, ()))
             yield from self._writer.write_cases(build, run, self._load_cases(run))

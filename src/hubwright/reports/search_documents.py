@@ -6,10 +6,11 @@ too, it takes its own place, and nothing is there twice.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from hubwright.domain.known_failures import KnownFailure
 from hubwright.outlets.search_engine import Document
 from hubwright.store.views_results import ProblemView
 from hubwright.store.views_values import BuildView, CaseView, RunView, StageView
@@ -65,6 +66,10 @@ FIELDS: dict[str, Any] = {
     "code": _WORD,
     "text": _TEXT,
     "offset": _NUMBER,
+    "fingerprint": _WORD,
+    "known": _NUMBER,
+    "failure_kind": _WORD,
+    "title": _BOTH,
 }
 """Every field of every document, by its type in the mapping."""
 
@@ -95,8 +100,10 @@ class Writer:
         self._prefix = prefix
         self._public_url = public_url.rstrip("/")
 
-    def write_build(self, build: BuildView, turn: str | None) -> Iterator[Document]:
-        """The build, its runs, earlier attempts too, and their stages."""
+    def write_build(
+        self, build: BuildView, turn: str | None, known: Mapping[int, Sequence[KnownFailure]]
+    ) -> Iterator[Document]:
+        """The build, its runs, earlier attempts too, their stages, and what the runs failed with, by run."""
         more = {
             "subject": build.message.strip().partition("\n")[0][:500],
             "turn": turn,
@@ -106,14 +113,19 @@ class Writer:
         }
         yield self._document(build, "build", f"{build.id}", more)
         for run in (*build.runs, *build.earlier):
-            yield from self._write_run(build, run)
+            yield from self._write_run(build, run, known.get(run.id, ()))
 
-    def _write_run(self, build: BuildView, run: RunView) -> Iterator[Document]:
+    def _write_run(self, build: BuildView, run: RunView, known: Sequence[KnownFailure]) -> Iterator[Document]:
         where = _place(run)
-        more = {"detail": run.detail, "labels": list(run.labels), "tests": _totals(run), **_times(run)}
+        told = {"fingerprint": [one.fingerprint for one in known] or None}
+        more = {"detail": run.detail, "labels": list(run.labels), "tests": _totals(run), **told, **_times(run)}
         yield self._document(build, "run", f"{run.id}", where | more)
         for stage in run.stages:
             yield self._document(build, "stage", f"{run.id}-{stage.position}", where | _tell_stage(stage))
+        for one in known:
+            failure = {"fingerprint": one.fingerprint, "known": one.id, "failure_kind": one.kind, "title": one.title}
+            at = {"@timestamp": _moment(run.finished_at or build.queued_at)}
+            yield self._document(build, "failure", f"{run.id}-{one.id}", where | at | failure)
 
     def write_cases(self, build: BuildView, run: RunView, cases: Iterable[CaseView]) -> Iterator[Document]:
         """Test cases of one of its runs."""

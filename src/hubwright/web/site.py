@@ -14,6 +14,7 @@ from hubwright.hub.differences import Difference
 from hubwright.hub.flights import Flight
 from hubwright.hub.github_credentials import Credentials
 from hubwright.hub.logs import Logs
+from hubwright.reports.search_history import History
 from hubwright.storage import Storage
 from hubwright.store.database import Database
 from hubwright.store.figures import Tally
@@ -69,6 +70,7 @@ class Site:
     signing_key: Path | None = None  # where the key is that provenance is signed with
     flight_of: Callable[[int], Flight | None] = _find_nothing  # the last minute of a run held here
     difference_of: Callable[[int], Difference | None] = _find_nothing  # what a build's recipe changes; blocks
+    history_of: Callable[[int], History | None] = _find_nothing  # of a known failure, in a search engine; blocks
     configuration: tuple[Configured, ...] = ()
     examine: Callable[[], Sequence[Finding]] = tuple  # what `hubwright doctor` finds; blocks for seconds
     vitals_of: Callable[[str], Vitals | None] = _find_nothing  # the newest sample of a builder that is here

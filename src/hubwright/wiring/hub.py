@@ -28,6 +28,7 @@ from hubwright.hub.secrets import Vault
 from hubwright.hub.session import SessionSettings
 from hubwright.hub.sessions import Sessions
 from hubwright.reports.counting import NAME as COUNTED
+from hubwright.reports.search_history import History
 from hubwright.web.app import Works, make_app
 from hubwright.web.gate import Gate
 from hubwright.web.hooks import Hooks
@@ -119,6 +120,7 @@ class Hub:
             clock=extras.clock,
             flight_of=self._find_flight,
             vitals_of=self._find_vitals,
+            history_of=self._find_history,
             difference_of=self.parts.differences.compare,
             find_reporters=self._name_reporters,
             configuration=write_configuration(extras.told),
@@ -177,6 +179,9 @@ class Hub:
 
     def _find_vitals(self, builder: str) -> Vitals | None:
         return self._sessions.vitals_of(builder)
+
+    def _find_history(self, failure: int) -> History | None:
+        return self._search.find_history(failure)
 
     def wake(self, queue: str) -> None:
         """Something waits in a queue; from any thread."""

@@ -7,10 +7,14 @@ from hubwright.outlets.search_engine import SearchEngine
 from hubwright.reports.relay import Relay
 from hubwright.reports.search import SearchReporter, is_bad, make_template
 from hubwright.reports.search_documents import Writer
+from hubwright.reports.search_history import History, SearchHistory
 from hubwright.web.site import Site
 
 SEARCH = "search"
 """The queue: facts, and reports of the reporter of that name."""
+
+PATIENCE = 2.0
+"""Seconds for each step of a question: a page waits for it."""
 
 
 class SearchLife:
@@ -20,10 +24,14 @@ class SearchLife:
         self.names: tuple[str, ...] = ()
         self._relay: Relay | None = None
         self._engine: SearchEngine | None = None
+        self._asked: SearchEngine | None = None
+        self._history: SearchHistory | None = None
         chosen = settings.elasticsearch
         if chosen.url is None:
             return
         self._engine = SearchEngine(chosen.url, chosen.api_key)
+        self._asked = SearchEngine(chosen.url, chosen.api_key, timeout=PATIENCE)
+        self._history = SearchHistory(self._asked, chosen.prefix)
         reporter = SearchReporter(
             site.database,
             self._engine,
@@ -41,12 +49,17 @@ class SearchLife:
         """Write what has ended; when to look again."""
         return None if self._relay is None else self._relay.drain()
 
+    def find_history(self, failure: int) -> History | None:
+        """What the engine knows of a known failure; None where there is no engine, or it does not answer."""
+        return None if self._history is None else self._history.find(failure)
+
     def close(self) -> None:
         """Let what is being written end."""
         if self._relay is not None:
             self._relay.close()
-        if self._engine is not None:
-            self._engine.close()
+        for engine in (self._engine, self._asked):
+            if engine is not None:
+                engine.close()
 
 
 def _drain_goes_on(_queue: str) -> None:

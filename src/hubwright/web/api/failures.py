@@ -114,7 +114,7 @@ class Failures:
             {
                 "run": run.id,
                 "platform": run.platform,
-                "words": word_known(one, platforms),
+                "words": word_known(one, platforms, build.queued_at),
                 **write_known(one, self._public, found.hosted),
             }
             for run in build.runs

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Annotated, Any
 
 import msgspec
@@ -13,6 +14,7 @@ from starlette.responses import Response
 from hubwright.domain.known_failures import MAX_ISSUE, KnownFailure
 from hubwright.errors import NotFoundError, UnprocessableError
 from hubwright.hub.known_failures import IssueWish, link_failure
+from hubwright.reports.search_history import History
 from hubwright.store.documents import Document, moment
 from hubwright.store.views_failures import (
     FailureFilter,
@@ -71,7 +73,10 @@ class KnownFailures:
         return answer_page(request, page, self._write, self._site.public_url)
 
     async def show_failure(self, number: Number) -> Response:
-        """One failure, what is known of its issue, and the newest runs that it was seen in."""
+        """One failure, what is known of its issue, and the newest runs that it was seen in.
+
+        `history` is what a search engine knows of it, null where there is none or it does not answer.
+        """
 
         def load(connection: Connection) -> tuple[KnownFailure, IssueView | None, tuple[SeenView, ...]]:
             one = load_known_failure(connection, number)
@@ -80,7 +85,8 @@ class KnownFailures:
         one, issue, seen = await self._site.database.read(load)
         told = None if issue is None else {"title": issue.title, "state": issue.state}
         runs = [self._write_seen(run) for run in seen]
-        return answer({**self._write(one), "issue_on_github": told, "runs": runs})
+        history = _write_history(await asyncio.to_thread(self._site.history_of, number))
+        return answer({**self._write(one), "issue_on_github": told, "runs": runs, "history": history})
 
     async def link(self, request: Request, number: Number) -> Response:
         """Say which issue it is about: `{"issue": "#7"}`; `OWNER/NAME#7` and addresses are taken too."""
@@ -113,3 +119,10 @@ class KnownFailures:
             "finished_at": moment(run.finished_at),
             "url": f"{self._site.public_url}/builds/{run.build_id}/runs/{run.run_id}",
         }
+
+
+def _write_history(history: History | None) -> Document | None:
+    if history is None:
+        return None
+    months = [{"month": month, "times": times} for month, times in history.months]
+    return {"times": history.times, "first_at": moment(history.first_at), "months": months}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
@@ -26,6 +27,8 @@ from hubwright.web.askers import folders_of, sees
 from hubwright.web.pages.forms import read_fields
 from hubwright.web.pages.frame import Frame
 from hubwright.web.pages.jobs import read_number
+
+STREAM = "/fragments/stream"
 
 _ROWS = 50
 _MAX_PATH = 400
@@ -87,8 +90,9 @@ class FailurePages:
             return Story(one, load_issue(connection, one.issue), load_seen(connection, number), twins)
 
         story = await self._frame.site.database.read(load)
+        history = await asyncio.to_thread(self._frame.site.history_of, number)
         row = self._make_row(story.failure)
-        return self._frame.show(request, "failure.html", story=story, row=row, stream="/fragments/stream")
+        return self._frame.show(request, "failure.html", story=story, row=row, history=history, stream=STREAM)
 
     async def link(self, request: Request) -> Response:
         """`POST /failures/{id}/issue`: the issue that is about it, or nothing."""

@@ -62,9 +62,13 @@ def make_room(bad: int, runs: int) -> Room:
 
 
 class KnownLine(NamedTuple):
-    """What is known of a failure of a run; `words` without its issue, whose page is at `issue_url`."""
+    """What is known of a failure of a run; `words` without its issue, whose page is at `issue_url`.
+
+    `known`: it was seen before the build, or is linked.
+    """
 
     failure: KnownFailure
+    known: bool
     words: str
     issue_url: str | None
 
@@ -135,11 +139,13 @@ def load_findings(connection: Connection, build: BuildView, hosted: str) -> Find
 def _load_known(connection: Connection, build: BuildView, hosted: str) -> dict[int, tuple[KnownLine, ...]]:
     """What is known of the failures of each run that did not end well."""
     runs = [run.id for run in build.runs if run.result in BAD]
-    platforms = {run.platform for run in build.runs}
-    return {
-        run: tuple(KnownLine(one, word_seen(one, platforms), issue_address(one.issue, hosted)) for one in found)
-        for run, found in load_failures_of_runs(connection, runs).items()
-    }
+    platforms, began = {run.platform for run in build.runs}, build.queued_at
+
+    def tell(one: KnownFailure) -> KnownLine:
+        words = word_seen(one, platforms, began)
+        return KnownLine(one, one.is_known(began), words, issue_address(one.issue, hosted))
+
+    return {run: tuple(map(tell, found)) for run, found in load_failures_of_runs(connection, runs).items()}
 
 
 def find_lines(found: Findings, logs: LogLines, runs: Sequence[RunView]) -> dict[int, list[Finding]]:
