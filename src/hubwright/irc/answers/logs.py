@@ -41,7 +41,7 @@ class LogLines:
             build, stage = _find(connection, request)
             run, part = _choose(build, stage)
             found = load_failures_of_runs(connection, [run.id]).get(run.id, ())
-        known = say_known(found, {one.platform for one in build.runs})
+        known = say_known(found, {one.platform for one in build.runs}, build.queued_at)
         lines = self._read(run, part)
         where = f"{address(self._public, build.id)}/runs/{run.id}"
         what = f"{name_place(build)} #{build.number} {part.name if part else 'run'} on {shorten(run.platform, 40)}"
