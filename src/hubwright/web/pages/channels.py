@@ -205,8 +205,8 @@ class ChannelPages:
         yield b'{"channel":' + orjson.dumps(channel) + b',"day":"' + str(day).encode() + b'","items":['
         between = b""
         async for lines in self._read(channel, day):
-            for line in lines:
-                yield between + orjson.dumps(write_line(line))
+            if lines:
+                yield between + b",".join(orjson.dumps(write_line(line)) for line in lines)
                 between = b","
         yield b'],"next":null}'
 
