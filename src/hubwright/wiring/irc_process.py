@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 
 from hubwright.config import Settings
 from hubwright.errors import SettingsError
@@ -15,6 +16,7 @@ from hubwright.wiring.parts import FIGURES, Parts, open_parts
 from hubwright.wiring.scale_out import ScaleOut, open_scale_out
 from hubwright.wiring.secret_keys import check_keys
 from hubwright.wiring.stopping import on_stop
+from hubwright.wiring.supervisor import Supervisor
 
 
 def run_irc(settings: Settings) -> int:
@@ -53,7 +55,12 @@ class _Process:
             self._scale.start()
         self._counting.start()
         self._irc.start()
+        supervisor = Supervisor(os.environ)
+        supervisor.ready("Being on IRC, or ready to take over")
+        alive = asyncio.create_task(supervisor.keep())
         await ending.wait()
+        supervisor.stopping()
+        alive.cancel()
         await self._irc.stop()
 
     def close(self) -> None:
