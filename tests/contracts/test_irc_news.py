@@ -349,8 +349,17 @@ def test_what_happened_while_the_bot_was_away_is_summed_up(town: Town) -> None:
     town.network.bears = None
     town.lives.clock.now += 3600
     pushes, turn = town.drain()
-    assert pushes[1] == "octo/hello main: 3 pushes while I was away, 6 new commits, now at 5555555"
+    assert pushes[1] == "octo/hello main: 3 pushes, 6 new commits, now at 5555555"
     assert "BROKEN\x0f at ddddddd" in turn[1]
+
+
+def test_a_flood_of_pushes_is_a_line_a_branch(town: Town) -> None:
+    """A mirror that pushes all its branches says no more than where they stand."""
+    town.open()
+    for number in range(12):
+        town.push("One", "Two", ref=f"refs/heads/b{number % 6}", after=f"{number:x}", before="e" if number > 5 else "f")
+    told = [line for _, line in town.drain()]
+    assert told == [f"octo/hello b{n}: 2 pushes, 4 new commits, now at {f'{n + 6:x}' * 7}" for n in range(6)]
 
 
 def test_builders_that_stay_away_are_missed(town: Town) -> None:

@@ -12,6 +12,9 @@ from hubwright.reports.irc_texts import write_push, write_pushes, write_trouble
 FRESH = 600.0
 """Seconds for which news are told whole; what could not be told for longer is summed up."""
 
+MAX_WHOLE = 10
+"""Pushes that wait for a channel and are told commit by commit; of more, each branch is one line."""
+
 REMEMBERED = 200
 """Branches and tags of which a channel's memory has the newest push."""
 
@@ -33,7 +36,7 @@ def tell_pushes(bodies: Sequence[dict[str, Any]], said: dict[str, Any], say: Say
         ref = f"{push.get('repository')} {push.get('ref')}"
         mark = f"{push.get('before')}..{push.get('after')}"
         told = heads[ref][1] if heads.get(ref, [""])[0] == mark else 0
-        for line in _write(portion)[told:]:
+        for line in _write(portion, short=len(bodies) > MAX_WHOLE)[told:]:
             say(line)
             told += 1
             _note(heads, ref, [mark, told])
@@ -51,17 +54,18 @@ def tell_troubles(bodies: Sequence[dict[str, Any]], said: dict[str, Any], say: S
 
 
 def _fold(bodies: Sequence[dict[str, Any]], now: float) -> list[list[dict[str, Any]]]:
-    """Fresh pushes alone; those of a ref that came too long ago together, where the last of them stood."""
+    """Fresh pushes alone; those of a ref that came too long ago, or with too many, where the last of them stood."""
+    crowded = len(bodies) > MAX_WHOLE
     folded: dict[object, list[dict[str, Any]]] = {}
     for number, body in enumerate(bodies):
-        old = now - body["at"] > FRESH
+        old = crowded or now - body["at"] > FRESH
         key: object = (body["push"].get("repository"), body["push"].get("ref")) if old else number
         folded[key] = [*folded.pop(key, ()), body]
     return list(folded.values())
 
 
-def _write(portion: Sequence[dict[str, Any]]) -> list[str]:
-    if len(portion) > 1:
+def _write(portion: Sequence[dict[str, Any]], *, short: bool) -> list[str]:
+    if len(portion) > 1 or (short and portion[0]["push"].get("new", 0) > 1):
         return [write_pushes([body["push"] for body in portion])]
     body = portion[0]
     return write_push(body["push"], refs=News.REFS in body["news"], commits=News.COMMITS in body["news"])

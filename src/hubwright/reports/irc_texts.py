@@ -42,12 +42,13 @@ def write_push(data: Mapping[str, Any], *, refs: bool = True, commits: bool = Tr
 
 
 def write_pushes(pushes: Sequence[Mapping[str, Any]]) -> str:
-    """One line for pushes of one branch or tag that are told late: where it stands."""
+    """One line for pushes of one branch or tag that are told together: where it stands."""
     last = pushes[-1]
     where = f"{_shown(last.get('repository'), 140)} {_shown(_short(last.get('ref')), 100)}"
     stands = "deleted by now" if last.get("deleted") else f"now at {_sha7(last.get('after'))}"
     new = sum(_number(one.get("new"), 0) for one in pushes)
-    return fit(f"{where}: {len(pushes)} pushes while I was away, {word_count(new, 'new commit')}, {stands}")
+    often = "1 push" if len(pushes) == 1 else f"{len(pushes)} pushes"
+    return fit(f"{where}: {often}, {word_count(new, 'new commit')}, {stands}")
 
 
 def _word_move(data: Mapping[str, Any], where: str, kind: str, pusher: str, new: int) -> list[str]:
