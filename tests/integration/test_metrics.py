@@ -12,7 +12,8 @@ from figures import kept, read_figures
 from hubwright.domain.figures import BUILDS, GITHUB_SECONDS, LOG_BYTES, RUN_SECONDS, WAIT_SECONDS, WEBHOOKS
 from hubwright.domain.github_budget import Ask, Figures
 from hubwright.hub.github_sharing import DatabaseGate
-from hubwright.reports.counting import BATCH, Counting
+from hubwright.reports.counting import Counting
+from hubwright.reports.fact_counts import BATCH
 from hubwright.reports.metrics import Metrics
 from hubwright.store import schema
 from hubwright.store.database import Database

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 
 import structlog
@@ -9,7 +10,8 @@ from sqlalchemy import Connection, Table, select
 
 from hubwright.domain.facts import Fact, FactKind
 from hubwright.domain.figures import WAIT_SECONDS, FactCounts, Series, Times
-from hubwright.store import figures, reports
+from hubwright.reports.fact_counts import CountedFacts
+from hubwright.store import figures
 from hubwright.store.database import Database, is_outage
 from hubwright.store.figures import Tally
 from hubwright.store.schema import build, run
@@ -30,9 +32,6 @@ _TOLD = frozenset(
 )
 """Facts that are in the log unless it has only what is worse."""
 
-BATCH = 500
-"""Facts counted in one transaction."""
-
 
 class Counting:
     """The drain that keeps what is counted. Facts are counted from the moment on at which the first hub begins."""
@@ -40,18 +39,16 @@ class Counting:
     def __init__(self, database: Database, tally: Tally) -> None:
         self._database = database
         self._tally = tally
-        self._cursor: int | None = None
+        self._facts = CountedFacts(database, NAME, _count)
 
     def enroll(self) -> None:
         """Begin at the newest fact, where no hub has begun. Call it before anything can happen."""
-        self._database.write(
-            lambda connection: reports.keep_cursor(connection, NAME, reports.load_newest_fact(connection))
-        )
+        self._facts.enroll()
 
     def drain(self) -> float | None:
         """Count every new fact, and keep the tally. Nothing is due later: None."""
-        while self._count_batch():
-            pass
+        for facts in self._facts.drain():
+            _log(facts)
         self.keep_tally()
         return None
 
@@ -74,31 +71,8 @@ class Counting:
                 raise
             logger.warning("counts_lost", error=str(error).partition("\n")[0])
 
-    def _count_batch(self) -> bool:
-        """Whether there may be more."""
-        with self._database.reading() as connection:
-            cursor = self._cursor
-            if cursor is None:
-                cursor = reports.load_cursors(connection).get(NAME)
-            facts = [] if cursor is None else reports.load_facts(connection, cursor, BATCH)
-            counts = _count(connection, [fact for _, fact in facts if fact is not None])
-        if cursor is None or not facts:
-            return False
-        newest = facts[-1][0]
 
-        def keep(connection: Connection) -> bool:
-            if not reports.keep_reports(connection, NAME, before=cursor, cursor=newest, reports=(), now=0.0):
-                return False  # another hub has counted them
-            figures.add_counts(connection, counts)
-            return True
-
-        self._cursor = newest if self._database.write(keep) else None
-        if self._cursor is not None:
-            _log([fact for _, fact in facts if fact is not None])
-        return self._cursor is None or len(facts) == BATCH
-
-
-def _log(facts: list[Fact]) -> None:
+def _log(facts: Sequence[Fact]) -> None:
     """Once over all hubs, after their commit. Names that others have given are left out: they are in the database."""
     for fact in facts:
         said = {name: fact.data[name] for name in ("builder", "result", "delivery") if name in fact.data}
@@ -106,9 +80,7 @@ def _log(facts: list[Fact]) -> None:
         tell("fact", kind=fact.kind.value, build=fact.build_id, run=fact.run_id, **said)
 
 
-def _count(connection: Connection, facts: list[Fact]) -> dict[Series, float]:
-    if not facts:
-        return {}
+def _count(connection: Connection, facts: Sequence[Fact]) -> dict[Series, float]:
     platforms = figures.load_first_labels(connection, WAIT_SECONDS)
     runs = _load_times(connection, run, {fact.run_id for fact in facts if fact.run_id is not None})
     builds = _load_times(connection, build, {fact.build_id for fact in facts if fact.build_id is not None})

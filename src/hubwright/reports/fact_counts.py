@@ -1,0 +1,68 @@
+"""Counts made of facts: each fact exactly once, whichever hub is quicker, for cursor and counts are one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+from sqlalchemy import Connection
+
+from hubwright.domain.facts import Fact
+from hubwright.domain.figures import Series
+from hubwright.store import figures, reports
+from hubwright.store.database import Database
+
+BATCH = 500
+"""Facts counted in one transaction."""
+
+Count = Callable[[Connection, Sequence[Fact]], dict[Series, float]]
+"""What facts, of which there is one at least, add to which series."""
+
+
+class CountedFacts:
+    """The cursor `name` in the facts, and what `count` makes of those behind it."""
+
+    def __init__(self, database: Database, name: str, count: Count) -> None:
+        self._database = database
+        self._name = name
+        self._count = count
+        self._cursor: int | None = None
+
+    def enroll(self, also: Callable[[Connection], object] = lambda _: None) -> None:
+        """Begin at the newest fact, where no hub has begun, and do `also` with it. Call it before anything happens."""
+
+        def begin(connection: Connection) -> None:
+            reports.keep_cursor(connection, self._name, reports.load_newest_fact(connection))
+            also(connection)
+
+        self._database.write(begin)
+
+    def drain(self) -> Iterator[list[Fact]]:
+        """Count every new fact; gives those that this process was the first to count, when that is kept."""
+        more = True
+        while more:
+            mine, more = self._count_batch()
+            if mine:
+                yield mine
+
+    def _count_batch(self) -> tuple[list[Fact], bool]:
+        """What was counted here, and whether there may be more."""
+        with self._database.reading() as connection:
+            cursor = self._cursor
+            if cursor is None:
+                cursor = reports.load_cursors(connection).get(self._name)
+            rows = [] if cursor is None else reports.load_facts(connection, cursor, BATCH)
+            facts = [fact for _, fact in rows if fact is not None]
+            counts = self._count(connection, facts) if facts else {}
+        if cursor is None or not rows:
+            return [], False
+        newest = rows[-1][0]
+
+        def keep(connection: Connection) -> bool:
+            if not reports.keep_reports(connection, self._name, before=cursor, cursor=newest, reports=(), now=0.0):
+                return False  # another hub has counted them
+            figures.add_counts(connection, counts)
+            return True
+
+        kept = self._database.write(keep)
+        self._cursor = newest if kept else None
+        return (facts if kept else []), (not kept or len(rows) == BATCH)
