@@ -109,6 +109,14 @@ def test_what_nobody_can_mean_is_refused(ann: httpx2.Client, said: dict[str, Any
     assert ann.get(OWN).json()["preferences"] == []
 
 
+def test_a_place_that_can_be_none_is_refused_whatever_is_done_with_it(ann: httpx2.Client) -> None:
+    """PostgreSQL takes no NUL: what reaches it must be a path."""
+    for method in ("PUT", "DELETE"):
+        answer = ann.request(method, OWN, params={"place": "a\x00b"}, **({"json": {}} if method == "PUT" else {}))
+        assert answer.status_code == 422, method
+    assert ann.post("/notifications/remove", data={"path": "a\x00b"}).status_code == 422
+
+
 def test_an_address_of_ones_commits_may_be_chosen_and_an_administrator_may_name_others(
     hub: WholeHub, ann: httpx2.Client
 ) -> None:

@@ -61,14 +61,19 @@ def make_preference(
     path: str, *, events: Sequence[str], mine: bool, ways: Sequence[str], address: str | None = None
 ) -> Preference:
     """What people wrote, in the order of the words' definition and each once. Raises UnprocessableError."""
-    place = path.strip("/")
     return Preference(
-        path=check_path(place) if place else ROOT,
+        path=read_place(path),
         events=tuple(_read_words(Turn, "events", events)),
         mine=mine,
         ways=tuple(_read_words(Way, "ways", ways)),
         address=address,
     )
+
+
+def read_place(path: str) -> str:
+    """The path of a job or folder, "" for everything, as it is kept. Raises UnprocessableError."""
+    place = path.strip("/")
+    return check_path(place) if place else ROOT
 
 
 def is_mailbox(address: str) -> bool:

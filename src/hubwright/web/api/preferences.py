@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from starlette.requests import Request
 from starlette.responses import Response
 
-from hubwright.domain.preferences import Preference, make_preference
+from hubwright.domain.preferences import Preference, make_preference, read_place
 from hubwright.domain.refs import check_owner
 from hubwright.errors import ForbiddenError, NotFoundError, UnprocessableError
 from hubwright.reports.mail_texts import read_address
@@ -75,7 +75,7 @@ class Preferences:
     async def remove(self, request: Request, login: Login, place: Place = "") -> Response:
         """Forget what was said at a place, so that the one above it counts."""
         whose = find_login(await self._gate.require(request, "read"), login)
-        await self.drop(whose, place.strip("/"))
+        await self.drop(whose, place)
         return Response(status_code=204)
 
     async def load(self, login: str) -> tuple[list[Kept], list[str]]:
@@ -97,9 +97,10 @@ class Preferences:
         return Kept(wanted, now, asker.name)
 
     async def drop(self, login: str, path: str) -> None:
-        """Forget it. Raises NotFoundError."""
-        if not await self._site.database.write_soon(lambda connection: drop_preference(connection, login, path)):
-            raise NotFoundError(f"{login} has said nothing of {path or 'everything'!r}.")
+        """Forget it. Raises NotFoundError, UnprocessableError."""
+        place = read_place(path)
+        if not await self._site.database.write_soon(lambda connection: drop_preference(connection, login, place)):
+            raise NotFoundError(f"{login} has said nothing of {place or 'everything'!r}.")
 
     async def _check_address(self, asker: Asker, login: str, address: str) -> None:
         try:

@@ -60,7 +60,7 @@ class PreferencePages:
         """`POST /notifications/remove`."""
         asker = await self._frame.require(request, "read")
         fields = await read_fields(request)
-        await self._preferences.drop(find_login(asker, ME), fields.get("path", "").strip("/"))
+        await self._preferences.drop(find_login(asker, ME), fields.get("path", ""))
         return RedirectResponse("/notifications", 303)
 
 
