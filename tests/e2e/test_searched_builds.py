@@ -14,6 +14,7 @@ from search_server import new_port, search_engine_at
 from waiting import until
 
 PORT = new_port()
+FAILING = {".hubwright.yml": "stages:\n- test: 'echo \"error: ring $$: cannot allocate $$ bytes\"; exit 1'\n"}
 
 
 @pytest.fixture
@@ -26,7 +27,15 @@ def hub(tmp_path: Path, github: FakeGitHub) -> Iterator[HubProcess]:
 def test_builds_end_up_in_the_engine_also_those_that_ended_before_it_came(
     hub: HubProcess, make: Make, tmp_path: Path
 ) -> None:
-    """R26: a build is not slower for an engine that is down, and is found when it is there."""
+    """R26: a build is not slower for an engine that is down, and is found when it is there, with what it failed by."""
+    broken = make(FAILING)
+    for message in ("One", "Two"):
+        hub.deliver("push", broken.push({"note": message}, message))
+        hub.finished(broken, 1 if message == "One" else 2)
+    (known,) = hub.get("known-failures")["items"]
+    assert (known["kind"], known["times"]) == ("line", 2)
+    assert known["title"].startswith("error: ring ")
+    assert hub.get(f"known-failures/{known['id']}")["history"] is None
     repository = make(GREEN)
     hub.deliver("push", repository.push_payload())
     (build,) = hub.finished(repository)
@@ -39,7 +48,18 @@ def test_builds_end_up_in_the_engine_also_those_that_ended_before_it_came(
             hits = answer.json().get("hits", {}).get("hits", []) if answer.status_code == 200 else []
             return [hit["_source"] for hit in hits]
 
-        (found,) = until(lambda: find("build"), 60, "the build in the engine")
+        found = until(
+            lambda: next((one for one in find("build") if one["build"] == build["id"]), None),
+            60,
+            "the build in the engine",
+        )
         assert (found["build"], found["result"], found["sha"]) == (build["id"], "success", build["sha"])
         assert {stage["stage"] for stage in find("stage")} == {"build", "test"}
         assert any("built" in str(line["text"]) for line in find("log"))
+
+        def look() -> object:
+            history = hub.get(f"known-failures/{known['id']}")["history"]
+            return history if history and history["times"] == 2 else None
+
+        until(look, 60, "both failures in the engine")
+        assert {one["fingerprint"] for one in find("failure")} == {known["fingerprint"]}
