@@ -27,11 +27,12 @@ from irc_client import CHANNEL, IrcUser
 from irc_server import OwnIrc
 from mail_server import Mailbox, taking_mail
 from receiver_server import Inbox, receiving
+from s3_server import BUCKET, OwnS3, s3_environment
 from search_server import search_engine_at
 from server_programs import free_port, valkey_at
 from waiting import until
 
-NAMES = ("github", "irc", "redis", "search", "mail", "webhook", "traces")
+NAMES = ("github", "irc", "redis", "search", "mail", "webhook", "traces", "files")
 
 
 class Server(Protocol):
@@ -82,6 +83,34 @@ class Opened:
 
     def heard(self) -> list[str]:
         return [*self.before, *self.find(self._given)] if self._life is not None else self.before
+
+
+class ObjectStore:
+    """SeaweedFS on its own data; the documents of builds are read from its filer."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir()
+        self._server = OwnS3(folder)
+        self._filer = folder / "filer"
+        self._known: list[str] = []
+        self._is_up = False
+        self.url = self._server.url
+
+    def up(self) -> None:
+        self._server.start()
+        self._is_up = True
+
+    def down(self) -> None:
+        self.heard()
+        self._server.kill()
+        self._is_up = False
+
+    def heard(self) -> list[str]:
+        if self._is_up:
+            jobs = f"{self._filer.read_text()}/buckets/{BUCKET}/jobs/octo/told"
+            answers = [httpx2.get(f"{jobs}/{number}/build.json") for number in range(1, len(NAMES) + 3)]
+            self._known = [answer.json()["sha"][:7] for answer in answers if answer.status_code == 200]
+        return self._known
 
 
 @dataclass
@@ -183,6 +212,7 @@ def make_servers(github: FakeGitHub, folder: Path, ports: dict[str, int], irc: O
         "mail": Opened(lambda: taking_mail(ports["mail"]), ask_mailbox),
         "webhook": Opened(lambda: receiving(ports["webhook"]), ask_inbox),
         "traces": Opened(lambda: collecting(ports["traces"], fresh("traces")), ask_telemetry),
+        "files": ObjectStore(folder / "files"),
     }
 
 
@@ -195,6 +225,8 @@ def place() -> Iterator[Place]:
         (folder / "irc").mkdir()
         irc = OwnIrc(folder / "irc")
         servers = make_servers(github, folder, ports, irc)
+        store = servers["files"]
+        assert isinstance(store, ObjectStore)
         settings = {
             "GITHUB__WEBHOOK_SECRETS": "", "GITHUB__CLONE_BASE": github.file_clone_base, "GIT__ALLOW_PROTOCOLS": "file",
             "REDIS_URL": f"redis://127.0.0.1:{ports['redis']}/0",
@@ -203,12 +235,14 @@ def place() -> Iterator[Place]:
             "NOTIFY__WEBHOOKS": f"http://127.0.0.1:{ports['webhook']}/", "NOTIFY__ALLOW_HOSTS": "127.0.0.1",
             "NOTIFY__EVENTS": "always", "OTEL__ENDPOINT": f"http://127.0.0.1:{ports['traces']}",
             "IRC__SERVER": "127.0.0.1", "IRC__PORT": str(irc.port), "IRC__CA_FILE": str(folder / "irc" / "ca.pem"),
-            "IRC__NEWS": f"{CHANNEL} repo=octo/told event=success",
+            "IRC__NEWS": f"{CHANNEL} repo=octo/told event=success", "STORAGE_URL": f"s3://{BUCKET}/",
         }  # fmt: skip
         for name in NAMES[1:]:
             servers[name].up()
             stack.callback(servers[name].down)
-        hub = stack.enter_context(HubProcess(folder, github=github, settings=settings))
+        hub = HubProcess(folder, github=github, settings=settings)
+        hub.environment |= s3_environment(store.url)
+        stack.enter_context(hub)
         told = {"email": ["team@example.org"], "events": ["always"]}
         wanted = {"repository": "octo/told", "notifications": told}
         hub.client.put("/api/v1/jobs/octo/told", json=wanted).raise_for_status()

@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from fake_github import FakeGitHub
 from hubwright.config import load_settings
 from hubwright.store.database import Database
+from hubwright.store.figures import Tally
 from hubwright.store.github_budget import load_budgets
 from hubwright.wiring.github import GitHubAccess, open_github
 from hubwright.wiring.secret_keys import open_vault
@@ -29,7 +30,7 @@ def start(github: FakeGitHub, database: Database, tmp_path: Path, **flags: str) 
     named = {f"github.{name}": value for name, value in flags.items()}
     settings = load_settings({"data_dir": str(tmp_path), "github.api_url": github.api_url, **named}, None, {})
     open_vault(settings)
-    return open_github(settings, database)
+    return open_github(settings, database, Tally())
 
 
 def test_processes_of_an_app_are_one_to_github(github: FakeGitHub, database: Database, tmp_path: Path) -> None:

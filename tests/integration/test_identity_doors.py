@@ -26,6 +26,7 @@ from hubwright.domain.github_tokens import MAX_TOKEN, find_lacks
 from hubwright.hub.github_credentials import APP
 from hubwright.reports import Reporter
 from hubwright.reports.statuses import StatusReporter
+from hubwright.store.figures import Tally
 from hubwright.store.schema import gh_installation, github_credential
 from hubwright.store.tokens import keep_token
 from hubwright.web.api.identity import IdentityDoors
@@ -78,7 +79,7 @@ def opened(folder: Path, **flags: str) -> Iterator[Door]:
         given = {"data_dir": str(folder), "github.api_url": github.api_url, **named}
         settings = load_settings(given, None, {})
         open_vault(settings)
-        access = open_github(settings, bare.database)
+        access = open_github(settings, bare.database, Tally())
         stack.callback(access.close)
         site = replace(bare, credentials=access.credentials)
         app, gate = FastAPI(exception_handlers=PROBLEM_HANDLERS), Gate(site)
