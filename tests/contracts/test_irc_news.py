@@ -348,7 +348,7 @@ def test_what_happened_while_the_bot_was_away_is_summed_up(town: Town) -> None:
     assert town.drain() == []
     town.network.bears = None
     town.lives.clock.now += 3600
-    pushes, turn = town.drain()
+    turn, pushes = sorted(town.drain(), key=lambda line: line[1].startswith("octo"))
     assert pushes[1] == "octo/hello main: 3 pushes, 6 new commits, now at 5555555"
     assert "BROKEN\x0f at ddddddd" in turn[1]
 
