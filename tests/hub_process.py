@@ -9,6 +9,7 @@ Whatever a hub leaves behind (builders that outlive it, their stages) is killed 
 
 from __future__ import annotations
 
+import atexit
 import os
 import subprocess
 import sys
@@ -57,8 +58,10 @@ living: WeakSet[Program] = WeakSet()
 
 @cache
 def nursery() -> Nursery:
-    """That of this test process."""
-    return Nursery()
+    """That of this test process, with which it ends."""
+    made = Nursery()
+    atexit.register(made.close)
+    return made
 
 
 class Program:

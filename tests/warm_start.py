@@ -83,6 +83,11 @@ class Nursery:
             command = [sys.executable, str(Path(__file__)), str(theirs.fileno()), "hubwright"]
             self._process = subprocess.Popen(command, env=self.environment, pass_fds=[theirs.fileno()])
 
+    def close(self) -> None:
+        """It ends when nobody asks any more; what it has forked goes on."""
+        self._line.close()
+        self._process.wait(10)
+
     def is_alike(self, environment: Mapping[str, str]) -> bool:
         """Whether a program with this environment may be forked: what Python read at its start is the same."""
         return _others(environment) == _others(self.environment)

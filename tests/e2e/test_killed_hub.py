@@ -35,8 +35,10 @@ def test_twenty_kills_right_after_the_reply_lose_no_build(github: FakeGitHub, ma
         assert {build["result"] for build in builds} == {"success"}
         kept = {one["guid"]: one["state"] for one in hub.get("deliveries", limit=200)["items"]}
         assert {guid: kept.get(guid) for guid in answers.values()} == dict.fromkeys(answers.values(), "done")
-        for sha in answers:
-            github.wait_for(lambda sha=sha: [s for s in github.statuses(sha, "hubwright") if s["state"] == "success"])
+        for sha in answers:  # what a killed hub was telling may be leased to it for 30 s (docs/reporters.md)
+            github.wait_for(
+                lambda sha=sha: [s for s in github.statuses(sha, "hubwright") if s["state"] == "success"], 45
+            )
 
 
 def test_a_hub_killed_while_it_fetches_builds_after_its_start(github: FakeGitHub, make: Make, folder: Path) -> None:

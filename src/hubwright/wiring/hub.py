@@ -35,27 +35,21 @@ from hubwright.web.hooks import Hooks
 from hubwright.web.site import FACTS
 from hubwright.wire import Vitals
 from hubwright.wiring.checks import run_checks
-from hubwright.wiring.filing import FILES, FilingLife
 from hubwright.wiring.first_start import FirstStart, prepare
 from hubwright.wiring.github import make_app_hook, make_hooks, make_setup
 from hubwright.wiring.hiding import hide_from_builds
 from hubwright.wiring.irc import IrcLife
 from hubwright.wiring.local_builder import LocalBuilder, make_local_builder, read_slots
 from hubwright.wiring.logging import configure_logging
-from hubwright.wiring.notices import NOTICES, NoticeLife
+from hubwright.wiring.outlets import OUTLETS, Outlets
 from hubwright.wiring.parts import FIGURES, Parts, make_address_rules, open_parts
 from hubwright.wiring.questions import open_questions
 from hubwright.wiring.redis_opening import REDIS, open_redis
 from hubwright.wiring.scale_out import ScaleOut, open_scale_out
-from hubwright.wiring.search import SEARCH, SearchLife
 from hubwright.wiring.secret_keys import check_keys, open_vault
 from hubwright.wiring.server import Server, listen, server_config
 from hubwright.wiring.site import make_retention, make_site, write_configuration
 from hubwright.wiring.supervisor import Supervisor
-from hubwright.wiring.traces_opening import TRACES, TracesLife
-
-OUTLETS = (FILES, SEARCH, NOTICES, TRACES)
-"""Queues that read every fact, each with a relay of its own."""
 
 GATHERED = 0.25
 """Seconds for which facts are gathered for them: most say nothing to them, and nobody waits for those that do."""
@@ -127,10 +121,7 @@ class Hub:
             examine=lambda: tuple(run_checks(settings)),
         )
         self._redis = open_redis(settings, self.parts, self.site.logs, self._bell)
-        self._filing = FilingLife(settings, self.site, self.parts.owner)
-        self._search = SearchLife(settings, self.site, self.parts.owner)
-        self._notices = NoticeLife(settings, self.site, self.parts.owner)
-        self._traces = TracesLife(settings, self.site, self.parts.owner)
+        self._outlets = Outlets(settings, self.site, self.parts.owner)
         self._irc = IrcLife(settings, self.parts, takes_part=not settings.irc.apart)
         self._housekeeping = InProcessDispatcher(
             self._house_drains(),
@@ -181,7 +172,7 @@ class Hub:
         return self._sessions.vitals_of(builder)
 
     def _find_history(self, failure: int) -> History | None:
-        return self._search.find_history(failure)
+        return self._outlets.search.find_history(failure)
 
     def wake(self, queue: str) -> None:
         """Something waits in a queue; from any thread."""
@@ -214,20 +205,16 @@ class Hub:
 
     def _house_drains(self) -> dict[str, Callable[[], float | None]]:
         """What every hub does by itself, with workers or without."""
-        also = (
-            *self._search.names, *self._notices.names, *self._traces.names, *self._irc.names, COUNTED,
-        )  # fmt: skip
-        retention = make_retention(self._settings, self.site, self.parts, self._filing, also)
+        also = (*self._outlets.names, *self._irc.names, COUNTED)
+        retention = make_retention(self._settings, self.site, self.parts, self._outlets.filing, also)
         kinds = Kinds(self.parts.database, time.time, self.wake)
         redis = {} if self._redis is None else self._redis.drains()
-        outlets = {FILES: self._filing.drain, SEARCH: self._search.drain, NOTICES: self._notices.drain}
-        outlets[TRACES] = self._traces.drain
         counting = {FIGURES: self.parts.counting.drain}
-        return {"retention": retention.drain, "kinds": kinds.drain, **outlets, **redis, **counting}
+        return {"retention": retention.drain, "kinds": kinds.drain, **self._outlets.drains(), **redis, **counting}
 
     def _name_reporters(self) -> tuple[str, ...]:
         """Those that are at work, for the figures of who is behind."""
-        relays = self.parts.relay, self._filing, self._search, self._notices, self._traces, self._irc
+        relays = self.parts.relay, self._outlets, self._irc
         return (*(name for relay in relays for name in relay.names), COUNTED)
 
     def _drains(self) -> dict[str, Callable[[], float | None]]:
@@ -271,10 +258,7 @@ class Hub:
     def _stop(self) -> None:
         self._dispatcher.stop(10.0)
         self._housekeeping.stop(10.0)
-        self._filing.close()
-        self._search.close()
-        self._notices.close()
-        self._traces.close()
+        self._outlets.close()
         if self._redis is not None:
             self._redis.stop()
         if self._scale is not None:
