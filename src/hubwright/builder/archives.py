@@ -13,9 +13,10 @@ import shutil
 import sys
 import tarfile
 from collections.abc import Iterable, Iterator
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import IO
 
+from hubwright.builder.inside import make_inside, open_inside
 from hubwright.errors import ExecutorError
 from hubwright.git.locks import CLOSED_IN_CHILDREN, NO_LINK
 
@@ -45,9 +46,16 @@ class ArchiveError(ExecutorError):
 
 
 def pack(target: Path, root: Path, names: Iterable[str]) -> int:
-    """Pack these names below `root` (`tree/…`, `home/…`); how many there were. Raises ArchiveError, OSError."""
+    """Pack these names below `root` (`tree/…`, `home/…`); how many there were. Raises ArchiveError, OSError.
+
+    `target` is a new file: builds may have been here, and what they left at its name is not written through.
+    """
     count = size = 0
-    with zstd.open(target, "wb") as packed, tarfile.open(fileobj=packed, mode="w|", format=tarfile.PAX_FORMAT) as tar:
+    with (
+        make_inside(target) as file,
+        zstd.open(file, "wb") as packed,
+        tarfile.open(fileobj=packed, mode="w|", format=tarfile.PAX_FORMAT) as tar,
+    ):
         for name in sorted(set(names)):
             entry = _describe(root, name)
             if entry is None:
@@ -56,7 +64,7 @@ def pack(target: Path, root: Path, names: Iterable[str]) -> int:
             if count > MAX_ENTRIES or size > MAX_BYTES:
                 raise ArchiveError(f"more than {MAX_ENTRIES} files or {MAX_BYTES} bytes are too many")
             if entry.isreg():
-                with _open(root / name) as content:
+                with open_inside(root, PurePath(name)) as content:
                     entry.size = os.fstat(content.fileno()).st_size
                     tar.addfile(entry, content)
             else:
@@ -166,10 +174,6 @@ def _refused_name(name: str) -> bool:
 def _leads_out(name: str, target: str) -> bool:
     inside = posixpath.normpath(posixpath.join(posixpath.dirname(name), target))
     return target.startswith("/") or "\0" in target or inside.split("/")[0] not in _ROOTS
-
-
-def _open(path: Path) -> IO[bytes]:
-    return os.fdopen(os.open(path, os.O_RDONLY | NO_LINK | CLOSED_IN_CHILDREN), "rb")
 
 
 def list_names(root: Path, base: str, paths: Iterator[Path] | Iterable[Path]) -> list[str]:

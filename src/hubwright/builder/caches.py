@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
+from secrets import token_hex
 from typing import Protocol
 
 import httpx2
@@ -115,7 +116,7 @@ class Caches:
                 await self._carefully(known, "not kept", partial(self._keep, self._shelf, known))
 
     async def _restore(self, shelf: Shelf, known: _Known) -> str:
-        archive = self._workspace.root / "cache.tar.zst"
+        archive = self._workspace.root / f"cache-{token_hex(8)}.tar.zst"  # no build can foresee it
         try:
             found = await shelf.fetch(known.family, known.digest, archive)
             if found is None:
@@ -129,7 +130,7 @@ class Caches:
             archive.unlink(missing_ok=True)
 
     async def _keep(self, shelf: Shelf, known: _Known) -> str:
-        archive = self._workspace.root / "cache.tar.zst"
+        archive = self._workspace.root / f"cache-{token_hex(8)}.tar.zst"  # no build can foresee it
         try:
             count = await asyncio.to_thread(self._pack, known.wish, archive)
             if not count:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
+from hubwright.builder.inside import open_inside, settle
 from hubwright.domain.artifacts import folded, path_problem
 
 MAX_FILES = 5_000
@@ -36,7 +37,7 @@ def find_files(tree: Path, globs: Iterable[str]) -> list[Path]:
 
     A folder stands for all files below it.
     """
-    root = tree.resolve()
+    root = settle(tree)
     found: set[Path] = set()
     for glob in globs:
         for path in matching(root, glob):
@@ -54,7 +55,7 @@ def choose_files(tree: Path, globs: Iterable[str]) -> Chosen:
 
     Files with several names are taken when all of those are in the tree, as compilers like to make them.
     """
-    root = tree.resolve()
+    root = settle(tree)
     chosen = Chosen()
     links: Counter[tuple[int, int]] | None = None
     taken: dict[str, Path] = {}
@@ -69,7 +70,7 @@ def choose_files(tree: Path, globs: Iterable[str]) -> Chosen:
             if links is None and status.st_nlink > 1:
                 links = _count_links(root)
             outside = status.st_nlink > 1 and (links or Counter())[status.st_dev, status.st_ino] < status.st_nlink
-            problem = _problem(path, relative, status, outside=outside)
+            problem = _problem(root, relative, status, outside=outside)
             if problem is None and (other := taken.setdefault(folded(relative.as_posix()), relative)) != relative:
                 problem = f"has the name of {other} but for its letters' case or form"
             if problem is not None:
@@ -84,8 +85,8 @@ def choose_files(tree: Path, globs: Iterable[str]) -> Chosen:
     return chosen
 
 
-def _problem(path: Path, relative: Path, status: os.stat_result, *, outside: bool) -> str | None:
-    kind = stat.S_IFMT(status.st_mode)
+def _problem(root: Path, relative: Path, status: os.stat_result, *, outside: bool) -> str | None:
+    path, kind = root / relative, stat.S_IFMT(status.st_mode)
     if kind != stat.S_IFREG:
         return f"is {_KINDS.get(kind, 'a device')}"
     if path.resolve() != path:
@@ -94,9 +95,17 @@ def _problem(path: Path, relative: Path, status: os.stat_result, *, outside: boo
         return "is a hard link to a file outside of the workspace"
     if problem := path_problem(relative.as_posix()):
         return problem
-    if path.name.casefold() == "config" and status.st_size <= _MAX_CONFIG and _CREDENTIALS.search(path.read_bytes()):
+    if path.name.casefold() == "config" and status.st_size <= _MAX_CONFIG and _has_credentials(root, relative):
         return "is a git configuration with credentials"
     return None
+
+
+def _has_credentials(root: Path, relative: Path) -> bool:
+    try:
+        with open_inside(root, relative) as content:
+            return _CREDENTIALS.search(content.read(_MAX_CONFIG)) is not None
+    except OSError:
+        return False  # what can't be read is not sent either
 
 
 def _bounded(paths: Iterator[Path], seen: set[Path]) -> Iterator[Path]:

@@ -12,12 +12,13 @@ import shutil
 from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from hubwright.builder.files import Chosen, choose_files
+from hubwright.builder.inside import settle
 from hubwright.builder.leaks import holds_secret
 from hubwright.builder.spool import Spool
-from hubwright.builder.upload import Parcel, Sent, Uploads, open_file
+from hubwright.builder.upload import Parcel, Sent, Uploads
 from hubwright.domain.backoff import backoff
 from hubwright.domain.recipe_values import Stage
 from hubwright.domain.results import Result
@@ -64,7 +65,8 @@ class KeptFiles:
             self._say(sentence)
         for file in chosen.files:
             parcel = Parcel(
-                file=tree / file,
+                folder=settle(tree),
+                name=file,
                 path=file.as_posix(),
                 address=self._address,
                 key=self._spool.key,
@@ -84,7 +86,7 @@ class KeptFiles:
                 await asyncio.sleep(backoff(attempts, 0.5, 15.0, random.random()))  # noqa: S311  no secret
                 continue
             parcel = self._waiting.popleft()
-            parcel.file.unlink(missing_ok=True)
+            (parcel.folder / parcel.name).unlink(missing_ok=True)
             if sent.problem:
                 self._say(f"{parcel.path} is not kept: {sent.problem}.")
             attempts = 0
@@ -111,7 +113,8 @@ class KeptFiles:
     def _inspect(self, parcel: Parcel) -> str:
         """Why the file must not leave this machine."""
         try:
-            return "it holds a secret of this run" if holds_secret(parcel.file, self._hides) else ""
+            with parcel.open() as content:
+                return "it holds a secret of this run" if holds_secret(content, self._hides) else ""
         except OSError as error:
             return str(error.strerror)
 
@@ -122,13 +125,13 @@ class KeptFiles:
         copy = folder / str(self._copies)
         try:
             folder.mkdir(exist_ok=True)
-            with open_file(parcel.file) as source, copy.open("wb") as target:
+            with parcel.open() as source, copy.open("wb") as target:
                 shutil.copyfileobj(source, target, 1024 * 1024)
         except OSError as error:
             copy.unlink(missing_ok=True)
             return Sent(problem=f"{sent.problem}, and it can't wait here ({error.strerror})")
         self._say(f"{parcel.path} waits: {sent.problem}.")
-        self._waiting.append(replace(parcel, file=copy))
+        self._waiting.append(replace(parcel, folder=folder, name=PurePath(copy.name)))
         return Sent()
 
 

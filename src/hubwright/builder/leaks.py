@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from pathlib import Path
 from typing import BinaryIO
 
 from hubwright.builder.packed import BROKEN, open_packed
-from hubwright.builder.upload import open_file
 
 SCANNED = 32 * 1024 * 1024
 """Bytes of a file that are looked through."""
@@ -22,19 +20,18 @@ Hides = Callable[[bytes], bool]
 """Tells of bytes whether a secret is in them."""
 
 
-def holds_secret(file: Path, hides: Hides) -> bool:
-    """Whether a secret is in the file as it is, or in what an archive or compressed file has in it. Raises OSError."""
-    with open_file(file) as content:
-        if _looks_bad(_pieces(content), hides, SCANNED)[0]:
-            return True
-        left = EXPANDED
-        try:
-            for stream in open_packed(content):
-                bad, left = _looks_bad(stream, hides, left)
-                if bad or left <= 0:
-                    return bad
-        except BROKEN:
-            return False  # what nobody can unpack was looked through as it is
+def holds_secret(content: BinaryIO, hides: Hides) -> bool:
+    """Whether a secret is in a file as it is, or in what an archive or compressed file has in it. Raises OSError."""
+    if _looks_bad(_pieces(content), hides, SCANNED)[0]:
+        return True
+    left = EXPANDED
+    try:
+        for stream in open_packed(content):
+            bad, left = _looks_bad(stream, hides, left)
+            if bad or left <= 0:
+                return bad
+    except BROKEN:
+        return False  # what nobody can unpack was looked through as it is
     return False
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +11,7 @@ import msgspec
 
 from hubwright.builder.files import find_files
 from hubwright.builder.harvest import UnreadableReportError, count_cases, merge_attempts, read_report
+from hubwright.builder.inside import open_inside, settle
 from hubwright.builder.source_files import SourceFiles
 from hubwright.domain.problems import Problem
 from hubwright.wire import Case, ReportLimits, Totals
@@ -68,14 +70,16 @@ class ReportFiles:
 
     def _read_file(self, file: Path) -> list[Case]:
         try:
-            status = (self._tree / file).stat()
-            stamp = (status.st_mtime_ns, status.st_size)
-            if self._read.get(file) == stamp:
-                return []
-            self._read[file] = stamp
-            if status.st_size > self._limits.size:
+            with open_inside(settle(self._tree), file) as content:
+                status = os.fstat(content.fileno())
+                stamp = (status.st_mtime_ns, status.st_size)
+                if self._read.get(file) == stamp:
+                    return []
+                self._read[file] = stamp
+                report = content.read(self._limits.size + 1)
+            if len(report) > self._limits.size:
                 raise UnreadableReportError(f"{file} is larger than {self._limits.size} bytes.")
-            return read_report((self._tree / file).read_bytes(), str(file), self._limits.cases + 1)
+            return read_report(report, str(file), self._limits.cases + 1)
         except UnreadableReportError as error:
             kept = f" Its first {len(error.cases)} test cases are kept." if error.cases else ""
             self._warn(f"Report not read{' to its end' if kept else ''}: {error}{kept}")

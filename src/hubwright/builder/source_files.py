@@ -6,6 +6,7 @@ import os
 from collections import defaultdict
 from pathlib import Path
 
+from hubwright.builder.inside import settle
 from hubwright.domain.places import relative_path
 
 _MANY = 50_000
@@ -16,7 +17,7 @@ class SourceFiles:
     """The files of a workspace, looked up by what is printed of them. `directory` is where the stage runs."""
 
     def __init__(self, tree: Path, directory: str) -> None:
-        self._tree = os.path.realpath(tree)
+        self._tree = str(settle(tree))
         self._roots = (self._tree, str(tree))
         self._directory = directory.strip("/")
         self._known: dict[str, str | None] = {}
@@ -55,7 +56,7 @@ class SourceFiles:
         if self._by_name is None:
             self._by_name = defaultdict(list)
             left = _MANY
-            for folder, folders, files in os.walk(self._tree):
+            for folder, folders, files in () if os.path.islink(self._tree) else os.walk(self._tree):  # noqa: PTH114  a string
                 folders[:] = sorted(name for name in folders if name not in _PASSED_OVER)
                 left -= len(files)
                 if left < 0:

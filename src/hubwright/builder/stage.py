@@ -6,10 +6,12 @@ import asyncio
 from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
+from secrets import token_hex
 from typing import Any
 
 from hubwright.builder.environment import build_environment
 from hubwright.builder.executors import Command, Executor, Running
+from hubwright.builder.inside import make_inside, settle
 from hubwright.builder.live_problems import LiveProblems
 from hubwright.builder.log import Log
 from hubwright.builder.recorder import Watch
@@ -107,7 +109,7 @@ def _header(stage: Stage, attempt: int) -> str:
 
 async def _try_command(work: Work, stage: Stage) -> Outcome:
     directory = (work.workspace.tree / stage.dir).resolve()
-    if not directory.is_dir() or not directory.is_relative_to(work.workspace.tree.resolve()):
+    if not directory.is_dir() or not directory.is_relative_to(settle(work.workspace.tree)):
         return Outcome(result=Result.FAILURE, detail=f"The folder '{stage.dir}' is not in the workspace.")
     env = build_environment(work.payload, stage, work.workspace, work.machine, work.own_environment)
     command = Command(
@@ -145,8 +147,10 @@ def _arguments(workspace: Workspace, stage: Stage) -> tuple[str, ...]:
     script = prefix + stage.run
     if len(script.encode()) < _LONGEST_ARGUMENT:
         return (*program, *inline, script)
-    file = workspace.commands / f"script{'.ps1' if stage.shell == 'pwsh' else ''}"
-    file.write_text(script)
+    # In the workspace's root, which no build can replace, as it can the folders in it; under a name it can't foresee.
+    file = workspace.root / f"script-{token_hex(8)}{'.ps1' if stage.shell == 'pwsh' else ''}"
+    with make_inside(file) as content:
+        content.write(script.encode())
     return (*program, str(file))
 
 

@@ -7,15 +7,15 @@ import os
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from hashlib import sha256
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, BinaryIO
 from urllib.parse import quote
 
 import httpx2
 
+from hubwright.builder.inside import open_inside
 from hubwright.builder.spool import Key
 from hubwright.domain.artifacts import DIRECT_FROM
-from hubwright.git.locks import CLOSED_IN_CHILDREN, NO_LINK
 
 _CHUNK = 256 * 1024
 _TIMES = httpx2.Timeout(60.0, read=600.0)  # the hub reads a large file again before it answers
@@ -23,9 +23,10 @@ _TIMES = httpx2.Timeout(60.0, read=600.0)  # the hub reads a large file again be
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Parcel:
-    """A file to send: where its bytes are, its path in the workspace, where to, and how long to keep it (seconds)."""
+    """A file to send: `name` below `folder`, its path in the workspace, where to, and how long to keep it (seconds)."""
 
-    file: Path
+    folder: Path
+    name: PurePath
     path: str
     address: str
     key: Key
@@ -35,6 +36,10 @@ class Parcel:
     def url(self) -> str:
         """Where the hub takes it."""
         return f"{self.address.rstrip('/')}/{quote(self.path)}"
+
+    def open(self) -> BinaryIO:
+        """The file, unless something on the way to it has become a link meanwhile. Raises OSError."""
+        return open_inside(self.folder, self.name)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -62,7 +67,7 @@ class Uploads:
     async def send(self, parcel: Parcel) -> Sent:
         """PUT the file, once."""
         try:
-            content = open_file(parcel.file)
+            content = parcel.open()
         except OSError as error:
             return Sent(problem=f"{error.strerror}")
         with content:
@@ -120,7 +125,7 @@ class Uploads:
 
     async def put_cache(self, url: str, key: Key, file: Path, *, replace: bool) -> str:
         """Send a cache; "" when it was taken, else why not. Raises httpx2.HTTPError, OSError."""
-        with open_file(file) as content:
+        with open_inside(file.parent, PurePath(file.name)) as content:
             headers = {
                 "X-Hubwright-Lease": str(key.lease),
                 "X-Hubwright-Sha256": await asyncio.to_thread(_digest, content),
@@ -130,11 +135,6 @@ class Uploads:
             body = _chunks(content, int(headers["Content-Length"]))
             answer = await self._hub.put(url, content=body, headers=headers, params=params)
         return "" if answer.is_success else f"not kept, {_read_answer(answer).problem}"
-
-
-def open_file(path: Path) -> BinaryIO:
-    """The file, unless its name has become a link meanwhile. Raises OSError."""
-    return os.fdopen(os.open(path, os.O_RDONLY | NO_LINK | CLOSED_IN_CHILDREN), "rb")
 
 
 def _read_answer(answer: httpx2.Response) -> Sent:
