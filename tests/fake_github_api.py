@@ -22,7 +22,7 @@ from fake_github_git import make_git_endpoint
 from fake_github_hooks import HOOK_ROUTES, ORGANIZATION_ROUTES
 from fake_github_listings import get_listed, is_listed
 from fake_github_state import DOCS, RefusalError, State, meet_fault, record_request, reply
-from fake_github_talk import TALK_ROUTES, get_user
+from fake_github_talk import TALK_ROUTES, get_rate_limit, get_user
 from fake_repository import CREATED_AT, FakeRepository, user
 
 STATES = {"error", "failure", "pending", "success"}
@@ -52,6 +52,7 @@ def make_app(state: State) -> Starlette:
         Route(place + path, _rest(state, answer), methods=[method]) for method, path, answer in rest for place in places
     ]
     routes.append(Route("/api/v3/user", _rest(state, get_user)))
+    routes.append(Route("/api/v3/rate_limit", _rest(state, get_rate_limit)))
     others = [*APP_ROUTES, *ORGANIZATION_ROUTES, *OTHER_ROUTES]
     routes += [Route(f"/api/v3{path}", _rest(state, answer), methods=[method]) for method, path, answer in others]
     made = "/api/v3/app-manifests/{code}/conversions"

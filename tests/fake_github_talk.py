@@ -25,6 +25,12 @@ async def get_user(state: State, request: Request) -> Response:
     return reply(state.people.get(token, OURS), headers=state.token_headers.get(token))
 
 
+async def get_rate_limit(state: State, request: Request) -> Response:
+    """GET /rate_limit: how much of the quota is left"""
+    left = max(0, state.quota - state.used)
+    return reply({"resources": {"core": {"limit": state.quota, "remaining": left, "used": state.used, "reset": 0}}})
+
+
 async def post_issue(state: State, request: Request) -> Response:
     """POST …/issues"""
     repository = find_repository(state, request)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,9 @@ import pytest
 from click.testing import CliRunner
 
 import hubwright.errors
+from command_words import commands_in, find_mistake
+from documented_commands import LANGUAGES, OTHERS, all_blocks, languages_of, name_of
+from documented_commands import PAGES as COMMAND_PAGES
 from hubwright.cli import COMMANDS, load_command, program
 from hubwright.config.sources import KINDS
 
@@ -19,6 +23,7 @@ ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "src" / "hubwright"
 SETTINGS = (ROOT / "docs" / "settings.md").read_text()
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
+MOST_ONLY_CHECKED = 12
 DERIVED = {
     "data_dir", "public_url", "database_url", "storage_url", "anonymous_read", "slots", "git.allow_protocols",
     "builds.default_platform", "github.owners",
@@ -203,3 +208,45 @@ def test_the_readme_gets_to_a_green_build_in_ten_lines() -> None:
     assert len(block[1].strip().splitlines()) <= 10
     assert "make up" in block[1]
     assert readme.index("![") < readme.index("```sh")
+
+
+def test_every_command_of_the_documentation_is_proven() -> None:
+    """Run by the walk over its page, or by the test it names; few are only looked at, each with its reason."""
+    only_checked = []
+    for block in all_blocks():
+        where = f"{block.page}:{block.line}"
+        if "run by" in block.notes:
+            file, _, name = block.notes["run by"].partition("::")
+            assert re.search(rf"^(async )?def {name}\(", (ROOT / file).read_text(), re.MULTILINE), where
+        if "only checked" in block.notes:
+            assert len(block.notes["only checked"].split()) > 2, f"{where}: why?"
+            only_checked.append(where)
+
+    assert len(only_checked) <= MOST_ONLY_CHECKED, only_checked
+
+
+def test_what_is_not_run_is_looked_at() -> None:
+    """The shell can read it; the program has its commands and options, the Makefile and the package what they name."""
+    makefile = (ROOT / "Makefile").read_text()
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    for block in all_blocks():
+        where = f"{block.page}:{block.line}"
+        for command in block.commands():
+            read = subprocess.run(["bash", "-n"], input=command.text, capture_output=True, text=True, check=False)
+            assert not read.stderr, (where, read.stderr)
+        for line in commands_in(block.text):
+            assert find_mistake(line) is None, (where, find_mistake(line))
+        for target in re.findall(r"^(?:.*&& )?make (\w+)", block.text, re.MULTILINE):
+            assert re.search(rf"^{target}:", makefile, re.MULTILINE), (where, target)
+        for names in re.findall(r"hubwright\[([\w,]+)\]", block.text):
+            assert set(names.split(",")) <= set(extras), (where, names)
+
+
+@pytest.mark.parametrize("page", COMMAND_PAGES, ids=name_of)
+def test_every_command_in_a_sentence_exists(page: Path) -> None:
+    """`hubwright …` between backticks is typed as well; blocks have a language, so that none is overlooked."""
+    text = page.read_text()
+    for shown in re.findall(r"`(hubwright [^`\n]+)`", re.sub(r"```.*?```", "", text, flags=re.DOTALL)):
+        if shown.split()[1] not in {"/", "…"} and shown.split()[1].islower():
+            assert find_mistake(shown) is None, find_mistake(shown)
+    assert set(languages_of(text)) <= LANGUAGES | OTHERS
