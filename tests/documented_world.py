@@ -71,7 +71,8 @@ class World:
     def _scripted(self, number: int, command: Command) -> str:
         text = command.text.rstrip()
         if command.keeps_running:
-            text = f"{{ {text}\n}} > {shlex.quote(str(self.folder / 'kept.said'))} 2>&1 < /dev/null &\nready; kill -0 $!"
+            words = shlex.quote(str(self.folder / "kept.said"))
+            text = f"{{ {text}\n}} > {words} 2>&1 < /dev/null &\nready; kill -0 $!"
         elif command.code:
             text = f"code=0\n{{ {text}\n}} || code=$?\ntest $code = {command.code}"
         return f"printf '\\036{number}\\n'\n{text}\nprintf '\\036{number} ended\\n'\n"
