@@ -45,6 +45,11 @@ class Cell:
         """Whether all processes of the run, and no others, can be found for certain."""
         return self.group is not None or (self.user is not None and self.user.lock is not None)
 
+    @property
+    def sealed(self) -> bool:
+        """Whether all its processes are found in two ways, by user and by group: nobody has to look at all others'."""
+        return self.group is not None and self.user is not None and self.user.lock is not None
+
     def admit(self, pid: int) -> None:
         """Take a process in, and make it the kernel's first choice when memory is short. Raises OSError."""
         if self.group is not None:
@@ -107,8 +112,9 @@ class Cells:
 
     def close(self, workspace: Workspace) -> None:
         """End all processes of the run, take mounts out of its workspace, and delete its traces."""
-        kill_marked(workspace.marker)
         cell = self._open.pop(workspace.marker, None)
+        if cell is None or not cell.sealed:
+            kill_marked(workspace.marker)
         if cell is not None and cell.group is not None:
             cell.group.close()
         if cell is not None and cell.user is not None and self._users is not None:
