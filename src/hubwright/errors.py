@@ -27,6 +27,7 @@ HubwrightError
 │   └── GitHubRefusedError        4xx; trying again won't help
 │       └── PageRefusedError          422; pages of this listing are had by cursor only
 ├── WireError                a builder or hub sent what the protocol does not know
+├── HubAwayError             no hub has let a builder in that waits only so long
 ├── StaleLeaseError          a builder reports a run that it no longer holds
 ├── OutletError              an outside system is away or full; try again later
 │   └── OutletRefusedError       it will never take what it was told
@@ -252,6 +253,10 @@ class PageRefusedError(GitHubRefusedError):
 
 class WireError(HubwrightError):
     """The other side of a builder connection sent something that the protocol does not know."""
+
+
+class HubAwayError(HubwrightError):
+    """A builder that waits only so long has not found a hub that lets it in."""
 
 
 class StaleLeaseError(HubwrightError):

@@ -178,6 +178,44 @@ def test_a_builder_that_nobody_needs_ends(alone: HubProcess, folder: Path, optio
         assert "builder_idle" in one.said
 
 
+def test_a_one_shot_builder_ends_with_its_run_and_leaves_room_for_the_next(
+    alone: HubProcess, folder: Path, make: Make
+) -> None:
+    """What a scaler sees: a run waits, a builder is started with the token that asks, the run is its last (exit code 0,
+    also when the build has failed). Of any number of them one stays known, as started on demand."""
+    token = new_token(alone, "scaler")
+    ask = {"headers": {"Authorization": f"Bearer {token}"}, "params": {"platform": "toy", "label": ["a", "b"]}}
+
+    def demand() -> tuple[int, int, list[str]]:
+        told = alone.client.get("/api/v1/queue/demand", **ask).json()
+        return told["waiting"], told["running"], [one["name"] for one in told["builders"]]
+
+    repository = make({".hubwright.yml": "platforms: [toy]\nlabels: [a]\nstages:\n- fail: exit 1\n"})
+    kind = ("--once", "--idle-exit", "60", "--platform", "toy", "--label", "a", "--label", "b")
+    assert demand() == (0, 0, [])
+    for number in range(2):
+        alone.deliver("push", repository.push({"n": str(number)}))
+        until(lambda: demand() == (1, 0, []), 20, "the demand")
+        with builder_of(alone, folder, f"pod-{number}", token, *kind) as one:
+            alone.finished(repository, number + 1)
+            assert one.process is not None
+            assert one.process.wait(30) == 0
+        until(lambda: demand() == (0, 0, []), 20, "no more demand")
+        assert [one["name"] for one in alone.get("builders")["items"]] == [f"pod-{number}"]
+        assert is_in(alone, f"pod-{number}", "on_demand")
+
+
+def test_a_builder_that_waits_so_long_for_a_hub_that_is_not_there_says_so(folder: Path, free_port: int) -> None:
+    """A scheduler's job is to fail then, not to end as if nothing had been waiting."""
+    address = f"http://127.0.0.1:{free_port}"
+    line = ("builder", "--hub", address, "--once", "--idle-exit", "0.5", "--work-dir", str(folder / "work"))
+    program = Program(folder, "lonely", line, {"HUBWRIGHT_BUILDER_TOKEN": "x"})
+    program.begin()
+    assert program.process is not None
+    assert program.process.wait(60) == 6
+    assert "No hub has let this builder in" in program.said
+
+
 def test_lag_and_skew_are_measured_soon_and_shown(alone: HubProcess, folder: Path) -> None:
     with builder_of(alone, folder, "one", new_token(alone, "one")):
         found = until(lambda: (one := state_of(alone, "one")) and one["lag"] is not None and one, 20, "a lag")

@@ -101,6 +101,13 @@ def test_a_paused_platform_gets_nothing_and_a_limited_one_no_more() -> None:
     assert (room.full("mac-1"), room.full("bsd-1"), room.full("linux-1")) == ("mac-*", "bsd-1", None)
 
 
+def test_what_a_platform_has_left_is_what_its_tightest_limit_leaves() -> None:
+    """More that run than a limit allows, because it was lowered, is no room, not less than none."""
+    room = PlatformRoom({"mac-*": 3, "mac-1": 2, "bsd": 1}, {"mac-1": 1, "mac-2": 1, "bsd": 4}, paused=["sun"])
+
+    assert [room.left(name) for name in ("mac-1", "mac-2", "bsd", "sun", "linux")] == [1, 1, 0, 0, float("inf")]
+
+
 @given(
     st.lists(WANTED, max_size=12),
     st.lists(st.tuples(NAMES, st.integers(0, 3)), max_size=4),

@@ -21,7 +21,7 @@ from hubwright.builder.run import Run, Tools
 from hubwright.builder.slots import Bounds, Rules
 from hubwright.builder.spool import Key, Spools
 from hubwright.domain.results import Result
-from hubwright.errors import ConflictError
+from hubwright.errors import ConflictError, HubAwayError
 from hubwright.git.locks import CLOSED_IN_CHILDREN, try_lock
 from hubwright.wire import WIRE_VERSION, Do, Hello, Payload, Recorder, Recording
 
@@ -102,7 +102,7 @@ class Agent:
         self._connection = Connection(hub, self._spools, talk)
 
     async def work(self) -> None:
-        """Serve until drained, or until its one run is over. Raises UnauthenticatedError."""
+        """Serve until drained, idle for too long, or its one run is over. Raises UnauthenticatedError, HubAwayError."""
         self._recordings = close_unfinished(self._spools, self._tools)
         connection = asyncio.create_task(self._connection.keep())
         ending = asyncio.create_task(self._wait_for_end())
@@ -158,8 +158,14 @@ class Agent:
                 if self._is_orphaned():
                     return
                 if idle_exit and left <= _LOOK and not self._runs and not len(self._spools):
-                    log.info("builder_idle", seconds=idle_exit)
-                    self._leave(on_demand=True)
+                    self._leave_idle()
+
+    def _leave_idle(self) -> None:
+        seconds = self._identity.idle_exit
+        if not self._connection.greeted:
+            raise HubAwayError(f"No hub has let this builder in within {seconds:g} seconds.")
+        log.info("builder_idle", seconds=seconds)
+        self._leave(on_demand=True)
 
     def _is_orphaned(self) -> bool:
         """Whether `up` is gone, nothing runs, and no hub has been heard for long."""
@@ -183,6 +189,7 @@ class Agent:
             runs=tuple(spool.held() for spool in self._spools),
             boot=self._recorder.boot,
             process=self._recorder.process,
+            once=identity.once,
         )
 
     def _free(self) -> bool:

@@ -100,22 +100,21 @@ class Connection:
         self._wire = 1  # the hub's version, once it has said it
         self.last_heard = asyncio.get_running_loop().time()
         self.silence = 0.0  # seconds without a word from the hub before the last attempt to connect
+        self.greeted = False  # whether a hub has ever let this builder in
         self.leaving = False
         self._on_demand = False
 
     async def keep(self) -> None:
         """Connect, and connect again, for ever. Raises UnauthenticatedError when the hub has never known the token."""
         pauses = Pauses()
-        known = False
         while True:
             try:
                 async with self._connect() as socket:
                     await self._greet(socket)
-                    known = True
                     await self._converse(socket, pauses)
             except InvalidStatus as error:
                 status = error.response.status_code
-                if status in {401, 403} and not known and not len(self._spools):
+                if status in {401, 403} and not self.greeted and not len(self._spools):
                     raise UnauthenticatedError("The hub does not accept the token of this builder.") from error
                 log.warning("hub_refused", status=status, hub=self._hub.url)
             except (OSError, WebSocketException, WireError) as error:
@@ -162,7 +161,7 @@ class Connection:
         self._wire = welcome.wire
         for known in welcome.runs:
             self._resume(known)
-        self._socket = socket
+        self._socket, self.greeted = socket, True
         log.info("hub_connected", hub=self._hub.url, runs=len(self._spools))
         if self.leaving:
             await self._say(socket, Leaving(on_demand=self._on_demand))

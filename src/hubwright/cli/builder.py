@@ -11,9 +11,10 @@ from hubwright.builder.agent import Identity
 from hubwright.builder.connection import Hub
 from hubwright.builder.executors.terms import Policy
 from hubwright.builder.slots import Bounds, Rules, read_bounds
+from hubwright.cli.exits import Exit
 from hubwright.cli.policies import policy_options
 from hubwright.config import Log, LogFormat, LogLevel
-from hubwright.errors import ConflictError, SettingsError
+from hubwright.errors import ConflictError, HubAwayError, SettingsError
 from hubwright.wiring.builder import PROTOCOLS, BuilderOptions, serve_builder
 
 IN_USE = 75
@@ -117,9 +118,9 @@ def builder(  # noqa: PLR0913  one argument an option
             log=Log(format=log_format, level=log_level),
         )
         serve_builder(options)
-    except ConflictError as error:
+    except (ConflictError, HubAwayError) as error:
         click.echo(f"Error: {error}", err=True)
-        return IN_USE
+        return Exit.BROKEN if isinstance(error, HubAwayError) else IN_USE
     return 0
 
 

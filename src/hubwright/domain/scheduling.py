@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from math import inf
 from typing import Protocol
 
 ANY_PLATFORM = "any"
@@ -96,6 +97,10 @@ class PlatformRoom:
     def full(self, platform: str) -> str | None:
         """The name or glob whose limit is reached on this platform; None when one more run may start there."""
         return next((glob for glob, left in self._left.items() if left <= 0 and fits(glob, platform)), None)
+
+    def left(self, platform: str) -> float:
+        """How many more runs may start on this platform; infinity when nothing bounds them."""
+        return max(0, min((left for glob, left in self._left.items() if fits(glob, platform)), default=inf))
 
     def take(self, platform: str) -> None:
         """One more run starts there."""

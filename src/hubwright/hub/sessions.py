@@ -269,7 +269,10 @@ def _part(connection: Connection, session: Session, heartbeat: float, now: float
     """Note that a builder is away. What one that ends was given and never began waits again at once."""
     name = session.hello.name
     keep_flights(connection, session, heartbeat, now)
-    builders.keep_away(connection, name, now, drained=session.draining, on_demand=session.on_demand)
+    spent = session.draining and session.hello.once
+    builders.keep_away(connection, name, now, drained=session.draining, on_demand=session.on_demand or spent)
+    if spent:
+        builders.forget_spent(connection, session.hello)
     if not session.draining and not session.on_demand:
         data: dict[str, object] = {"builder": name, "platform": session.hello.platform}
         keep_facts(connection, [Fact(kind=FactKind.BUILDER_AWAY, at=now, data=data)])

@@ -8,12 +8,24 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import BindParameter, Connection, Row, bindparam, delete, func, or_, select, update
+from sqlalchemy import (
+    BindParameter,
+    Connection,
+    Row,
+    bindparam,
+    delete,
+    exists,
+    func,
+    literal_column,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 
 from hubwright.domain.scheduling import BuilderKind
 from hubwright.store.moments import Moment
-from hubwright.store.schema import builder, token
+from hubwright.store.schema import builder, run, token
 from hubwright.wire import Hello
 
 CONNECTED, AWAY, DRAINING = "connected", "away", "draining"
@@ -26,6 +38,9 @@ GONE = (AWAY, ON_DEMAND)
 
 PAUSE, DRAIN = "paused", "draining"
 """What people wish of a builder, kept until they wish otherwise or, for `draining`, until it has left."""
+
+MAX_SPENT = 500
+"""One-shot builders that are forgotten at once."""
 
 _NOW: BindParameter[Any] = bindparam("now", type_=Moment())
 _NAMES: BindParameter[Any] = bindparam("names", expanding=True)
@@ -57,6 +72,13 @@ _OWNERS = (
     select(builder.c.name, builder.c.wish, token.c.id.label("owner"))
     .outerjoin(token, (token.c.id == builder.c.token_id) & _ALIVE)
     .where(builder.c.name.in_(_NAMES))
+)
+_SPENT = (
+    select(builder.c.name, builder.c.platform, builder.c.labels)
+    .where(builder.c.once, builder.c.state.in_(GONE), builder.c.name != bindparam("own"))
+    .where(~exists().where(run.c.state == literal_column("'running'"), run.c.builder == builder.c.name))
+    .with_for_update(skip_locked=True)
+    .limit(MAX_SPENT)
 )
 _CLAIMS = select(token.c.id, token.c.builder, token.c.bounds).where(
     _ALIVE, or_(token.c.id.in_(bindparam("ids", expanding=True)), token.c.builder.in_(_NAMES))
@@ -110,6 +132,7 @@ def _row(hello: Hello, token_id: int | None, now: float) -> dict[str, object]:
         "state": CONNECTED,
         "connected_at": now,
         "seen_at": now,
+        "once": hello.once,
     }
 
 
@@ -126,6 +149,18 @@ def keep_away(connection: Connection, name: str, now: float, *, drained: bool = 
     connection.execute(update(builder).where(builder.c.name == name).values(state=state, seen_at=now))
     if drained:
         connection.execute(update(builder).where(builder.c.name == name, builder.c.wish == DRAIN).values(wish=None))
+
+
+def forget_spent(connection: Connection, hello: Hello) -> None:
+    """Forget all one-shot builders of the same kind that are away and hold nothing, but for `hello`'s own.
+
+    So one of a kind is left: the hub still knows that builders like it are started when something waits.
+    """
+    gone = connection.execute(_SPENT, {"own": hello.name}).all()
+    labels = sorted(set(hello.labels))
+    names = [row.name for row in gone if row.platform == hello.platform and sorted(set(row.labels)) == labels]
+    if names:
+        connection.execute(delete(builder).where(builder.c.name.in_(names)))
 
 
 def keep_seen(connection: Connection, marks: Sequence[Mark], now: float) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import Connection, create_engine, inspect, text
 from sqlalchemy.pool import NullPool
 
-HEAD = "0014"
+HEAD = "0015"
 """The newest migration in `migrations/versions`."""
 
 

@@ -280,12 +280,12 @@ def count_held(connection: Connection) -> dict[Want, int]:
     return {want_of(row): row.amount for row in connection.execute(_COUNT_HELD.limit(MAX_KINDS))}
 
 
-def count_queues(connection: Connection) -> dict[Want, tuple[int, int, float | None]]:
-    """How many runs wait and run in each queue, and when the first of the waiting came; for metrics."""
+def count_queues(connection: Connection, most: int | None = MAX_KINDS) -> dict[Want, tuple[int, int, float | None]]:
+    """How many runs wait and run in each queue, and when the first of the waiting came; `most` None: of all queues."""
     counts: dict[Want, tuple[int, int, float | None]] = {}
-    for row in connection.execute(_COUNTED.limit(MAX_KINDS)):
+    for row in connection.execute(_COUNTED.limit(most)):
         counts[want_of(row)] = row.amount, 0, row.oldest
-    for row in connection.execute(_BUSY.limit(MAX_KINDS)):
+    for row in connection.execute(_BUSY.limit(most)):
         waiting, _, oldest = counts.get(want_of(row), (0, 0, None))
         counts[want_of(row)] = waiting, row.amount, oldest
     return counts

@@ -23,6 +23,7 @@ from hubwright.hub.wishes import Wishes
 from hubwright.store.sql import Questions
 from hubwright.web.api import make_api
 from hubwright.web.api.deliveries import Deliveries
+from hubwright.web.api.demand import Demand
 from hubwright.web.api.examples import describe
 from hubwright.web.api.github_hooks import HookDoors
 from hubwright.web.api.identity import IdentityDoors
@@ -127,8 +128,8 @@ def make_app(site: Site, gate: Gate, works: Works, lifespan: Lifespan) -> ASGIAp
     app.router.routes.extend(make_register_routes(site, gate, works.wishes, works.rules))
     feed = Feed(site)
     make_api(site, gate, works.wishes, works.vault, feed).add_to(app)
-    Info(site, gate).make_router().add_to(app)
-    Search(site, gate, Finder(site, name_pages)).make_router().add_to(app)
+    for doors in (Info(site, gate), Demand(site, gate), Search(site, gate, Finder(site, name_pages))):
+        doors.make_router().add_to(app)
     app.router.routes.append(Live(site, gate, feed).route())
     loads = LoadDoors(site, gate, works.replica, works.github)
     loads.make_router().add_to(app)

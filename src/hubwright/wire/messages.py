@@ -32,7 +32,7 @@ class Held(msgspec.Struct, frozen=True, kw_only=True):
 class Hello(Message, frozen=True, kw_only=True):
     """Sent by: builder, first. Who it is, what it can do, and the runs that it still holds.
 
-    `boot` and `process` change when its machine and when itself is started anew.
+    `boot` and `process` change when its machine and when itself is started anew. `once`: it takes one run and ends.
     """
 
     word: ClassVar[str] = "hello"
@@ -49,6 +49,7 @@ class Hello(Message, frozen=True, kw_only=True):
     runs: tuple[Held, ...] = ()
     boot: str = ""
     process: str = ""
+    once: bool = False
 
 
 class Known(msgspec.Struct, frozen=True, kw_only=True):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, Float, Index, Integer, String, Table, text
+from sqlalchemy import Boolean, Column, Float, Index, Integer, String, Table, text
 
 from hubwright.store.moments import Moment
 from hubwright.store.schema.columns import Document, Identity, identity, metadata
@@ -24,6 +24,7 @@ builder = Table(
     Column("seen_at", Moment),  # written seldom: at connect, at loss and every few seconds for all at once
     Column("lag", Float),  # seconds of a ping's way there and back
     Column("skew", Float),  # seconds that its clock is ahead of the hub's
+    Column("once", Boolean, nullable=False, server_default=text("false")),  # it takes one run and ends for ever
 )
 
 builder_kind = Table(  # so that a platform that is new is noticed, once
