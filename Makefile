@@ -22,7 +22,7 @@ $(VENV)/.hub: pyproject.toml scripts/venv.py
 	@touch $@
 
 $(VENV)/.dev: pyproject.toml scripts/venv.py
-	@$(PYTHON) scripts/venv.py $(VENV) $(HUB),test,check
+	@$(PYTHON) scripts/venv.py $(VENV) $(HUB),test,check,docs
 	@touch $(VENV)/.hub $@
 
 venv: $(VENV)/.hub      ## .venv with the program .venv/bin/hubwright
@@ -39,13 +39,15 @@ check: $(VENV)/.dev     ## format, lint, types, layers, docs in step
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/sphinx-build -q -W --keep-going -n -c docs -d build/doctrees . build/docs
 	$(BIN)/python -m pytest tests/unit/test_style.py tests/unit/test_docs.py
 
 fix: $(VENV)/.dev       ## format, and mend what can be mended
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-docs: $(VENV)/.dev      ## is the documentation in step with the code?
+docs: $(VENV)/.dev      ## the documentation as a site, in build/docs; a warning or a dead link is an error
+	$(BIN)/sphinx-build -q -W --keep-going -n -c docs -d build/doctrees . build/docs
 	$(BIN)/python -m pytest tests/unit/test_docs.py
 
 bench: $(VENV)/.dev     ## the figures of docs/performance.md

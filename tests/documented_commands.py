@@ -39,7 +39,7 @@ OTHERS = {
     "groovy",
     "html",
     "http",
-    "mermaid",
+    "{toctree}",
 }
 """What other blocks may be called."""
 

@@ -199,6 +199,17 @@ def test_links_lead_somewhere(page: Path) -> None:
             assert heading in slugs, target
 
 
+def test_every_page_has_its_place_in_the_site() -> None:
+    """docs/index.md lists what is there, each once: what nobody finds was written in vain."""
+    trees = re.findall(
+        r"^```\{toctree\}\n(.*?)^```", (ROOT / "docs" / "index.md").read_text(), re.MULTILINE | re.DOTALL
+    )
+    listed = [line for tree in trees for line in tree.splitlines() if line and not line.startswith(":")]
+    pages = {path.stem for path in ROOT.glob("docs/*.md")} - {"index"}
+
+    assert sorted(name for name in listed if not name.startswith(("../", "generated/"))) == sorted(pages)
+
+
 def test_the_readme_gets_to_a_green_build_in_ten_lines() -> None:
     """One sentence, one picture, ten lines: what the README promises to newcomers."""
     readme = (ROOT / "README.md").read_text()
