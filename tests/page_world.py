@@ -307,7 +307,7 @@ def _add_people(seed: Seed, said: _Said) -> None:
         scope="core",
         name="SIGNING_KEY",
         key_id="k",
-        sealed=b"x",
+        sealed="x",
         created_at=seed.now,
         created_by=said("ada"),
         updated_at=seed.now,

@@ -14,9 +14,11 @@ from sqlalchemy.pool import NullPool
 from hubwright.cli.exits import Exit
 from hubwright.cli.options import settings_of, settings_options
 from hubwright.cli.output import json_option, print_json, print_line, tell
+from hubwright.domain.wording import word_size
 from hubwright.errors import HubwrightError
 from hubwright.store import upgrade as migrations
 from hubwright.store.revision import HEAD, is_ready, load_revision
+from hubwright.wiring.moving import Destination, move_installation
 
 
 @click.group()
@@ -49,6 +51,48 @@ def current(*, config: Path | None, data_dir: str | None, as_json: bool) -> int:
     else:
         print_line(revision or "none")
     return Exit.OK if is_ready(revision) else Exit.ERROR
+
+
+@db.command()
+@click.option(
+    "--to-database",
+    metavar="URL",
+    required=True,
+    envvar="HUBWRIGHT_TO_DATABASE_URL",
+    help="An empty PostgreSQL database.",
+)
+@click.option(
+    "--to-storage",
+    metavar="URL",
+    envvar="HUBWRIGHT_TO_STORAGE_URL",
+    help="Where artifacts, caches and filed builds go; without it they stay where they are.",
+)
+@click.option("--to-data-dir", type=click.Path(file_okay=False, path_type=Path), help="Where logs and keys go.")
+@settings_options
+@json_option
+def move(
+    *,
+    to_database: str,
+    to_storage: str | None,
+    to_data_dir: Path | None,
+    config: Path | None,
+    data_dir: str | None,
+    as_json: bool,
+) -> None:
+    """Carry an embedded installation to PostgreSQL and another storage. Its hub must not run.
+
+    Everything is compared where it arrived, and the rows come last: a move that was broken off is just begun again.
+    """
+    settings = settings_of(config, data_dir=data_dir)
+    with _told():
+        moved = move_installation(settings, Destination(to_database, to_storage, to_data_dir), tell)
+    if moved.replaced:
+        tell(f"{moved.replaced} texts had a NUL, which PostgreSQL does not have: U+FFFD stands there.")
+    rows = sum(moved.rows.values())
+    if as_json:
+        print_json({"rows": rows, "tables": moved.rows, "files": moved.files, "bytes": moved.size, "sent": moved.sent})
+    else:
+        print_line(f"Moved and compared: {rows:,} rows, {moved.files:,} files of {word_size(moved.size)}.")
 
 
 @contextmanager

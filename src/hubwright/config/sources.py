@@ -26,6 +26,7 @@ KINDS = {kind.name: kind for kind in list_kinds()}
 OTHER_VARIABLES = (
     *("HUBWRIGHT_URL", "HUBWRIGHT_TOKEN", "HUBWRIGHT_CONFIG", "HUBWRIGHT_DEBUG", "HUBWRIGHT_BUILDER_*"),
     "HUBWRIGHT_NOTIFY",
+    "HUBWRIGHT_TO_*",  # where `hubwright db move` goes
     "HUBWRIGHT_RUN",  # marks the processes of a build, which may call this program
 )
 """Variables of the command line and of builds that are no settings."""

@@ -57,11 +57,13 @@ class Storage:
     """A place for files by key. `url` is `file:///folder`, `s3://bucket/prefix`, `gs://…` or `az://…`.
 
     Addresses and keys of object stores come from their usual variables (`AWS_ENDPOINT_URL`, `AWS_ACCESS_KEY_ID`, …).
+    A folder has a file that tells that its share is mounted, unless it is not `marked`.
     """
 
-    def __init__(self, url: str, *, stalled: float = STALLED) -> None:
+    def __init__(self, url: str, *, stalled: float = STALLED, marked: bool = True) -> None:
         self._folder = Path(url.removeprefix("file://")) if url.startswith("file://") else None
-        self._store = _open(url, self._folder, stalled)
+        self._marked = marked and self._folder is not None
+        self._store = _open(url, self._folder, stalled, marked=marked)
         self._stalled = stalled
         self._writers = asyncio.Semaphore(WRITERS)
         self._probe: asyncio.Task[bool] | None = None  # shared by all who ask meanwhile
@@ -197,7 +199,7 @@ class Storage:
 
     async def _check_folder(self) -> None:
         """Whether the folder is the one that was opened: an unmounted share must not be written into from below."""
-        if self._folder is None:
+        if self._folder is None or not self._marked:
             return
         probe, loop = self._probe, asyncio.get_running_loop()
         if probe is None or probe.done() or probe.get_loop() is not loop:
@@ -233,11 +235,12 @@ def _short(error: Exception) -> str:
     return f"{text[:200].rstrip('.: ')}."
 
 
-def _open(url: str, folder: Path | None, stalled: float) -> ObjectStore:
+def _open(url: str, folder: Path | None, stalled: float, *, marked: bool) -> ObjectStore:
     try:
         if folder is not None:
             folder.mkdir(parents=True, exist_ok=True)
-            (folder / MARKER).touch()
+            if marked:
+                (folder / MARKER).touch()
             return LocalStore(folder, automatic_cleanup=True)  # no empty folders for builds that are gone
         insecure = os.environ.get("AWS_ENDPOINT_URL", os.environ.get("AWS_ENDPOINT", "")).startswith("http://")
         whole, step = timedelta(hours=6), timedelta(seconds=stalled)  # a reader may be slow, the store may not
