@@ -5,10 +5,15 @@ above it are links of the site too; those to other files lead to the repository 
 """
 
 import re
+import sys
 from pathlib import Path
 from posixpath import normpath
 
 ROOT = Path(__file__).parents[1]
+sys.path.append(str(ROOT / "scripts"))
+
+from endpoints import write_endpoints  # noqa: E402 - found by the line above
+
 REPOSITORY = "https://github.com/hubwright/hubwright"
 FENCE = re.compile(r"^ *```.*?^ *```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"(?<=\]\()(?![a-z]+:|#)([^)\s#]+)(#[^)\s]*)?(?=\))")
@@ -23,6 +28,7 @@ include_patterns = [
     "CONTRIBUTING.md",
     "docs/*.md",
     "docs/decisions/*.md",
+    "build/reference/*.md",
     "examples/README.md",
 ]
 source_suffix = {".md": "markdown"}
@@ -39,6 +45,8 @@ templates_path = ["_templates"]
 html_show_sourcelink = False
 html_show_sphinx = False
 html_copy_source = False
+
+write_endpoints(ROOT / "build" / "reference" / "endpoints.md")
 
 
 def link_to_repository(app, name, content):

@@ -8,7 +8,8 @@ A block is run by the walk over its page (`e2e/test_documented_commands.py`) unl
 More comments are for the walk: `<!-- with 42 as $FAILED -->` puts something into the next block,
 `<!-- keeps running -->` starts it and goes on, `<!-- fails with 5 -->` wants that exit code,
 `<!-- in an empty world -->` at the top of a page starts it without a hub, and commands in a comment of several lines
-that begins with `<!-- sh` are run without being shown.
+that begins with `<!-- sh` are run without being shown. `<!-- file a/b.yml -->` above a block of any language has the
+walk write the block into that file, `<!-- shows a/b.yml -->` wants the file to be just that.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ SECOND_TERMINAL = "# in a second terminal"
 
 _PARTS = re.compile(
     r"^<!-- sh\n(?P<hidden>.*?)^-->$"
-    r"|^ *<!-- (?P<note>run by|only checked|with|keeps running|fails with)(?P<said>[^\n]*?) -->$"
+    r"|^ *<!-- (?P<note>run by|only checked|with|keeps running|fails with|file|shows)(?P<said>[^\n]*?) -->$"
     r"|^(?P<indent> *)```(?P<language>[^\n]*)\n(?P<text>.*?)^ *```$",
     re.MULTILINE | re.DOTALL,
 )
@@ -84,6 +85,12 @@ class Block:
 
     def commands(self) -> list[Command]:
         """What a reader types, in order, with what `with` puts into it."""
+        if file := self.notes.get("file"):
+            return [
+                Command(self.line, f"mkdir -p $(dirname {file})\ncat > {file} <<'END OF FILE'\n{self.text}END OF FILE")
+            ]
+        if file := self.notes.get("shows"):
+            return [Command(self.line, f"diff - {file} <<'END OF FILE'\n{self.text}END OF FILE")]
         text = self.text
         for pair in filter(None, self.notes.get("with", "").split(", ")):
             shown, _, meant = pair.strip().partition(" as ")
@@ -116,7 +123,7 @@ def read_blocks(page: str, text: str) -> list[Block]:
             continue
         if part["hidden"] is not None:
             blocks.append(Block(page, line, "sh", part["hidden"], hidden=True))
-        elif part["language"] in LANGUAGES:
+        elif part["language"] in LANGUAGES or {"file", "shows"} & notes.keys():
             blocks.append(Block(page, line, part["language"], _dedent(part["text"], len(part["indent"])), notes))
         else:
             assert not notes, f"{page}:{line}: {notes} is above a block that has no commands"

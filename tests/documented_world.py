@@ -28,6 +28,8 @@ ready() { soon curl -q -fs "$HUBWRIGHT_URL/readyz"; }
 """
 """What hidden commands may use: `soon COMMAND` waits until a command succeeds, `ready` until the hub answers."""
 
+COLOURS = re.compile(r"\x1b\[[\d;]*m")
+
 
 @dataclass(frozen=True)
 class World:
@@ -59,7 +61,9 @@ class World:
             answer = said.partition(f"\x1e{number}\n")[2].partition("\x1e")[0]
             assert f"\x1e{number} ended\n" in said, f"{what} failed:\n{answer[-4000:]}"
             if command.said is not None:
-                assert re.fullmatch(pattern_of(command.said), answer, re.DOTALL), f"{what} said:\n{answer}"
+                assert re.fullmatch(pattern_of(command.said), COLOURS.sub("", answer), re.DOTALL), (
+                    f"{what} said:\n{answer}"
+                )
 
     def _meant(self, command: Command) -> Command:
         text, said = command.text, command.said

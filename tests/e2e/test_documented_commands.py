@@ -87,6 +87,10 @@ def world_without_a_hub(folder: Path, github: FakeGitHub, page: str) -> World:
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     repository = github.create_repository(f"octo/{Path(page).stem.lower()}", FILES)
+    world = own(folder)
+    pushed = f'[url "{repository.path.as_uri()}"]\n\tpushInsteadOf = {repository.clone_url}\n'
+    with Path(world["GIT_CONFIG_GLOBAL"]).open("a") as file:
+        file.write(pushed)
     known = {
         "HUBWRIGHT_URL": url, "HUBWRIGHT_PORT": str(port), "HUBWRIGHT_EXECUTOR": "process",
         "HUBWRIGHT_GITHUB__CLONE_BASE": github.clone_base, "HUBWRIGHT_GITHUB__API_URL": github.api_url,
@@ -94,7 +98,7 @@ def world_without_a_hub(folder: Path, github: FakeGitHub, page: str) -> World:
     }  # fmt: skip
     source = {"https://github.com/hubwright/hubwright": make_source(folder)}
     return World(
-        folder, environment_for(None, {**own(folder), **known}), source | placeholders(url, repository), folder / "home"
+        folder, environment_for(None, {**world, **known}), source | placeholders(url, repository), folder / "home"
     )
 
 
@@ -145,6 +149,9 @@ def test_a_wrong_command_or_answer_is_found(folder: Path) -> None:
 
     walk("```sh\na=1\n```\n```console\n$ echo $a\n1\n$ echo 2 a 3; echo 4\n2 … 3\n…\n```\n")
     walk("<!-- fails with 1 -->\n```sh\nfalse\n```\n<!-- sh\nsoon true\n-->\n")
+    walk("<!-- file a/b -->\n```text\n$one\n```\n<!-- shows a/b -->\n```text\n$one\n```\n")
+    with pytest.raises(AssertionError, match=r"page:7: diff"):
+        walk("<!-- file a/b -->\n```text\n1\n```\n<!-- shows a/b -->\n```text\n2\n```\n")
     with pytest.raises(AssertionError, match=r"page:2: hubwright nothing failed"):
         walk("```sh\nhubwright nothing\n```\n")
     with pytest.raises(AssertionError, match=r"page:2: echo 1 said"):
