@@ -1,7 +1,7 @@
 """`python -m bench.million URL`: a hub on a seeded database (`bench.seed`): pages, lists, starts, retention.
 
 Each address is asked for several times over one connection, lists at their beginning, middle and end as well. Told are
-p50, p95 and the hub's processor time for each: on a machine that others use too only the last is the hub's own. The
+p50, p95 (R21), and the hub's processor time for each: on a machine that others use too only the last is its own. The
 database is changed: builds are started and, last, a tenth of them is removed while pages are asked for.
 """
 

@@ -49,8 +49,9 @@ class FakeGitHub:
     OWNER/NAME.git, so `file_clone_base` serves git without HTTP.
     """
 
-    def __init__(self, root: Path | None = None) -> None:
+    def __init__(self, root: Path | None = None, host: str = "127.0.0.1") -> None:
         self._own_root = root is None
+        self._host = host
         self.root = root or Path(tempfile.mkdtemp(prefix="fake-github-"))
         self.token = TOKEN
         self.state = State(root=self.root, tokens={TOKEN}, listings=Listings())
@@ -74,7 +75,7 @@ class FakeGitHub:
     @property
     def clone_base(self) -> str:
         """What stands before `/OWNER/NAME.git` over HTTP."""
-        return f"http://127.0.0.1:{self.port}"
+        return f"http://{self._host}:{self.port}"
 
     @property
     def file_clone_base(self) -> str:
@@ -95,7 +96,7 @@ class FakeGitHub:
         """Start to answer, at the same port as before."""
         listener = socket.socket()
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(("127.0.0.1", self.port))
+        listener.bind((self._host, self.port))
         config = uvicorn.Config(
             make_app(self.state),
             log_level="error",

@@ -60,6 +60,10 @@ class FakeHook:
         self._note(event, payload, guid, 200, at=at, again=False)
         return guid
 
+    def remember(self, event: str, payload: dict[str, Any], guid: str, code: int) -> None:
+        """Somebody else has delivered it, and was answered this."""
+        self._note(event, payload, guid, code, at=None, again=False)
+
     def send_again(self, number: int) -> None:
         """What a request for a redelivery leads to."""
         self.asked.append(number)

@@ -174,7 +174,7 @@ class HubProcess(Program):
     def start(self) -> None:
         """Start it and wait until it answers."""
         self.begin()
-        until(self._is_ready, READY, f"{self.name} to be ready")
+        until(self.is_ready, READY, f"{self.name} to be ready")
 
     @property
     def database_url(self) -> str:
@@ -195,7 +195,8 @@ class HubProcess(Program):
         wait()
         self.start()
 
-    def _is_ready(self) -> bool:
+    def is_ready(self) -> bool:
+        """Whether it says so; fails when it has ended."""
         assert self.process is not None
         code = self.process.poll()
         assert code is None, f"{self.name} ended with exit code {code}:\n{self.said[-SAID:]}"
@@ -217,6 +218,11 @@ class HubProcess(Program):
         got, answer = self._github.deliver(self.hook, event, payload, **{"secret": SECRET, **more})
         assert got == status, answer
         return answer
+
+    def deliver_to(self, url: str, event: str, payload: dict[str, Any], *, guid: str) -> int:
+        """The same at another address; only the status."""
+        assert self._github is not None, "nobody is here to deliver"
+        return self._github.deliver(url, event, payload, secret=SECRET, guid=guid)[0]
 
     def get(self, path: str, **query: Any) -> Any:
         """JSON of the API; fails unless it is there."""

@@ -55,6 +55,10 @@ class Processes:
         self._running.append((process, end))
         return process
 
+    def pids(self) -> list[int]:
+        """Those that were started and not ended."""
+        return [process.pid for process, _ in self._running]
+
     def send(self, number: int) -> None:
         """A signal to each."""
         for process, _ in self._running:

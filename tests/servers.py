@@ -232,6 +232,8 @@ PACKAGES = {
     _LIBPYTHON: f"/usr/lib/{platform.machine()}-linux-gnu/{_LIBPYTHON}.so.1.0",  # rotel's
     "prometheus": "/usr/bin/prometheus",
     "systemd": "/usr/bin/systemd-analyze",
+    "iproute2": "/usr/sbin/ip",
+    "iptables": "/usr/sbin/iptables",
 }
 """What the tests need from the system, and the file that tells that it is there."""
 

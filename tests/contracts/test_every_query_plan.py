@@ -1,4 +1,4 @@
-"""Whatever the hub asks its database goes by an index, on both: no page grows slower with the number of builds.
+"""R21: whatever the hub asks its database goes by an index, on both: no page grows slower with the number of builds.
 
 A whole hub runs on a seeded database (`bench.seed`), every GET route that it has is asked with every query that its
 description names, and each statement that went out, those of the drains and the scheduler too, is answered once more

@@ -3,42 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import sqlite3
-from contextlib import closing, suppress
+from contextlib import closing
 from pathlib import Path
 
 from fake_github import FakeGitHub
-from hub_process import HubProcess, Make, Program
+from full_disk import MB, fill, on_a_disk_of, seen_by
+from hub_process import HubProcess, Make
 from separate_builder import builder_of, new_token
 from waiting import until
-
-MB = 2**20
-
-
-def on_a_disk_of(size: int, folder: Path) -> tuple[str, ...]:
-    """What makes a command see a file system of so many bytes at `folder`, as root or not."""
-    folder.mkdir(parents=True, exist_ok=True)
-    user = () if os.geteuid() == 0 else ("--user", "--map-root-user")
-    script = f'mount -t tmpfs -o mode=777,size={size} none "$0" && exec "$@"'
-    return ("unshare", *user, "--mount", "sh", "-c", script, str(folder))
-
-
-def seen_by(program: Program, path: Path) -> Path:
-    """The path as the program sees it, which has file systems of its own."""
-    assert program.process is not None
-    return Path(f"/proc/{program.process.pid}/root{path}")
-
-
-def fill(folder: Path) -> Path:
-    """Take all the space that is left; the file that takes it."""
-    filler = folder / "filler"
-    with suppress(OSError), filler.open("ab", buffering=0) as file:
-        for size in (65536, 4096, 1):
-            with suppress(OSError):
-                while file.write(b"\0" * size):
-                    pass
-    return filler
 
 
 def test_a_full_disk_of_logs_costs_no_byte(github: FakeGitHub, make: Make, folder: Path) -> None:

@@ -61,7 +61,7 @@ def count_builds(hub: HubProcess, repository: FakeRepository) -> dict[str, int]:
 
 @pytest.mark.timeout(360)
 def test_twenty_pushes_while_the_hub_is_down_are_each_built_once(hub: HubProcess, github: FakeGitHub) -> None:
-    """R11: GitHub sends nothing again by itself; the hub asks for it, and a second look finds nothing to do."""
+    """R8: GitHub sends nothing again by itself; the hub asks for it, and a second look finds nothing to do."""
     repository = github.create_repository("octo/away", GREEN)
     hook = github.add_hook("/repos/octo/away", hub.hook, SECRET)
     assert hook.send("push", repository.push_payload()) == 202
