@@ -1,7 +1,7 @@
-"""Real servers for tests, one of each a run: PostgreSQL, Valkey, RabbitMQ, SeaweedFS (S3), Docker, Podman, InspIRCd.
+"""Real servers for tests, one of each a run: PostgreSQL, Valkey, RabbitMQ, SeaweedFS, Docker, Podman, Slurm, InspIRCd.
 
 The first test that asks for a kind starts it, in a guard process of its own; the other xdist workers use the same one.
-All start as root or not, but for Docker and Podman, which need root here.
+All start as root or not, but for Docker, Podman and Slurm, which need root here.
 A guard stops its server and removes its files when the test run ends, however it ends: nothing is left behind.
 
     python tests/servers.py --install       Debian packages that the tests need, through apt
@@ -40,6 +40,7 @@ from server_programs import (
     start_valkey,
     until_true,
 )
+from slurm_server import start_slurm
 
 RUN = "HUBWRIGHT_TEST_SERVERS"
 """Names the folder of this test run's servers; xdist's workers inherit it from the process that owns the run."""
@@ -149,6 +150,10 @@ def _podman(processes: Processes) -> str:
     return start_podman(processes)
 
 
+def _slurm(processes: Processes) -> str:
+    return start_slurm(processes)
+
+
 def _irc(processes: Processes) -> str:
     return start_irc(processes).url
 
@@ -161,6 +166,7 @@ STARTERS: dict[str, Callable[[Processes], str]] = {
     "s3": _s3,
     "docker": _docker,
     "podman": _podman,
+    "slurm": _slurm,
     "irc": _irc,
 }
 
@@ -234,6 +240,8 @@ PACKAGES = {
     "systemd": "/usr/bin/systemd-analyze",
     "iproute2": "/usr/sbin/ip",
     "iptables": "/usr/sbin/iptables",
+    "slurm-wlm": "/usr/sbin/slurmctld",
+    "munge": "/usr/sbin/munged",
 }
 """What the tests need from the system, and the file that tells that it is there."""
 

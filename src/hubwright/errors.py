@@ -28,6 +28,7 @@ HubwrightError
 │       └── PageRefusedError          422; pages of this listing are had by cursor only
 ├── WireError                a builder or hub sent what the protocol does not know
 ├── HubAwayError             no hub has let a builder in that waits only so long
+├── ClusterError             a cluster of machines does not do as a builder asks
 ├── StaleLeaseError          a builder reports a run that it no longer holds
 ├── OutletError              an outside system is away or full; try again later
 │   └── OutletRefusedError       it will never take what it was told
@@ -257,6 +258,10 @@ class WireError(HubwrightError):
 
 class HubAwayError(HubwrightError):
     """A builder that waits only so long has not found a hub that lets it in."""
+
+
+class ClusterError(HubwrightError):
+    """A cluster is away, refuses a job, or its commands are not there; the message has its words."""
 
 
 class StaleLeaseError(HubwrightError):

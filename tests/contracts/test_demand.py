@@ -19,7 +19,7 @@ from hubwright.store.database import Database
 from hubwright.store.pauses import HUB, PLATFORM, drop_pause, keep_pause
 from hubwright.store.schema import builder, run
 from hubwright.store.upgrade import alembic_settings, upgrade
-from hubwright.store.views_demand import load_demand
+from hubwright.store.views_demand import OwnBuilder, load_demand
 from hubwright.wire import Hello
 from limited_jobs import NOW, define
 
@@ -65,7 +65,7 @@ def test_what_a_builder_of_the_kind_may_take_is_counted_by_platform_glob_and_lab
         assert load_demand(connection, BuilderKind(platform="mac-1"), None).waiting == 2
         give(connection, first, "oak")
         demand = load_demand(connection, LINUX, None)
-        assert (demand.waiting, demand.running, demand.oldest, demand.builders) == (2, 1, NOW, {})
+        assert (demand.waiting, demand.running, demand.oldest, demand.builders) == (2, 1, NOW, ())
         nothing = load_demand(connection, BuilderKind(platform="bsd"), {})
         assert (nothing.waiting, nothing.running) == (1, 0)
 
@@ -99,8 +99,12 @@ def test_who_asks_with_a_builders_token_is_told_of_the_builders_that_came_with_i
         come(connection, "other", 8)
         builders.keep_away(connection, gone.name, NOW)
         give(connection, first, mine.name)
-        assert load_demand(connection, LINUX, None, 7).builders == {"slurm-1": 1, "slurm-3": 0}
-        assert load_demand(connection, LINUX, None, 9).builders == {}
+        builders.keep_seen(connection, [builders.Mark(mine.name, builders.DRAINING, None, None)], NOW)
+        assert load_demand(connection, LINUX, None, 7).builders == (
+            OwnBuilder("slurm-1", 1, leaving=True),
+            OwnBuilder("slurm-3", 0, leaving=False),
+        )
+        assert load_demand(connection, LINUX, None, 9).builders == ()
 
     database.write(play)
 

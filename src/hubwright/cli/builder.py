@@ -13,9 +13,11 @@ from hubwright.builder.executors.terms import Policy
 from hubwright.builder.slots import Bounds, Rules, read_bounds
 from hubwright.cli.exits import Exit
 from hubwright.cli.policies import policy_options
+from hubwright.cli.via import CLUSTERS, via_options
 from hubwright.config import Log, LogFormat, LogLevel
 from hubwright.errors import ConflictError, HubAwayError, SettingsError
 from hubwright.wiring.builder import PROTOCOLS, BuilderOptions, serve_builder
+from hubwright.wiring.via import serve_via
 
 IN_USE = 75
 """Exit code: the work folder has another builder (EX_TEMPFAIL)."""
@@ -81,20 +83,33 @@ def _read_slots(_context: click.Context, _parameter: click.Parameter, text: str)
     type=click.Choice(["debug", "info", "warning", "error"]), help="What it has.",
 )  # fmt: skip
 @click.option("--parent-pid", type=int, hidden=True)
+@click.option(
+    "--via", type=click.Choice(CLUSTERS), help="Submit builders for one run each to this scheduler, --slots at a time."
+)
+@click.option(
+    "--submit-option", "submit_options", multiple=True, metavar="OPTION", help="With --via, for sbatch: --partition=ci."
+)
 def builder(  # noqa: PLR0913  one argument an option
     *, hub: str, token: str | None, token_file: Path | None, join: str | None, name: str | None, place: str | None,
     labels: tuple[str, ...], bounds: Bounds, slots_idle: float, slots_load: int, once: bool, idle_exit: float,
     executor: str, work_dir: Path, mirrors: Path | None, policy: Policy, allow_file_protocol: bool, protocols: str,
-    log_format: LogFormat, log_level: LogLevel, parent_pid: int | None,
+    log_format: LogFormat, log_level: LogLevel, parent_pid: int | None, via: str | None,
+    submit_options: tuple[str, ...],
 ) -> int:  # fmt: skip
     """Be a builder of a hub: take runs, work them off, tell how they went.
 
     SIGTERM: take no more and end when all is delivered; a second one cancels what runs.
     """
     protocols = ":".join(protocols.replace(",", ":").split(":") + (["file"] if allow_file_protocol else []))
+    address, logged = Hub(_check_hub(hub), _read_token(token, token_file)), Log(format=log_format, level=log_level)
     try:
+        if via is not None:
+            serve_via(via_options(click.get_current_context(), address, this_machine(), logged))
+            return 0
+        if submit_options:
+            raise SettingsError("--submit-option is for builders that are submitted: give --via too.")
         options = BuilderOptions(
-            hub=Hub(_check_hub(hub), _read_token(token, token_file)),
+            hub=address,
             join=join,
             named=name is not None,
             placed=place is not None,
@@ -115,7 +130,7 @@ def builder(  # noqa: PLR0913  one argument an option
             policy=policy,
             protocols=protocols,
             machine=this_machine(),
-            log=Log(format=log_format, level=log_level),
+            log=logged,
         )
         serve_builder(options)
     except (ConflictError, HubAwayError) as error:

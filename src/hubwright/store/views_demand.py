@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, bindparam, func, select
 
 from hubwright.domain.scheduling import BuilderKind, PlatformRoom, suits
-from hubwright.store.builders import GONE
+from hubwright.store.builders import DRAINING, GONE
 from hubwright.store.pauses import load_running, load_stops
 from hubwright.store.schema import builder, run
 from hubwright.store.views import RUNNING
@@ -18,7 +18,7 @@ MAX_OWN = 1_000
 """Builders of one token that are told of, at most."""
 
 _OWN = (
-    select(builder.c.name)
+    select(builder.c.name, builder.c.state)
     .where(builder.c.token_id == bindparam("token"), builder.c.state.not_in(GONE))
     .order_by(builder.c.name)
     .limit(MAX_OWN)
@@ -30,18 +30,27 @@ _BUSY = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class OwnBuilder:
+    """A connected builder: how many runs it has, and whether it takes no more and will end."""
+
+    name: str
+    running: int
+    leaving: bool
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DemandView:
     """What waits for builders of a kind: only what may start now, so nothing that a pause or a platform's limit keeps.
 
     `running` counts what goes on of such runs, wherever; `oldest` is when the first that waits came (Unix seconds).
-    `builders`: those that came with the token of who asks and are connected, and how many runs each has.
+    `builders`: those that came with the token of who asks and are connected.
     """
 
     waiting: int
     running: int
     oldest: float | None
-    builders: Mapping[str, int]
+    builders: tuple[OwnBuilder, ...]
 
 
 def load_demand(
@@ -56,7 +65,7 @@ def load_demand(
         waiting=waiting,
         running=sum(busy for _, busy, _ in queues),
         oldest=min(times) if waiting and times else None,
-        builders={} if token_id is None else _load_own(connection, token_id),
+        builders=() if token_id is None else _load_own(connection, token_id),
     )
 
 
@@ -69,9 +78,10 @@ def _load_room(connection: Connection, platform: str, limits: Mapping[str, int] 
     return PlatformRoom(stops.limits, running, stops.platforms).left(platform)
 
 
-def _load_own(connection: Connection, token_id: int) -> dict[str, int]:
-    names = list(connection.execute(_OWN, {"token": token_id}).scalars())
-    if not names:
-        return {}
+def _load_own(connection: Connection, token_id: int) -> tuple[OwnBuilder, ...]:
+    own = connection.execute(_OWN, {"token": token_id}).all()
+    if not own:
+        return ()
+    names = [row.name for row in own]
     busy = {row.builder: row.amount for row in connection.execute(_BUSY, {"names": names})}
-    return {name: busy.get(name, 0) for name in names}
+    return tuple(OwnBuilder(row.name, busy.get(row.name, 0), row.state == DRAINING) for row in own)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from functools import partial
 from typing import Annotated
 
@@ -60,6 +61,6 @@ class Demand:
                 "waiting": demand.waiting,
                 "running": demand.running,
                 "oldest": moment(demand.oldest),
-                "builders": [{"name": name, "running": busy} for name, busy in demand.builders.items()],
+                "builders": [asdict(one) for one in demand.builders],
             }
         )
