@@ -10,7 +10,7 @@ WORKERS ?= 4
 # The suite starts hundreds of processes: where a machine forbids it, each would compile the whole program anew.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help venv up test check fix bench chaos docs
+.PHONY: help venv up test check fix bench chaos docs fuzz release
 .DEFAULT_GOAL := help
 
 help:            ## this list
@@ -34,13 +34,16 @@ test: $(VENV)/.dev      ## the whole suite, in parallel; starts every server it 
 	@$(BIN)/python tests/servers.py --install
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
 
-check: $(VENV)/.dev     ## format, lint, types, layers, docs in step
+check: $(VENV)/.dev     ## format, lint, types, layers, docs in step, licences, advisories
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/sphinx-build -q -W --keep-going -n -c docs -d build/doctrees . build/docs
 	$(BIN)/python -m pytest tests/unit/test_style.py tests/unit/test_docs.py
+	@$(BIN)/python scripts/licences.py
+	@$(BIN)/python scripts/sbom.py build/hubwright.cdx.json
+	@$(BIN)/python scripts/audit.py
 
 fix: $(VENV)/.dev       ## format, and mend what can be mended
 	$(BIN)/ruff format .
@@ -56,3 +59,10 @@ bench: $(VENV)/.dev     ## the figures of docs/performance.md
 chaos: $(VENV)/.dev     ## a whole installation is broken and counted (ARGS="--seed 7 --minutes 2 --burst 10000")
 	@$(BIN)/python tests/servers.py --install
 	cd tests && PYTHONPATH=.. ../$(BIN)/python -m chaos $(ARGS)
+
+fuzz: $(VENV)/.dev      ## search for inputs that break a promise (ARGS="--seconds 300 recipe" chooses)
+	@$(BIN)/python -c "import atheris" 2>/dev/null || $(BIN)/python -m pip install -q --disable-pip-version-check -e ".[fuzz]"
+	@cd tests && ../$(BIN)/python -m fuzz $(ARGS)
+
+release: check          ## wheel, sdist, SBOM and provenance of this commit in dist/ (AUDIT=skip without PyPI's advisories)
+	@AUDIT=$${AUDIT:-required} $(BIN)/python scripts/release.py dist

@@ -3,7 +3,7 @@
     python3 scripts/venv.py .venv hub,sandbox,celery
 
 Runs with any Python 3, if only to say that it is too old.
-"""  # noqa: INP001 - a script, no package
+"""
 
 import os
 import shutil
@@ -35,7 +35,7 @@ def use_new_python():
     newer = next((path for path in map(shutil.which, NEWER) if path), None)
     if newer is None:
         sys.exit(f"Error: Python 3.11 or newer is needed, this is {sys.version.split()[0]}.")
-    os.execv(newer, [newer, *sys.argv])  # noqa: S606 - no shell is wanted
+    os.execv(newer, [newer, *sys.argv])
 
 
 def works(python):

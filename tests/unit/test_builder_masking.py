@@ -73,3 +73,17 @@ def test_what_can_not_be_a_secret_is_not_held_back() -> None:
 
     assert masking.feed(b"compiling\npass") == b"compiling\n"
     assert masking.feed(b"ed\n") == b"passed\n"
+
+
+def test_an_escape_that_swallows_a_letter_hides_nothing() -> None:
+    """`ESC h` is an escape of its own: the log would have the whole secret, a terminal all but its first letter."""
+    for pieces in ([b"\x1bhunter2-x"], [b"\x1b", b"hunter2-x"], [b"\x1bhunt", b"er2-x"]):
+        assert b"hunter2-x" not in fed(Masking(["hunter2-x"]), pieces)
+
+
+def test_a_command_begins_its_line_however_the_log_is_cut() -> None:
+    """What stands behind other words is no command, also when the pieces are cut right there."""
+    line = b"see ::add-mask::other-value\n  ::add-mask::third-value\nother-value third-value\n"
+
+    assert fed(Masking([]), [line[at : at + 1] for at in range(len(line))]) == fed(Masking([]), [line])
+    assert fed(Masking([]), [line]).endswith(b"other-value ***\n")

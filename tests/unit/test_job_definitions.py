@@ -360,3 +360,9 @@ def test_anything_is_read_or_refused(source: Any) -> None:
     except DefinitionError:
         return
     assert read_definition(document) == document
+
+
+def test_a_banner_of_signs_is_read_at_once() -> None:
+    """A pattern that can cut a comment in many ways would look for hours whether nothing else is in the text."""
+    assert read_definition("#" * 500 + "\ntitle: Nightly\n") == {"title": "Nightly"}
+    assert read_definition("#" * 500 + "\n") == {}

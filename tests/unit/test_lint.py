@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from recipe_samples import FULL, SMALLEST
 
 from hubwright.cli.lint import lint
+from recipe_samples import FULL, SMALLEST
 
 BAD = "stage:\n- test: make\n"
 WORDS = "unknown key 'stage' in the file, did you mean 'stages'?"

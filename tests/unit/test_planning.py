@@ -6,13 +6,13 @@ from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
-from recipe_samples import FULL
 
 from hubwright.domain.matching import Circumstances
 from hubwright.domain.planning import PlannedRun, PlannedStage, expand_platforms, plan_runs
 from hubwright.domain.recipe import read_recipe
 from hubwright.domain.recipe_matrix import expand_matrix
 from hubwright.domain.recipe_values import Matrix, Recipe, Rule, Stage
+from recipe_samples import FULL
 
 KNOWN = ["debian-12", "debian-13", "freebsd-15", "macos-15", "windows-2025"]
 PUSH = Circumstances(event="push", branch="main")

@@ -8,13 +8,13 @@ import pytest
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from recipe_samples import BAD, FULL, SMALLEST
 
 from cpu_time import costs_less_than
 from hubwright.domain.recipe import inspect_recipe, read_recipe
 from hubwright.domain.recipe_format import MAX_BYTES
 from hubwright.domain.recipe_values import Files, Matrix, Recipe, Rule, Service, Stage
 from hubwright.errors import RecipeError
+from recipe_samples import BAD, FULL, SMALLEST
 
 
 def problems(text: str | bytes) -> list[tuple[int, int, str]]:

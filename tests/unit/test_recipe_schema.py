@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 import yaml
 from jsonschema import Draft7Validator
-from recipe_samples import BAD, FULL, SMALLEST
 
 from hubwright.domain.recipe import read_recipe
 from hubwright.domain.recipe_format import FORMAT
 from hubwright.domain.recipe_schema import recipe_schema
 from hubwright.domain.recipe_values import Recipe, Rule, Stage
+from recipe_samples import BAD, FULL, SMALLEST
 
 VALIDATOR = Draft7Validator(recipe_schema())
 ODD = """\

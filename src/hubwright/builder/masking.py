@@ -40,6 +40,7 @@ class Masking:
         self._forms = _Forms()
         self._added = 0
         self._waiting = b""  # a line that may become a command
+        self._amid = False  # the beginning of this line was passed on: the rest of it is no command
         self._held = b""
         self._covered = 0  # bytes of `_held` that are known to be part of a secret
         self._open = False  # what was shown last is a mask that the covered bytes belong to
@@ -64,7 +65,7 @@ class Masking:
         line, self._waiting = self._waiting, b""
         self._obey(line)
         shown = self._pass(self._held + line, final=True)
-        self._open = False
+        self._open = self._amid = False
         return shown
 
     def hide(self, text: str) -> str:
@@ -101,10 +102,12 @@ class Masking:
             return _merge(self._forms.find(data)), len(data) if final else self._forms.find_begun(data)
         view = _View(data, final=final)
         spans = [view.span(start, end) for start, end in self._forms.find(view.text)]
+        spans += self._forms.find(data)  # an escape that ends in a letter may have swallowed a secret's first
         if self._forms.find(view.escapes):
             spans += [span for span in view.list_escapes() if self._forms.find(data[slice(*span)])]
         begun = len(view.text) if final else self._forms.find_begun(view.text)
-        return _merge(spans), view.span(begun, begun + 1)[0] if begun < len(view.text) else view.end
+        hold = view.span(begun, begun + 1)[0] if begun < len(view.text) else view.end
+        return _merge(spans), hold if final else min(hold, self._forms.find_begun(data))
 
     def _write(self, data: bytes, spans: list[Span], until: int, *, begun: bool) -> bytes:
         """The bytes before `until`, each span as one mask (`begun`: shown already); colours set within it stay."""
@@ -125,11 +128,14 @@ class Masking:
     def _listen(self, data: bytes) -> bytes:
         """Obey the commands in the data; a last line that may become one waits for its end."""
         data, self._waiting = self._waiting + data, b""
-        cut = data.rfind(b"\n") + 1
+        begin = (data.find(b"\n") + 1 or len(data)) if self._amid else 0
+        cut = max(begin, data.rfind(b"\n") + 1)
         last = data[cut : cut + len(COMMAND) + 64].lstrip(b" \t")
-        if last and (COMMAND.startswith(last) or last.startswith(COMMAND)) and len(data) - cut < _HELD:
+        if cut < len(data) < cut + _HELD and (COMMAND.startswith(last) or last.startswith(COMMAND)):
             data, self._waiting = data[:cut], data[cut:]
-        self._obey(data)
+        self._obey(data[begin:])
+        if data:
+            self._amid = not data.endswith(b"\n")
         return data
 
     def _obey(self, data: bytes) -> None:

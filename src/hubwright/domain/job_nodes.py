@@ -23,7 +23,7 @@ Form = Literal["json", "yaml"]
 _NOWHERE = yaml.Mark("", 0, 0, 0, None, 0)
 _UNUSABLE = re.compile("[\0\ud800-\udfff]")
 _NULLS = frozenset({"", "~", "null", "Null", "NULL"})
-_BLANK = re.compile(r"(?:\s|#[^\n]*|---|\.\.\.)*\Z")
+_BLANK = re.compile(r"(?:\s|#[^\n]*+|---|\.\.\.)*+\Z")  # possessive: a line of signs # can be cut in many ways
 
 
 class _Pairs(list[tuple[str, Any]]):

@@ -154,9 +154,9 @@ def read_date(text: str | None) -> float | None:
     """An HTTP date as Unix seconds, None when it is none. RFC 9110 §5.6.7."""
     try:
         found = parsedate_to_datetime(text or "")
-    except ValueError:
+        return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, OverflowError):  # the latter: a year or an hour of twenty digits
         return None
-    return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
 
 
 def read_figures(headers: Mapping[str, str], now: float) -> Figures | None:

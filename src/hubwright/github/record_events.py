@@ -12,7 +12,7 @@ from hubwright.domain.repos import NO_COMMIT
 from hubwright.github import record_people
 from hubwright.github.payloads import MAX_COMMITS
 from hubwright.github.record_changes import DELETING, follow_record, get_object, name_place, read_past
-from hubwright.github.record_fields import time
+from hubwright.github.record_fields import text, time
 from hubwright.github.record_readers import CREATED, Doc, Reader, is_branch
 from hubwright.github.record_refs import read_branch, read_commit, read_moved_branch, read_pushed_commit
 
@@ -47,7 +47,7 @@ def _read_push(reader: Reader, payload: Doc, parent: Doc) -> None:
     head = payload.get("head_commit")
     for commit in [*commits, *([head] if head else [])]:
         read_pushed_commit(reader, commit, repository_id)
-    before, after = payload.get("before"), payload.get("after")
+    before, after = text(payload.get("before")), text(payload.get("after"))
     if ref.startswith("refs/heads/") and isinstance(after, str):
         past = {"sha": None if before == NO_COMMIT else before} if isinstance(before, str) else {}
         to = None if after == NO_COMMIT or payload.get("deleted") is True else after

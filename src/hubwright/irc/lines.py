@@ -19,6 +19,7 @@ UNKNOWN_PREFIX = 120
 """Bytes that servers put before what we say, `:nick!user@host `, as long as we don't know ours."""
 
 _TARGET = re.compile(r"[#&][^\s,\x00-\x1f\x7f]*|[^\s,:!@*?$.#&+~%\x00-\x1f\x7f][^\s,!@*?.\x00-\x1f\x7f]*")
+_LONGEST_WORD = 200  # bytes of a parameter that is not the last: as `is_target` has it
 _CUT_CODE = re.compile(r"\x03[0-9]?(?=…?$)")
 
 
@@ -33,7 +34,7 @@ def read_line(data: bytes) -> Line | None:
 def write_line(command: str, *words: str) -> bytes:
     """A command with its parameters, cleaned and cut; only the last may have blanks."""
     *first, last = words
-    middle = [clean(word).replace(" ", "") for word in first]
+    middle = [cut(clean(word).replace(" ", ""), _LONGEST_WORD) for word in first]
     start = " ".join([command, *middle, ":"]).encode()
     return start + cut(clean(last), MAX_LINE - 2 - len(start)).encode() + b"\r\n"
 
