@@ -80,7 +80,8 @@ def ask_condition(data: bytes) -> bool:
             read(wide)
         except (HubwrightError, ValueError):
             continue
-        expect("\n" not in wide and "\0" not in wide, "a name of two lines")
+        taken_as = wide.strip() if read is read_clone_url else wide
+        expect("\n" not in taken_as and "\0" not in taken_as, "a name of two lines")
         expect(not wide.startswith("-") or read in (check_owner, check_repository), "git takes it for an option")
         taken += 1
     return taken > 1 and bool(text)

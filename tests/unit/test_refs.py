@@ -66,3 +66,10 @@ def test_other_addresses_are_refused(url: str) -> None:
 def test_any_text_is_an_address_or_refused(url: str) -> None:
     with contextlib.suppress(MalformedError):
         read_clone_url(url)
+
+
+@pytest.mark.parametrize("url", ["-oProxyCommand=x:o/n", "git@-oProxy:o/n", "ssh://-x@host/o/n", "https://host/o/n?\0"])
+def test_no_address_is_an_option(url: str) -> None:
+    """S40: ssh takes a host or user with a dash at its beginning for an option (CVE-2017-1000117)."""
+    with pytest.raises(MalformedError):
+        read_clone_url(url)

@@ -77,7 +77,7 @@ class CloneUrl(NamedTuple):
 def read_clone_url(url: str) -> CloneUrl:
     """Take apart `https://HOST/OWNER/NAME[.git]`, `ssh://` and `git://` alike, or `git@HOST:OWNER/NAME[.git]`.
 
-    Which hosts are taken is the caller's decision. Raises MalformedError.
+    Which hosts are taken is the caller's decision; what ssh takes for an option is none. Raises MalformedError.
     """
     url = url.strip()
     match = _SCP.match(url)
@@ -87,7 +87,8 @@ def read_clone_url(url: str) -> CloneUrl:
         parts = urlsplit("")
     path = parts.path.strip("/").removesuffix(".git").split("/")
     host = parts.netloc.rpartition("@")[2].lower()
-    if parts.scheme not in _SCHEMES or not host or len(path) != 2:
+    strange = not url.isprintable() or " " in url or host.startswith("-") or parts.netloc.startswith("-")
+    if strange or parts.scheme not in _SCHEMES or not host or len(path) != 2:
         raise MalformedError(f"{_shown(url)} is not a repository's address: https://github.com/OWNER/NAME is expected.")
     return CloneUrl(host, check_owner(path[0]), check_repository(path[1]))
 
