@@ -1,4 +1,4 @@
-"""The page of all endpoints of the REST API, made from the hub's own description (OpenAPI) when the site is built."""  # noqa: INP001 - a script, no package
+"""The page of all endpoints of the REST API, made from the hub's own description (OpenAPI) when the site is built."""
 
 from __future__ import annotations
 
