@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import signal
+import subprocess
 import sys
 import tempfile
 import time
@@ -13,13 +14,19 @@ from pathlib import Path
 
 from bench.figures import (
     builds_per_minute,
+    bursts,
+    day,
     first_stage,
     idle,
     killed,
     large_artifact,
     large_log,
+    limits,
     log_viewer,
+    many_lines,
+    million_pages,
     pushes_accepted,
+    replica_loads,
     storm,
     watchers,
 )
@@ -29,22 +36,29 @@ from bench.measure import Figure, Ground
 from bench.peers.buildbot import Buildbot
 from bench.peers.laminar import Laminar
 from bench.report import Report
+from bench.scaled import ScaledHubwright
 from bench.subject import Hubwright
 from bench.systems import NotHereError, System
 
 FIGURES = [
     module.FIGURE
     for module in (
+        limits,
         pushes_accepted,
+        bursts,
         first_stage,
         builds_per_minute,
+        day,
         large_log,
+        many_lines,
         log_viewer,
         large_artifact,
         killed,
         idle,
         storm,
         watchers,
+        replica_loads,
+        million_pages,
     )
 ]
 PEERS: dict[str, Callable[[Path], System]] = {"Buildbot": Buildbot, "Laminar": Laminar}
@@ -69,7 +83,7 @@ def main() -> int:
         for run in range(1 if options.quick else options.runs):
             for figure in figures:
                 if run < figure.runs:
-                    _measure(figure, [own, *_sandboxed(figure), *peers], ground, report)
+                    _measure(figure, [own, *_variants(figure), *_rivals(figure, peers, options)], ground, report)
     page = report.write_markdown(figures)
     print(page)
     if not options.quick and figures == FIGURES:
@@ -108,8 +122,17 @@ def _find_peers(report: Report, cache: Path) -> list[System]:
     return found
 
 
-def _sandboxed(figure: Figure) -> list[System]:
-    return [Hubwright("bubblewrap")] if figure.sandboxed else []
+def _variants(figure: Figure) -> list[System]:
+    """Hubwright as it is run otherwise."""
+    boxed: list[System] = [Hubwright("bubblewrap")] if figure.sandboxed else []
+    return boxed + ([ScaledHubwright(1), ScaledHubwright(2)] if figure.scaled else [])
+
+
+def _rivals(figure: Figure, peers: list[System], options: argparse.Namespace) -> list[System]:
+    """Who is measured beside it."""
+    if options.no_peers or figure.rivals is None:
+        return peers
+    return [make(options.peers) for make in figure.rivals]
 
 
 def _measure(figure: Figure, systems: list[System], ground: Ground, report: Report) -> None:
@@ -117,13 +140,18 @@ def _measure(figure: Figure, systems: list[System], ground: Ground, report: Repo
     report.disks.append(probe_disk(ground.folder))
     report.loads.append(load_average())
     for system in systems:
-        begun = time.monotonic()
+        begun, what = time.monotonic(), f"{figure.title}, {system.name}"
         try:
             report.add(figure, system.name, figure.measure(system, ground))
             said = "done"
-        except (RuntimeError, TimeoutError, OSError) as error:
+        except NotHereError as error:
+            said = f"not measured: {error}"
+        except (RuntimeError, TimeoutError, OSError, subprocess.SubprocessError) as error:
             said = f"FAILED: {error}"
-        print(f"{figure.name}, {system.name}: {said} ({time.monotonic() - begun:.0f} s)", file=sys.stderr, flush=True)
+            report.failed[what] = str(error).partition("\n")[0]
+        took = time.monotonic() - begun
+        report.seconds[what] = report.seconds.get(what, 0.0) + took
+        print(f"{figure.name}, {system.name}: {said} ({took:.0f} s)", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

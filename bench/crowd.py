@@ -1,11 +1,14 @@
-"""Many builders in one process: they hold connections as the real one does, with its pauses, and build nothing."""
+"""Many builders in one process: they hold connections as the real one does, with its pauses.
+
+They build nothing; with a `Pretence` they take runs, and say in the protocol's words what a builder would.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -16,7 +19,21 @@ from websockets.exceptions import WebSocketException
 from hubwright.builder.connection import Pauses
 from hubwright.errors import WireError
 from hubwright.store.tokens import keep_token
-from hubwright.wire import WIRE_VERSION, Hello, LatestCommit, Ping, Pong, Welcome, read_message, write_message
+from hubwright.wire import (
+    WIRE_VERSION,
+    Do,
+    Hello,
+    Job,
+    LatestCommit,
+    Output,
+    Ping,
+    Pong,
+    Result,
+    Welcome,
+    read_message,
+    write_message,
+    write_output,
+)
 
 PATIENCE = 10.0
 """Seconds for handshake and welcome, as the real builder has."""
@@ -36,12 +53,48 @@ def make_tokens(database_url: str, count: int) -> list[str]:
 
 
 @dataclass
+class Pretence:
+    """How a run is pretended: one stage that prints so many lines in so many seconds and succeeds.
+
+    `taken`: when which commit was taken, Unix seconds. `ended`: how many runs were told to their end.
+    """
+
+    seconds: Callable[[], float]
+    lines: int = 20
+    taken: dict[str, float] = field(default_factory=dict)
+    ended: int = 0
+
+    async def build(self, socket: ClientConnection, order: Do) -> None:
+        """Tell of the whole run, as the connection lasts."""
+        assert order.payload is not None
+        self.taken.setdefault(order.payload.source.sha, time.time())
+        of = {"run": order.run, "lease": order.lease}
+        line = b"cc -O2 -Wall -c src/parse/values.c -o build/values.o   ok\n"
+        steps, seconds = 4, self.seconds()
+        await socket.send(write_message(Job(**of, seq=1, at=time.time(), stage=0)))
+        data = line * (self.lines // steps)
+        for step in range(steps):
+            await socket.send(write_output(Output(order.run, order.lease, step * len(data), data)))
+            await asyncio.sleep(seconds / steps)
+        log = steps * len(data)
+        done = {**of, "result": "success", "log": log}
+        await socket.send(write_message(Result(**done, seq=2, at=time.time(), stage=0, exit_code=0)))
+        await socket.send(write_message(Result(**done, seq=3, at=time.time())))
+        self.ended += 1
+
+
+@dataclass
 class Crowd:
-    """Builders of one hub. `welcomes`: seconds from hello to welcome, of all connections since it was cleared."""
+    """Builders of one hub, numbered from `first`.
+
+    `welcomes`: seconds from hello to welcome, of all connections since it was cleared.
+    """
 
     url: str
     tokens: Sequence[str]
+    first: int = 0
     platform: str = "nowhere"
+    pretence: Pretence | None = None
     here: set[int] = field(default_factory=set)
     welcomes: list[float] = field(default_factory=list)
     tries: int = 0
@@ -83,7 +136,7 @@ class Crowd:
             await asyncio.sleep(pauses.next())
 
     async def _greet(self, socket: ClientConnection, number: int) -> None:
-        name = f"b{number}"
+        name = f"b{self.first + number}"
         hello = Hello(wire=WIRE_VERSION, name=name, platform=self.platform, version="1", instance=f"of {name}")
         begun = time.perf_counter()
         await socket.send(write_message(hello))
@@ -95,7 +148,12 @@ class Crowd:
         await socket.send(write_message(LatestCommit(platform=self.platform)))
 
     async def _listen(self, socket: ClientConnection) -> None:
+        building: set[asyncio.Task[None]] = set()
         async for frame in socket:
             message = read_message(frame, from_builder=False)
             if isinstance(message, Ping):
                 await socket.send(write_message(Pong(at=message.at, clock=time.time())))
+            elif isinstance(message, Do) and message.order == "build" and self.pretence is not None:
+                task = asyncio.create_task(self.pretence.build(socket, message))
+                building.add(task)
+                task.add_done_callback(building.discard)

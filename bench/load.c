@@ -1,6 +1,9 @@
 /* A load generator that costs next to nothing, for it shares the processors with what it measures.
  *
- *   load HOST PORT CONNECTIONS FILE
+ *   load HOST PORT[,PORT…] CONNECTIONS FILE [RATE]
+ *
+ * With RATE, requests are due so many a second, whatever the answers do: a request waits for a free connection if need
+ * be, and its seconds count from when it was due. Connections are shared out evenly over the ports.
  *
  * FILE holds HTTP/1.1 requests, each after its length (32 bits, this machine's byte order). Every request is sent once,
  * over CONNECTIONS connections that stay open, each with one request at a time. Written to stdout: for each request, in
@@ -29,6 +32,7 @@
 
 struct connection {
     int socket;
+    struct sockaddr_in *server;
     const char *request;
     size_t left;
     double begun;
@@ -36,10 +40,16 @@ struct connection {
     char answer[ANSWER + 1];
 };
 
-static struct sockaddr_in server;
+#define PORTS 16
+
+static struct sockaddr_in servers[PORTS];
+static int ports;
 static const char *requests, *end;
 static int poller;
-static long waiting;
+static long waiting, made;
+static double rate, started;
+static struct connection **idle;
+static int idlers;
 
 static double now(void) {
     struct timespec moment;
@@ -55,7 +65,7 @@ static void fail(const char *what) {
 static void open_connection(struct connection *c) {
     int one = 1;
     c->socket = socket(AF_INET, SOCK_STREAM, 0);
-    if (c->socket < 0 || connect(c->socket, (struct sockaddr *)&server, sizeof server) < 0) fail("connect");
+    if (c->socket < 0 || connect(c->socket, (struct sockaddr *)c->server, sizeof *c->server) < 0) fail("connect");
     setsockopt(c->socket, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
     fcntl(c->socket, F_SETFL, O_NONBLOCK);
     struct epoll_event interest = {.events = EPOLLIN, .data.ptr = c};
@@ -76,17 +86,43 @@ static void write_request(struct connection *c) {
     }
 }
 
+/* When the next request is due; without a rate at once. */
+static double due(void) {
+    return rate > 0 ? started + made / rate : 0;
+}
+
 static void begin_next(struct connection *c) {
     uint32_t length;
     if (requests >= end) return;
+    if (due() > now()) {
+        idle[idlers++] = c;
+        return;
+    }
+    double since = due();
+    made++;
     memcpy(&length, requests, sizeof length);
     c->request = requests + sizeof length;
     c->left = length;
     c->got = 0;
     requests += sizeof length + length;
     waiting++;
-    c->begun = now();
+    c->begun = rate > 0 ? since : now();
     write_request(c);
+}
+
+/* Milliseconds until a request is due for which a connection is free; -1: none is. */
+static int patience(void) {
+    if (idlers == 0 || requests >= end) return -1;
+    double left = 1000 * (due() - now());
+    return left <= 0 ? 0 : (int)left + 1;
+}
+
+static void add_servers(const char *host, char *words) {
+    for (char *word = strtok(words, ","); word != NULL && ports < PORTS; word = strtok(NULL, ",")) {
+        servers[ports].sin_family = AF_INET;
+        servers[ports].sin_port = htons(atoi(word));
+        inet_pton(AF_INET, host, &servers[ports++].sin_addr);
+    }
 }
 
 /* Bytes of the whole answer, or 0 while they are not known or not all here. */
@@ -139,23 +175,28 @@ static void map_requests(const char *path) {
 }
 
 int main(int count, char **words) {
-    if (count != 5) return fputs("usage: load HOST PORT CONNECTIONS FILE\n", stderr), 2;
-    server.sin_family = AF_INET;
-    server.sin_port = htons(atoi(words[2]));
-    inet_pton(AF_INET, words[1], &server.sin_addr);
+    if (count < 5) return fputs("usage: load HOST PORT[,PORT...] CONNECTIONS FILE [RATE]\n", stderr), 2;
+    add_servers(words[1], words[2]);
     map_requests(words[4]);
+    if (count > 5) rate = atof(words[5]);
     int connections = atoi(words[3]);
     struct connection *all = calloc(connections, sizeof *all);
-    if (all == NULL || (poller = epoll_create1(0)) < 0) fail("memory");
-    for (int i = 0; i < connections; i++) open_connection(&all[i]);
-    double begun = now();
-    for (int i = 0; i < connections; i++) begin_next(&all[i]);
-    while (waiting > 0) {
-        struct epoll_event events[64];
-        int ready = epoll_wait(poller, events, 64, 120000);
-        if (ready <= 0) break;
-        for (int i = 0; i < ready; i++) read_answer(events[i].data.ptr);
+    idle = calloc(connections, sizeof *idle);
+    if (all == NULL || idle == NULL || (poller = epoll_create1(0)) < 0) fail("memory");
+    for (int i = 0; i < connections; i++) {
+        all[i].server = &servers[i % ports];
+        open_connection(&all[i]);
     }
-    printf("wall %.6f\n", now() - begun);
+    started = now();
+    for (int i = 0; i < connections; i++) begin_next(&all[i]);
+    while (waiting > 0 || (idlers > 0 && requests < end)) {
+        struct epoll_event events[64];
+        int left = patience();
+        int ready = epoll_wait(poller, events, 64, left < 0 ? 120000 : left);
+        if (ready < 0 || (ready == 0 && left < 0)) break;
+        for (int i = 0; i < ready; i++) read_answer(events[i].data.ptr);
+        while (idlers > 0 && requests < end && due() <= now()) begin_next(idle[--idlers]);
+    }
+    printf("wall %.6f\n", now() - started);
     return waiting > 0;
 }

@@ -44,12 +44,24 @@ def compile_program(source: Path, folder: Path) -> Path:
     return program
 
 
-def send(program: Path, url: str, pushes: Sequence[Push], connections: int, folder: Path) -> Answers:
-    """Send each push once, `connections` at a time."""
-    address = urlsplit(url)
+def send(
+    program: Path,
+    urls: Sequence[str],
+    pushes: Sequence[Push],
+    connections: int,
+    folder: Path,
+    rate: float | None = None,
+) -> Answers:
+    """Send each push once, `connections` at a time, shared out over the addresses, which differ in their port alone.
+
+    With a `rate`, so many are due a second, and their seconds count from then.
+    """
+    address = urlsplit(urls[0])
+    ports = ",".join(str(urlsplit(url).port) for url in urls)
     file = folder / "requests"
     write_requests(pushes, address.netloc, address.path, file)
-    command = [str(program), str(address.hostname), str(address.port), str(connections), str(file)]
+    command = [str(program), str(address.hostname), ports, str(connections), str(file)]
+    command += [] if rate is None else [str(rate)]
     out = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     file.unlink()
     rows = [line.split() for line in out.splitlines()]

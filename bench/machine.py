@@ -7,6 +7,7 @@ import platform
 import sqlite3
 import subprocess
 import time
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -66,6 +67,23 @@ def cpu_seconds(pid: int, *, children: bool = True) -> float:
     fields = _read(f"/proc/{pid}/stat").rpartition(")")[2].split()
     spent = fields[11:15] if children else fields[11:13]
     return sum(int(ticks) for ticks in spent) / _TICKS
+
+
+def spent_by_kind(processes: Mapping[str, int]) -> dict[str, float]:
+    """CPU seconds so far, all processes of a kind together (`hub` and `hub 2`), with what each has started."""
+    spent: dict[str, float] = {}
+    for name, pid in processes.items():
+        kind = name.partition(" ")[0]
+        spent[kind] = spent.get(kind, 0.0) + _spent_below(pid, set(processes.values()))
+    return spent
+
+
+def _spent_below(pid: int, others: Set[int]) -> float:
+    """Without what is counted by itself: the builder of `hubwright up` is a child of its hub."""
+    try:
+        return cpu_seconds(pid) + sum(_spent_below(child, others) for child in children(pid) if child not in others)
+    except OSError:  # it ended meanwhile; whoever waits for it has its time
+        return 0.0
 
 
 def memory(pid: int) -> dict[str, float]:

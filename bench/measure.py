@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from http.client import HTTPConnection
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from bench.pushes import Push
@@ -71,7 +72,10 @@ class Figure:
     rows: tuple[Row, ...]
     measure: Callable[[System, Ground], Values]
     sandboxed: bool = False  # measured with Hubwright's sandbox too
+    scaled: bool = False  # and on PostgreSQL, with one hub and with two
     runs: int = 99
+    limits: tuple[str, ...] = ()  # what of bench.figures.limits is told beside it
+    rivals: tuple[Callable[[Path], Any], ...] | None = None  # instead of the build servers
 
 
 def send_push(url: str, push: Push) -> None:

@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
 from statistics import median
@@ -52,8 +53,8 @@ def main() -> None:
             commits = make_repository(Path(name, "clones/octo/app1.git"), options.starts, "true")
             settings["GITHUB__CLONE_BASE"] = f"file://{name}/clones"
             with HubProcess(Path(name), ("hub",), settings=settings) as hub:
-                _wait_until_calm(hub)
-                for line in measure_pages(hub, options.url) if options.pages else ():
+                until_calm(hub)
+                for line in _tell_pages(list(measure_pages(hub, options.url))) if options.pages else ():
                     print(line, flush=True)
                 for line in measure_starts(hub, commits):
                     print(line, flush=True)
@@ -63,24 +64,59 @@ def main() -> None:
                 print(line, flush=True)
 
 
-def measure_pages(hub: HubProcess, url: str) -> Iterator[str]:
-    """Every address; the slowest first, then the whole."""
-    process = _process(hub)
-    figures = []
+@dataclass(frozen=True)
+class Page:
+    """What one address took: seconds of its answers in order of size, and the hub's processor time for one."""
+
+    address: str
+    status: int
+    taken: Sequence[float]
+    cpu: float
+
+    @property
+    def p50(self) -> float:
+        """The median, in seconds."""
+        return median(self.taken)
+
+    @property
+    def p95(self) -> float:
+        """In seconds."""
+        return _share(self.taken, 0.95)
+
+
+def measure_pages(hub: HubProcess, url: str, times: int = TIMES) -> Iterator[Page]:
+    """Every address, so many times each."""
     for address in _addresses(hub, url):
-        taken, before = [], _cpu(process)
-        for _ in range(TIMES):
+        taken, before = [], hub_cpu(hub)
+        for _ in range(times):
             begun = time.perf_counter()
             status = hub.client.get(address, follow_redirects=False, headers={"Accept": "text/html,*/*"}).status_code
             taken.append(time.perf_counter() - begun)
-        figures.append((sorted(taken), (_cpu(process) - before) / TIMES, status, address))
-    figures.sort(key=lambda one: _share(one[0], 0.95), reverse=True)
-    for taken, cpu, status, address in figures[:60]:
-        yield f"{_form(taken)}, processor {cpu * 1000:5.1f} ms  {status} {address}"
-    every = sorted(one for taken, *_ in figures for one in taken)
-    slow = sum(_share(taken, 0.95) > 0.1 for taken, *_ in figures)
-    heavy = sum(cpu > 0.1 for _, cpu, *_ in figures)
-    yield f"{len(figures)} addresses: {_form(every)}; over 100 ms: p95 of {slow}, processor time of {heavy}"
+        yield Page(address, status, sorted(taken), (hub_cpu(hub) - before) / times)
+
+
+def summarize(pages: Sequence[Page]) -> dict[str, float]:
+    """All together; times in milliseconds."""
+    every = sorted(one for page in pages for one in page.taken)
+    return {
+        "addresses": len(pages),
+        "p50": 1000 * median(every),
+        "p95": 1000 * _share(every, 0.95),
+        "slowest": 1000 * max(page.p95 for page in pages),
+        "slow": sum(page.p95 > 0.1 for page in pages),
+        "heavy": sum(page.cpu > 0.1 for page in pages),
+        "cpu": 1000 * sum(page.cpu for page in pages) / len(pages),
+    }
+
+
+def _tell_pages(pages: Sequence[Page]) -> Iterator[str]:
+    """The slowest first, then the whole."""
+    for page in sorted(pages, key=lambda one: one.p95, reverse=True)[:60]:
+        yield f"{_form(page.taken)}, processor {page.cpu * 1000:5.1f} ms  {page.status} {page.address}"
+    whole = summarize(pages)
+    times = f"p50 {whole['p50']:.1f} ms, p95 {whole['p95']:.1f} ms"
+    over = f"over 100 ms: p95 of {whole['slow']:.0f}, processor time of {whole['heavy']:.0f}"
+    yield f"{whole['addresses']:.0f} addresses: {times}; {over}"
     yield _load()
 
 
@@ -100,7 +136,7 @@ def measure_starts(hub: HubProcess, commits: Sequence[str]) -> Iterator[str]:
     """From asking for a build of a commit to the answer with its row, a few times a second and as fast as it goes."""
     process = _process(hub)
     for title, pause in (("five a second", 0.2), ("as fast as it goes", 0.0)):
-        _wait_until_calm(hub)
+        until_calm(hub)
         taken, before = [], _cpu(process)
         for sha in commits:
             time.sleep(pause)
@@ -145,13 +181,18 @@ def _one(connection: Connection, query: str, **values: Any) -> Any:
     return connection.execute(text(query), values).scalar()
 
 
-def _wait_until_calm(hub: HubProcess) -> None:
+def until_calm(hub: HubProcess) -> None:
     """What it does first after a start, such as a look at what is old, is not to be measured."""
-    process, deadline, calm = _process(hub), time.monotonic() + 180, 0
+    deadline, calm = time.monotonic() + 180, 0
     while time.monotonic() < deadline and calm < CALM:
-        before = _cpu(process)
+        before = hub_cpu(hub)
         time.sleep(3)
-        calm = calm + 1 if _cpu(process) - before < 0.1 else 0
+        calm = calm + 1 if hub_cpu(hub) - before < 0.1 else 0
+
+
+def hub_cpu(hub: HubProcess) -> float:
+    """Processor seconds of the hub so far."""
+    return _cpu(_process(hub))
 
 
 def _process(hub: HubProcess) -> psutil.Process:

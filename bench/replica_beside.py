@@ -44,6 +44,7 @@ try:
 finally:
     open("peak", "w").write(open("/proc/self/status").read())
 """
+TURNS = ("first", "again, nothing changed")
 _BETAMAX = "/repos/betamaxpy/betamax"
 
 
@@ -77,18 +78,22 @@ class Told:
         )
 
 
+def make_wishes(issues: int) -> list[Wish]:
+    """The three lists; the last one has so many issues, a multiple of 100."""
+    return [
+        Wish("recorded, issues of a repository", 150, f"{_BETAMAX}/issues", "issues", "betamaxpy/betamax"),
+        Wish("recorded, repositories of a user", 203, "/users/dstufft/repos", "repos", "dstufft"),
+        Wish("made of these", issues, "/repos/octo/many/issues", "issues", "octo/many"),
+    ]
+
+
 def main() -> None:
     """Measure and show."""
     options = _read_options()
-    wishes = [
-        Wish("recorded, issues of a repository", 150, f"{_BETAMAX}/issues", "issues", "betamaxpy/betamax"),
-        Wish("recorded, repositories of a user", 203, "/users/dstufft/repos", "repos", "dstufft"),
-        Wish("made of these", options.issues, "/repos/octo/many/issues", "issues", "octo/many"),
-    ]
-    with tempfile.TemporaryDirectory(prefix="bench-") as name, ReplayServer(_make_answers(options.issues)) as replay:
-        python = _install(Path(name))
+    with tempfile.TemporaryDirectory(prefix="bench-") as name, ReplayServer(make_answers(options.issues)) as replay:
+        python = install(Path(name))
         print(f"github-to-sqlite starts in {_time_start(python):.2f} s, which is in its times")
-        for wish in wishes:
+        for wish in make_wishes(options.issues):
             print(f"\n{wish.title}: {wish.items:,} items")
             rounds = [
                 _measure(wish, replay, python, Path(name) / f"{wish.command}{wish.items}-{n}")
@@ -99,7 +104,7 @@ def main() -> None:
         print(f"\nload average {os.getloadavg()[0]:.1f} of {os.cpu_count()} cores; middle of {options.rounds} rounds")
 
 
-def _make_answers(count: int) -> list[Exchange]:
+def make_answers(count: int) -> list[Exchange]:
     """The recorded answers, and lists made of them."""
     tapes = [one for one in github3_tapes() if one.method == "GET" and one.status == 200]
     issues = [_complete(one) for one in tapes if one.tape == "github3 Repository_issues_state_all"]
@@ -154,16 +159,25 @@ def _plain(one: Exchange) -> dict[str, str]:
 
 def _measure(wish: Wish, replay: ReplayServer, python: Path, folder: Path) -> dict[str, Told]:
     """Both programs, both times, each on a database of its own."""
-    folder.mkdir()
+    own = load_twice(wish, replay, folder / "own")
+    peer = run_twice(wish, replay, python, folder / "peer")
+    found = {f"Hubwright, {turn}": told for turn, told in zip(TURNS, own, strict=True)}
+    return found | {f"github-to-sqlite, {turn}": told for turn, told in zip(TURNS, peer, strict=True)}
+
+
+def load_twice(wish: Wish, replay: ReplayServer, folder: Path) -> list[Told]:
+    """By a hub of its own in the new `folder`."""
+    folder.mkdir(parents=True)
     settings = {"GITHUB__API_URL": replay.url, "GITHUB__TOKEN": "ghp_bench", "GITHUB__POINTS_PER_MINUTE": "1000000"}
-    found = {}
     with HubProcess(folder, ("hub",), settings=settings) as hub:
-        for turn in ("first", "again, nothing changed"):
-            found[f"Hubwright, {turn}"] = _count_answers(replay, lambda: _load(hub, wish.door))
+        return [_count_answers(replay, lambda: _load(hub, wish.door)) for _ in TURNS]
+
+
+def run_twice(wish: Wish, replay: ReplayServer, python: Path, folder: Path) -> list[Told]:
+    """By the peer, into a database in the new `folder`."""
+    folder.mkdir(parents=True)
     (folder / "auth.json").write_text('{"github_personal_token": "ghp_bench"}')
-    for turn in ("first", "again, nothing changed"):
-        found[f"github-to-sqlite, {turn}"] = _count_answers(replay, lambda: _run(python, replay, wish, folder))
-    return found
+    return [_count_answers(replay, lambda: _run(python, replay, wish, folder)) for _ in TURNS]
 
 
 def _count_answers(replay: ReplayServer, load: Callable[[], Told]) -> Told:
@@ -216,7 +230,8 @@ def _middle(rounds: list[Told]) -> Told:
     return Told(**{**fields, **{name: round(fields[name]) for name in ("full", "same", "rows")}})
 
 
-def _install(folder: Path) -> Path:
+def install(folder: Path) -> Path:
+    """The peer in an environment of its own below `folder`; its Python."""
     venv.create(folder / "peer", with_pip=True)
     python = folder / "peer" / "bin" / "python"
     subprocess.run([python, "-m", "pip", "install", "--quiet", PEER], check=True, stderr=subprocess.DEVNULL)

@@ -8,6 +8,7 @@ from statistics import median
 
 import orjson
 
+from bench.figures.limits import LIMITS, LIMITS_TOLD
 from bench.machine import Disk
 from bench.measure import Figure, Row, Values
 
@@ -28,6 +29,8 @@ class Report:
     disks: list[Disk] = field(default_factory=list)
     loads: list[float] = field(default_factory=list)
     absent: dict[str, str] = field(default_factory=dict)
+    failed: dict[str, str] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
 
     def add(self, figure: Figure, system: str, values: Values) -> None:
         """Keep what one run of one figure gave."""
@@ -53,6 +56,8 @@ class Report:
         )
         facts.append(f"- load average before each figure: {min(self.loads):.1f}-{max(self.loads):.1f}")
         facts.append(f"- measured {self.began}")
+        facts.append(f"- took {sum(self.seconds.values()) / 60:.0f} minutes")
+        facts += [f"- FAILED: {what}: {why}" for what, why in self.failed.items()]
         facts += [f"- not measured: {name}. {why}" for name, why in self.absent.items()]
         return "## Where\n\n" + "\n".join(facts)
 
@@ -65,7 +70,18 @@ class Report:
             if any(row.key in run for runs in systems.values() for run in runs):
                 cells = [self._write_cell(figure, row, system) for system in systems]
                 lines.append(f"| {row.label} | {' | '.join(cells)} | {_write_goal(row)} |")
+        if told := self._write_limits(figure):
+            lines += ["", told]
         return "\n".join(lines)
+
+    def _write_limits(self, figure: Figure) -> str:
+        """What this machine does at best of what the figure is made of."""
+        found = self.results.get(LIMITS, {}).get(self.own, [])
+        return " ".join(
+            LIMITS_TOLD[name].format(**{key: median(run[key] for run in found) for key in found[0]})
+            for name in figure.limits
+            if found
+        ).join(("The machine by itself: ", "") if found and figure.limits else ("", ""))
 
     def _write_cell(self, figure: Figure, row: Row, system: str) -> str:
         values = self._values(figure, row, system)
@@ -111,7 +127,9 @@ def _write_goal(row: Row) -> str:
 _HEAD = """# Performance
 
 Written by `make bench`, which measures whole processes from outside: `hubwright up` with SQLite (`synchronous=FULL`)
-and its builder, and beside it, in the same run on the same machine, other build servers. A cell is the median of the
-runs (least-most); N x is how many times Hubwright's value it is, as the median of the pairs of each run. Differences
+and its builder, the same on PostgreSQL (`fsync` on) with one hub and with two (these with Valkey, a worker and the
+beat; load and builders are shared out evenly over the hubs), and beside it, in the same run on the same machine, other
+build servers. What the figures are made of and what remains is told in [where the time goes](performance-costs.md).
+A cell is the median of the runs (least-most); N x is how many times Hubwright's value it is, as the median of the pairs of each run. Differences
 below a third mean little: load generator and servers share the processors. Every value of every run is in
 `bench/results/`."""

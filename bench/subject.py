@@ -81,6 +81,16 @@ class Hubwright:
         """Where pushes go."""
         return f"http://127.0.0.1:{self.port}/hooks/github"
 
+    @property
+    def hooks(self) -> list[str]:
+        """There is one hub."""
+        return [self.hook]
+
+    @property
+    def database_url(self) -> str:
+        """SQLAlchemy's."""
+        return f"sqlite:///{self._folder}/data/hubwright.db"
+
     def processes(self) -> dict[str, int]:
         """Hub and builder."""
         assert self._process is not None
@@ -97,6 +107,13 @@ class Hubwright:
     def count_builds(self, *, finished: bool = True) -> int:
         """Builds in the database."""
         return self._count("SELECT count(*) FROM build" + (" WHERE result = 'success'" if finished else ""))
+
+    def count_newest_green(self, count: int) -> int:
+        """How many of the newest so many builds are green."""
+        return self._count(
+            f"SELECT count(*) FROM (SELECT result FROM build ORDER BY id DESC LIMIT {count}) AS newest "
+            "WHERE result = 'success'"
+        )
 
     def find_first_command(self, sha: str) -> float | None:
         """Read from the log, which a sandboxed build can write too."""
@@ -125,7 +142,7 @@ class Hubwright:
 
     def ask(self, method: str, path: str, body: bytes | None = None) -> bytes:
         """A request to the API with the operator's token; the answer's body."""
-        token = (self._folder / "data" / "cli-token").read_text().strip()
+        token = self._read_token()
         connection = HTTPConnection("127.0.0.1", self.port, timeout=60)
         try:
             connection.request(method, path, body, {"Authorization": f"Bearer {token}"})
@@ -136,6 +153,9 @@ class Hubwright:
         if answer.status >= 300:
             raise RuntimeError(f"{method} {path}: {answer.status} {content.decode()}")
         return content
+
+    def _read_token(self) -> str:
+        return (self._folder / "data" / "cli-token").read_text().strip()
 
     def _environment(self) -> dict[str, str]:
         own = {

@@ -64,8 +64,15 @@ class System(Protocol):
     def hook(self) -> str:
         """Where pushes go."""
 
+    @property
+    def hooks(self) -> list[str]:
+        """The same of every hub, which differ in their port alone."""
+
     def processes(self) -> dict[str, int]:
-        """The living processes: `hub`, and `builder` where that is one of its own."""
+        """The living processes by what they are: `hub`, and `builder`, `worker`, `database` where there is one.
+
+        Further ones of a kind have a number after a blank: `hub 2`.
+        """
 
     def count_kept(self) -> int:
         """Pushes that lie in the database."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from bench.load import send
-from bench.machine import cpu_seconds
+from bench.machine import memory, spent_by_kind
 from bench.measure import Figure, Ground, Row, Values
 from bench.pushes import REPOSITORY, Pushes
 from bench.repository import make_repository
@@ -26,17 +26,18 @@ def _measure(system: System, ground: Ground, *, checkout: bool) -> Values:
     with ground.running(system, Work(checkout=checkout, slots=SLOTS)) as folder:
         commits = make_repository(folder / f"repositories/{REPOSITORY}.git", count + WARM_UP, "true")
         pushes = [Pushes().make(sha) for sha in commits]
-        send(ground.load, system.hook, pushes[:WARM_UP], 1, folder)
+        send(ground.load, system.hooks, pushes[:WARM_UP], 1, folder)
         until(lambda: system.count_builds() >= WARM_UP, 120, "the first builds did not end", 0.1)
-        before = {role: cpu_seconds(pid) for role, pid in system.processes().items()}
+        before = spent_by_kind(system.processes())
         begun = time.perf_counter()
-        send(ground.load, system.hook, pushes[WARM_UP:], 8, folder)
+        send(ground.load, system.hooks, pushes[WARM_UP:], 8, folder)
         pause = 0.5 if system.slow else 0.02
         until(lambda: system.count_builds() >= count + WARM_UP, 600, "not all builds ended", pause)
         took = time.perf_counter() - begun
-        after = {role: cpu_seconds(pid) for role, pid in system.processes().items()}
+        after = spent_by_kind(system.processes())
+        peaks = {f"{name} {kind} peak": memory(pid)["peak"] for kind, pid in system.processes().items()}
     spent = {f"{name} {role}": 1000 * (after[role] - before[role]) / count for role in before}
-    return {f"{name} rate": 60 * count / took, **spent}
+    return {f"{name} rate": 60 * count / took, **spent, **peaks}
 
 
 FIGURE = Figure(
@@ -46,12 +47,22 @@ FIGURE = Figure(
     "last build. CPU time is that of the process and of what it started and waited for.",
     rows=(
         Row("empty rate", "without checkout", "/min", 0, 4000, more=True),
-        Row("empty hub", "… CPU of the hub", "ms/build", 1),
+        Row("empty hub", "… CPU of the hubs", "ms/build", 1),
+        Row("empty worker", "… CPU of the worker", "ms/build", 1),
+        Row("empty database", "… CPU of PostgreSQL", "ms/build", 1),
         Row("empty builder", "… CPU of the builders and builds", "ms/build", 1),
+        Row("empty hub peak", "… peak memory of a hub", "MB"),
+        Row("empty builder peak", "… peak memory of a builder", "MB"),
         Row("checkout rate", "with checkout", "/min", 0, 2500, more=True),
-        Row("checkout hub", "… CPU of the hub", "ms/build", 1),
+        Row("checkout hub", "… CPU of the hubs", "ms/build", 1),
+        Row("checkout worker", "… CPU of the worker", "ms/build", 1),
+        Row("checkout database", "… CPU of PostgreSQL", "ms/build", 1),
         Row("checkout builder", "… CPU of the builders and builds", "ms/build", 1),
+        Row("checkout hub peak", "… peak memory of a hub", "MB"),
+        Row("checkout builder peak", "… peak memory of a builder", "MB"),
     ),
     measure=measure,
     sandboxed=True,
+    scaled=True,
+    limits=("spawn", "gate", "git", "commit", "postgresql"),
 )

@@ -59,5 +59,7 @@ FIGURE = Figure(
         Row("checkout p99", "… p99", "ms"),
     ),
     measure=measure,
+    scaled=True,
+    limits=("fsync", "commit", "spawn", "git"),
     sandboxed=True,
 )

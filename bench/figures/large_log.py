@@ -109,4 +109,6 @@ FIGURE = Figure(
         Row("reader lost", "the reader's bytes differ from the download (1: yes)", "", 0, 0),
     ),
     measure=measure,
+    scaled=True,
+    limits=("terminal", "loopback"),
 )

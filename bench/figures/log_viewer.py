@@ -16,7 +16,7 @@ from bench.machine import memory
 from bench.measure import Figure, Ground, Row, Values, send_push
 from bench.pushes import Pushes
 from bench.subject import Hubwright
-from bench.systems import System, Work, until
+from bench.systems import NotHereError, System, Work, until
 
 JUMPS = 40
 PATIENCE = 300.0
@@ -37,10 +37,10 @@ _PAINT = "performance.getEntriesByName('first-contentful-paint')[0]?.startTime"
 def measure(system: System, ground: Ground) -> Values:
     """Build it, open it, jump about in it, search it."""
     if not isinstance(system, Hubwright):
-        raise RuntimeError("its pages are other ones")
+        raise NotHereError("its pages are other ones")
     chromium = shutil.which("chromium")
     if chromium is None:
-        raise RuntimeError("there is no chromium")
+        raise NotHereError("there is no chromium")
     program = compile_program(SOURCE, ground.folder)
     with ground.running(system, Work(command=str(program), slots=1)), sync_playwright() as playwright:
         push = Pushes().make()

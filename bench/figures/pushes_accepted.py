@@ -17,11 +17,11 @@ def measure(system: System, ground: Ground) -> Values:
     for kind in KINDS:
         with ground.running(system, Work(builder=False)) as folder:
             pushes = Pushes() if kind == "building" else Pushes(**system.unbuilt)
-            accepted = send(ground.load, system.hook, pushes.make_many(50), 4, folder).accepted
+            accepted = send(ground.load, system.hooks, pushes.make_many(50), 4, folder).accepted
             for width in AT_ONCE:
                 many = {1: 1500, 8: 6000, 64: 20000}[width]
                 batch = pushes.make_many(ground.count(system, many, slow=150, quick=600))
-                answers = send(ground.load, system.hook, batch, width, folder)
+                answers = send(ground.load, system.hooks, batch, width, folder)
                 accepted += answers.accepted
                 values[f"{kind} {width} rate"] = answers.accepted / answers.wall
                 values[f"{kind} {width} p50"] = 1000 * answers.quantile(0.5)
@@ -72,4 +72,6 @@ FIGURE = Figure(
     "accepted push is counted in the database afterwards.",
     rows=_rows(),
     measure=measure,
+    scaled=True,
+    limits=("loopback requests", "framework", "fsync", "commit", "postgresql"),
 )

@@ -11,7 +11,7 @@ from bench.load import quantile
 from bench.machine import memory
 from bench.measure import Figure, Ground, Row, Values
 from bench.subject import Hubwright
-from bench.systems import System, Work
+from bench.systems import NotHereError, System, Work
 
 PATIENCE = 120.0
 
@@ -19,7 +19,7 @@ PATIENCE = 120.0
 def measure(system: System, ground: Ground) -> Values:
     """Connect them all, kill the hub, start it again, and wait until all are back."""
     if not isinstance(system, Hubwright):
-        raise RuntimeError("its builders can't be imitated")
+        raise NotHereError("its builders can't be imitated")
     count = ground.count(system, 500, slow=500, quick=200)
     with ground.running(system, Work(builder=False)) as folder:
         tokens = make_tokens(f"sqlite:///{folder}/data/hubwright.db", count)

@@ -14,7 +14,7 @@ from bench.machine import cpu_seconds, memory
 from bench.measure import Figure, Ground, Row, Values, send_push
 from bench.pushes import Pushes
 from bench.subject import Hubwright
-from bench.systems import System, Work, until
+from bench.systems import NotHereError, System, Work, until
 
 SECONDS = 20
 LINES = 50
@@ -31,7 +31,7 @@ _TIME = re.compile(r"^(\d{10}\.\d+)\r?$", re.MULTILINE)
 def measure(system: System, ground: Ground) -> Values:
     """Start a build that prints the time, let all watch it to its end."""
     if not isinstance(system, Hubwright):
-        raise RuntimeError("its live log is another protocol")
+        raise NotHereError("its live log is another protocol")
     count = ground.count(system, 500, slow=500, quick=200)
     with ground.running(system, Work(command=COMMAND)):
         push = Pushes().make()

@@ -118,6 +118,11 @@ class Buildbot:
         """The GitHub hook."""
         return f"http://127.0.0.1:{self.port}/change_hook/github"
 
+    @property
+    def hooks(self) -> list[str]:
+        """There is one."""
+        return [self.hook]
+
     def processes(self) -> dict[str, int]:
         """The master and the first worker."""
         assert self._master is not None

@@ -90,6 +90,11 @@ class Laminar:
         """webhook's."""
         return f"http://127.0.0.1:{self.port}/hooks/push"
 
+    @property
+    def hooks(self) -> list[str]:
+        """There is one."""
+        return [self.hook]
+
     def processes(self) -> dict[str, int]:
         """laminard starts builds itself."""
         return {"hub": self._processes[0].pid}
