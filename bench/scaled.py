@@ -12,7 +12,7 @@ from sqlalchemy import create_engine, text
 
 from bench.servers import Servers
 from bench.subject import PROGRAM, READY, Hubwright
-from bench.systems import Work, end, free_port, until
+from bench.systems import OTHERWISE, Work, end, free_port, until
 from hubwright.store.tokens import keep_token
 
 
@@ -21,7 +21,7 @@ class ScaledHubwright(Hubwright):
 
     def __init__(self, hubs: int) -> None:
         super().__init__()
-        self.name = f"… PostgreSQL, {hubs} hub{'s' if hubs > 1 else ''}"
+        self.name = f"{OTHERWISE}PostgreSQL, {hubs} hub{'s' if hubs > 1 else ''}"
         self.hubs = hubs
         self._servers: Servers | None = None
         self._ports: list[int] = []

@@ -20,6 +20,10 @@ class NotHereError(Exception):
     """The system can't be measured on this machine; the text says why."""
 
 
+OTHERWISE = "… "
+"""How the names of Hubwright begin where it is run otherwise than by `hubwright up`."""
+
+
 @dataclass(frozen=True)
 class Work:
     """What a push starts: one command, in a tree of the commit or in an empty folder; `slots` at a time.

@@ -47,8 +47,8 @@ FIGURE = Figure(
     name="bursts",
     title=f"A burst of {RATE} webhooks a second",
     how=f"A push that makes a build is due every {1000 / RATE:.0f} ms for {SECONDS} s, over {AT_ONCE} connections; its "
-    "time counts from when it was due, so waiting for a free connection is in it. No builder is there. Buildbot gets 25 a "
-    "second for 20 s.",
+    "time counts from when it was due, so waiting for a free connection is in it. No builder is there. Buildbot gets "
+    "25 a second for 20 s.",
     rows=(
         Row("rate", "accepted", "/s", 0, 195, more=True),
         Row("p50", "until the reply, p50", "ms", 1),

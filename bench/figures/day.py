@@ -123,8 +123,8 @@ FIGURE = Figure(
     name="day",
     title=f"{BUILDERS} builders, {A_DAY:,} builds a day",
     how="Builders of one process speak the real protocol over real connections, and pretend to build: a stage that "
-    "prints, a minute long on average (20 s in the dense stretch), so that some 35 and 230 builds run at any time. Two minutes "
-    "at the true pace, one at the dense one.",
+    "prints, a minute long on average (20 s in the dense stretch), so that some 35 and 230 builds run at any time. "
+    "Two minutes at the true pace, one at the dense one.",
     rows=_rows(),
     measure=measure,
     scaled=True,

@@ -62,7 +62,7 @@ def _follow(streams: Sequence[str]) -> list[list[tuple[float, bytes]]]:
         for number, stream in enumerate(streams):
             address = urlsplit(stream)
             reader = socket.create_connection((str(address.hostname), address.port or 80))
-            reader.sendall(f"GET {address.path} HTTP/1.0\r\nHost: hub\r\n\r\n".encode())
+            reader.sendall(f"GET {address.path} HTTP/1.0\r\nHost: {address.netloc}\r\n\r\n".encode())
             ready.register(reader, selectors.EVENT_READ, number)
         while ready.get_map():
             for key, _ in ready.select(60):
@@ -89,6 +89,8 @@ def _read(came: Sequence[list[tuple[float, bytes]]]) -> Values:
                 first = min(first, float(stamp))
                 last = max(last, arrived)
                 got += 1
+    if not late:
+        raise RuntimeError("no line reached its reader")
     late.sort()
     shares = {"p50": 0.5, "p99": 0.99, "max": 1.0}
     return {f"late {name}": 1000 * quantile(late, share) for name, share in shares.items()} | {

@@ -75,7 +75,8 @@ FIGURE = Figure(
     name="million",
     title="Pages at 1,000,000 builds",
     how="A database with 1,000,000 builds of 5,000 jobs and 200,000 copies ([what is in it](performance-jobs.md)). "
-    f"Every GET address with every filter, lists at their beginning, middle and end too, is asked for {TIMES} times in a row.",
+    f"Every GET address with every filter, lists at their beginning, middle and end too, is asked for "
+    f"{TIMES} times in a row.",
     rows=(
         Row("addresses", "addresses"),
         Row("p50", "p50 of all answers", "ms", 1, 20),
