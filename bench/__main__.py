@@ -100,7 +100,7 @@ def _read_options() -> argparse.Namespace:
     )
     parser.add_argument("--quick", action="store_true", help="one small run; nothing is written")
     parser.add_argument("--no-peers", action="store_true", help="Hubwright alone")
-    parser.add_argument("--runs", type=int, default=3, help="runs whose median counts (3)")
+    parser.add_argument("--runs", type=int, default=2, help="runs whose median counts (2)")
     parser.add_argument(
         "--peers", type=Path, default=Path(tempfile.gettempdir()) / "bench-peers", help="where peers are installed"
     )

@@ -11,7 +11,7 @@ from bench.pushes import Pushes
 from bench.systems import System, Work, until
 
 RATE = 200
-SECONDS = 60
+SECONDS = 30
 AT_ONCE = 64
 
 
@@ -60,6 +60,6 @@ FIGURE = Figure(
     ),
     measure=measure,
     scaled=True,
-    runs=2,
+    runs=1,
     limits=("loopback requests", "framework", "commit", "postgresql"),
 )

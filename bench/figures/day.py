@@ -37,7 +37,7 @@ def measure(system: System, ground: Ground) -> Values:
         raise NotHereError("its builders can't be imitated")
     count = 100 if ground.quick else BUILDERS
     rate = A_DAY / 86_400
-    true, dense = Stretch("true", rate, 120, 60), Stretch("dense", rate * DENSER, 60, 20)
+    true, dense = Stretch("true", rate, 90, 30), Stretch("dense", rate * DENSER, 45, 20)
     if ground.quick:
         true, dense = Stretch("true", rate, 5, 2), Stretch("dense", rate * DENSER, 5, 2)
     with ground.running(system, Work(builder=False)):
@@ -68,7 +68,7 @@ async def _live(system: Hubwright, tokens: list[str], stretches: tuple[Stretch, 
 
 async def _stretch(system: Hubwright, pretence: Pretence, stretch: Stretch) -> Values:
     lots = random.Random(1)
-    pretence.seconds = lambda: lots.expovariate(1 / stretch.build) + 0.1
+    pretence.seconds = lambda: lots.uniform(0.5, 1.5) * stretch.build
     pretence.taken.clear()
     pretence.ended = 0
     pushes = Pushes().make_many(max(3, round(stretch.rate * stretch.seconds)))
@@ -123,8 +123,8 @@ FIGURE = Figure(
     name="day",
     title=f"{BUILDERS} builders, {A_DAY:,} builds a day",
     how="Builders of one process speak the real protocol over real connections, and pretend to build: a stage that "
-    "prints, a minute long on average (20 s in the dense stretch), so that some 35 and 230 builds run at any time. "
-    "Two minutes at the true pace, one at the dense one.",
+    "prints, half a minute long on average (20 s in the dense stretch), so that some 17 and 230 builds run at any time. "
+    "A minute and a half at the true pace, three quarters of one at the dense one.",
     rows=_rows(),
     measure=measure,
     scaled=True,

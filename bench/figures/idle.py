@@ -46,4 +46,5 @@ FIGURE = Figure(
     ),
     measure=measure,
     scaled=True,
+    runs=1,
 )

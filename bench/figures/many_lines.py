@@ -140,6 +140,6 @@ FIGURE = Figure(
     ),
     measure=measure,
     scaled=True,
-    runs=2,
+    runs=1,
     limits=("terminal", "loopback"),
 )
