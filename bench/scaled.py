@@ -99,8 +99,15 @@ class ScaledHubwright(Hubwright):
             token = keep_token(connection, secrets.token_urlsafe(32), name=name, role="builder", now=time.time())
         engine.dispose()
         slots = max(1, self._work.slots // self.hubs)
-        words = ["--hub", f"http://127.0.0.1:{port}", "--slots", str(slots), "--executor", self.executor]
-        words += ["--name", name.replace(" ", "-"), "--work-dir", str(self._folder / f"of-{name.replace(' ', '-')}")]
+        words = ["--hub", f"http://127.0.0.1:{port}", "--slots", str(slots), "--allow-file-protocol"]
+        words += [
+            "--executor",
+            self.executor,
+            "--name",
+            name.replace(" ", "-"),
+            "--work-dir",
+            str(self._folder / f"of-{name.replace(' ', '-')}"),
+        ]
         self._begin(name, "builder", *words, BUILDER_TOKEN=token)
 
     def _environment(self) -> dict[str, str]:

@@ -123,8 +123,8 @@ FIGURE = Figure(
     name="day",
     title=f"{BUILDERS} builders, {A_DAY:,} builds a day",
     how="Builders of one process speak the real protocol over real connections, and pretend to build: a stage that "
-    "prints, half a minute long on average (20 s in the dense stretch), so that some 17 and 230 builds run at any time. "
-    "A minute and a half at the true pace, three quarters of one at the dense one.",
+    "prints, half a minute long on average (20 s in the dense stretch), so that some 17 and 230 builds run at any "
+    "time. A minute and a half at the true pace, three quarters of one at the dense one.",
     rows=_rows(),
     measure=measure,
     scaled=True,
