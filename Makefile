@@ -10,11 +10,11 @@ WORKERS ?= 4
 # The suite starts hundreds of processes: where a machine forbids it, each would compile the whole program anew.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help venv up test check fix bench chaos docs fuzz release
+.PHONY: help venv up test check fix bench chaos red-team docs fuzz release
 .DEFAULT_GOAL := help
 
 help:            ## this list
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
 
 # The stamps make the second time quick; a new pyproject.toml installs what it adds.
 $(VENV)/.hub: pyproject.toml scripts/venv.py
@@ -66,3 +66,7 @@ fuzz: $(VENV)/.dev      ## search for inputs that break a promise (ARGS="--secon
 
 release: check          ## wheel, sdist, SBOM and provenance of this commit in dist/ (AUDIT=skip without PyPI's advisories)
 	@AUDIT=$${AUDIT:-required} $(BIN)/python scripts/release.py dist
+
+red-team: $(VENV)/.dev  ## hostile recipes against every executor, as root: writes the table of docs/red-team.md
+	@$(BIN)/python tests/servers.py --install
+	cd tests && ../$(BIN)/python -m red_team

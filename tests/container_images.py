@@ -20,6 +20,9 @@ POSTGRESQL = "hubwright-test-postgresql:1"
 VALKEY = "hubwright-test-valkey:1"
 """A real Valkey."""
 
+HOSTILE = "hubwright-test-hostile:1"
+"""busybox and perl, which makes any system call."""
+
 _BUSYBOX = Path("/bin/busybox")
 _HOME = "usr/local/pgsql"
 _KEPT = {
@@ -103,6 +106,13 @@ def _add_valkey(root: Path) -> list[str]:
     return []
 
 
+def _add_perl(root: Path) -> list[str]:
+    perl = Path("/usr/bin/perl")  # of perl-base, without any of its modules
+    shutil.copy2(perl, root / "bin" / "perl")
+    _add_libraries(root, perl)
+    return []
+
+
 def _add_libraries(root: Path, program: Path) -> None:
     """The libraries of this machine that a program needs, where its loader looks for them."""
     said = subprocess.run(["ldd", str(program)], capture_output=True, text=True, check=True).stdout
@@ -116,4 +126,4 @@ def _add_libraries(root: Path, program: Path) -> None:
             shutil.copy2(name if loader else path, target)
 
 
-_MAKERS = {IMAGE: _add_nothing, POSTGRESQL: _add_postgresql, VALKEY: _add_valkey}
+_MAKERS = {IMAGE: _add_nothing, POSTGRESQL: _add_postgresql, VALKEY: _add_valkey, HOSTILE: _add_perl}

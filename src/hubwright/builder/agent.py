@@ -230,7 +230,7 @@ class Agent:
             await run.go()
         except Exception:  # the one place that keeps a fault of ours in one run from ending the others
             log.exception("run_broke", run=key.run)
-            run.give_up()
+            await run.give_up()
         finally:
             self._recorder.forget(key)
             del self._runs[key]

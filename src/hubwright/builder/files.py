@@ -19,6 +19,7 @@ MAX_FILES = 5_000
 MAX_TOLD = 20
 """Refused files of a stage that are told one by one."""
 
+_LONGEST = 4096  # bytes of a path that Linux takes, with its end; elsewhere it is less, but no build gets there
 _MAX_CONFIG = 64 * 1024
 _CREDENTIALS = re.compile(rb"extraheader\s*=\s*authorization|://[^/\s:@]*:[^@\s/]+@", re.IGNORECASE)
 _KINDS = {stat.S_IFLNK: "a link", stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket"}
@@ -134,7 +135,14 @@ def _count_links(root: Path) -> Counter[tuple[int, int]]:
 
 
 def matching(root: Path, glob: str) -> Iterator[Path]:
-    """All paths that the glob gives below `root`, links and folders too; a folder stands for all below it."""
+    """All paths that the glob gives below `root`, links and folders too; a folder stands for all below it.
+
+    Those that are too long for the system are left out.
+    """
+    return (path for path in _matching(root, glob) if len(os.fsencode(path)) < _LONGEST)
+
+
+def _matching(root: Path, glob: str) -> Iterator[Path]:
     parts = PurePosixPath(glob.replace("\\", "/")).parts
     if not parts or parts[0] == "/" or ".." in parts or "\0" in glob:
         return
@@ -143,10 +151,17 @@ def matching(root: Path, glob: str) -> Iterator[Path]:
         for path in root.glob(pattern):
             if _is_folder(path) and parts[-1] != "**":
                 yield path
-                yield from path.rglob("*")
+                yield from _all_below(path)
             elif _is_folder(path):  # `**` gives every folder below as well
                 yield from path.iterdir()
             else:
                 yield path
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):  # the last: folders deeper than any honest build makes them
+        return
+
+
+def _all_below(folder: Path) -> Iterator[Path]:
+    try:
+        yield from folder.rglob("*")
+    except (OSError, ValueError, RecursionError):
         return

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import shutil
-
 import structlog
 
 from hubwright.builder.recorder import Recorder
+from hubwright.builder.removal import remove_tree
 from hubwright.builder.run import Tools
 from hubwright.builder.spool import Key, Spool, Spools
 from hubwright.builder.telling import Telling
@@ -29,7 +28,7 @@ def close_unfinished(spools: Spools, tools: Tools) -> dict[Key, Recording]:
         recording = _close(spool, Telling(spool, tools.clock), tools.recorder)
         if recording is not None:
             recordings[spool.key] = recording
-    shutil.rmtree(tools.trees, ignore_errors=True)
+    remove_tree(tools.trees)
     tools.trees.mkdir(parents=True, exist_ok=True)
     return recordings
 

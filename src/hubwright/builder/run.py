@@ -157,10 +157,12 @@ class Run:
             return await self._watch.record()
         return None
 
-    def give_up(self) -> None:
-        """A fault of the builder itself came between: the run ends as an error, if it has not ended."""
+    async def give_up(self) -> None:
+        """A fault of ours came between: nothing of the run stays, and it is an error if it has not ended."""
+        await asyncio.to_thread(self._tools.executor.destroy, self._workspace)
         if not self._spool.complete:
             self._telling.run_ended(Result.ERROR, "The builder failed; its own log says why.")
+        await asyncio.to_thread(self._workspace.remove)
 
     async def _build(self) -> tuple[Result, str]:
         stages = _read_stages(self._payload)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
+from collections.abc import Iterator
 from pathlib import Path
 
 from hubwright.builder.inside import settle
@@ -56,14 +57,29 @@ class SourceFiles:
         if self._by_name is None:
             self._by_name = defaultdict(list)
             left = _MANY
-            for folder, folders, files in () if os.path.islink(self._tree) else os.walk(self._tree):  # noqa: PTH114  a string
-                folders[:] = sorted(name for name in folders if name not in _PASSED_OVER)
-                left -= len(files)
+            for path in _files_below(self._tree):
+                left -= 1
                 if left < 0:
                     break
-                for name in files:
-                    self._by_name[name].append(os.path.relpath(f"{folder}/{name}", self._tree).replace(os.sep, "/"))
+                self._by_name[path.rpartition("/")[2]].append(path)
         return self._by_name
+
+
+def _files_below(tree: str) -> Iterator[str]:
+    """The files of the tree, as paths from it on; of folders that are too deep for the system's paths none."""
+    waiting = [] if os.path.islink(tree) else [""]  # noqa: PTH114  a string
+    while waiting:
+        folder = waiting.pop()
+        try:
+            with os.scandir(f"{tree}/{folder}") as entries:
+                found = sorted(entries, key=lambda entry: entry.name, reverse=True)
+        except OSError:  # the build deletes and moves meanwhile
+            continue
+        for entry in found:
+            if not entry.is_dir(follow_symlinks=False):
+                yield f"{folder}{entry.name}"
+            elif entry.name not in _PASSED_OVER:
+                waiting.append(f"{folder}{entry.name}/")
 
 
 def _common_end(one: str, other: str) -> int:

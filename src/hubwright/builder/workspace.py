@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 import shutil
-import stat
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from hubwright.builder.removal import remove_tree
 from hubwright.git.locks import CLOSED_IN_CHILDREN
 
 COMMAND_FILES = ("output", "env", "path", "summary")
@@ -57,7 +56,7 @@ class Workspace:
 
     def remove(self) -> None:
         """Delete everything, also what a build has made read-only. What can't be deleted stays, for the next start."""
-        shutil.rmtree(self.root, onerror=_free_and_retry)
+        remove_tree(self.root)
 
     def is_full(self) -> bool:
         """Whether the disk below has no room (less than 64 KiB) or no inodes left."""
@@ -70,17 +69,3 @@ class Workspace:
         except OSError:
             return False
         return found.f_files > 0 and found.f_favail == 0
-
-
-def _free_and_retry(function: Callable[..., object], path: str, _: object) -> None:
-    """Make the folder writable and try once more; links are never followed."""
-    for folder in (str(Path(path).parent), path):
-        if not Path(folder).is_symlink() and Path(folder).is_dir():
-            Path(folder).chmod(stat.S_IRWXU)
-    if function is os.scandir or function is os.open:
-        shutil.rmtree(path, ignore_errors=True)
-        return
-    try:
-        function(path)
-    except OSError:
-        return

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import stat
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -18,8 +19,10 @@ from typing import BinaryIO
 
 from hubwright.builder.executors import MARKER, Command, Running
 from hubwright.builder.executors.cells import Cell, Cells
+from hubwright.builder.executors.landlock import enter_rules, make_scope
 from hubwright.builder.executors.seccomp import make_filter
 from hubwright.builder.executors.spawn import Start
+from hubwright.builder.executors.syscalls import PR_SET_NO_NEW_PRIVS, prctl
 from hubwright.builder.executors.system import ETC, LINKS, WHOLE
 from hubwright.builder.executors.terminal import OnTerminal
 from hubwright.builder.executors.terms import Spent, Terms
@@ -61,6 +64,7 @@ class BubblewrapExecutor:
         self._cells = cells
         self._policy = cells.policy
         self._system = tuple(_system_options(cells.policy.readable))
+        self._scope = _find_scope(program) if cells.policy.landlock else None
 
     def probe(self, folders: Sequence[Path], users: Users | None) -> None:
         """Start a sandbox with these folders in it. Raises ExecutorError when this machine can't."""
@@ -118,6 +122,7 @@ class BubblewrapExecutor:
                 owner=cell.owner,
                 ulimits=self._cells.ulimits(count_processes=True),
                 admit=cell.admit,
+                confine=None if self._scope is None else partial(_confine, self._scope),
             )
             return self._cells.follow(OnTerminal(start, write, partial(_judge, status)))
 
@@ -146,6 +151,25 @@ def _own_options(workspace: Workspace, cell: Cell) -> Iterator[str]:
         yield from ("--ro-bind-try", str(workspace.objects), str(workspace.objects))
     if cell.user is not None and cell.user.lock is not None:  # a number without a name is called nobody inside
         yield from ("--uid", _NOBODY, "--gid", _NOBODY)
+
+
+def _find_scope(program: str) -> int | None:
+    """A namespace of the network holds abstract sockets; where builds have the machine's network, Landlock does.
+
+    It needs no-new-privileges, with which a setuid bwrap would not work.
+    """
+    if os.stat(program).st_mode & stat.S_ISUID:  # noqa: PTH116  a string
+        return None
+    try:
+        return make_scope()
+    except OSError:
+        return None
+
+
+def _confine(scope: int) -> None:
+    """In the thread that starts the sandbox."""
+    prctl(PR_SET_NO_NEW_PRIVS, 1)
+    enter_rules(scope)
 
 
 def _memory_file(content: bytes) -> BinaryIO:

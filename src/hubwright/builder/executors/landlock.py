@@ -23,7 +23,10 @@ _OLDEST = 2
 
 _FILE_SYSTEM = {1: (1 << 13) - 1, 2: (1 << 14) - 1, 3: (1 << 15) - 1, 5: (1 << 16) - 1}  # by version
 _ON_FILES = _EXECUTE | _WRITE | _READ | 1 << 14 | 1 << 15  # and truncate, ioctl on devices
-_SCOPES = 3  # abstract sockets and signals, from version 6 on
+_SCOPED = 6
+"""The first version that holds abstract sockets and signals."""
+
+_SCOPES = 3
 
 
 def find_version() -> int:
@@ -42,7 +45,7 @@ def make_rules(version: int, readable: Iterable[Path], writable: Iterable[Path])
     other processes can't be traced in any. Raises OSError.
     """
     every = max(bits for since, bits in _FILE_SYSTEM.items() if since <= version)
-    given = struct.pack("=QQQ", every, 0, _SCOPES) if version >= 6 else struct.pack("=Q", every)
+    given = struct.pack("=QQQ", every, 0, _SCOPES) if version >= _SCOPED else struct.pack("=Q", every)
     rules = call(_CREATE, ctypes.create_string_buffer(given, len(given)), len(given), 0)
     try:
         for path in readable:
@@ -53,6 +56,17 @@ def make_rules(version: int, readable: Iterable[Path], writable: Iterable[Path])
         os.close(rules)
         raise
     return rules
+
+
+def make_scope() -> int | None:
+    """A descriptor of rules about nothing but abstract sockets and signals, from version 6 on; None before it.
+
+    A process behind them may still mount, as a sandbox must.
+    """
+    if find_version() < _SCOPED:
+        return None
+    given = struct.pack("=QQQ", 0, 0, _SCOPES)
+    return call(_CREATE, ctypes.create_string_buffer(given, len(given)), len(given), 0)
 
 
 def enter_rules(rules: int) -> None:

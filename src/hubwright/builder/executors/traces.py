@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import time
 from contextlib import suppress
 from pathlib import Path
 
 from hubwright.builder.executors.syscalls import remove_ipc
+from hubwright.builder.removal import remove_tree
 
 _PLACES = ("/tmp", "/var/tmp", "/dev/shm", "/dev/mqueue", "/run/lock")  # noqa: S108  that everybody may write
 _KINDS = ("shm", "sem", "msg")
@@ -44,7 +44,7 @@ def remove_traces(number: int) -> None:
     for place in _PLACES:
         for path in _owned(place, number):
             if path.is_dir() and not path.is_symlink():
-                shutil.rmtree(path, ignore_errors=True)
+                remove_tree(path)
             else:
                 with suppress(OSError):
                     path.unlink()
