@@ -143,6 +143,13 @@ class Access(Section, frozen=True, kw_only=True):
     requests_per_minute: Count = 12_000
 
 
+class Peers(Section, frozen=True, kw_only=True):
+    """What one of several hubs has to do with the others."""
+
+    url: Url | None = None
+    log_copies: Bytes = 10 * 1024 * 1024 * 1024
+
+
 class Live(Section, frozen=True, kw_only=True):
     """Those who watch over `/api/v1/live`."""
 
@@ -333,6 +340,7 @@ class Settings(Section, frozen=True, kw_only=True):
     hooks: Hooks = Hooks()
     access: Access = Access()
     live: Live = Live()
+    peers: Peers = Peers()
     redis: Redis = Redis()
     retention: Retention = Retention()
     sql: Sql = Sql()

@@ -7,7 +7,7 @@ from where they came in by naming another key in their row, and the document com
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from functools import partial
 from typing import Any
 
@@ -31,11 +31,20 @@ _PIECE = 256 * 1024
 class Filing:
     """Files the builds of a hub. The storage is its own: each call has an event loop of its own."""
 
-    def __init__(self, database: Database, storage: Storage, logs: Logs, public_url: str) -> None:
+    def __init__(
+        self,
+        database: Database,
+        storage: Storage,
+        logs: Logs,
+        public_url: str,
+        bring: Callable[[int], bool] = lambda _run: True,
+    ) -> None:
+        """`bring` has a run's log brought here from another hub, in so far as there are any; it blocks."""
         self._database = database
         self._storage = storage
         self._logs = logs
         self._documents = BuildDocuments(public_url)
+        self._bring = bring
 
     def keep(self, build_id: int) -> None:
         """Put everything of a build into its folder; one that is gone, or builds on, is left alone.
@@ -48,6 +57,8 @@ class Filing:
             except NotFoundError:
                 return
         if build.state == "finished":
+            for run in (*build.earlier, *build.runs):
+                self._bring(run.id)
             asyncio.run(self._keep(build))
 
     async def _keep(self, build: BuildView) -> None:

@@ -1,11 +1,16 @@
 """Append-only logs of runs, one file each; readers read by offset, then wait for the bell.
 
-Early, late and slow readers share one path: nothing is dropped for them and nothing is held in memory.
+Early, late and slow readers share one path: nothing is dropped for them and nothing is held in memory. Where several
+hubs are, some files are copies of what another has, or of what is sealed (`hub.log_copies`): they lie apart, and no
+start finds them.
 """
 
 from __future__ import annotations
 
 import os
+import secrets
+import shutil
+from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -14,17 +19,27 @@ from hubwright.domain.scrubbing import cover
 from hubwright.hub.bell import Bell
 from hubwright.hub.log_times import CLOSEST, Times, load_times, note_time
 
+COPIES = "copies"
+"""The folder of copies."""
+
 _PIECE = 1024 * 1024
+_CHANGES = 10_000
 
 
 class Logs:
     """The logs under a folder. Appends come from one thread (the event loop); reads may come from any.
 
-    `on_bytes` is told how much each append has added.
+    `on_bytes` is told how much each append has added. `place` names the folder where there are other hubs.
     """
 
-    def __init__(self, root: Path, bell: Bell, on_bytes: Callable[[int], None] = lambda _count: None) -> None:
+    def __init__(
+        self, root: Path, bell: Bell, on_bytes: Callable[[int], None] = lambda _count: None, place: str = ""
+    ) -> None:
+        self.place = place
         self._root = root
+        self._copied: dict[int, bool] = {}  # run whose file is a copy -> whether it is whole
+        self._rewritten: OrderedDict[int, int] = OrderedDict()  # run -> how often bytes of it have changed
+        self._start_number = secrets.token_hex(4)
         self._bell = bell
         self._on_bytes = on_bytes
         self._open: dict[int, tuple[int, int]] = {}  # run -> file descriptor, size
@@ -32,7 +47,8 @@ class Logs:
 
     def path(self, run: int) -> Path:
         """Where the run's log lies; a thousand runs share a folder."""
-        return self._root / str(run // 1000) / f"{run}.log"
+        root = self._root / COPIES if run in self._copied else self._root
+        return root / str(run // 1000) / f"{run}.log"
 
     def size(self, run: int) -> int:
         """Bytes in the log; nought when there is none yet."""
@@ -59,7 +75,8 @@ class Logs:
             size += written
             self._open[run] = (descriptor, size)
             fresh = fresh[written:]
-        self._on_bytes(size - begin)
+        if run not in self._copied:
+            self._on_bytes(size - begin)
         if now is not None:
             self._note(run, begin, int(now * 1000))
         self._bell.ring(topic(run))
@@ -92,21 +109,98 @@ class Logs:
                     os.pwrite(descriptor, cover(data), start)
         finally:
             os.close(descriptor)
+        self._count_change(run)
+        self.ring(run)
+
+    def mark(self, run: int) -> str:
+        """What changes when bytes that were there have changed: by a scrub, or because the log began anew."""
+        return f"{self._start_number}-{self._rewritten.get(run, 0)}"
+
+    def is_copy(self, run: int) -> bool:
+        """Whether the file is a copy."""
+        return run in self._copied
+
+    def is_whole(self, run: int) -> bool:
+        """Whether the file is as its builder made it so far: our own, or a whole copy."""
+        return self._copied.get(run, True)
+
+    def begin_copy(self, run: int) -> None:
+        """Have an empty copy; what was here of the log goes."""
+        self._close(run)
+        self.remove(run)
+        self._copied[run] = False
+
+    def end_copy(self, run: int, times: bytes) -> None:
+        """The copy is whole; `times` is the file of when its bytes came. Raises OSError."""
+        self._close(run)
+        if times:
+            self._times_path(run).write_bytes(times)
+        self._copied[run] = True
+        self._bell.forget(topic(run))
+
+    def overwrite(self, run: int, offset: int, data: bytes) -> None:
+        """Bytes of a copy as they are now. Raises OSError."""
+        descriptor, size = self._open.get(run) or self._start(run)
+        os.pwrite(descriptor, data[: max(size - offset, 0)], offset)
+
+    def make_copy(self, run: int) -> None:
+        """What is sealed elsewhere is a copy from now on; who reads it notices nothing. Raises OSError."""
+        self._close(run)
+        own, own_times = self.path(run), self._times_path(run)
+        if run in self._copied or not own.exists():
+            return
+        folder = self._root / COPIES / str(run // 1000)
+        folder.mkdir(parents=True, exist_ok=True)
+        for path in (own, own_times):
+            (folder / path.name).unlink(missing_ok=True)
+            with suppress(FileNotFoundError):
+                os.link(path, folder / path.name)
+        self._copied[run] = True
+        own.unlink(missing_ok=True)
+        own_times.unlink(missing_ok=True)
+
+    def drop_copies(self) -> None:
+        """Delete the copies of an earlier start."""
+        shutil.rmtree(self._root / COPIES, ignore_errors=True)
+
+    def read_times(self, run: int, start: int, length: int) -> tuple[int, bytes]:
+        """Size of the file of when the log's bytes came, and a part of it."""
+        try:
+            descriptor = os.open(self._times_path(run), os.O_RDONLY)
+        except FileNotFoundError:
+            return 0, b""
+        try:
+            size = os.fstat(descriptor).st_size
+            return size, os.pread(descriptor, length, min(start, size))
+        finally:
+            os.close(descriptor)
 
     def look_again(self, run: int) -> int:
         """The log's size as it is on disk: while the builder talked to another hub, that one has written on."""
         self._close(run)
         return self.size(run)
 
+    def rest(self, run: int) -> None:
+        """Its builder is away: close the file, and have readers look where the builder went."""
+        self._close(run)
+        self.ring(run)
+
+    def is_open(self, run: int) -> bool:
+        """Whether its bytes come from a builder, to this hub."""
+        return run in self._open and run not in self._copied
+
     def clear(self, run: int) -> None:
-        """Forget a log whose run begins anew."""
+        """Forget a log whose run begins anew, or whose bytes come anew."""
         self.finish(run)
         self.remove(run)
+        self._count_change(run)
 
     def remove(self, run: int) -> None:
-        """Delete the log of a run that has ended, if there is one."""
-        self.path(run).unlink(missing_ok=True)
-        self._times_path(run).unlink(missing_ok=True)
+        """Delete the log of a run that has ended, if there is one, and a copy of it."""
+        for _ in range(2 if run in self._copied else 1):
+            self.path(run).unlink(missing_ok=True)
+            self._times_path(run).unlink(missing_ok=True)
+            self._copied.pop(run, None)
 
     def finish(self, run: int) -> None:
         """No more will come: close the file and wake the readers."""
@@ -136,6 +230,11 @@ class Logs:
     def count(self, run: int) -> int:
         """A mark to take before reading, for `wait`."""
         return self._bell.count(topic(run))
+
+    def _count_change(self, run: int) -> None:
+        self._rewritten[run] = self._rewritten.pop(run, 0) + 1
+        if len(self._rewritten) > _CHANGES:
+            self._rewritten.popitem(last=False)
 
     def _close(self, run: int) -> None:
         self._noted.pop(run, None)

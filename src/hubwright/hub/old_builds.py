@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, Row
 
 from hubwright.domain.job_settings import Retention
+from hubwright.hub.log_seals import seal_keys
 from hubwright.hub.logs import Logs
 from hubwright.hub.sweeping import Sweeping
 from hubwright.store import build_files, old_builds, retention
@@ -98,9 +99,11 @@ class OldBuilds:
         if not builds:
             return
         folders = self._read(partial(build_files.load_build_folders, builds=builds))
-        for run in self._database.write(partial(retention.delete_builds, builds=builds)):
+        runs = list(self._database.write(partial(retention.delete_builds, builds=builds)))
+        for run in runs:
             self._logs.remove(run)  # of a lost run no size was noted, but there may be a log
         asyncio.run(self._sweeping.delete_folders(folders))
+        self._delete_sealed(runs)
 
     def _forget_logs(self, runs: Sequence[int]) -> None:
         if not runs:
@@ -110,6 +113,12 @@ class OldBuilds:
         filed = self._read(partial(build_files.load_log_files, runs=runs))
         self._database.write(partial(retention.forget_logs, runs=runs))
         asyncio.run(self._sweeping.delete(filed))
+        self._delete_sealed(runs)
+
+    def _delete_sealed(self, runs: Sequence[int]) -> None:
+        """Only where there are several hubs are logs sealed."""
+        if self._logs.place:
+            asyncio.run(self._sweeping.delete(key for run in runs for key in seal_keys(run)))
 
     def _read(self, find: Callable[[Connection], T]) -> T:
         with self._database.reading() as connection:

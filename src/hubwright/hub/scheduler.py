@@ -21,6 +21,7 @@ from hubwright.hub.sessions import Sessions
 from hubwright.store import builders, runs
 from hubwright.store.database import Database, is_outage
 from hubwright.store.facts import keep_facts
+from hubwright.store.log_places import take_logs
 from hubwright.store.pauses import count_running, load_stops
 
 LOOK_AGAIN = 1.0
@@ -104,7 +105,8 @@ class Scheduler:
         free = self._sessions.free()
         if not free or stops.hub is not None:
             return
-        rows, doubted = await self._database.write_soon(partial(_lease_for, free=free, stops=stops, now=self._clock()))
+        lease = partial(_lease_for, free=free, stops=stops, now=self._clock(), place=self._sessions.place)
+        rows, doubted = await self._database.write_soon(lease)
         if rows:
             self._on_facts()
             if stops.narrows:
@@ -163,7 +165,7 @@ class Scheduler:
 
 
 def _lease_for(
-    connection: Connection, free: Sequence[FreeBuilder], stops: Stops, now: float
+    connection: Connection, free: Sequence[FreeBuilder], stops: Stops, now: float, place: str
 ) -> tuple[list[Row[Any]], bool]:
     """The runs leased, and whether the approval of others that were due is in doubt.
 
@@ -177,6 +179,8 @@ def _lease_for(
     slots = sum(builder.slots for builder in free)
     pairs = pair(runs.load_waiting(connection, free, limit=4 * slots + 32), free, room)
     rows = moves.lease(connection, pairs, now) if pairs else []
+    if place:
+        take_logs(connection, [row.id for row in rows], place)
     return rows, len(rows) < len(pairs)
 
 

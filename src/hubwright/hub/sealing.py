@@ -10,6 +10,7 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
+from hmac import compare_digest, digest
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -38,6 +39,7 @@ class Keys:
     def __init__(self, texts: Sequence[str]) -> None:
         keys = [_read_key(text) for text in texts]
         self._ciphers = {_identify(key): AESGCM(key) for key in keys}
+        self._provers = {_identify(key): digest(key, b"hubwright between hubs", "sha256") for key in keys}
         self.ids = tuple(self._ciphers)
 
     def seal(self, value: str, place: Sequence[str]) -> Sealed:
@@ -60,6 +62,18 @@ class Keys:
             return cipher.decrypt(data[:_NONCE], data[_NONCE:], _bind(place)).decode()
         except (InvalidTag, ValueError) as error:
             raise SealError("its row was changed or damaged: set the secret anew") from error
+
+    def prove(self, data: bytes) -> str:
+        """What only who has our keys can say of `data`. Raises SealError when there is none."""
+        if not self.ids:
+            raise SealError("There is no key for secrets: set SECRETS__KEYS, or start the hub once.")
+        return f"{self.ids[0]}.{digest(self._provers[self.ids[0]], data, 'sha256').hex()}"
+
+    def check(self, data: bytes, proof: str) -> bool:
+        """Whether it was proved with one of our keys; those that differ in their newest one understand each other."""
+        number, _, told = proof.partition(".")
+        prover = self._provers.get(number)
+        return prover is not None and compare_digest(digest(prover, data, "sha256").hex().encode(), told.encode())
 
 
 def make_key() -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterable, Callable, Mapping
+from collections.abc import AsyncIterable, Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any
@@ -30,6 +30,7 @@ from hubwright.hub.session import Channel, Holding, Session, SessionSettings, ch
 from hubwright.store import builders, runs
 from hubwright.store.database import Database
 from hubwright.store.facts import keep_facts
+from hubwright.store.log_places import take_logs
 from hubwright.wire import (
     WIRE_VERSION,
     Do,
@@ -80,6 +81,11 @@ class Sessions:
     def elastic(self) -> list[Session]:
         """The connected builders whose number of slots may change."""
         return [session for session in self._sessions.values() if session.hello.most_slots]
+
+    @property
+    def place(self) -> str:
+        """The name of the folder that logs of builders here grow in; empty with one hub."""
+        return self._logs.place
 
     def names(self) -> set[str]:
         """Who is connected."""
@@ -179,6 +185,7 @@ class Sessions:
             raise greeting
         session = Session(greeting.hello, channel, token_id, self.steady(), greeting.wish, steady=self.steady)
         known = [self._know(session, one, greeting.held.get(one.run)) for one in hello.runs]
+        await self._take_logs([greeting.held[run] for run in session.holdings])
         self._sessions[hello.name] = session
         self.last_heard.pop(hello.name, None)
         return session, Welcome(wire=WIRE_VERSION, heartbeat=self._heartbeat, runs=tuple(known))
@@ -197,9 +204,17 @@ class Sessions:
     def _know(self, session: Session, one: Held, row: Row[Any] | None) -> Known:
         if row is None or row.lease != one.lease:
             return Known(run=one.run, lease=one.lease, held=False)
+        if self._logs.place and row.log_at not in {None, self._logs.place}:
+            self._logs.clear(one.run)  # another hub has heard more of it, and may have covered secrets in it
         size = self._logs.look_again(one.run)
         session.holdings[one.run] = _hold(row, row.seq, size)
         return Known(run=one.run, lease=one.lease, held=True, seq=row.seq, log=size)
+
+    async def _take_logs(self, rows: Sequence[Row[Any]]) -> None:
+        """Have noted that these logs grow here now; those of before have been cleared already."""
+        place = self._logs.place
+        if moved := [row.id for row in rows if place and row.log_at != place]:
+            await self._database.write_soon(partial(take_logs, numbers=moved, place=place))
 
     async def assign(self, row: Row[Any]) -> None:
         """Send a leased run to its builder; when that fails, its reconnect puts the run back.
@@ -249,6 +264,8 @@ class Sessions:
             return
         del self._sessions[name]
         logger.info("builder_left", builder=name, drained=session.draining)
+        for run in session.holdings:
+            self._logs.rest(run)
         part = partial(_part, session=session, heartbeat=self._heartbeat, now=self._clock())
         await self._database.write_soon(part)
         if name not in self._sessions:

@@ -12,6 +12,7 @@ import structlog
 from hubwright.domain.artifacts import STAGING, ArtifactRules, artifact_key
 from hubwright.domain.build_files import ROOT
 from hubwright.errors import StorageError
+from hubwright.hub.log_seals import SEALED
 from hubwright.storage import Storage
 from hubwright.store import build_files, caches, retention
 from hubwright.store.database import Database
@@ -108,7 +109,12 @@ class Sweeping:
         drafts = await self._storage.drop_drafts(self._clock() - DAY)
         if drafts:
             log.info("drafts_deleted", files=drafts)
-        for folder, known in (("artifacts", self._known_artifacts), (CACHES, self._known_caches), (STAGING, _nothing)):
+        for folder, known in (
+            ("artifacts", self._known_artifacts),
+            (CACHES, self._known_caches),
+            (STAGING, _nothing),
+            (SEALED, self._known_logs),
+        ):
             async for keys in self._list_old(folder):
                 await self._drop(keys, known)
         await self._sweep_builds()
@@ -173,6 +179,13 @@ class Sweeping:
     def _known_build_files(self, keys: list[str]) -> set[str]:
         with self._database.reading() as connection:
             return build_files.find_known(connection, keys)
+
+    def _known_logs(self, keys: list[str]) -> set[str]:
+        runs = {key: key.rpartition("/")[2].partition(".")[0] for key in keys}
+        numbers = [int(run) for run in runs.values() if run.isascii() and run.isdigit()]
+        with self._database.reading() as connection:
+            there = retention.find_runs(connection, numbers)
+        return {key for key, run in runs.items() if run.isascii() and run.isdigit() and int(run) in there}
 
     def _known_caches(self, keys: list[str]) -> set[str]:
         with self._database.reading() as connection:

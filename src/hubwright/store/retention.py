@@ -114,6 +114,11 @@ def load_files_of(connection: Connection, runs: Sequence[int]) -> list[tuple[int
     return [(row.run_id, row.path, row.key) for row in rows]
 
 
+def find_runs(connection: Connection, numbers: Sequence[int]) -> set[int]:
+    """Those of the runs that are there."""
+    return set(connection.execute(select(run.c.id).where(run.c.id.in_(numbers))).scalars())
+
+
 def forget_logs(connection: Connection, runs: Sequence[int]) -> None:
     """Note that the logs of these runs are gone."""
     connection.execute(update(run).where(run.c.id.in_(runs)).values(log_size=0))

@@ -58,6 +58,7 @@ from hubwright.web.pages.registering import RegisterForm
 from hubwright.web.pages.repositories import RepositoryPages
 from hubwright.web.pages.secrets import SecretPages
 from hubwright.web.pages.starts import StartPages
+from hubwright.web.peers import make_peer_route
 from hubwright.web.problems import PROBLEM_HANDLERS
 from hubwright.web.recipe_schema import make_job_schemas, make_recipe_schema
 from hubwright.web.register import make_register_routes
@@ -123,7 +124,7 @@ def make_app(site: Site, gate: Gate, works: Works, lifespan: Lifespan) -> ASGIAp
     pages = assemble_pages(site, gate)
     for kind, handler in PROBLEM_HANDLERS.items():
         app.add_exception_handler(kind, pages.dress(handler))
-    app.router.routes.append(make_join_route(site, gate, attempts))
+    app.router.routes.extend([make_peer_route(site), make_join_route(site, gate, attempts)])
     app.router.routes.extend(make_builder_routes(site, gate, works.sessions))
     app.router.routes.extend(make_register_routes(site, gate, works.wishes, works.rules))
     feed = Feed(site)

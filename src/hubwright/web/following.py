@@ -63,6 +63,7 @@ class Follower:
     async def catch_up(self) -> AsyncIterator[Chunk]:
         """Everything that is there and was not sent; `ended` is set when nothing more can come."""
         over = self.run.state == "finished"  # known before reading: whatever was written is in the file
+        whole = await self._site.copies.bring(self.run.id)
         while block := self._read(over=over):
             data = cut_chunk(block, more=len(block) == CHUNK, over=over)
             if not data:
@@ -71,7 +72,7 @@ class Follower:
             yield Chunk(data, self.sent)
             self._look = _FIRST_LOOK
             await asyncio.sleep(0 if len(block) == CHUNK else self.pause)
-        self.ended = over
+        self.ended = over and whole
 
     def _read(self, *, over: bool) -> bytes:
         if not over:

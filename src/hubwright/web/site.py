@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 from hubwright.domain.artifacts import ArtifactRules
 from hubwright.domain.diagnosis import Finding
@@ -13,7 +14,9 @@ from hubwright.hub.breaks import MAX_OPEN
 from hubwright.hub.differences import Difference
 from hubwright.hub.flights import Flight
 from hubwright.hub.github_credentials import Credentials
+from hubwright.hub.log_copies import PATIENCE
 from hubwright.hub.logs import Logs
+from hubwright.hub.sealing import Keys
 from hubwright.reports.search_history import History
 from hubwright.storage import Storage
 from hubwright.store.database import Database
@@ -22,6 +25,28 @@ from hubwright.wire import Vitals
 
 FACTS = "facts"
 """The bell's topic that rings after facts were committed."""
+
+
+class Copies(Protocol):
+    """Has logs brought here; `hub.log_copies.LogCopies`."""
+
+    async def bring(self, run: int, patience: float = PATIENCE) -> bool:
+        """Have here what there is of a run's log; whether that is so after `patience` seconds. Raises StorageError."""
+
+    def bring_now(self, run: int) -> bool:
+        """The same, for threads."""
+
+
+class AllHere:
+    """Copies where there is one hub: it has every log."""
+
+    async def bring(self, run: int, patience: float = PATIENCE) -> bool:  # noqa: ARG002  the protocol's
+        """Nothing is to be done."""
+        return True
+
+    def bring_now(self, run: int) -> bool:  # noqa: ARG002  the protocol's
+        """Nothing is to be done."""
+        return True
 
 
 def _find_nothing(_: object) -> None:
@@ -74,3 +99,10 @@ class Site:
     configuration: tuple[Configured, ...] = ()
     examine: Callable[[], Sequence[Finding]] = tuple  # what `hubwright doctor` finds; blocks for seconds
     vitals_of: Callable[[str], Vitals | None] = _find_nothing  # the newest sample of a builder that is here
+    copies: Copies = field(default_factory=AllHere)  # of logs that other hubs have
+    peer_keys: Callable[[], Keys] | None = None  # what other hubs prove themselves with; None: there are none
+
+    def read_log(self, run: int, start: int, length: int) -> bytes:
+        """A part of a log, for threads; it may have to come from another hub first. Raises StorageError."""
+        self.copies.bring_now(run)
+        return self.logs.read(run, start, length)

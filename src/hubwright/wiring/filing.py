@@ -1,4 +1,4 @@
-"""That ended builds are filed in the storage, if the settings want it: by each hub, for logs lie on its disk."""
+"""That ended builds are filed in the storage, if the settings want it: by each hub."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class FilingLife:
         self._relay: Relay | None = None
         if settings.artifacts.by_job:
             storage = Storage(settings.storage_url, stalled=settings.artifacts.stalled)
-            filing = Filing(site.database, storage, site.logs, site.public_url)
+            filing = Filing(site.database, storage, site.logs, site.public_url, site.copies.bring_now)
             self.refile = filing.keep
             self._relay = Relay(
                 site.database, [FileReporter(filing.keep)], owner, site.clock, _drain_goes_on, tally=site.tally

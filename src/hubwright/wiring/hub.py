@@ -43,10 +43,11 @@ from hubwright.wiring.local_builder import LocalBuilder, make_local_builder, rea
 from hubwright.wiring.logging import configure_logging
 from hubwright.wiring.outlets import OUTLETS, Outlets
 from hubwright.wiring.parts import FIGURES, Parts, make_address_rules, open_parts
+from hubwright.wiring.peers import SEALS, open_peers
 from hubwright.wiring.questions import open_questions
 from hubwright.wiring.redis_opening import REDIS, open_redis
 from hubwright.wiring.scale_out import ScaleOut, open_scale_out
-from hubwright.wiring.secret_keys import check_keys, open_vault
+from hubwright.wiring.secret_keys import check_keys, keys_of, open_vault
 from hubwright.wiring.server import Server, listen, server_config
 from hubwright.wiring.site import make_retention, make_site, write_configuration
 from hubwright.wiring.supervisor import Supervisor
@@ -109,8 +110,11 @@ class Hub:
             else InProcessDispatcher(self._drains(), on_failure=self.parts.note_failure)
         )
         site = make_site(settings, self.parts, self._bell, self._wake_for_people)
+        self._peers = open_peers(settings, self.parts.database, site.logs, self.parts.owner, port)
         self.site = replace(
             site,
+            copies=site.copies if self._peers is None else self._peers.copies,
+            peer_keys=None if self._peers is None else keys_of(settings),
             clock=extras.clock,
             flight_of=self._find_flight,
             vitals_of=self._find_vitals,
@@ -200,7 +204,7 @@ class Hub:
             self._bell.ring(FACTS)
             self._housekeeping.wake(REDIS)
             self._irc.wake()
-            for outlet in (*OUTLETS, FIGURES):
+            for outlet in (*OUTLETS, FIGURES, SEALS):
                 self._housekeeping.wake(outlet)
 
     def _house_drains(self) -> dict[str, Callable[[], float | None]]:
@@ -210,7 +214,9 @@ class Hub:
         kinds = Kinds(self.parts.database, time.time, self.wake)
         redis = {} if self._redis is None else self._redis.drains()
         counting = {FIGURES: self.parts.counting.drain}
-        return {"retention": retention.drain, "kinds": kinds.drain, **self._outlets.drains(), **redis, **counting}
+        peers = {} if self._peers is None else self._peers.drains()
+        own = {"retention": retention.drain, "kinds": kinds.drain}
+        return {**own, **self._outlets.drains(), **redis, **counting, **peers}
 
     def _name_reporters(self) -> tuple[str, ...]:
         """Those that are at work, for the figures of who is behind."""
@@ -233,6 +239,8 @@ class Hub:
         )
         self._scheduler.limits = self.site.platform_limits
         await asyncio.to_thread(self.parts.take_back)
+        if self._peers is not None:
+            self._peers.start()
         scheduling = asyncio.create_task(self._scheduler.run())
         self._dispatcher.start()
         self._housekeeping.start()
@@ -253,6 +261,8 @@ class Hub:
             living.cancel()
             scheduling.cancel()
             await self._irc.stop()
+            if self._peers is not None:
+                await self._peers.stop()
             await asyncio.to_thread(self._stop)
 
     def _stop(self) -> None:
@@ -264,6 +274,8 @@ class Hub:
         if self._scale is not None:
             self._scale.stop()
         self.site.logs.close()
+        if self._peers is not None:
+            self._peers.end()
         self.parts.close()
 
     async def part_from_builder(self) -> None:

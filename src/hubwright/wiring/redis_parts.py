@@ -59,8 +59,14 @@ def make_redis_parts(settings: Settings, parts: Parts, logs: Logs, bell: LoudBel
     """The read model and the output of this hub's runs. Raises SettingsError."""
     client, terms = _open(settings), _make_terms(settings)
     output = RedisOutput(client, parts.database, terms.keys, LogFiles(logs.read, logs.size), time.time)
-    bell.listener = output.note
+    bell.listener = lambda topic: None if _is_of_copy(logs, topic) else output.note(topic)
     return RedisParts(client, RedisView(client, parts.database, parts.owner, time.time, terms), output)
+
+
+def _is_of_copy(logs: Logs, topic: str) -> bool:
+    """Whether it rings for a log that another hub has, and publishes."""
+    _, _, run = topic.partition(":")
+    return run.isdigit() and logs.is_copy(int(run))
 
 
 def rebuild_view(settings: Settings) -> int:

@@ -18,6 +18,7 @@ from hubwright.storage import Storage
 from hubwright.web.site import Configured, Site
 from hubwright.wiring.filing import FilingLife
 from hubwright.wiring.parts import Parts
+from hubwright.wiring.peers import read_place
 
 
 def make_site(settings: Settings, parts: Parts, bell: Bell, wake: Callable[[str], None]) -> Site:
@@ -25,7 +26,12 @@ def make_site(settings: Settings, parts: Parts, bell: Bell, wake: Callable[[str]
     on_loopback = settings.host in LOOPBACK
     return Site(
         database=parts.database,
-        logs=Logs(Path(settings.data_dir) / "logs", bell, lambda size: parts.tally.count(LOG_BYTES, amount=size)),
+        logs=Logs(
+            Path(settings.data_dir) / "logs",
+            bell,
+            lambda size: parts.tally.count(LOG_BYTES, amount=size),
+            read_place(settings),
+        ),
         tally=parts.tally,
         bell=bell,
         storage=Storage(settings.storage_url, stalled=settings.artifacts.stalled),

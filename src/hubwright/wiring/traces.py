@@ -60,7 +60,7 @@ class Traces:
 def _make_lines(settings: Settings, site: Site, spans: SpanWriter) -> LineWriter:
     all_runs = settings.otel.logs == "all"
     return LineWriter(
-        spans.ids, site.logs.read, site.logs.load_times, lambda run: all_runs or is_bad(run), settings.otel.log_size
+        spans.ids, site.read_log, site.logs.load_times, lambda run: all_runs or is_bad(run), settings.otel.log_size
     )
 
 

@@ -67,6 +67,7 @@ from hubwright.store.schema.irc import (
 )
 from hubwright.store.schema.jobs import definition, dependency, folder, link, pause, schedule
 from hubwright.store.schema.preferences import preference
+from hubwright.store.schema.processes import process
 from hubwright.store.schema.recorder import recording
 from hubwright.store.schema.results import artifact, flaky_test, problem, test_case
 from hubwright.store.schema.scans import scan, scan_page
@@ -146,6 +147,7 @@ __all__ = [
     "pause",
     "preference",
     "problem",
+    "process",
     "recording",
     "repetition",
     "report",

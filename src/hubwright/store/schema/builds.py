@@ -166,6 +166,7 @@ run = Table(
     Column("finished_at", Moment),
     Column("family", Identity),  # its build's
     Column("turn", Float, nullable=False, server_default="0"),  # see store.turns
+    Column("log_at", String(32)),  # in whose folder its log grows or waits to be sealed, see process.place
     Index(
         "ix_run_queued",
         text("priority DESC"),
@@ -180,6 +181,7 @@ run = Table(
     *_where("state = 'queued'", ("turn", "family", "priority", "turn"), table="run"),
     *_where("state = 'finished'", ("builder", "builder", "id"), table="run"),
     *_where("log_size > 0", ("log", "family", "id"), table="run"),
+    *_where("log_at IS NOT NULL", ("unsealed", "log_at", "state", "id"), table="run"),
     Index("ix_run_held", "build_id", sqlite_where=text("state = 'held'"), postgresql_where=text("state = 'held'")),
     Index(
         "ix_run_running", "builder", sqlite_where=text("state = 'running'"), postgresql_where=text("state = 'running'")

@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from hubwright.domain.test_difference import Change, identify
-from hubwright.errors import NotFoundError
+from hubwright.errors import NotFoundError, StorageError
 from hubwright.hub.line_index import LineIndex
 from hubwright.store.documents import write_totals
 from hubwright.store.recordings import load_recording
@@ -48,6 +48,8 @@ _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Content-Security-Policy": "default-src 'none'; sandbox",
 }
+
+_BROUGHT = 60.0  # seconds that a whole log may take to come from elsewhere
 
 
 class LogQuery(BaseModel):
@@ -99,7 +101,10 @@ class Runs:
     async def show_run(self, run_id: Number) -> Response:
         """A run with its stages."""
         run = await self._load(run_id)
-        return answer({**self._documents.run(run), "log_size": self._site.logs.size(run_id)})
+        ended = run.state == "finished" and run.log_size
+        if not ended:
+            await self._site.copies.bring(run_id)
+        return answer({**self._documents.run(run), "log_size": ended or self._site.logs.size(run_id)})
 
     async def show_log(self, request: Request, run_id: Number, part: Annotated[LogQuery, Query()]) -> Response:
         """The log as text: without escapes, or with `ansi=1` as written. `Range` works where no byte is left out.
@@ -107,6 +112,10 @@ class Runs:
         With `ts=1` each line stands after the moment at which the hub had it, as `2026-01-31T23:59:59.123Z`.
         """
         run = await self._load(run_id)
+        if not await self._site.copies.bring(run_id, _BROUGHT) and run.state == "finished":
+            raise StorageError(
+                f"The log of run {run_id} lies with a hub, or in a store, that is away: try again later."
+            )
         window = await self._find(run, part)
         logs = self._site.logs
         if part.ts:

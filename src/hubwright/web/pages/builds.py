@@ -61,6 +61,9 @@ class BuildPages:
             rows = replace(rows, waits={run: hide_others(waiting) for run, waiting in rows.waits.items()})
         build = rows.build
         run = rows.chosen
+        shown = [one for one in build.runs if went_wrong(one)][:_PROBLEMS]
+        for one in {each.id for each in (*shown, *([] if run is None else [run]))}:
+            await self._frame.site.copies.bring(one)
         log, problems = await asyncio.to_thread(self._read_logs, rows, run, read_number(request, "line"))
         findings = await asyncio.to_thread(find_lines, rows.found, self._logs, build.runs)
         groups = {} if run is None else {run.id: await asyncio.to_thread(self._logs.time_groups, run)}

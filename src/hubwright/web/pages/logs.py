@@ -58,6 +58,7 @@ class LogPages:
             whole, lines = self._logs.whole_lines(run), self._logs.count(run)  # before reading: a promise kept
             return self._logs.paint(run, first, CHUNK if count is None else count), whole, lines
 
+        await self._frame.site.copies.bring(run)
         html, whole, lines = await asyncio.to_thread(read)
         told = {"Log-Whole-Lines": str(whole), "Log-Lines": str(lines)}
         return Response(html, headers=HEADERS | told, media_type="text/html")
@@ -66,11 +67,14 @@ class LogPages:
         """`GET /fragments/runs/{run}/groups`: the groups of lines, as `GET /api/v1/runs/{run}/log/groups` has them."""
         number: int = request.path_params["run"]
         run = await self._frame.site.database.read(lambda connection: load_run(connection, number))
+        await self._frame.site.copies.bring(number)
         return _answer(await asyncio.to_thread(self._logs.write_groups, run))
 
     async def errors(self, request: Request) -> Response:
         """`GET /fragments/runs/{run}/errors`: lines with errors, as `GET /api/v1/runs/{run}/log/errors` has them."""
-        return _answer(await asyncio.to_thread(self._logs.write_errors, request.path_params["run"]))
+        run: int = request.path_params["run"]
+        await self._frame.site.copies.bring(run)
+        return _answer(await asyncio.to_thread(self._logs.write_errors, run))
 
     async def search(self, request: Request) -> Response:
         """`GET /fragments/runs/{run}/search?q=&regex=&case=&around=&start=`: what is found, as HTML."""
@@ -86,6 +90,7 @@ class LogPages:
             return None
         wanted = Wanted(text=text, regex="regex" in query, case="case" in query)
         found = FoundLines(wanted=wanted, around="around" in query, start=read_number(request, "start") or 0)
+        await self._frame.site.copies.bring(run.id)
         try:
             hits = await self._logs.search.find(run.id, wanted)
         except ParameterError as error:

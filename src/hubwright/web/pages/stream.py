@@ -66,6 +66,8 @@ class Stream:
         yield b"retry: 1000\n\n"
         while True:
             facts, log = self._site.bell.count(FACTS), self._site.logs.count(run) if run else 0
+            if run:
+                await self._site.copies.bring(run, CALM)
             newest = await self._newest(build)
             if newest != seen.news:
                 yield b"event: facts\ndata:\n\n"
