@@ -11,7 +11,7 @@ from hubwright.store.schema import build, builder, job, run, token
 from hubwright.store.views import FINISHED, MAX_PAGE, RUNNING, bounded, load_rows
 from hubwright.store.views_values import BuilderView, Page
 
-_COLUMNS = [column for column in builder.c if column.name not in {"instance", "token_id"}]
+_COLUMNS = [builder.c[name] for name in BuilderView.__dataclass_fields__ if name != "running"]
 
 
 def load_builder(connection: Connection, name: str) -> BuilderView:
