@@ -63,12 +63,7 @@ def read_cirrus(tasks: Keys) -> Outline:
         if key == "task" or key.endswith("_task"):
             for task in listed(value):
                 for one in islice(_expand(_with_shared(shared, task)), MAX_POINTS):
-                    found[
-                        _free(
-                            _NAMED.sub("", str(one.get("name", ""))).strip() or key.removesuffix("_task") or "task",
-                            found,
-                        )
-                    ] = one
+                    found[_free(_name(one) or key.removesuffix("_task") or "task", found)] = one
         elif key not in _SHARED and not isinstance(value, Keys):
             outline.note(value, f"`{key}` is left out")
         elif key in ("pipe", "docker_builder") or key.endswith(("_pipe", "_docker_builder")):
@@ -125,6 +120,11 @@ def _keys(values: Mapping[str, Any], at: object) -> Keys:
     return made
 
 
+def _name(task: Mapping[str, Any]) -> str:
+    """What a task is called, without what only the machine knows: `Tests` of `Tests on $CIRRUS_OS`."""
+    return re.sub(r"( (on|in|for|with|at))?\W*$", "", _NAMED.sub("", str(task.get("name", "")))).strip()
+
+
 def _free(name: str, taken: Mapping[str, Any]) -> str:
     number, free = 1, name
     while free in taken:
@@ -134,13 +134,12 @@ def _free(name: str, taken: Mapping[str, Any]) -> str:
 
 
 def _gather(tasks: Mapping[str, Keys]) -> list[tuple[str, list[Keys]]]:
-    """Tasks that do the same on several machines, together."""
+    """Tasks that do the same on several machines, together; in another image they are others."""
     groups: dict[str, tuple[str, list[Keys]]] = {}
     for name, task in tasks.items():
-        same = repr(
-            {key: value for key, value in task.items() if key not in INSTANCES and key not in ("name", "alias")}
-        )
-        groups.setdefault(same, (name, []))[1].append(task)
+        same = {key: value for key, value in task.items() if key not in INSTANCES and key not in ("name", "alias")}
+        image = read_instance(task, Outline()).image
+        groups.setdefault(repr((same, image)), (name, []))[1].append(task)
     return list(groups.values())
 
 
@@ -153,10 +152,7 @@ def _write(groups: list[tuple[str, list[Keys]]], outline: Outline) -> None:
         rule = (
             {"platform": platforms[0] if len(platforms) == 1 else platforms} if platforms and platforms != union else {}
         )
-        images = list(dict.fromkeys(one.image for one in some))
-        if len(images) > 1:
-            outline.note(tasks[0], f"task `{name}` runs in several images, here in {images[0] or 'none'} alone")
-        _Task(outline, tasks[0], name if len(groups) > 1 else "", images[0]).read(rule)
+        _Task(outline, tasks[0], name if len(groups) > 1 else "", some[0].image).read(rule)
 
 
 class _Task:
@@ -248,9 +244,9 @@ class _Task:
     def _add_cache(self, given: Mapping[str, Any]) -> None:
         folders = [str(one) for one in texts_of(given.get("folders") or given.get("folder"))]
         if folders:
-            self._outline.keys.setdefault("cache", []).append(
-                {"paths": [one.replace("$HOME/", "~/") for one in folders]}
-            )
+            caches = self._outline.keys.setdefault("cache", [])
+            cache = {"paths": [one.replace("$HOME/", "~/") for one in folders]}
+            caches += [cache] if cache not in caches else []
         for key in ("fingerprint_script", "fingerprint_key", "populate_script"):
             if key in given:
                 self._outline.note(given[key], f"the cache's `{key}` is left out: `files` names what makes a new one")

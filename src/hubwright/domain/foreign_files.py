@@ -19,7 +19,9 @@ from hubwright.errors import RecipeError
 MAX_POINTS = 256
 """Points of a matrix that are looked at: as many as a build has runs at most."""
 
-_NO_NAME = re.compile(r"[^A-Za-z0-9 ._-]+")
+_NO_NAME = re.compile(r"\$\{\{.*?\}\}|\$\{?\w+\}?|[^A-Za-z0-9 ._-]+")
+"""What a stage's name leaves out: values that are known only when it runs, and signs that names don't have."""
+
 _NAME_LENGTH = 64
 
 
@@ -76,7 +78,8 @@ class Outline:
         }
 
     def _free_name(self, name: str) -> str:
-        words = _NO_NAME.sub(" ", name).strip(" ._-")[:_NAME_LENGTH].strip() or "step"
+        told = [word for word in _NO_NAME.sub(" ", name).split() if any(map(str.isalnum, word))]
+        words = " ".join(told).strip("._-")[:_NAME_LENGTH].strip() or "step"
         taken = {one.casefold() for one, _ in self.stages}
         number, free = 1, words
         while free.casefold() in taken:

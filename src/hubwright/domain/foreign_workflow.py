@@ -5,6 +5,7 @@ https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-synt
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -155,9 +156,8 @@ def _read_events(said: Any, outline: Outline) -> Any:
             outline.note(event, f"nothing happens here on `{event}`")
         elif event == "schedule":
             crons = [str(one.get("cron")) for one in listed(details) if isinstance(one, Mapping)]
-            outline.note(
-                event, f"times belong to the job: `triggers: {{cron: ['{' / '.join(crons)}']}}` in its definition"
-            )
+            times = crons[0] if len(crons) == 1 else json.dumps(crons)
+            outline.note(event, f"times belong to the job: `hubwright job set JOB triggers.schedule='{times}'`")
             rules.append({"event": "schedule"})
         else:
             rules += _read_event(event, mapping_of(details), outline)
