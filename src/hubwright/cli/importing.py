@@ -83,4 +83,5 @@ def _write(path: Path, done: Translation) -> None:
         path.write_text(done.recipe)
     except OSError as error:
         raise click.UsageError(f"'{path}' can't be written: {error.strerror}.") from error
-    click.echo(f"{path} written; {len(done.notes)} things to look at. Check it with: hubwright run")
+    things = "1 thing" if len(done.notes) == 1 else f"{len(done.notes)} things"
+    click.echo(f"{path} written; {things} to look at. Check it with: hubwright run")
