@@ -57,6 +57,8 @@ COMMANDS = {
     "audit": Entry("hubwright.cli.audit:audit", "Show who changed what."),
     "secret": Entry("hubwright.cli.secret:secret", "Set, list, remove and rotate secrets of builds."),
     "db": Entry("hubwright.cli.db:db", "Look after the database."),
+    "backup": Entry("hubwright.cli.backup:backup", "Copy all of this hub into a folder, while it runs."),
+    "restore": Entry("hubwright.cli.backup:restore", "Make a hub of a backup."),
     "redis": Entry("hubwright.cli.redis_view:redis", "Look after what is kept in Redis."),
     "config": Entry("hubwright.cli.settings:config", "Show the settings and where they come from."),
     "mcp": Entry("hubwright.cli.mcp:mcp", "Serve coding agents over stdio (MCP).", "mcp"),

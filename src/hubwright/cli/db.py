@@ -18,6 +18,7 @@ from hubwright.domain.wording import word_size
 from hubwright.errors import HubwrightError
 from hubwright.store import upgrade as migrations
 from hubwright.store.revision import HEAD, is_ready, load_revision
+from hubwright.store.snapshots import begin_again
 from hubwright.wiring.moving import Destination, move_installation
 
 
@@ -93,6 +94,20 @@ def move(
         print_json({"rows": rows, "tables": moved.rows, "files": moved.files, "bytes": moved.size, "sent": moved.sent})
     else:
         print_line(f"Moved and compared: {rows:,} rows, {moved.files:,} files of {word_size(moved.size)}.")
+
+
+@db.command()
+@settings_options
+def restored(*, config: Path | None, data_dir: str | None) -> None:
+    """Say that the database was restored from a copy, before the hubs start again; `hubwright restore` does it itself.
+
+    Numbers that may have been given since the copy was made are passed over, so that no builder, page or status of
+    then is taken for one of now.
+    """
+    settings = settings_of(config, data_dir=data_dir)
+    with _told(), create_engine(settings.database_url, poolclass=NullPool).begin() as connection:
+        begin_again(connection)
+    tell("The next builds, runs, deliveries and facts are numbered behind all that may have been given.")
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterable, AsyncIterator
+from collections.abc import AsyncIterable, AsyncIterator, Callable
 from dataclasses import dataclass
 from hashlib import sha256
 
@@ -52,23 +52,38 @@ async def check_strangers(source: Storage, target: Storage) -> None:
             ) from None
 
 
-async def carry(source: Storage, target: Storage, wanted: AsyncIterable[Wanted]) -> AsyncIterator[Carried]:
+async def carry(
+    source: Storage,
+    target: Storage,
+    wanted: AsyncIterable[Wanted],
+    on_gone: Callable[[str], None] | None = None,
+) -> AsyncIterator[Carried]:
     """Have these files in the target, and tell of each. One that is there already is compared and not sent again.
 
-    Raises NotFoundError when a file is gone, StorageError when one is not what it must be or did not arrive whole.
+    A file that is gone by now is told `on_gone`, else it is a NotFoundError. Raises StorageError for one that is not
+    what it must be, or did not arrive whole.
     """
-    going: set[asyncio.Task[Carried]] = set()
+    going: dict[asyncio.Task[Carried], str] = {}
+
+    async def wait(most: int) -> AsyncIterator[Carried]:
+        while len(going) > most:
+            done, _ = await asyncio.wait(going, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                key = going.pop(task)
+                try:
+                    yield task.result()
+                except NotFoundError:
+                    if on_gone is None:
+                        raise
+                    on_gone(key)
+
     try:
         async for one in wanted:
-            going.add(asyncio.create_task(_carry_one(source, target, one)))
-            if len(going) >= AT_ONCE:
-                done, going = await asyncio.wait(going, return_when=asyncio.FIRST_COMPLETED)
-                for task in done:
-                    yield task.result()
-        while going:
-            done, going = await asyncio.wait(going, return_when=asyncio.FIRST_COMPLETED)
-            for task in done:
-                yield task.result()
+            going[asyncio.create_task(_carry_one(source, target, one))] = one.key
+            async for carried in wait(AT_ONCE - 1):
+                yield carried
+        async for carried in wait(0):
+            yield carried
     finally:
         for task in going:
             task.cancel()
