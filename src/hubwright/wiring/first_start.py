@@ -32,6 +32,9 @@ from hubwright.wiring.parts import Parts, mirrors_folder
 CLI_TOKEN = "cli-token"  # noqa: S105  the file's name
 BUILDER_TOKEN = "builder-token"  # noqa: S105
 
+LOCAL_BUILDER = "local builder"
+"""What the token of the builder of this machine is called."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class FirstStart:
@@ -88,7 +91,7 @@ def prepare(settings: Settings) -> FirstStart:
                 data_dir=data_dir,
                 is_empty=used == 0,
                 cli_token=_token_file(connection, data_dir / CLI_TOKEN, "this machine's command line", "admin"),
-                builder_token=_token_file(connection, data_dir / BUILDER_TOKEN, "local builder", "builder"),
+                builder_token=_token_file(connection, data_dir / BUILDER_TOKEN, LOCAL_BUILDER, "builder"),
             )
     finally:
         engine.dispose()

@@ -22,11 +22,13 @@ from hubwright.config import Settings
 from hubwright.domain.recipe_values import CONTAINER
 from hubwright.domain.scheduling import BuilderKind, suits
 from hubwright.errors import SettingsError
-from hubwright.store.builders import keep_on_demand
+from hubwright.hub.fleet import revoke
+from hubwright.store.builders import keep_on_demand, load_builder
 from hubwright.store.database import Database, is_outage
 from hubwright.store.runs import count_waiting, is_holding
+from hubwright.store.tokens import find_token, load_token
 from hubwright.wire import WIRE_VERSION, Hello
-from hubwright.wiring.first_start import FirstStart
+from hubwright.wiring.first_start import LOCAL_BUILDER, FirstStart
 from hubwright.wiring.parts import mirrors_folder
 
 PAUSE = 2.0
@@ -114,6 +116,7 @@ def make_local_builder(settings: Settings, start: FirstStart, port: int, databas
     """The builder that the settings describe. Raises SettingsError."""
     bounds = read_slots(settings.slots)
     command = _command(settings, start, port, bounds)
+    database.write(partial(_take_name, start=start, now=time.time()))
     if bounds.least > 0:
         return LocalBuilder(command)
     spools = Path(settings.data_dir) / "builder" / "runs"
@@ -137,6 +140,17 @@ def make_local_builder(settings: Settings, start: FirstStart, port: int, databas
             return False
 
     return LocalBuilder(command, is_wanted)
+
+
+def _take_name(connection: Connection, start: FirstStart, now: float) -> None:
+    """Have our name back from the token of an earlier life, whose file is gone: a backup has none."""
+    known = load_builder(connection, NAME)
+    if known is None or known.token_id is None:
+        return
+    own = find_token(connection, start.builder_token.read_text(encoding="ascii").strip(), now)
+    former = load_token(connection, known.token_id)
+    if own is not None and former is not None and former.name == LOCAL_BUILDER and former.id != own.id:
+        revoke(connection, former.id, now)
 
 
 def _find_kind(settings: Settings) -> BuilderKind:
