@@ -42,7 +42,7 @@ def commits(hub: HubProcess, repository: FakeRepository) -> list[str]:
 
 @pytest.mark.timeout(360)
 def test_last_nights_backup_becomes_the_hub_and_nothing_is_built_twice(tmp_path: Path, github: FakeGitHub) -> None:
-    """R25. Built before the backup: not again. After it, or while there was no hub: once, under numbers of their own."""
+    """R25. Built before the backup: not again. After it, or while there was no hub: once, with numbers of their own."""
     repository = github.create_repository("octo/drill", RECIPE)
     with HubProcess(tmp_path, github=github, settings=SETTINGS) as hub:
         hub.client.put("/api/v1/secrets/TOKEN?job=octo/drill", json={"value": "the value"})

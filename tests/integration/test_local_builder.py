@@ -5,11 +5,18 @@ from __future__ import annotations
 import random
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from hubwright.wiring.local_builder import LocalBuilder
+from hubwright.config import load_settings
+from hubwright.store.builders import keep_connected, load_owners
+from hubwright.store.database import Database
+from hubwright.store.tokens import find_token
+from hubwright.wire import WIRE_VERSION, Hello
+from hubwright.wiring.first_start import prepare
+from hubwright.wiring.local_builder import LocalBuilder, make_local_builder
 from waiting import until
 
 # Works off what lies in the folder `waiting`, then ends: the shortest builder with the same moment of ending.
@@ -79,3 +86,22 @@ def test_nothing_is_started_while_nothing_waits_and_a_stop_is_quick(tmp_path: Pa
     local.stop()
     assert time.monotonic() - began < 5
     assert not (tmp_path / "started").exists()
+
+
+@pytest.mark.parametrize("lost", [True, False])
+def test_the_name_comes_back_from_a_token_that_is_lost(lost: bool, tmp_path: Path) -> None:
+    """A backup has the row of the token and not its text, so a restored hub makes another for its builder."""
+    settings = load_settings({"data_dir": str(tmp_path), "slots": "1"}, None, {})
+    start = prepare(settings)
+    with closing(Database(settings.database_url)) as database:
+        with database.reading() as connection:
+            former = find_token(connection, start.builder_token.read_text().strip(), 1.0)
+        assert former is not None
+        hello = Hello(wire=WIRE_VERSION, name="local", platform="p", version="", instance="", labels=(), slots=1)
+        database.write(lambda connection: keep_connected(connection, [(hello, former.id)], 1.0))
+        if lost:
+            start.builder_token.unlink()
+            start = prepare(settings)
+        make_local_builder(settings, start, 1, database)
+        with database.reading() as connection:
+            assert load_owners(connection, ["local"], 2.0)["local"].owner == (None if lost else former.id)
