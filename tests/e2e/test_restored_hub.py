@@ -40,6 +40,14 @@ def commits(hub: HubProcess, repository: FakeRepository) -> list[str]:
     return [build["sha"] for build in reversed(hub.builds(repository))]
 
 
+def restore(hub: HubProcess, backup: Path, key: bytes) -> None:
+    """As the page says: the backup, then the key, which was kept elsewhere."""
+    done = run(hub, "restore", str(backup))
+    assert (done.returncode, "secrets.key" in done.stderr) == (0, True), done.stderr
+    assert "Restored as of 20" in done.stdout
+    (hub.data / "secrets.key").write_bytes(key)
+
+
 @pytest.mark.timeout(360)
 def test_last_nights_backup_becomes_the_hub_and_nothing_is_built_twice(tmp_path: Path, github: FakeGitHub) -> None:
     """R25. Built before the backup: not again. After it, or while there was no hub: once, with numbers of their own."""
@@ -67,10 +75,7 @@ def test_last_nights_backup_becomes_the_hub_and_nothing_is_built_twice(tmp_path:
         told = len(github.statuses(first["after"]))
 
         shutil.rmtree(hub.data)
-        done = run(hub, "restore", str(backup))
-        assert (done.returncode, "secrets.key" in done.stderr) == (0, True), done.stderr
-        assert "Restored as of 20" in done.stdout
-        (hub.data / "secrets.key").write_bytes(key)
+        restore(hub, backup, key)
         hub.start()
         hub.post("healing")
         hub.finished(repository, 3, PATIENCE)
