@@ -124,7 +124,7 @@ class BubblewrapExecutor:
                 admit=cell.admit,
                 confine=None if self._scope is None else partial(_confine, self._scope),
             )
-            return self._cells.follow(OnTerminal(start, write, partial(_judge, status)))
+            return self._cells.leaders.follow(partial(OnTerminal, start, write, partial(_judge, status)))
 
     def spent(self, workspace: Workspace) -> Spent:
         """What the run used so far."""

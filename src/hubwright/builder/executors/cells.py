@@ -9,8 +9,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from hubwright.builder.executors import Running
 from hubwright.builder.executors.cgroups import Group, Groups
+from hubwright.builder.executors.leaders import Leaders
 from hubwright.builder.executors.syscalls import unmount
 from hubwright.builder.executors.terms import Policy, Spent, Terms
 from hubwright.builder.executors.tree import kill_marked, reap_orphans, ticks_now
@@ -66,7 +66,7 @@ class Cells:
         self._users = users
         self.groups = groups
         self._open: dict[str, Cell] = {}
-        self._leaders: set[int] = set()
+        self.leaders = Leaders()
 
     def open(self, workspace: Workspace, terms: Terms) -> list[str]:
         """Make the cell, and hand the workspace to its user. Raises ExecutorError.
@@ -89,16 +89,6 @@ class Cells:
         except KeyError:
             raise ExecutorError("the run was not prepared, or is over.") from None
 
-    def leaders(self) -> set[int]:
-        """The first processes of the stages that run."""
-        return self._leaders.copy()
-
-    def follow(self, running: Running) -> Running:
-        """Count it among the leaders until it has ended."""
-        self._leaders.add(running.pid)
-        running.finished.add_done_callback(lambda _: self._leaders.discard(running.pid))
-        return running
-
     def spent(self, workspace: Workspace) -> Spent:
         """What the run used so far."""
         cell = self._open.get(workspace.marker)
@@ -120,7 +110,7 @@ class Cells:
         if cell is not None and cell.user is not None and self._users is not None:
             self._users.give_back(cell.user)
         _unmount_below(workspace.root)
-        reap_orphans(self.leaders())
+        reap_orphans(self.leaders)
 
     def sweep(self, prefix: str) -> None:
         """End what a dead builder has left."""

@@ -66,7 +66,7 @@ class ProcessExecutor:
             admit=cell.admit,
             confine=partial(_confine, self._rules.get(workspace.marker), program),
         )
-        return self._cells.follow(OnTerminal(start, write))
+        return self._cells.leaders.follow(partial(OnTerminal, start, write))
 
     def spent(self, workspace: Workspace) -> Spent:
         """What the run used so far."""

@@ -16,6 +16,7 @@ from hubwright.errors import ExecutorError
 _ROWS, _COLUMNS = 40, 120
 _READ = 65_536
 _READS = 64  # a terminal gives at most 4 KiB at a time; so many are taken before other work gets its turn
+_UNKNOWN = -1
 _LATE = 0.3  # seconds that output may come after the end, while a background process holds the terminal open
 
 
@@ -84,13 +85,25 @@ class OnTerminal:
     async def _finish(self) -> int:
         await self._exited
         self._signal(signal.SIGKILL)  # background processes of the group end with their leader
-        code = self._process.wait()
+        code = self._take_code()
         await asyncio.wait([self._silent], timeout=_LATE)
         while not self._silent.done() and self._read():
             pass
         self._stop_reading()
         os.close(self._terminal)
+        if code is None:
+            raise ExecutorError("nobody knows how the command ended: its exit code was lost.")
         return self._judge(code if code >= 0 else 128 - code)
+
+    def _take_code(self) -> int | None:
+        """The exit code; None when somebody else has taken it, which `Popen.wait` would tell as 0, a success."""
+        try:
+            _, status = os.waitpid(self._process.pid, 0)
+        except ChildProcessError:
+            self._process.returncode = _UNKNOWN
+            return None
+        self._process.returncode = os.waitstatus_to_exitcode(status)
+        return self._process.returncode
 
     def _read(self) -> bool:
         """Take what there is, up to a bound; whether anything was there."""

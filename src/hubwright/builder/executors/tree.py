@@ -6,11 +6,12 @@ import math
 import os
 import signal
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
 from hubwright.builder.executors import MARKER
+from hubwright.builder.executors.leaders import Leaders
 
 _PROC = Path("/proc")
 _ROUNDS = 50
@@ -33,28 +34,29 @@ def kill_marked(marker: str, *, prefix: bool = False) -> int:
     return _kill_all(lambda: find_marked(marker, prefix=prefix))
 
 
-def find_orphans(since: float, until: float, leaders: Collection[int]) -> list[int]:
+def find_orphans(since: float, until: float, leaders: Leaders) -> list[int]:
     """Processes that have become ours because their parents ended, and all below them, started in that time.
 
-    This needs a builder that is a subreaper (PR_SET_CHILD_SUBREAPER). Times are in clock ticks after boot. `leaders`
-    are the first processes of stages that run. Our other children are told apart by what a process can't get rid of:
+    This needs a builder that is a subreaper (PR_SET_CHILD_SUBREAPER). Times are in clock ticks after boot. Our
+    other children are told apart by what a process can't get rid of:
     only those of builds have no-new-privileges.
     """
     parents, starts = _look_at_all()
-    adopted = [pid for pid in parents.get(os.getpid(), ()) if pid not in leaders and _has_no_new_privileges(pid)]
+    ours = [pid for pid in parents.get(os.getpid(), ()) if _has_no_new_privileges(pid)]
+    adopted = leaders.exclude(ours)  # asked after the look: whatever was seen then is counted by now
     for pid in adopted:
         adopted += parents.get(pid, ())
     return [pid for pid in adopted if since <= starts[pid] < until]
 
 
-def kill_orphans(since: float, until: float, leaders: Callable[[], Collection[int]]) -> None:
+def kill_orphans(since: float, until: float, leaders: Leaders) -> None:
     """Kill them, and take the exit codes of those that are children of ours. Takes up to a second."""
     if _has_no_new_privileges(os.getpid()):
         return  # then all our children have it, also those that are not of builds
-    _kill_all(lambda: [pid for pid in find_orphans(since, until, leaders()) if not _reap(pid)])
+    _kill_all(lambda: [pid for pid in find_orphans(since, until, leaders) if not _reap(pid)])
 
 
-def reap_orphans(leaders: Collection[int]) -> None:
+def reap_orphans(leaders: Leaders) -> None:
     """Take the exit codes of orphans that have ended; they would stay in the process table for ever."""
     if _has_ended_children() and not _has_no_new_privileges(os.getpid()):
         for pid in find_orphans(0, math.inf, leaders):
