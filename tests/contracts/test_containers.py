@@ -153,7 +153,7 @@ async def test_secrets_go_through_the_api(place: Place) -> None:
     value = "in the environment'\"$(id)\\n\n=x"
     running = place.start('printf %s "$TOKEN" > token; echo ready; sleep 60', TOKEN=value)
     await until(lambda: "ready" in place.text)
-    listing = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout  # noqa: ASYNC221
+    listing = subprocess.run(["ps", "-wweo", "args"], capture_output=True, text=True, check=True).stdout  # noqa: ASYNC221
     await running.kill(0)
 
     assert "in the environment" not in listing

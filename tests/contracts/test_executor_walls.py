@@ -104,7 +104,7 @@ def sleeping_process() -> Iterator[subprocess.Popen[bytes]]:
 
 def alive_with(word: str) -> list[str]:
     """Processes of the machine with this word among their arguments."""
-    listing = subprocess.run(["ps", "-eo", "pid,stat,args"], capture_output=True, text=True, check=True).stdout
+    listing = subprocess.run(["ps", "-wweo", "pid,stat,args"], capture_output=True, text=True, check=True).stdout
     return [line for line in listing.splitlines() if word in line and line.split()[1][0] != "Z"]
 
 

@@ -153,7 +153,7 @@ class TestEveryExecutor:
         program = f"sleep 600.{os.getpid()}"
         await place.run(f"setsid sh -c 'exec {program}' & sleep 0.2")
         await asyncio.to_thread(place.executor.destroy, place.workspace)
-        listing = subprocess.run(["ps", "-eo", "stat,args"], capture_output=True, text=True, check=True).stdout  # noqa: ASYNC221
+        listing = subprocess.run(["ps", "-wweo", "stat,args"], capture_output=True, text=True, check=True).stdout  # noqa: ASYNC221
 
         assert not [line for line in listing.splitlines() if program in line and not line.startswith("Z")]
 
@@ -238,7 +238,7 @@ class TestSandbox:
         """The sandbox's options hold the environment; they go through a file."""
         running = sandbox.start("echo ready; sleep 600", TOKEN="in-the-environment")
         await sandbox.until_written(b"ready")
-        listing = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout  # noqa: ASYNC221
+        listing = subprocess.run(["ps", "-wweo", "args"], capture_output=True, text=True, check=True).stdout  # noqa: ASYNC221
         await running.kill(0.1)
 
         assert "in-the-environment" not in listing

@@ -166,5 +166,5 @@ def test_an_interrupt_ends_the_stage_and_the_program(tmp_path: Path) -> None:
 
     assert process.wait(20) == 130
     assert (
-        "sleep 600.25" not in subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
+        "sleep 600.25" not in subprocess.run(["ps", "-wweo", "args"], capture_output=True, text=True, check=True).stdout
     )

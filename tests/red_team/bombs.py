@@ -130,5 +130,5 @@ def _lines(log: bytes | bytearray) -> list[str]:
 
 
 def _alive_with(words: str) -> list[str]:
-    listing = subprocess.run(["ps", "-eo", "pid,stat,args"], capture_output=True, text=True, check=True).stdout
+    listing = subprocess.run(["ps", "-wweo", "pid,stat,args"], capture_output=True, text=True, check=True).stdout
     return [line for line in listing.splitlines() if words in line and line.split()[1][0] != "Z"]

@@ -117,7 +117,7 @@ class Fight:
     async def _pid_of(self, words: str) -> int:
         async with asyncio.timeout(PATIENCE):
             while True:
-                argv = ["ps", "-eo", "pid,args"]
+                argv = ["ps", "-wweo", "pid,args"]  # COLUMNS may be set, which would cut the lines
                 listing = await asyncio.to_thread(subprocess.run, argv, capture_output=True, text=True, check=True)
                 found = [line.split()[0] for line in listing.stdout.splitlines() if words in line and "perl" in line]
                 if found:
