@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import hmac
 from collections.abc import Iterator
@@ -75,8 +76,30 @@ DEEP = b'{"a":' * 10_000 + b"1" + b"}" * 10_000
 
 @pytest.mark.parametrize(
     "body",
-    [BODY[:-1], DEEP, b"[" * 10_000 + b"]" * 10_000, b"[]", b'"push"', b"", b"\xff\xfe{}", b'{"a": NaN}', b"payload={"],
-    ids=["truncated", "deep", "deep-list", "list", "text", "empty", "not-utf8", "nan", "form-in-json"],
+    [
+        BODY[:-1],
+        DEEP,
+        b"[" * 10_000 + b"]" * 10_000,
+        b"[]",
+        b'"push"',
+        b"",
+        b"\xff\xfe{}",
+        b'{"a": NaN}',
+        b"payload={",
+        gzip.compress(BODY),
+    ],
+    ids=[
+        "truncated",
+        "deep",
+        "deep-list",
+        "list",
+        "text",
+        "empty",
+        "not-utf8",
+        "nan",
+        "form-in-json",
+        "packed",
+    ],
 )
 def test_a_body_that_is_no_json_object_is_400(quiet: HubProcess, body: bytes) -> None:
     """S5: signed rubbish is rubbish: refused by a sentence, at once, with nothing kept."""

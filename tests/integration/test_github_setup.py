@@ -171,7 +171,7 @@ def test_people_log_in_with_the_role_that_they_have_at_the_repository(yard: Yard
 
 
 def test_what_is_replayed_or_from_another_browser_logs_nobody_in(yard: Yard) -> None:
-    """Login CSRF, a replayed state, a stolen code: PKCE, cookie and state each stop one."""
+    """S35: login CSRF, a replayed state, a stolen code: PKCE, cookie and state each stop one."""
     yard.be_app()
     with yard.browser() as victim, yard.browser() as attacker:
         asked = yard.begin_login(attacker)
@@ -191,11 +191,43 @@ def test_what_is_replayed_or_from_another_browser_logs_nobody_in(yard: Yard) -> 
         assert browser.get(CALLBACK, params=back).status_code == 403
 
 
+def test_what_was_given_to_others_logs_nobody_in(yard: Yard) -> None:
+    """S35: a token or a code that GitHub made for another program.
+
+    Buildbot took any token of GitHub's that it was sent (CVE-2019-12300).
+    """
+    yard.be_app()
+    with yard.browser() as browser:
+        asked = yard.begin_login(browser)
+        code = agree_to_login(yard.github.state, 11, "ann", asked | {"client_id": "Iv23of-somebody-else"})
+        assert browser.get(CALLBACK, params={"code": code, "state": asked["state"]}).status_code == 403
+    yard.github.state.tokens.add("gho_made_for_another_program")
+    for name in ("token", "access_token", "code"):
+        with yard.browser() as browser:
+            asked = yard.begin_login(browser)
+            given = {name: "gho_made_for_another_program", "state": asked["state"]}
+            assert browser.get(CALLBACK, params=given).status_code in {403, 422}
+            bearer = {"Authorization": "Bearer gho_made_for_another_program"}
+            assert browser.get("/github", headers=bearer).status_code == 401
+
+
 @pytest.mark.parametrize(
     "place",
-    ["//evil.example", "https://evil.example", "/\\evil.example", "javascript:alert(1)", "/\t/evil.example", ""],
+    [
+        "//evil.example",
+        "https://evil.example",
+        "/\\evil.example",
+        "javascript:alert(1)",
+        "/\t/evil.example",
+        "",
+        "/jobs\r\nX-Evil: 1",
+        "/\n/evil.example",
+        "evil.example",
+        "/" + "a" * 1000,
+    ],
 )
 def test_nobody_is_sent_to_another_site(yard: Yard, place: str) -> None:
+    """S34: after logging in."""
     yard.be_app()
     with yard.browser() as browser:
         assert yard.log_in(browser, 11, "ann", place).headers["location"] == "/"
