@@ -156,6 +156,29 @@ def test_every_package_is_in_the_table_of_layers() -> None:
             assert path.stem == "__init__" or f"`{path.stem}`" in table, path
 
 
+def test_every_module_that_the_architecture_names_is_there() -> None:
+    """The walks are told module by module: who looks one up must find it where the page says."""
+    for name in re.findall(r"`([a-z_]+(?:\.[A-Za-z_]+)+)`", (ROOT / "ARCHITECTURE.md").read_text()):
+        *packages, last = name.split(".")
+        if (SOURCE / packages[0]).is_dir():
+            inside = SOURCE.joinpath(*packages)
+            module = inside / f"{last}.py"
+            named = inside.with_suffix(".py")
+            assert (
+                module.exists()
+                or (inside / last).is_dir()
+                or (named.exists() and re.search(rf"^(class|def) {last}\b", named.read_text(), re.MULTILINE))
+            ), name
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_every_test_that_a_page_names_exists(page: Path) -> None:
+    """A promise that points to its proof is worth no more than the pointer."""
+    for file, name in re.findall(r"\b((?:tests|bench)/[\w/]+\.py)(?:::(\w+))?", page.read_text()):
+        assert (ROOT / file).exists(), file
+        assert not name or re.search(rf"^ *(async )?def {name}\(", (ROOT / file).read_text(), re.MULTILINE), name
+
+
 def test_the_tree_of_errors_is_drawn_whole() -> None:
     """errors.py draws its classes at the top; the drawing must not grow old."""
     drawn = re.findall(r"\w+Error\b", hubwright.errors.__doc__ or "")
