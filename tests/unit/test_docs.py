@@ -174,7 +174,7 @@ def test_every_module_that_the_architecture_names_is_there() -> None:
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_every_test_that_a_page_names_exists(page: Path) -> None:
     """A promise that points to its proof is worth no more than the pointer."""
-    for file, name in re.findall(r"\b((?:tests|bench)/[\w/]+\.py)(?:::(\w+))?", page.read_text()):
+    for file, name in re.findall(r"\b((?:tests|bench)/[\w/]+\.py)(?:::(test_\w+))?", page.read_text()):
         assert (ROOT / file).exists(), file
         assert not name or re.search(rf"^ *(async )?def {name}\(", (ROOT / file).read_text(), re.MULTILINE), name
 
