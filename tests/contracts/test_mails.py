@@ -116,7 +116,7 @@ def test_named_mailboxes_hear_of_the_events_that_they_want(post: Post, mailbox: 
 
 
 def test_nothing_from_a_commit_becomes_a_header(post: Post, mailbox: Mailbox) -> None:
-    """A subject with a line break would be a second header: who is told would be the committer's to say."""
+    """S15: a subject with a line break would be a second header: who is told would be the committer's to say."""
     post.define("team@example.org", events=("always",))
     post.build("a", 2)
     ((_, _, message),) = mailbox.came

@@ -236,6 +236,7 @@ def test_refused_and_away_are_told_apart(inbox: Inbox) -> None:
 
 
 def test_what_commits_say_stays_on_its_line(town: Town, inbox: Inbox) -> None:
+    """S15: a line of a chat stays one, whatever a commit is called."""
     town.open(f"slack:http://a.example:{inbox.port}/", events=("always",))
     number = town.lives.build("a" * 40)
     hostile = update(schema.build).where(schema.build.c.id == number)

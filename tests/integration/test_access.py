@@ -144,7 +144,7 @@ def test_folders_that_can_not_be_meant(site: Served, wanted: dict[str, Any]) -> 
 
 
 def test_requests_of_a_token_are_bounded(tmp_path: Path) -> None:
-    """429 and when to come again; others are not kept out, and builders are not counted."""
+    """S44: 429 and when to come again; others are not kept out, and builders are not counted."""
     with served_site(tmp_path, anonymous_read=False, requests_per_minute=5) as site:
         number, bearer = make_token(site)
         _, other = make_token(site)

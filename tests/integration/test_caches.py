@@ -128,6 +128,7 @@ def test_an_untrusted_build_without_a_pull_request_is_alone(caches: Caches) -> N
 
 
 def test_other_repositories_have_other_caches(caches: Caches) -> None:
+    """S30: what one repository has kept is nothing to another."""
     caches.put(caches.run(), "1", b"x")
     assert caches.get(caches.run(repository="other/repo"), "1") == NOTHING
 

@@ -137,7 +137,7 @@ def test_a_known_token_costs_no_query(make_hub: MakeHub) -> None:
 
 
 def test_tokens_are_not_kept_readable(make_hub: MakeHub, tmp_path: Path) -> None:
-    """Who steals the database has no key."""
+    """S3: who steals the database has no key."""
     hub = make_hub()
     token = new_token(hub, "admin")
     log_in(hub)
@@ -181,7 +181,7 @@ def test_a_session_ends(make_hub: MakeHub) -> None:
 
 
 def test_changes_by_cookie_need_our_own_page(make_hub: MakeHub) -> None:
-    """CSRF: the browser sends the cookie for every page, but says which page asked."""
+    """S33: CSRF: the browser sends the cookie for every page, but says which page asked."""
     hub = make_hub()
     cookie = log_in(hub)
     order = ("/api/v1/builds/9/cancel", "POST")

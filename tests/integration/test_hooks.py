@@ -113,7 +113,7 @@ def test_each_of_several_secrets_is_valid(site: Site, secret: str) -> None:
 def test_an_unsigned_body_is_refused_and_nothing_is_written(
     site: Site, woken: list[str], headers: dict[str, str]
 ) -> None:
-    """Nobody is believed without a secret's word over these very bytes; SHA-1 alone does not count."""
+    """S8: nobody is believed without a secret's word over these very bytes; SHA-1 alone does not count."""
     status, document, answered = knock(site, headers=headers)
     assert (status, document["title"]) == (401, "Bad signature")
     assert answered["content-type"] == "application/problem+json"

@@ -52,7 +52,7 @@ def pages(world: PageWorld) -> dict[str, httpx2.Response]:
 
 
 def test_nothing_from_outside_is_markup(pages: dict[str, httpx2.Response]) -> None:
-    """No element, attribute, script, style or address is made by data; and nothing turns text around or clears it."""
+    """S31: no element, attribute, script, style or address is made by data; nothing turns text around or clears it."""
     wrong = []
     for name, page in pages.items():
         read = Read(page.text)

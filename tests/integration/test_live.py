@@ -203,7 +203,7 @@ def test_a_run_that_is_not_there_is_told(hub: Served) -> None:
 
 
 def test_pages_of_other_sites_may_not_watch(hub: Served) -> None:
-    """S5: a WebSocket is not bound to its origin by the browser; we have to look."""
+    """S5, S33: a WebSocket is not bound to its origin by the browser; we have to look."""
     with pytest.raises(InvalidStatus) as refused, watching(hub, Origin="https://evil.example"):
         pass
     assert refused.value.response.status_code == 403

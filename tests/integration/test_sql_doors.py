@@ -125,7 +125,7 @@ def test_the_api_answers_json_and_csv(client: httpx2.Client) -> None:
 
 
 def test_the_page_shows_names_as_they_are_and_files_are_calm(client: httpx2.Client) -> None:
-    """A name from outside is neither a tag, nor an escape, nor a spreadsheet's formula."""
+    """S15: a name from outside is neither a tag, nor an escape, nor a spreadsheet's formula."""
     asked = {"query": "SELECT path, NULL AS nil, 7 AS seven FROM job"}
     page = client.post("/sql", data=asked, headers=ADMIN).text
     sheet = client.post("/sql", data={**asked, "format": "csv"}, headers=ADMIN)

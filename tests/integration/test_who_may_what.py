@@ -131,7 +131,7 @@ def test_doors_for_tokens_with_folders_are_doors(hub: WholeHub) -> None:
 
 
 def test_every_door_by_every_asker(hub: WholeHub, askers: dict[str, dict[str, str]]) -> None:
-    """401 for strangers, 403 for too little, 404 for what is not there for the asker; and no fault of ours."""
+    """S36: 401 for strangers, 403 for too little, 404 for what is not there for the asker; and no fault of ours."""
     wrong, changed, known, knocker = [], [], set(), Knocker(hub.url)
     for door in hub.doors():
         rule = rule_of(door)
@@ -175,7 +175,7 @@ def check_audit(hub: WholeHub, changed: list[tuple[str, str, str, int]]) -> None
 
 
 def test_what_lies_elsewhere_is_as_if_it_were_not(hub: WholeHub, askers: dict[str, dict[str, str]]) -> None:
-    """404 in the same words for what is hidden and for what there is not; lists show only what lies below."""
+    """S37, S38: 404 in the same words for what is hidden and for what there is not; lists show only what lies below."""
     below, all_of_it = askers["read below"], askers["read"]
 
     def get(path: str, headers: dict[str, str] = below) -> Any:

@@ -71,7 +71,7 @@ def test_it_does_not_matter_where_a_log_is_cut_into_pieces(log: bytes, cuts: lis
 
 @given(st.text())
 def test_names_from_outside_stay_on_their_line_and_show_what_hides(name: str) -> None:
-    """A branch may be called anything that git allows; in a table it is one line without an escape (S31)."""
+    """S15: a branch may be called anything that git allows; in a table it is one line without an escape (S31)."""
     out = shown(name)
 
     assert "\n" not in out

@@ -50,7 +50,7 @@ def welcomed(capabilities: str = "account-tag batch", login: Login = LOGIN, sess
 
 @given(st.text(), st.text(), st.integers(0, 600))
 def test_what_we_say_is_one_line_that_fits_whatever_it_is_made_of(target: str, text: str, most: int) -> None:
-    """Commit messages and job names end no line, bring no second command and no colours."""
+    """S15: commit messages and job names end no line, bring no second command and no colours."""
     for line in (write_line("PRIVMSG", target, text), write_said("#builds", text, prefix=100)):
         assert len(line) <= MAX_LINE
         assert line.endswith(b"\r\n")

@@ -37,7 +37,7 @@ def test_shown_files_have_no_origin_and_run_scripts_only_apart() -> None:
 
 
 def test_a_pass_is_good_for_one_run_and_an_hour() -> None:
-    """Who was shown one run's files learns nothing of another's, and nothing for ever."""
+    """S29: who was shown one run's files learns nothing of another's, and nothing for ever."""
     text = make_pass(KEY, 7, NOW)
     assert is_good(KEY, text, 7, NOW + SECONDS - 1)
     assert not is_good(KEY, text, 7, NOW + SECONDS + 1)

@@ -200,7 +200,7 @@ def test_contexts_that_are_cut_stay_different() -> None:
 
 @given(st.text(max_size=400), st.text(max_size=400), st.sampled_from([None, *Result]))
 def test_no_text_from_outside_breaks_the_bounds(name: str, detail: str, result: Result | None) -> None:
-    """Names as attack: platforms, stages and reasons of any kind fit GitHub's limits and hide nothing."""
+    """S15: names as attack: platforms, stages and reasons of any kind fit GitHub's limits and hide nothing."""
     hostile = run(result, name, detail=detail, cancel=detail, stages=(stage(name, result, 1, detail=detail),))
     statuses = form_statuses([build(1, hostile, result=result, job=name, problem=detail)], URL)
     assert statuses[-1].context == ROLL_UP or result is None
