@@ -18,7 +18,10 @@ from starlette.routing import Route
 STREAMS = frozenset({"/api/v1/events", "/fragments/stream", "/api/v1/runs/{run_id}/log/stream"})
 """They never end; what they read, the feed, is walked by `/api/v1/facts`."""
 
-ELSEWHERE = frozenset({"/github/app/created", "/login/github", "/login/github/callback", "/static/{version}/{name}"})
+ELSEWHERE = frozenset(
+    {"/github/app/created", "/login/github", "/login/github/callback", "/static/{version}/{name}"}
+    | {"/api/v1/peers/logs/{run:int}"}
+)
 """They ask GitHub or no table."""
 
 OTHER = ("5",)

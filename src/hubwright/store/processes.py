@@ -1,4 +1,4 @@
-"""The hubs and workers that are there. Each notes itself; who was not seen for a day is forgotten."""
+"""The processes of an installation that are there. Each notes itself; who was not seen for a day is forgotten."""
 
 from __future__ import annotations
 
@@ -6,13 +6,16 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, select, update
+from sqlalchemy import Connection, bindparam, delete, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from hubwright.store.schema import process
 
 FORGOTTEN = 86_400.0
 """Seconds after which a process that was not seen is forgotten."""
+
+SILENT = 35.0
+"""Seconds after which one that was not seen is taken for lost: it notes itself every ten."""
 
 MOST = 500
 
@@ -34,6 +37,10 @@ class Process:
     wire: int
     started_at: float
     seen_at: float
+
+    def is_lost(self, now: float) -> bool:
+        """Whether it died, hangs, or has no way to the database."""
+        return now - self.seen_at > SILENT
 
 
 def keep_process(connection: Connection, one: Process) -> None:
@@ -57,12 +64,12 @@ def begin_process(connection: Connection, one: Process) -> None:
 
 
 def end_process(connection: Connection, owner: str) -> None:
-    """It stops: nobody reaches it any more."""
-    connection.execute(update(process).where(process.c.owner == owner).values(address="", kind="stopped"))
+    """It stops: nobody need look for it."""
+    connection.execute(delete(process).where(process.c.owner == owner))
 
 
 def load_processes(connection: Connection) -> list[Process]:
-    """All that are known, hubs first."""
+    """All that are known, kind by kind, the oldest first."""
     return [Process(**row) for row in connection.execute(_NEWEST).mappings()]
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import os
+from contextlib import AbstractContextManager
 
 from hubwright.config import Settings
 from hubwright.errors import SettingsError
 from hubwright.hub.dispatcher import InProcessDispatcher
+from hubwright.wiring.attendance import attending
 from hubwright.wiring.first_start import prepare_ground
 from hubwright.wiring.hiding import hide_from_builds
 from hubwright.wiring.irc import IrcLife
@@ -29,7 +31,8 @@ def run_irc(settings: Settings) -> int:
     check_keys(settings)
     process = _Process(settings)
     try:
-        asyncio.run(process.live())
+        with process.attending():
+            asyncio.run(process.live())
     finally:
         process.close()
     return 0
@@ -45,6 +48,10 @@ class _Process:
         self._counting = InProcessDispatcher({FIGURES: self._parts.counting.drain})
         if settings.broker_url is not None:
             self._scale = open_scale_out(settings.broker_url, self._hear)
+
+    def attending(self) -> AbstractContextManager[None]:
+        """That it is there is noted until the block ends."""
+        return attending(self._parts.database, "irc", self._parts.owner)
 
     async def live(self) -> None:
         """Until a signal ends it."""

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import structlog
 
-from hubwright import __version__
 from hubwright.config import Settings
 from hubwright.errors import SettingsError
 from hubwright.hub.log_copies import LogCopies
@@ -22,11 +21,11 @@ from hubwright.outlets.peers import Peers
 from hubwright.storage import Storage
 from hubwright.store.database import Database, is_outage
 from hubwright.store.processes import Process
-from hubwright.wire import WIRE_VERSION
+from hubwright.wiring.attendance import PRESENCE, describe_process
 from hubwright.wiring.secret_keys import keys_of
 
-SEALS, PRESENCE = "seals", "presence"
-"""The queues; no rows wait in the second."""
+SEALS = "seals"
+"""The queue of logs that have ended."""
 
 PLACE = "place"
 """The file in the folder of logs that has its name."""
@@ -76,21 +75,6 @@ def open_peers(settings: Settings, database: Database, logs: Logs, owner: str, p
     if not logs.place:
         return None
     return PeersLife(settings, database, logs, describe_process("hub", owner, find_address(settings, port), logs.place))
-
-
-def describe_process(kind: str, owner: str, address: str = "", place: str = "") -> Process:
-    """This process, as others are told of it."""
-    now = time.time()
-    return Process(
-        owner=owner,
-        kind=kind,
-        address=address,
-        place=place,
-        version=__version__,
-        wire=WIRE_VERSION,
-        started_at=now,
-        seen_at=now,
-    )
 
 
 def find_address(settings: Settings, port: int) -> str:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import os
+from contextlib import closing
 
 from hubwright.config import Settings
 from hubwright.errors import SettingsError
+from hubwright.store.database import Database
+from hubwright.wiring.attendance import attending
 from hubwright.wiring.extras import load_tasks
 from hubwright.wiring.first_start import prepare_ground
 from hubwright.wiring.hiding import hide_from_builds
 from hubwright.wiring.logging import configure_logging
+from hubwright.wiring.owners import make_owner
 from hubwright.wiring.parts import FIGURES, QUEUES, Parts, open_parts
 from hubwright.wiring.scale_out import ScaleOut, open_scale_out
 from hubwright.wiring.secret_keys import check_keys
@@ -33,7 +37,8 @@ def run_worker(settings: Settings) -> int:
         drains = {**parts.drains(), FIGURES: parts.counting.drain}
         name = f"hubwright@{parts.owner}"
         Supervisor(os.environ).ready("Doing waiting work")
-        return int(tasks.run_worker(broker_url, drains, name=name, on_failure=parts.note_failure))
+        with attending(parts.database, "worker", parts.owner):
+            return int(tasks.run_worker(broker_url, drains, name=name, on_failure=parts.note_failure))
     finally:
         scale.dispatcher.stop(10.0)
         scale.stop()
@@ -44,8 +49,10 @@ def run_beat(settings: Settings) -> int:
     """Remind the workers of every queue until a signal ends it; an exit code. Raises SettingsError."""
     broker_url = _broker(settings, "beat")
     configure_logging("beat", settings.log)
-    Supervisor(os.environ).ready("Reminding the workers")
-    load_tasks().run_beat(broker_url, QUEUES)
+    tasks = load_tasks()
+    with closing(Database(settings.database_url)) as database, attending(database, "beat", make_owner()):
+        Supervisor(os.environ).ready("Reminding the workers")
+        tasks.run_beat(broker_url, QUEUES)
     return 0
 
 
