@@ -3,21 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import httpx2
 import pytest
 
 from fake_github import FakeGitHub
 from fake_repository import FakeRepository
-from hub_process import ADMIN, HubProcess, Make, Program
-from machine_processes import kill_leftovers
-from separate_builder import new_token
-from two_hubs import Installation, behind_balancer, describe
+from hub_process import HubProcess, Make
+from two_hubs import Installation, Reader, behind_balancer, builder_at, describe, own_output
 from waiting import until
 
 
@@ -26,59 +20,6 @@ def chatty(copy: Path, gate: Path) -> str:
     lines = "i=0; while [ $i -lt 200 ]; do echo $1 line $i; i=$((i+1)); done"
     script = f"f() {{ {lines}; }}; (f first; while ! test -e {gate}; do sleep 0.05; done; f last) | tee {copy}"
     return f"stages:\n- talk: '{script}'\n"
-
-
-class Reader:
-    """Follows a log at an address; cut off, it goes on where it was, as a browser does."""
-
-    def __init__(self, url: str, run: int) -> None:
-        self._url = url
-        self._run = run
-        self.data = b""
-        self.cuts = 0
-        self.ended = threading.Event()
-        self._thread = threading.Thread(target=self._read, daemon=True)
-        self._thread.start()
-
-    def _read(self) -> None:
-        with httpx2.Client(timeout=20, trust_env=False, headers={"Authorization": f"Bearer {ADMIN}"}) as client:
-            while not self.ended.is_set():
-                try:
-                    self._follow(client)
-                except httpx2.HTTPError:
-                    self.cuts += 1
-                    self.ended.wait(0.1)
-
-    def _follow(self, client: httpx2.Client) -> None:
-        headers = {"Last-Event-ID": str(len(self.data))}
-        with client.stream("GET", f"{self._url}/api/v1/runs/{self._run}/log/stream", headers=headers) as answer:
-            answer.raise_for_status()
-            kind = ""
-            for line in answer.iter_lines():
-                key, _, value = line.partition(": ")
-                kind = value if key == "event" else kind
-                if key == "data" and kind == "chunk":
-                    self.data += httpx2.Response(200, text=value).json()["text"].encode()
-                if key == "data" and kind == "end":
-                    self.ended.set()
-
-
-@contextmanager
-def builder_at(url: str, hub: HubProcess, folder: Path) -> Iterator[Program]:
-    """A builder whose way to its hub is `url`; it keeps its runs whatever becomes of a hub."""
-    arguments = ("builder", "--hub", url, "--name", "one", "--executor", "process", "--work-dir", str(folder / "one"))
-    program = Program(folder, "builder-one", arguments, {"HUBWRIGHT_BUILDER_TOKEN": new_token(hub, "one")})
-    program.begin()
-    try:
-        yield program
-    finally:
-        program.kill()
-        kill_leftovers(folder)
-
-
-def own_output(log: bytes) -> bytes:
-    """A log without the lines that the builder says itself."""
-    return b"".join(line for line in log.splitlines(keepends=True) if not line.startswith(b"\x1b[1m"))
 
 
 def begun_run(hub: HubProcess, repository: FakeRepository) -> dict[str, Any]:
@@ -99,7 +40,7 @@ def test_a_log_is_read_at_any_hub_while_it_grows_and_when_its_hub_is_gone(
     copy, gate = folder / "copy", folder / "gate"
     repository = make({".hubwright.yml": chatty(copy, gate)})
     with common.hub("a") as a, common.hub("b") as b, behind_balancer(a, b) as balancer:
-        with builder_at(balancer.url, a, folder):
+        with builder_at(balancer.url, a, folder, "one"):
             a.deliver("push", repository.push_payload())
             number = begun_run(a, repository)["id"]
             assert begun_run(b, repository)["id"] == number  # b asks a
