@@ -35,6 +35,16 @@ class Mood(Message, frozen=True, kw_only=True):
 
 class Ack('''
 
+_HEARD = """            case Message(word='mood'):
+                words = {'builder': session.hello.name, 'colour': session.hello.colour}
+                structlog.get_logger().info('mood_heard', **words)
+            case LatestCommit():
+"""
+
+_SAID = """        await self._say(socket, Mood(text=welcome.motto))
+        if self.leaving:
+            await self._say(socket, Leaving("""
+
 _CHANGES = {
     "__init__.py": [(f'__version__ = "{hubwright.__version__}"', f'__version__ = "{VERSION}"')],
     "wire/frames.py": [
@@ -49,21 +59,12 @@ _CHANGES = {
     ],
     "hub/sessions.py": [("heartbeat=self._heartbeat, runs=", "heartbeat=self._heartbeat, motto='on', runs=")],
     "hub/hearing.py": [
-        (
-            "            case LatestCommit():\n",
-            "            case Message(word='mood'):\n"
-            "                structlog.get_logger().info('mood_heard', builder=session.hello.name, colour=session.hello.colour)\n"
-            "            case LatestCommit():\n",
-        ),
+        ("            case LatestCommit():\n", _HEARD),
         ("from hubwright.wire import (\n", "import structlog\nfrom hubwright.wire import (\n    Message,\n"),
     ],
     "builder/connection.py": [
-        (
-            "        if self.leaving:\n            await self._say(socket, Leaving(",
-            "        from hubwright.wire.messages import Mood\n"
-            "        await self._say(socket, Mood(text=welcome.motto))\n"
-            "        if self.leaving:\n            await self._say(socket, Leaving(",
-        )
+        ("        if self.leaving:\n            await self._say(socket, Leaving(", _SAID),
+        ("import asyncio\n", "import asyncio\nfrom hubwright.wire.messages import Mood\n"),
     ],
     "store/schema/builds.py": [
         (

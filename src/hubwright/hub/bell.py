@@ -7,6 +7,11 @@ import threading
 from collections import defaultdict
 from collections.abc import Callable
 
+_LONG = 3600.0
+
+STOPPING = "stopping"
+"""The topic that rings once: this process stops."""
+
 
 class Bell:
     """Rings by topic. `ring` may be called from any thread; `wait` belongs to the event loop.
@@ -57,6 +62,11 @@ class Bell:
         finally:
             self._leave(topic, future)
         return True
+
+    async def hear(self, topic: str) -> None:
+        """Until the topic rings; at once when it has ever rung."""
+        while not await self.wait(topic, 0, _LONG):
+            pass
 
     def _leave(self, topic: str, future: asyncio.Future[None]) -> None:
         with self._lock:

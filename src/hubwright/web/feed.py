@@ -22,6 +22,7 @@ class Feed:
 
     def __init__(self, site: Site) -> None:
         self._site = site
+        self.bell = site.bell
         self._facts: deque[FactView] = deque(maxlen=KEPT)
         self._newest: int | None = None
         self._looked = -1.0

@@ -17,8 +17,10 @@ from typing import Any
 import orjson
 from starlette.requests import Request
 from starlette.responses import StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from hubwright.errors import RefusedError
+from hubwright.hub.bell import STOPPING, Bell
 from hubwright.store.views_values import RunView
 from hubwright.web.following import Follower
 from hubwright.web.site import Site
@@ -45,14 +47,39 @@ RETRY = b"retry: 2000\n\n"
 class EventStream(StreamingResponse):
     """A response of events that no cache or proxy may hold back. It ends when the reader leaves, or may no longer
     read: `check` raises RefusedError then, and the last event is `refused`, with `{"status": …, "detail": …}`.
+    It also ends when `bell` rings that the hub stops: the reader goes on at another hub, or at its next start.
 
     `events` give something every `HEARTBEAT` seconds at the latest.
     """
 
-    def __init__(self, events: AsyncGenerator[bytes], request: Request, check: Check) -> None:
+    def __init__(self, events: AsyncGenerator[bytes], request: Request, check: Check, bell: Bell) -> None:
+        self._bell = bell
+        self._is_whole = self._is_cut = False
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no", "X-Content-Type-Options": "nosniff"}
         told = _while_allowed(events, lambda: check(request))
         super().__init__(told, headers=headers, media_type="text/event-stream")
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send events until there are no more, or nobody wants them here."""
+        await super().__call__(scope, receive, send)
+        if self._is_cut and not self._is_whole:
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    async def stream_response(self, send: Send) -> None:
+        """The events."""
+        await super().stream_response(send)
+        self._is_whole = True
+
+    async def listen_for_disconnect(self, receive: Receive) -> None:
+        """Until the reader leaves or the hub stops."""
+        leaving = asyncio.ensure_future(super().listen_for_disconnect(receive))
+        stopping = asyncio.ensure_future(self._bell.hear(STOPPING))
+        try:
+            await asyncio.wait({leaving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            self._is_cut = stopping.done()
+        finally:
+            leaving.cancel()
+            stopping.cancel()
 
 
 async def _while_allowed(events: AsyncGenerator[bytes], check: Callable[[], Awaitable[None]]) -> AsyncIterator[bytes]:

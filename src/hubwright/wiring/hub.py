@@ -19,7 +19,7 @@ from hubwright import __version__
 from hubwright.config import Origin, Settings
 from hubwright.hub.admission import ADMISSION
 from hubwright.hub.backfill import Kinds
-from hubwright.hub.bell import Bell, LoudBell
+from hubwright.hub.bell import STOPPING, Bell, LoudBell
 from hubwright.hub.dispatcher import Dispatcher, InProcessDispatcher
 from hubwright.hub.flights import Flight
 from hubwright.hub.pressure import Pressure
@@ -279,10 +279,11 @@ class Hub:
         self.parts.close()
 
     async def part_from_builder(self) -> None:
-        """End the local builder while it can still hand over what it holds."""
+        """End the local builder while it can still hand over what it holds, and streams, to be read elsewhere."""
         self._extras.supervisor.stopping()
         if self._builder is not None:
             await asyncio.to_thread(self._builder.stop)
+        self._bell.ring(STOPPING)
 
     async def announce(self) -> None:
         """Say where we are, on the operator's terminal; data for programs goes to stdout."""

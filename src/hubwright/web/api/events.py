@@ -60,7 +60,8 @@ class Events:
         resumed = request.headers.get("last-event-id", "")
         if resumed.isdecimal() and len(resumed) < 16:
             after = int(resumed)
-        return EventStream(self._follow(request, after, topics), request, self._gate.check_reader)
+        events = self._follow(request, after, topics)
+        return EventStream(events, request, self._gate.check_reader, self._feed.bell)
 
     async def _follow(self, request: Request, after: int | None, topics: list[Topic]) -> AsyncGenerator[bytes]:
         sent = await self._feed.find_newest() if after is None else after

@@ -157,7 +157,7 @@ class Runs:
         resumed = request.headers.get("last-event-id", "")
         if resumed.isdecimal() and len(resumed) < 16:
             start = int(resumed)
-        return EventStream(follow_log(self._site, run, start), request, self._gate.check_reader)
+        return EventStream(follow_log(self._site, run, start), request, self._gate.check_reader, self._site.bell)
 
     async def list_tests(self, request: Request, run_id: Number, wanted: Annotated[TestQuery, Query()]) -> Response:
         """The run's test cases, as reported. `difference` says what changed in all since the run before.

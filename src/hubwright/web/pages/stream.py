@@ -55,7 +55,7 @@ class Stream:
         """The stream; it ends when the reader goes away, or may no longer read."""
         build, run, every = (read_number(request, name) for name in ("build", "run", "every"))
         events = self._events(build, run, every, news="news" in request.query_params)
-        return EventStream(events, request, self._check)
+        return EventStream(events, request, self._check, self._site.bell)
 
     async def _events(
         self, build: int | None, run: int | None, every: int | None, *, news: bool
