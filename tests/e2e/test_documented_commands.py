@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+import s3_server
+import servers
 from builder_process import open_folder
 from command_line import environment_for
 from documented_commands import EMPTY_WORLD, PAGES, ROOT, blocks_of, name_of, read_blocks
@@ -32,6 +34,8 @@ GOOD = '<testsuite tests="1"><testcase classname="app" name="adds"/></testsuite>
 BAD = "test:\n\techo 'app.c:3:5: error: no such thing'; exit 2\nall:\n"
 FILES = {".hubwright.yml": RECIPE, "Makefile": MAKEFILE, "good.xml": GOOD, "README": "An app\n"}
 GITCONFIG = "[user]\n\tname = Ada\n\temail = ada@example.org\n[init]\n\tdefaultBranch = main\n"
+
+BUCKET = "s3://BUCKET"
 
 WALKED = {
     name_of(page): [block for block in blocks_of(page) if block.is_walked]
@@ -97,9 +101,18 @@ def world_without_a_hub(folder: Path, github: FakeGitHub, page: str) -> World:
         "HUBWRIGHT_GITHUB__POLL_INTERVAL": "1", "REPOSITORY": repository.path.as_uri(),
     }  # fmt: skip
     source = {"https://github.com/hubwright/hubwright": make_source(folder)}
-    return World(
-        folder, environment_for(None, {**world, **known}), source | placeholders(url, repository), folder / "home"
-    )
+    known_here = source | placeholders(url, repository) | (a_bucket() if BUCKET in (ROOT / page).read_text() else {})
+    return World(folder, environment_for(None, {**world, **known}), known_here, folder / "home")
+
+
+def a_bucket() -> dict[str, str]:
+    """What a reader who has a bucket writes: an address, a place of its own in the bucket, and its keys."""
+    return {
+        "https://s3.example.org": servers.url_of("s3"),
+        BUCKET: f"s3://{s3_server.BUCKET}/docs{servers.next_number('bucket')}",
+        "ACCESS-KEY": s3_server.KEY,
+        "SECRET-KEY": s3_server.SECRET,
+    }
 
 
 def placeholders(url: str, repository: FakeRepository) -> dict[str, str]:
