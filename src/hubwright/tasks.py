@@ -23,6 +23,7 @@ from celery.exceptions import SecurityWarning
 from kombu import Connection, Consumer, Exchange, Producer, Queue
 
 from hubwright.domain.backoff import backoff
+from hubwright.errors import HubwrightError
 from hubwright.hub.dispatcher import Drain, InProcessDispatcher
 
 log = structlog.get_logger(__name__)
@@ -129,6 +130,18 @@ class _Beat(Beat):  # type: ignore[misc]  # Celery has no types
 
         signal.signal(signal.SIGTERM, leave)
         signal.signal(signal.SIGINT, leave)
+
+
+def probe_broker(broker_url: str) -> str:
+    """Connect, log in and look into the queue of hints; what was seen, in words. Raises HubwrightError."""
+    with _connect(broker_url) as connection:
+        where = f"{connection.transport_cls} at {connection.hostname}:{connection.port}"
+        try:
+            connection.connect()
+            queue = connection.default_channel.queue_declare(QUEUE, durable=True, auto_delete=False)
+        except (*connection.connection_errors, *connection.channel_errors) as error:
+            raise HubwrightError(f"The broker ({where}) does not let us in: {error}") from error
+        return f"{where}; {queue.message_count} hints wait in it"
 
 
 class CeleryDispatcher:

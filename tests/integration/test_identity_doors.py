@@ -37,7 +37,8 @@ from hubwright.web.pages.frame import Frame
 from hubwright.web.pages.github import GitHubPages
 from hubwright.web.problems import PROBLEM_HANDLERS
 from hubwright.web.site import Site
-from hubwright.wiring.checks import check_github, check_secrets
+from hubwright.wiring.checks_github import check_github
+from hubwright.wiring.checks_keys import check_secrets
 from hubwright.wiring.github import GitHubAccess, make_app_hook, make_setup, open_github
 from hubwright.wiring.reporters import Changing
 from hubwright.wiring.secret_keys import open_vault

@@ -16,7 +16,7 @@ from hubwright.hub.sealing import Keys, make_key
 from hubwright.store import schema
 from hubwright.store.database import Database
 from hubwright.store.schema import github_credential
-from hubwright.wiring.checks import check_keys as check
+from hubwright.wiring.checks_keys import check_keys as check
 from hubwright.wiring.secret_keys import add_key, check_keys, keys_of, open_vault
 
 BY = ("ada", 1_790_000_000.0)

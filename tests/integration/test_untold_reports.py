@@ -22,7 +22,7 @@ from hubwright.store.database import Database
 from hubwright.store.report_troubles import count_given_up, load_troubles, load_troubles_of, send_again
 from hubwright.store.schema import metadata, report
 from hubwright.store.views import load_build
-from hubwright.wiring.checks import check_reports
+from hubwright.wiring.checks_database import check_reports
 from seed import ADMIN, Seed, serving
 from served import Served, served_site
 

@@ -98,6 +98,10 @@ class Collector:
         """Close the connections."""
         self._http.close()
 
+    def probe(self) -> None:
+        """Send a request with nothing in it, which every collector takes. Raises OutletError, OutletRefusedError."""
+        self._post("/v1/traces", ExportTraceServiceRequest(), ExportTraceServiceResponse())
+
     def tell_spans(self, told: Iterable[Told]) -> None:
         """Send the spans. Raises OutletError, OutletRefusedError."""
         for few in _pack(self._write_spans(told)):

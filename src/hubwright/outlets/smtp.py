@@ -64,11 +64,22 @@ def send_mail(server: Server, message: EmailMessage, sender: str, recipient: str
         raise OutletError(f"The mail server {server.host} can't be used: {error}") from error
 
 
-def _connect(server: Server) -> smtplib.SMTP:
+def probe_server(server: Server, timeout: float = TIMEOUT) -> None:
+    """Greet the server, with TLS and password as for a mail, and say good-bye. Raises OutletError."""
+    try:
+        with _connect(server, timeout) as connection:
+            if server.user is not None:
+                connection.login(server.user, server.password or "")
+            connection.noop()
+    except (OSError, smtplib.SMTPException) as error:
+        raise OutletError(f"The mail server {server.host} can't be used: {error}") from error
+
+
+def _connect(server: Server, timeout: float = TIMEOUT) -> smtplib.SMTP:
     trust = ssl.create_default_context(cafile=server.ca_file)
     if server.security == "smtps":
-        return smtplib.SMTP_SSL(server.host, server.port, timeout=TIMEOUT, context=trust)
-    connection = smtplib.SMTP(server.host, server.port, timeout=TIMEOUT)
+        return smtplib.SMTP_SSL(server.host, server.port, timeout=timeout, context=trust)
+    connection = smtplib.SMTP(server.host, server.port, timeout=timeout)
     if server.security == "smtp+starttls":
         try:
             connection.starttls(context=trust)

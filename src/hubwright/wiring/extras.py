@@ -46,13 +46,32 @@ class Traces(Protocol):
 
 def load_traces() -> Callable[..., Traces]:
     """The class `Traces`, with protobuf (0.1 s). Raises SettingsError when the extra is not installed."""
+    made: Callable[..., Traces] = _load_traces().Traces
+    return made
+
+
+def _load_traces() -> Any:
     try:
-        traces = importlib.import_module("hubwright.wiring.traces")  # noqa: TID251  an extra that may be missing
+        return importlib.import_module("hubwright.wiring.traces")  # noqa: TID251  an extra that may be missing
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] not in {"opentelemetry", "google"}:
             raise
         raise SettingsError("OTEL__ENDPOINT needs OTLP: pip install 'hubwright[hub,otel]'.") from error
-    made: Callable[..., Traces] = traces.Traces
+
+
+class Probing(Protocol):
+    """A collector that can be asked whether it takes what we send; `hubwright.outlets.otlp.Collector`."""
+
+    def probe(self) -> None:
+        """Raises OutletError, OutletRefusedError."""
+
+    def close(self) -> None:
+        """Close the connections."""
+
+
+def load_collector() -> Callable[..., Probing]:
+    """What opens the collector of the settings, with protobuf. Raises SettingsError when the extra is not installed."""
+    made: Callable[..., Probing] = _load_traces().open_collector
     return made
 
 

@@ -114,7 +114,7 @@ class Hub:
         self.site = replace(
             site,
             copies=site.copies if self._peers is None else self._peers.copies,
-            peer_keys=None if self._peers is None else keys_of(settings),
+            peer_keys=keys_of(settings),
             clock=extras.clock,
             flight_of=self._find_flight,
             vitals_of=self._find_vitals,

@@ -90,7 +90,7 @@ class IrcLife:
 def _make_bot(ground: Ground) -> Bot:
     """Raises SettingsError where the certificates can't be read."""
     irc = ground.settings.irc
-    server = Server(host=irc.server or "", port=irc.port, tls=_make_tls(ground.settings) if irc.tls else None)
+    server = Server(host=irc.server or "", port=irc.port, tls=make_tls(ground.settings) if irc.tls else None)
     login = Login(
         nick=irc.nick,
         password=irc.password,
@@ -107,7 +107,7 @@ def _find_channels(settings: Settings) -> tuple[str, ...]:
     return (*settings.irc.channels, *(channel for folded, channel in ruled.items() if folded not in named))
 
 
-def _make_tls(settings: Settings) -> ssl.SSLContext:
+def make_tls(settings: Settings) -> ssl.SSLContext:
     """Certificates are always verified; `ca_file` names who else is trusted."""
     irc = settings.irc
     try:

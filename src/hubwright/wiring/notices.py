@@ -30,7 +30,7 @@ class NoticeLife:
     def __init__(self, settings: Settings, site: Site, owner: str) -> None:
         chosen = settings.notify
         try:
-            self._poster = Poster(_resolve_within(chosen.allow_hosts), ca_file=chosen.ca_file)
+            self._poster = Poster(resolve_within(chosen.allow_hosts), ca_file=chosen.ca_file)
             for text in chosen.webhooks:
                 read_receiver(text)
             reporter = NoticeReporter(
@@ -83,7 +83,7 @@ def _make_mails(settings: Settings, site: Site) -> list[Reporter]:
     return [MailReporter(site.database, send, site.public_url, sender)]
 
 
-def _resolve_within(allowed: Sequence[str]) -> Resolve:
+def resolve_within(allowed: Sequence[str]) -> Resolve:
     """Hosts are public, or allowed by name."""
 
     def resolve(host: str) -> Sequence[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 
 from redis import Redis
@@ -86,6 +87,16 @@ def rebuild_view(settings: Settings) -> int:
         database.close()
         client.close()
     return stale
+
+
+def probe_redis(settings: Settings) -> str:
+    """Ask Redis whether it is there and lets us in, in words. Raises HubwrightError."""
+    try:
+        with closing(_open(settings)) as client:
+            client.ping()
+    except RedisError as error:
+        raise HubwrightError(f"Redis does not let us in: {error}") from error
+    return "it answers and lets us in"
 
 
 def _make_terms(settings: Settings) -> Terms:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from hubwright import __version__
 from hubwright.config import Settings
 from hubwright.errors import OutletError, SettingsError
-from hubwright.outlets.otlp import Collector
+from hubwright.outlets.otlp import TIMEOUT, Collector
 from hubwright.reports.build_lines import LineWriter
 from hubwright.reports.build_spans import SpanWriter
 from hubwright.reports.measurer import Measurer
@@ -30,11 +30,7 @@ class Traces:
 
     def __init__(self, settings: Settings, site: Site, owner: str) -> None:
         chosen = settings.otel
-        headers = read_headers(chosen.headers)
-        try:
-            self._collector = Collector(str(chosen.endpoint), __version__, headers, ca_file=chosen.ca_file)
-        except OutletError as error:
-            raise SettingsError(f"OTEL__CA_FILE: {error}") from error
+        self._collector = open_collector(settings)
         spans = SpanWriter(site.public_url, site.clone_base)
         lines = None if chosen.logs == "off" else _make_lines(settings, site, spans)
         reporter = TraceReporter(site.database, self._collector, spans, lines)
@@ -55,6 +51,16 @@ class Traces:
         self._relay.close()
         self._measurer.close()
         self._collector.close()
+
+
+def open_collector(settings: Settings, timeout: float = TIMEOUT) -> Collector:
+    """The collector of the settings. Raises SettingsError."""
+    chosen = settings.otel
+    headers = read_headers(chosen.headers)
+    try:
+        return Collector(str(chosen.endpoint), __version__, headers, ca_file=chosen.ca_file, timeout=timeout)
+    except OutletError as error:
+        raise SettingsError(f"OTEL__CA_FILE: {error}") from error
 
 
 def _make_lines(settings: Settings, site: Site, spans: SpanWriter) -> LineWriter:
