@@ -49,9 +49,9 @@ def load_repository_names(connection: Connection) -> Iterator[str]:
 
 def load_newest_repositories(connection: Connection, most: int) -> list[str]:
     """The repositories at GitHub of the newest builds, the last that built first, at most so many."""
-    query = select(job.c.repository, job.c.repository_id).join(build, build.c.job_id == job.c.id)
+    query = select(job.c.repository, job.c.clone_url).join(build, build.c.job_id == job.c.id)
     rows = connection.execute(query.order_by(build.c.id.desc()).limit(_AT_ONCE)).all()
-    return list(dict.fromkeys(row.repository for row in rows if row.repository_id is not None))[:most]
+    return list(dict.fromkeys(row.repository for row in rows if row.clone_url is None))[:most]
 
 
 def load_builder_names(connection: Connection) -> list[tuple[str, str]]:
