@@ -117,9 +117,9 @@ def check_sqlite(settings: Settings) -> Sight:
     if kind in _REMOTE:
         seen = f"{file} lies on a file server ({kind}), where several writers damage it"
         return wrong(seen, "set DATA_DIR or DATABASE_URL to a disk of this machine, or use PostgreSQL")
-    mode = ask_database(settings, lambda connection: connection.exec_driver_sql("PRAGMA journal_mode").scalar())
     log = file.with_name(file.name + "-wal")
-    size = log.stat().st_size if log.exists() else 0
+    size = log.stat().st_size if log.exists() else 0  # before we close it, which takes the log over
+    mode = ask_database(settings, lambda connection: connection.exec_driver_sql("PRAGMA journal_mode").scalar())
     if mode not in {"wal", None}:
         return wrong(f"its journal is {mode}, so readers and writers wait for each other", "move it to another disk")
     if size > MUCH_WAL:
