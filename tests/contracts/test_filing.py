@@ -21,8 +21,9 @@ from hubwright.hub.filing import Filing
 from hubwright.hub.logs import Logs
 from hubwright.hub.retention import DAY, Keep, Retention
 from hubwright.hub.sweeping import Sweeping
+from hubwright.reports.courier import LEASE
 from hubwright.reports.filing import FileReporter
-from hubwright.reports.relay import LEASE, Relay
+from hubwright.reports.relay import Relay
 from hubwright.storage import Storage
 from hubwright.store import schema
 from hubwright.store.database import Database

@@ -14,7 +14,8 @@ from hub_parts import open_floor, rows
 from hubwright.domain.facts import FactKind
 from hubwright.store import schema
 from hubwright.store.database import Database
-from hubwright.store.reports import hold_target, keep_cursor, keep_reports, load_facts
+from hubwright.store.report_leases import Lease, hold_targets
+from hubwright.store.reports import keep_cursor, keep_reports, load_facts
 from hubwright.wire import Do
 
 
@@ -72,9 +73,9 @@ def test_a_damaged_report_is_held_like_any_other(database: Database) -> None:
 
     database.write(keep)
     damage(database, "report", "body", rows(database, schema.report)[0].id)
-    held = database.write(lambda connection: hold_target(connection, "status", "here", "me", 2.0, until=9.0, limit=5))
-    assert held is not None
-    assert held.bodies == ({},)
+    lease = Lease("me", 2.0, 9.0)
+    held = database.write(lambda connection: hold_targets(connection, "status", ["here"], lease, limit=5))
+    assert [one.bodies for one in held] == [({},)]
 
 
 def test_a_job_whose_settings_are_damaged_builds_with_the_defaults(database: Database) -> None:

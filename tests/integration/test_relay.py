@@ -14,13 +14,15 @@ from sqlalchemy import insert, select
 
 from build_lives import Clock
 from hubwright.domain.facts import Fact, FactKind
-from hubwright.errors import GitHubError, GitHubRefusedError, GitHubUnavailableError, RateLimitedError
+from hubwright.errors import GitHubError, GitHubRefusedError, GitHubUnavailableError, RateLimitedError, StorageError
 from hubwright.reports import Report, Reporter
-from hubwright.reports.relay import LEASE, Relay
+from hubwright.reports.courier import LEASE
+from hubwright.reports.relay import Relay
 from hubwright.store.database import Database
 from hubwright.store.facts import keep_facts
 from hubwright.store.figures import Tally
-from hubwright.store.reports import finish_reports, hold_target, load_standings
+from hubwright.store.report_leases import Lease, finish_reports, hold_targets
+from hubwright.store.reports import load_standings
 from hubwright.store.schema import fact as fact_table
 from hubwright.store.schema import report
 from waiting import until
@@ -55,6 +57,12 @@ class Recorder:
     def numbers(self, target: str) -> list[int]:
         """What arrived at the target."""
         return [number for name, numbers in list(self.sent) if name == target for number in numbers]
+
+
+class Crowd(Recorder):
+    """All of its targets are as quick."""
+
+    together = 5
 
 
 @pytest.fixture
@@ -279,15 +287,32 @@ def test_what_a_killed_process_was_sending_is_taken_over(database: Database, clo
     with relaying(database, clock, recorder) as relay:
         tell(database, "a", 1)
         relay.drain_facts()
-        hold = partial(hold_target, name="recorder", target="a", owner="dead", now=clock.now, limit=10)
-        held = database.write(partial(hold, until=clock.now + LEASE))
-        assert held is not None
+        lease = Lease("dead", clock.now, clock.now + LEASE)
+        held = database.write(partial(hold_targets, name="recorder", targets=["a"], lease=lease, limit=10))
+        assert [one.target for one in held] == ["a"]
         tell(database, "a", 2)
         assert drain(relay) == pytest.approx(clock.now + LEASE)
         clock.now += LEASE
         assert drain(relay) is None
         assert recorder.numbers("a") == [1, 2]
         assert not database.write(lambda connection: finish_reports(connection, held, "dead", clock.now))
+
+
+def test_targets_that_are_told_together_are_each_told_once_and_fail_alone(database: Database, clock: Clock) -> None:
+    """Eight threads with five targets each are more than there are; what fails is told again without the others."""
+    recorder = Crowd()
+    recorder.troubles["7"].append(StorageError("full"))
+    with relaying(database, clock, recorder) as relay:
+        for number in range(60):
+            tell(database, str(number), number)
+        due = drain(relay)
+        assert due is not None
+        assert sorted(number for _, numbers in recorder.sent for number in numbers) == [*range(7), *range(8, 60)]
+        assert [row.target for row in rows(database) if row.state != "done"] == ["7"]
+        clock.now = due
+        assert drain(relay) is None
+    assert recorder.numbers("7") == [7]
+    assert {row.state for row in rows(database)} == {"done"}
 
 
 def test_a_slow_target_keeps_its_lease_and_nobody_waits_for_it(database: Database, clock: Clock) -> None:

@@ -7,7 +7,7 @@ from where they came in by naming another key in their row, and the document com
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -56,16 +56,18 @@ class Filing:
                 build = load_build(connection, build_id)
             except NotFoundError:
                 return
+            runs = [*build.earlier, *build.runs]
+            held = build_files.load_files(connection, [run.id for run in runs])
         if build.state == "finished":
-            for run in (*build.earlier, *build.runs):
+            for run in runs:
                 self._bring(run.id)
-            asyncio.run(self._keep(build))
+            asyncio.run(self._keep(build, held))
 
-    async def _keep(self, build: BuildView) -> None:
+    async def _keep(self, build: BuildView, held: Mapping[int, Sequence[HeldFile]]) -> None:
         folder = build_folder(build.job, build.number)
         files = {}
         for run in (*build.earlier, *build.runs):
-            files[str(run.id)] = await self._keep_run(folder, run)
+            files[str(run.id)] = await self._keep_run(folder, run, held.get(run.id, ()))
         document = {**self._documents.whole_build(build), "files": files}
         await self._storage.put(f"{folder}/{DOCUMENT}", _whole(orjson.dumps(document, option=orjson.OPT_INDENT_2)))
         missing = [
@@ -74,10 +76,11 @@ class Filing:
         if missing:
             raise StorageError(f"The log of run {missing[0]} is not whole on this hub's disk.")
 
-    async def _keep_run(self, folder: str, run: RunView) -> dict[str, Any]:
+    async def _keep_run(self, folder: str, run: RunView, held: Sequence[HeldFile]) -> dict[str, Any]:
         """Where the run's files are, from the build's folder."""
         own, place = run_folder(folder, run.id), run_folder("", run.id).removeprefix("/")
-        told: dict[str, Any] = {"log": None, "tests": None, "artifacts": await self._keep_artifacts(own, place, run.id)}
+        artifacts = await self._keep_artifacts(own, place, run.id, held)
+        told: dict[str, Any] = {"log": None, "tests": None, "artifacts": artifacts}
         if 0 < run.log_size <= self._logs.size(run.id):
             await self._storage.put(f"{own}/{LOG}", self._read_log(run))
             told["log"] = f"{place}/{LOG}"
@@ -86,9 +89,9 @@ class Filing:
             told["tests"] = f"{place}/{TESTS}"
         return told
 
-    async def _keep_artifacts(self, own: str, place: str, run_id: int) -> list[dict[str, Any]]:
-        with self._database.reading() as connection:
-            held = build_files.load_files(connection, run_id)
+    async def _keep_artifacts(
+        self, own: str, place: str, run_id: int, held: Sequence[HeldFile]
+    ) -> list[dict[str, Any]]:
         names = name_files(file.path for file in held)
         told = []
         for file in held:

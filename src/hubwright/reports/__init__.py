@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from hubwright.domain.facts import Fact
 
@@ -43,3 +43,15 @@ class Reporter(Protocol):
         after some seconds with what has come meanwhile, GitHubRefusedError when asking again won't help; after every
         other error it is called again, later.
         """
+
+
+@runtime_checkable
+class Gathering(Reporter, Protocol):
+    """A reporter none of whose targets is slower than the others, and which remembers nothing of them.
+
+    So many targets are told one after the other by one thread, and it is written at once that they were.
+    """
+
+    @property
+    def together(self) -> int:
+        """How many, at most."""

@@ -13,6 +13,7 @@ class FileReporter:
     """Calls `keep` with the number of each build that has ended, again after each end."""
 
     name = "files"
+    together = 16
 
     def __init__(self, keep: Callable[[int], None]) -> None:
         self._keep = keep

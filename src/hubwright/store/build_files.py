@@ -23,12 +23,14 @@ class HeldFile:
     key: str
 
 
-def load_files(connection: Connection, run_id: int) -> list[HeldFile]:
-    """All files that a run kept, by path."""
-    rows = connection.execute(select(artifact).where(artifact.c.run_id == run_id).order_by(artifact.c.path))
-    return [
-        HeldFile(row.id, row.path, row.size, row.sha256, artifact_key(run_id, row.path, row.key)) for row in rows.all()
-    ]
+def load_files(connection: Connection, runs: Sequence[int]) -> dict[int, list[HeldFile]]:
+    """All files that runs kept, by run and path; a run that kept none is missing."""
+    query = select(artifact).where(artifact.c.run_id.in_(runs)).order_by(artifact.c.run_id, artifact.c.path)
+    found: dict[int, list[HeldFile]] = {}
+    for row in connection.execute(query):
+        file = HeldFile(row.id, row.path, row.size, row.sha256, artifact_key(row.run_id, row.path, row.key))
+        found.setdefault(row.run_id, []).append(file)
+    return found
 
 
 def move_file(connection: Connection, run_id: int, file: HeldFile, key: str) -> bool:

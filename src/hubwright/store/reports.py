@@ -1,8 +1,4 @@
-"""Reports that wait, target by target in order, and how far each reporter has read the facts.
-
-A target is due when none of its open reports waits for a later time: a report that failed, or that somebody sends at
-this moment, holds back the ones behind it.
-"""
+"""Reports that wait, target by target, and how far each reporter has read the facts."""
 
 from __future__ import annotations
 
@@ -14,7 +10,6 @@ from sqlalchemy import ColumnElement, Connection, func, literal_column, select, 
 from sqlalchemy.dialects import postgresql, sqlite
 
 from hubwright.domain.facts import Fact, FactKind
-from hubwright.store.queues import ERROR_LENGTH
 from hubwright.store.schema import fact, job, report, reporter
 from hubwright.store.views import MAX_PAGE, load_builds
 from hubwright.store.views_values import BuildFilter, BuildView
@@ -26,24 +21,6 @@ _FAILED = report.c.state == literal_column("'failed'")
 
 NewReport = tuple[str, int, dict[str, Any]]
 """Target, fact and body of a report to keep."""
-
-
-@dataclass(frozen=True, slots=True)
-class Held:
-    """The reports to one target under one lease, oldest first; `said` is what its reporter remembers of the target.
-
-    `builds` are those that they tell of.
-    `most_attempts` and `least_attempts` are those of the oldest and of the newest report, this one included.
-    """
-
-    reporter: str
-    target: str
-    ids: tuple[int, ...]
-    bodies: tuple[dict[str, Any], ...]
-    most_attempts: int
-    least_attempts: int
-    said: dict[str, Any]
-    builds: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,114 +98,16 @@ def keep_reports(
     return True
 
 
-def load_due_targets(connection: Connection, name: str, now: float, limit: int) -> list[str]:
-    """The targets that are due, longest due first."""
-    query = _targets(name).having(func.max(report.c.next_try_at) <= now)
-    return list(connection.execute(query.order_by(func.min(report.c.id)).limit(limit)).scalars())
-
-
 def load_next_due(connection: Connection, name: str) -> float | None:
     """The Unix time at which the next target is due; None when nothing waits."""
-    due = _targets(name).add_columns(func.max(report.c.next_try_at).label("due")).subquery()
+    due = open_targets(name).add_columns(func.max(report.c.next_try_at).label("due")).subquery()
     at: float | None = connection.execute(select(func.min(due.c.due))).scalar()
     return at
 
 
-def _targets(name: str) -> Any:
+def open_targets(name: str) -> Any:
+    """The query for the targets that something waits for."""
     return select(report.c.target).where(OPEN, report.c.reporter == name).group_by(report.c.target)
-
-
-def hold_target(
-    connection: Connection, name: str, target: str, owner: str, now: float, *, until: float, limit: int
-) -> Held | None:
-    """Lease the oldest open reports to a target, at most `limit`; None when it is not due or somebody has it."""
-    rows = connection.execute(
-        # compared in the database, in whose microseconds `load_due_targets` compares too
-        select(report, (report.c.next_try_at > now).label("later"))
-        .where(OPEN, report.c.reporter == name, report.c.target == target)
-        .order_by(report.c.fact_id)
-        .limit(limit)
-        .with_for_update()
-    ).all()
-    if not rows or any(row.later for row in rows):
-        return None
-    ids = tuple(row.id for row in rows)
-    connection.execute(
-        update(report)
-        .where(report.c.id.in_(ids))
-        .values(state="leased", lease_owner=owner, lease_until=until, next_try_at=until, attempts=report.c.attempts + 1)
-    )
-    return Held(
-        reporter=name,
-        target=target,
-        ids=ids,
-        bodies=tuple(row.body.get("body", {}) for row in rows),  # a damaged one: its reporter gives it up
-        most_attempts=max(row.attempts for row in rows) + 1,
-        least_attempts=min(row.attempts for row in rows) + 1,
-        said=_load_said(connection, name, target, rows[-1].fact_id, limit),
-        builds=_load_builds(connection, [row.fact_id for row in rows]),
-    )
-
-
-def _load_builds(connection: Connection, facts: list[int]) -> tuple[int, ...]:
-    """The builds that facts are of, in order."""
-    query = select(fact.c.build_id).where(fact.c.id.in_(facts), fact.c.build_id.is_not(None))
-    return tuple(sorted(set(connection.execute(query).scalars())))
-
-
-def _load_said(connection: Connection, name: str, target: str, newest: int, limit: int) -> dict[str, Any]:
-    """What was remembered last: on one of the reports held, else on the one before them."""
-    rows = connection.execute(
-        select(report.c.body)
-        .where(report.c.reporter == name, report.c.target == target, report.c.fact_id <= newest)
-        .order_by(report.c.fact_id.desc())
-        .limit(limit + 1)
-    )
-    return next((row.body["said"] for row in rows if "said" in row.body), {})
-
-
-def renew_targets(connection: Connection, name: str, targets: Sequence[str], owner: str, until: float) -> None:
-    """Hold what `owner` holds of these targets until Unix time `until`."""
-    held = (report.c.state == "leased", report.c.lease_owner == owner)
-    connection.execute(
-        update(report)
-        .where(report.c.reporter == name, report.c.target.in_(targets), *held)
-        .values(lease_until=until, next_try_at=until)
-    )
-
-
-def finish_reports(connection: Connection, held: Held, owner: str, now: float) -> bool:
-    """All was told, and with it what had been given up before. False, and nothing changed, when the lease is lost."""
-    if not _settle(connection, held, owner, {"state": "done", "finished_at": now, "error": None}):
-        return False
-    given_up = (report.c.reporter == held.reporter, report.c.target == held.target, report.c.state == "failed")
-    connection.execute(update(report).where(*given_up).values(state="done"))
-    return True
-
-
-def give_up_reports(connection: Connection, held: Held, owner: str, now: float, error: str) -> bool:
-    """It can't be told, for the reason `error`. False, and nothing changed, when the lease is lost."""
-    return _settle(connection, held, owner, {"state": "failed", "finished_at": now, "error": error[:ERROR_LENGTH]})
-
-
-def retry_reports(
-    connection: Connection, held: Held, owner: str, at: float, error: str | None, *, counted: bool = True
-) -> bool:
-    """Tell it again at Unix time `at`; unless `counted` this was no attempt. False when the lease is lost."""
-    attempts = report.c.attempts if counted else report.c.attempts - 1
-    why = None if error is None else error[:ERROR_LENGTH]
-    values = {"state": "waiting", "next_try_at": at, "error": why, "attempts": attempts}
-    return _settle(connection, held, owner, values)
-
-
-def _settle(connection: Connection, held: Held, owner: str, values: dict[str, Any]) -> bool:
-    mine = (report.c.id.in_(held.ids), report.c.state == "leased", report.c.lease_owner == owner)
-    if connection.execute(update(report).where(*mine).values(values | {"lease_until": None})).rowcount == 0:
-        return False
-    # The memory lies on the newest of the reports held: what comes later looks back to it.
-    body = {"body": held.bodies[-1], "said": held.said}
-    connection.execute(update(report).where(report.c.id == held.ids[-1]).values(body=body))
-    return True
 
 
 def load_commit_builds(connection: Connection, repository: str, sha: str) -> tuple[BuildView, ...]:
