@@ -55,7 +55,7 @@ def _head(outcomes: Sequence[Outcome]) -> str:
 
 
 def _tell_recoveries(outcomes: Sequence[Outcome], faults: Counter[str]) -> list[str]:
-    """Of faults that came alone, by kind; of several at once together."""
+    """Of faults that came alone, by what happened to what; of several at once together."""
     usual = median(outcome.usual for outcome in outcomes)
     found: dict[str, list[float]] = defaultdict(list)
     for outcome in outcomes:
@@ -70,12 +70,17 @@ def _tell_recoveries(outcomes: Sequence[Outcome], faults: Counter[str]) -> list[
         "|---|---:|---:|---:|",
     ]
     lines += [
-        f"| {kind} | {faults.get(kind, len(times))} | {median(times):.1f} s | {max(times):.1f} s |"
-        for kind, times in sorted(found.items())
+        f"| {group} | {faults[group] or len(times)} | {_tell_times(times)} |"
+        for group, times in sorted({**dict.fromkeys(faults, ()), **found}.items())
     ]
     if together:
         lines.append(f"| **all** | {faults.total()} | **{median(together):.1f} s** | **{max(together):.1f} s** |")
     return lines
+
+
+def _tell_times(times: Sequence[float]) -> str:
+    """Nothing of a fault that never came alone."""
+    return f"{median(times):.1f} s | {max(times):.1f} s" if times else "- | -"
 
 
 def _tell_burst(burst: Burst) -> list[str]:

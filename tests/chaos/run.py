@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import subprocess
 import threading
 import time
 from collections.abc import Callable
@@ -10,16 +11,21 @@ from dataclasses import dataclass, field
 
 from builder_process import open_folder
 from chaos.counting import Count, count, is_quiet
-from chaos.faults import FAULTS, possible
+from chaos.faults import FAULTS, possible, settle
 from chaos.installation import Installation, installed
 from chaos.load import Load
 from chaos.probing import Prober
 from chaos.programs import Own
 from chaos.schedule import Episode, Planned, draw_episodes
+from server_programs import ServerError
 from waiting import until
 
 QUIET = 300.0
 """Seconds in which all that was begun must have ended: GitHub is asked for a missed delivery after 20 s and 2 min."""
+
+
+TOGETHER = "several at once"
+"""What the report says of faults that did not come alone."""
 
 
 @dataclass
@@ -78,13 +84,13 @@ def _live_through(
     for thread in threads:
         thread.join()
     names = " + ".join(sorted(fault.name for fault in episode.faults))
-    kind = episode.faults[0].kind if len(episode.faults) == 1 else "several at once"
+    group = episode.faults[0].group if len(episode.faults) == 1 else TOGETHER
     try:
         took = prober.measure()
     except AssertionError as error:
         outcome.troubles.append(f"after {names}: {error}")
         return
-    outcome.recovered.append((kind, took))
+    outcome.recovered.append((group, took))
     say(f"    a push is green after {took:.1f} s")
 
 
@@ -92,16 +98,22 @@ def _do(place: Installation, planned: Planned, outcome: Outcome) -> None:
     """Whatever goes wrong in between, the fault is undone."""
     fault = FAULTS[planned.kind]
     time.sleep(planned.after)
-    outcome.faults.append(planned.kind)
-    fault.begin(place, planned.target)
-    time.sleep(planned.seconds)
-    fault.end(place, planned.target)
+    outcome.faults.append(planned.group)
+    try:
+        try:
+            fault.begin(place, planned.target)
+            time.sleep(planned.seconds)
+        finally:
+            fault.end(place, planned.target)
+    except (OSError, AssertionError, ServerError, subprocess.SubprocessError) as error:
+        outcome.troubles.append(f"{planned.name} could not be done: {error!r}")
 
 
 def _wait_for_quiet(place: Installation, outcome: Outcome) -> None:
-    place.hubs[0].post("healing")
     look = is_quiet(place)
     try:
+        settle(place)
+        place.hubs[0].post("healing")
         until(lambda: look() and place.hubs[0].get("healing")["missing"] == 0, QUIET, "the end of all that was begun")
     except AssertionError as error:
         outcome.troubles.append(str(error))

@@ -21,8 +21,18 @@ class Planned:
 
     @property
     def name(self) -> str:
-        """As the report has it."""
+        """As people read it while it happens."""
         return f"{self.kind} {self.target}"
+
+    @property
+    def group(self) -> str:
+        """As the report has it: what happened to what sort of part."""
+        return name_group(self.kind, self.target)
+
+
+def name_group(kind: str, target: str) -> str:
+    """`kill hub` is the same for all hubs."""
+    return f"{kind} {target.rstrip('-0123456789')}"
 
 
 @dataclass(frozen=True)
@@ -39,15 +49,21 @@ class Episode:
 
 
 def draw_episodes(seed: int, possible: Sequence[tuple[str, str]]) -> Iterator[Episode]:
-    """Episodes without end. `possible` are kinds with their targets; each comes before any comes again."""
+    """Episodes without end of `possible` kinds with their targets.
+
+    Each kind hits each sort of part before any comes again.
+    """
     chance = random.Random(seed)
+    groups: dict[str, list[tuple[str, str]]] = {}
+    for one in possible:
+        groups.setdefault(name_group(*one), []).append(one)
     left: list[tuple[str, str]] = []
     while True:
         count = chance.choice((1, 1, 1, 2, 3))
         chosen: list[tuple[str, str]] = []
         while len(chosen) < count:
             if not left:
-                left = chance.sample(possible, len(possible))
+                left = [chance.choice(group) for group in chance.sample(list(groups.values()), len(groups))]
             if left[-1][1] in {target for _, target in chosen}:
                 break  # the part has a fault in this episode already
             chosen.append(left.pop())
