@@ -1,4 +1,4 @@
-"""`python -m chaos [--seed N] [--seeds N] [--minutes M] [--only WORDS] [--burst N] [--publish]`."""
+"""`python -m chaos [--seed N] [--seeds N] [--minutes M] [--only WORDS] [--words FOLDER] [--burst N] [--publish]`."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def main() -> int:
         print(f"{time.monotonic() - begun:7.1f}  {words}", flush=True)
 
     seeds = range(options.seed, options.seed + options.seeds)
-    outcomes = [run_seed(seed, 60 * options.minutes, say, options.only) for seed in seeds]
+    outcomes = [run_seed(seed, 60 * options.minutes, say, options.only, options.words) for seed in seeds]
     burst = run_burst(options.burst, options.away, say) if options.burst else None
     section = tell(outcomes, burst)
     print(section)
@@ -44,6 +44,7 @@ def _read_options() -> argparse.Namespace:
     parser.add_argument("--seeds", type=int, default=1, help="how many, one after the other")
     parser.add_argument("--minutes", type=float, default=2.0, help="of faults, each")
     parser.add_argument("--only", help="faults whose name has these words")
+    parser.add_argument("--words", type=Path, help="a folder for what all parts have said")
     parser.add_argument("--burst", type=int, default=0, help="then so many webhooks while the database is away")
     parser.add_argument("--away", type=float, default=60.0, help="for so many seconds")
     parser.add_argument("--publish", action="store_true", help="write what came out into docs/reliability.md")

@@ -62,6 +62,10 @@ def _limit(place: Installation, _target: str) -> None:
     place.github.fail_next(10, status=0, latency=3)
 
 
+def _stop_limiting(place: Installation, _target: str) -> None:
+    place.github.state.faults.clear()
+
+
 def _fill(place: Installation, target: str) -> None:
     fill(place.disks[target])
 
@@ -93,7 +97,7 @@ FAULTS: dict[str, Fault] = {
     "jump an hour back": Fault(partial(_jump, -HOUR), _JUMP_BACK, (*_HUBS, "worker", *_BUILDERS)),
     "fill the disk": Fault(_fill, _empty, ("hub-1", "builder-3")),
     "storm of reconnects": Fault(_storm, _nothing, ("all",)),
-    "refuse and delay": Fault(_limit, _nothing, ("github",)),
+    "refuse and delay": Fault(_limit, _stop_limiting, ("github",)),
     "be away": Fault(lambda place, _target: place.github.down(), _github_up, ("github",)),
 }
 """By kind; the targets are names of parts."""

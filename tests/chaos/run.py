@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from builder_process import open_folder
 from chaos.counting import Count, count, is_quiet
@@ -48,8 +49,13 @@ class Outcome:
         return [*self.troubles, *self.count.wrong]
 
 
-def run_seed(seed: int, seconds: float, say: Callable[[str], object], only: str | None = None) -> Outcome:
-    """Break an installation for so many seconds. `only`: faults whose name has these words."""
+def run_seed(
+    seed: int, seconds: float, say: Callable[[str], object], only: str | None = None, words: Path | None = None
+) -> Outcome:
+    """Break an installation for so many seconds. `only`: faults whose name has these words.
+
+    `words`: a folder for what each part has said, in the end.
+    """
     with open_folder() as folder, installed(folder) as place:
         outcome = Outcome(seed, place.network.name)
         load = Load(place, random.Random(seed))
@@ -70,6 +76,8 @@ def run_seed(seed: int, seconds: float, say: Callable[[str], object], only: str 
         outcome.count = count(place, load.book)
         outcome.ended = sum(part.ended for part in place.parts.values() if isinstance(part, Own))
         _look_at_words(place, outcome)
+        if words is not None:
+            _keep_words(place, words / f"seed-{seed}")
         return outcome
 
 
@@ -117,6 +125,13 @@ def _wait_for_quiet(place: Installation, outcome: Outcome) -> None:
         until(lambda: look() and place.hubs[0].get("healing")["missing"] == 0, QUIET, "the end of all that was begun")
     except AssertionError as error:
         outcome.troubles.append(str(error))
+
+
+def _keep_words(place: Installation, folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, part in place.parts.items():
+        if isinstance(part, Own):
+            (folder / f"{name}.said").write_text(part.program.said)
 
 
 def _look_at_words(place: Installation, outcome: Outcome) -> None:

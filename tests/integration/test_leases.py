@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from functools import partial
 
+import pytest
 from sqlalchemy import func, select, update
 
 from hub_parts import rows
@@ -30,6 +31,7 @@ def test_what_is_held_stays_held_and_what_others_hold_is_left_alone(database: Da
     add(database, 3)
     mine, theirs = take(database, "me", 2), take(database, "a dead one", 1)
     keeper = LeaseKeeper(database, schema.delivery, "me", time.time, 0.4)
+    keeper.hold(mine)
     try:
         first = {row.id: row.lease_until for row in rows(database, schema.delivery)}
         until(
@@ -45,8 +47,26 @@ def test_what_is_held_stays_held_and_what_others_hold_is_left_alone(database: Da
 def test_after_the_end_nothing_is_renewed(database: Database) -> None:
     add(database, 1)
     held = take(database, "me", 1)
-    LeaseKeeper(database, schema.delivery, "me", time.time, 0.4).close()
+    keeper = LeaseKeeper(database, schema.delivery, "me", time.time, 0.4)
+    keeper.hold(held)
+    keeper.close()
     until(lambda: take(database, "another", 10) == held, 10)
+
+
+def test_what_nobody_works_on_any_more_comes_back(database: Database) -> None:
+    """The database went away in mid-work, or while its answer was on its way: the process lives on, the row waits."""
+    add(database, 2)
+    given_up, kept = take(database, "me", 1), take(database, "me", 1)
+    keeper = LeaseKeeper(database, schema.delivery, "me", time.time, 0.4)
+    try:
+        keeper.hold([*given_up, *kept, *kept])
+        keeper.release(kept)  # it was leased a second time while the first one's work went on
+        with pytest.raises(ValueError, match="no use"), keeper.holding(given_up):
+            raise ValueError("no use")
+        keeper.release(given_up)
+        until(lambda: take(database, "another", 10) == given_up, 10)
+    finally:
+        keeper.close()
 
 
 def test_one_who_holds_nothing_writes_nothing(database: Database) -> None:

@@ -121,8 +121,9 @@ class Intake:
             limit=BATCH,
         )
         rows = self._database.write(claim)
-        for some in form_portions(rows):
-            self._take_in(some)
+        with self._leases.holding(row.id for row in rows):
+            for some in form_portions(rows):
+                self._take_in(some)
         return len(rows) == BATCH and not self._lanes.closing
 
     def _take_in(self, rows: list[Row[Any]]) -> None:
@@ -141,6 +142,7 @@ class Intake:
             self._keep(lambda: steps)
         for lane, some in aside.items():
             for taken in some:
+                self._leases.hold([taken.row.id])
                 self._lanes.enter(lane, taken)
 
     def _read(self, row: Row[Any], steps: list[Step]) -> Taken | None:
@@ -168,12 +170,15 @@ class Intake:
 
     def _handle(self, things: list[Taken]) -> None:
         """Understand some deliveries of one repository."""
-        for some in part_pulls(things):
-            limited: list[bool] = []
-            if self._keep(lambda some=some, it=limited: [Step(one, self._understand(one, it)) for one in some]):  # type: ignore[misc]
-                self._wake("runs")
-                if limited:
-                    self._wake(ADMISSION)
+        try:
+            for some in part_pulls(things):
+                limited: list[bool] = []
+                if self._keep(lambda some=some, it=limited: [Step(one, self._understand(one, it)) for one in some]):  # type: ignore[misc]
+                    self._wake("runs")
+                    if limited:
+                        self._wake(ADMISSION)
+        finally:
+            self._leases.release(taken.row.id for taken in things)
 
     def _keep(self, understand: Callable[[], list[Step]]) -> bool:
         """Write what was understood; while the database is away, wait for it. False when that was in vain."""

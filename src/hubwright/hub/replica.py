@@ -86,6 +86,7 @@ class Replica:
         where = (task.c.queue == queue,)
         while not self._lanes[queue].closing:
             rows = self._claim(BATCH, task.c.queue == queue)
+            self._leases.hold(row.id for row in rows)
             for row in rows:
                 self._lanes[queue].enter(str(row.id), row)
             if len(rows) < BATCH:
@@ -102,7 +103,8 @@ class Replica:
         while True:
             rows = self._claim(1, tasks.is_below(number))
             for row in rows:
-                limit = self._do(row)
+                with self._leases.holding([row.id]):
+                    limit = self._do(row)
                 if limit is not None:
                     raise limit
             progress = self._look(number)
@@ -129,7 +131,10 @@ class Replica:
 
     def _handle(self, rows: list[Row[Any]]) -> None:
         for row in rows:
-            self._do(row)
+            try:
+                self._do(row)
+            finally:
+                self._leases.release([row.id])
 
     def _do(self, row: Row[Any]) -> RateLimitedError | None:
         """Do one step and write what came of it; the limit that it met."""

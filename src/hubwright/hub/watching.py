@@ -98,6 +98,7 @@ class Watching:
                     where=self._ours,
                 )
             )
+            self._leases.hold(row.id for row in rows)
             for row in rows:
                 self._lanes.enter(str(row.id), row)
             if len(rows) < BATCH:
@@ -125,7 +126,10 @@ class Watching:
 
     def _handle(self, rows: list[Row[Any]]) -> None:
         for row in rows:
-            self._look(row)
+            try:
+                self._look(row)
+            finally:
+                self._leases.release([row.id])
             self._wake(self._queue)
 
     def _look(self, row: Row[Any]) -> None:

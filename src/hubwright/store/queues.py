@@ -204,7 +204,7 @@ def _end(connection: Connection, table: Table, row_id: int, owner: str, values: 
     return ended
 
 
-def renew_all(connection: Connection, table: Table, owner: str, until: float) -> int:
-    """Hold all that `owner` has until Unix time `until`; how many rows."""
-    held = (_open(table), table.c.lease_owner == owner, table.c.state == "leased")
+def renew_some(connection: Connection, table: Table, ids: Sequence[int], owner: str, until: float) -> int:
+    """Hold those of the rows that `owner` still has until Unix time `until`; how many."""
+    held = (table.c.id.in_(ids), table.c.lease_owner == owner, table.c.state == "leased")
     return connection.execute(update(table).where(*held).values(lease_until=until, next_try_at=until)).rowcount
