@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import pytest
@@ -12,8 +13,10 @@ from sqlalchemy.pool import NullPool
 
 from any_rows import ROWS, fill
 from hubwright.store.engines import read_document, write_document
+from hubwright.store.revision import is_current
 from hubwright.store.schema import metadata
-from hubwright.store.upgrade import MIGRATIONS, alembic_settings
+from hubwright.store.upgrade import MIGRATIONS, alembic_settings, upgrade
+from waiting import until
 
 FIRST = "0004"
 """The last migration from before the first release; what it does to jobs has a test of its own."""
@@ -84,3 +87,33 @@ def test_each_migration_is_survived_by_rows_and_by_the_release_before(engine: sa
         for table in metadata.sorted_tables:
             assert known[table.name] == {column.name for column in table.columns}
             assert len(connection.execute(sa.select(table)).all()) >= ROWS, table.name
+
+
+def test_a_long_question_holds_the_upgrade_up_and_nobody_else(
+    new_postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who waits for a table stands before all who come later: without a bound every hub would stand still behind it."""
+    monkeypatch.setattr("hubwright.store.upgrade.PATIENCE", 0.1)
+    engine = sa.create_engine(new_postgres_url, poolclass=NullPool)
+    migrate(engine, "0015")
+    upgrading = threading.Thread(target=upgrade, args=(new_postgres_url,))
+    with engine.connect() as asker, engine.connect() as hub:
+        asker.execute(sa.text("SELECT count(*) FROM run"))  # and its transaction stays open
+        upgrading.start()
+        for _ in range(3):  # tries, each of which gives up and leaves the table to others
+            until(lambda: is_waited_for(hub), 20, "the upgrade to wait for the table")
+            hub.execute(sa.text("UPDATE run SET lease = lease + 1"))
+            hub.commit()
+            until(lambda: not is_waited_for(hub), 20, "the upgrade to stand back")
+        assert upgrading.is_alive()
+    upgrading.join(30)
+    assert is_current(new_postgres_url)
+
+
+def is_waited_for(connection: sa.Connection) -> bool:
+    """Whether somebody wants a table of this database and has to wait."""
+    waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype = 'relation' AND database = :own"
+    own = connection.execute(sa.text("SELECT oid FROM pg_database WHERE datname = current_database()")).scalar_one()
+    found = bool(connection.execute(sa.text(waiting), {"own": own}).scalar_one())
+    connection.rollback()
+    return found
