@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
@@ -23,22 +24,43 @@ ACCEPTED: Mapping[str, tuple[str, str]] = {}
 _SECONDS = 60
 
 
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """How many packages there are, for how many of them somebody said what is known, and a line for each weakness."""
+
+    packages: int
+    answered: int
+    weak: tuple[str, ...]
+    reason: str = ""
+
+    @property
+    def is_fine(self) -> bool:
+        """Whether no weakness is known; with AUDIT=required also whether that is known of every package."""
+        is_whole = self.answered == self.packages or os.environ.get("AUDIT") != "required"
+        return is_whole and not self.weak
+
+
 def main() -> int:
     """Ask, and say in one line how it stands."""
+    return 0 if look().is_fine else 1
+
+
+def look() -> Audit:
+    """Ask, say how it stands, and tell it."""
     found = find_dependencies()
     told, reason = ask(found)
-    weak = list(find_weak(told, date.today().isoformat()))  # noqa: DTZ011 - a day more or less is no matter
+    weak = tuple(find_weak(told, date.today().isoformat()))  # noqa: DTZ011 - a day more or less is no matter
+    asked = {name for name, advisories in told if advisories is not None}
+    audit = Audit(len(found), sum(one.name in asked for one in found), weak, reason)
     for line in weak:
         print(line)
-    asked = {name for name, advisories in told if advisories is not None}
-    unknown = [one.name for one in found if one.name not in asked]
-    if unknown:
+    if audit.answered < audit.packages:
         why = reason or "PyPI does not know them"
-        print(f"advisories: NOT CHECKED for {len(unknown)} of {len(found)} packages: {why}")
+        print(f"advisories: NOT CHECKED for {audit.packages - audit.answered} of {audit.packages} packages: {why}")
         print("            run it where https://pypi.org can be reached before a release (make release insists)")
     else:
-        print(f"advisories: {len(found)} packages, {len(weak)} with a known weakness")
-    return 1 if weak or (unknown and os.environ.get("AUDIT") == "required") else 0
+        print(f"advisories: {audit.packages} packages, {len(weak)} with a known weakness")
+    return audit
 
 
 Told = Sequence[tuple[str, list[dict[str, Any]] | None]]

@@ -19,6 +19,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from audit import Audit, look
 from dependencies import ROOT, load_project
 
 SIGNED_FOR = "hubwright-release"
@@ -36,8 +37,9 @@ def main() -> int:
         return 1
     commit, seconds = _git("log", "-1", "--format=%H %ct").split()
     os.environ["SOURCE_DATE_EPOCH"] = seconds
-    failed = [subprocess.call([sys.executable, str(ROOT / "scripts" / f"{name}.py")]) for name in ("licences", "audit")]
-    if any(failed):  # each has said what is wrong
+    is_licensed = subprocess.call([sys.executable, str(ROOT / "scripts" / "licences.py")]) == 0
+    audit = look()
+    if not (is_licensed and audit.is_fine):  # each has said what is wrong
         print("not released: see above")
         return 1
     with tempfile.TemporaryDirectory() as folder:
@@ -52,7 +54,7 @@ def main() -> int:
     subprocess.run([sys.executable, str(ROOT / "scripts" / "sbom.py"), str(sbom)], check=True)
     kept = [*(target / file.name for file in files), sbom]
     provenance = target / "provenance.json"
-    provenance.write_text(write_provenance(kept, commit, seconds, audited=os.environ.get("AUDIT") == "required"))
+    provenance.write_text(write_provenance(kept, commit, seconds, audit))
     keep_sums(target, [*kept, provenance], os.environ.get("RELEASE_KEY"))
     print(f"released into {target}: {', '.join(sorted(one.name for one in target.iterdir()))}")
     return 0
@@ -76,7 +78,7 @@ def sum_of(file: Path) -> str:
     return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
-def write_provenance(files: list[Path], commit: str, built_at: str, *, audited: bool) -> str:
+def write_provenance(files: list[Path], commit: str, built_at: str, audit: Audit) -> str:
     """What was made of which commit: an in-toto statement of SLSA provenance. https://slsa.dev/spec/v1.0/provenance"""
     project = load_project()
     made_by = {"python": platform.python_version(), "hatchling": version("hatchling"), "system": platform.platform()}
@@ -90,7 +92,7 @@ def write_provenance(files: list[Path], commit: str, built_at: str, *, audited: 
                 "externalParameters": {"version": project["version"], "command": "make release"},
                 "internalParameters": {
                     "SOURCE_DATE_EPOCH": built_at,
-                    "advisoriesAsked": audited,
+                    "advisories": {"packages": audit.packages, "answered": audit.answered, "weak": len(audit.weak)},
                 },
                 "resolvedDependencies": [{"uri": f"git+{project['name']}", "digest": {"gitCommit": commit}}],
             },

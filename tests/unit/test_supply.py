@@ -185,7 +185,9 @@ def test_a_release_tells_what_it_was_made_of_and_can_be_checked(tmp_path: Path) 
     """Sums that sha256sum reads, signed by a key, and provenance that names the commit."""
     file = tmp_path / "hubwright.whl"
     file.write_bytes(b"wheel")
-    told = json.loads(release.write_provenance([file], "c" * 40, "1700000000", audited=False))
+    told = json.loads(release.write_provenance([file], "c" * 40, "1700000000", audit.Audit(40, 38, ())))
+    advisories = told["predicate"]["buildDefinition"]["internalParameters"]["advisories"]
+    assert advisories == {"packages": 40, "answered": 38, "weak": 0}  # what was answered, not what was wanted
     assert told["subject"] == [{"name": "hubwright.whl", "digest": {"sha256": release.sum_of(file)}}]
     assert told["predicate"]["buildDefinition"]["resolvedDependencies"][0]["digest"] == {"gitCommit": "c" * 40}
     key = tmp_path / "key"
