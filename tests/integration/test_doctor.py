@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -28,10 +29,12 @@ from hubwright.store.processes import Process, keep_process
 from hubwright.store.revision import HEAD
 from hubwright.wire import WIRE_VERSION, Hello
 from hubwright.wiring import checks_machine
+from hubwright.wiring.backups import back_up
+from hubwright.wiring.checks_backup import check_backup
 from hubwright.wiring.checks_builders import check_builders, check_registry, check_walls
 from hubwright.wiring.checks_database import check_postgresql, check_sql, check_sqlite, check_tables
 from hubwright.wiring.checks_github import check_hooks, check_rights
-from hubwright.wiring.checks_hubs import check_hubs, check_work
+from hubwright.wiring.checks_hubs import check_hubs, check_work, check_workers
 from hubwright.wiring.checks_keys import check_key_files, check_shared_keys
 from hubwright.wiring.checks_machine import check_disk, check_files, check_folder
 from hubwright.wiring.checks_outlets import check_collector, check_irc, check_mail, check_receivers
@@ -286,6 +289,36 @@ def test_hubs_that_do_not_fit_together(postgres_url: str, folder: Path) -> None:
     is_told(sight, FAIL, f"wire versions {WIRE_VERSION} to {WIRE_VERSION + 2}")
     for part in ("the clock of b-2-x", "The hub at http://127.0.0.1:9 does not answer", "2 hubs, and artifacts lie in"):
         assert part in sight.seen
+
+
+def test_with_a_broker_there_must_be_workers_and_a_beat(postgres_url: str, folder: Path) -> None:
+    """Hubs leave the work to them."""
+    given = settings(folder, DATABASE_URL=postgres_url, BROKER_URL="redis://127.0.0.1:9")
+    with closing(Database(postgres_url)) as database:
+
+        def know(kind: str, ago: float = 0.0) -> None:
+            one = replace(HUB, owner=kind, kind=kind, seen_at=time.time() - ago)
+            database.write(lambda connection: keep_process(connection, one))
+
+        know("hub")
+        know("worker", 100)
+        is_told(check_workers(given), FAIL, "no worker")
+        know("worker")
+        is_told(check_workers(given), WARN, "no beat")
+        know("beat")
+        is_well(check_workers(given), "1 worker and 1 beat there")
+
+
+def test_the_age_of_the_newest_backup(folder: Path) -> None:
+    public = {"PUBLIC_URL": "https://ci.example.org"}
+    is_well(check_backup(settings(folder)), "none was ever made")
+    is_told(check_backup(settings(folder, **public)), WARN, "none was ever made")
+    for ago, verdict in ((0, OK), (3 * 86_400, WARN)):
+        back_up(settings(folder), folder / "backups", time.time() - ago, with_storage=False)
+        assert check_backup(settings(folder, **public)).verdict is verdict
+    back_up(settings(folder), folder / "backups", time.time() + 1, with_storage=False)
+    shutil.rmtree(folder / "backups")
+    is_well(check_backup(settings(folder, **public)), "is not here any more")
 
 
 def test_work_that_nobody_takes(folder: Path) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from hubwright.config import Settings
 from hubwright.domain.diagnosis import Finding, Sight, wrong
+from hubwright.wiring.checks_backup import check_backup
 from hubwright.wiring.checks_builders import check_builders, check_registry, check_sandbox, check_walls
 from hubwright.wiring.checks_database import (
     check_database,
@@ -21,7 +22,7 @@ from hubwright.wiring.checks_database import (
     is_sqlite,
 )
 from hubwright.wiring.checks_github import check_clock, check_github, check_hooks, check_rights, is_known
-from hubwright.wiring.checks_hubs import check_hubs, check_work
+from hubwright.wiring.checks_hubs import check_hubs, check_work, check_workers
 from hubwright.wiring.checks_keys import check_key_files, check_keys, check_secrets, check_shared_keys
 from hubwright.wiring.checks_machine import (
     check_compiler,
@@ -78,7 +79,9 @@ CHECKS = (
     Check("key files", check_key_files),
     Check("shared keys", check_shared_keys, is_shared),
     Check("hubs", check_hubs, is_shared),
+    Check("workers", check_workers, lambda settings: settings.broker_url is not None),
     Check("waiting work", check_work),
+    Check("backup", check_backup, is_sqlite),
     Check("sandbox", check_sandbox),
     Check("walls", check_walls),
     Check("registries", check_registry, lambda settings: settings.sandbox.registry_auth is not None),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from sqlalchemy import Connection
@@ -38,7 +39,7 @@ def check_hubs(settings: Settings) -> Sight:
     known, now = ask_database(settings, load_processes), time.time()
     if known is None:
         return well("not known: the database does not answer")
-    there = [one for one in known if one.kind != "stopped" and one.seen_at > now - QUIET]
+    there = _find_there(known, now)
     hubs = [one for one in there if one.kind == "hub"]
     sights = [well(f"{word_count(len(hubs), 'hub')} there"), *_compare_releases(there), *_compare_clocks(there, now)]
     if len(hubs) > 1:
@@ -47,6 +48,27 @@ def check_hubs(settings: Settings) -> Sight:
             seen = f"{len(hubs)} hubs, and artifacts lie in the folder {settings.storage_url}"
             sights.append(doubtful(seen, "set STORAGE_URL to an object store, or mount the same folder at all of them"))
     return join_sights(sights)
+
+
+def check_workers(settings: Settings) -> Sight:
+    """With a broker hubs leave work to workers: are there any, and a beat that reminds them?"""
+    known, now = ask_database(settings, load_processes), time.time()
+    if known is None:
+        return well("not known: the database does not answer")
+    count = Counter(one.kind for one in _find_there(known, now))
+    if not count["worker"]:
+        seen = "no worker was seen in the last 30 s: deliveries wait, and GitHub is told nothing"
+        return wrong(seen, "start one: `hubwright worker`; or have hubs do the work, without BROKER_URL")
+    if not count["beat"]:
+        seen = (
+            f"{word_count(count['worker'], 'worker')} there, and no beat: a hint that the broker loses is not repeated"
+        )
+        return doubtful(seen, "start one: `hubwright beat`")
+    return well(f"{word_count(count['worker'], 'worker')} and {word_count(count['beat'], 'beat')} there")
+
+
+def _find_there(known: Sequence[Process], now: float) -> list[Process]:
+    return [one for one in known if one.seen_at > now - QUIET]
 
 
 def _compare_releases(there: Sequence[Process]) -> Iterator[Sight]:
