@@ -5,10 +5,13 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
 
 import httpx2
 import pytest
 
+from hubwright.store.processes import Process, keep_process
 from hubwright.store.secrets import load_secrets
 from quiet_hub import WholeHub, open_whole_hub
 
@@ -165,6 +168,26 @@ def test_the_configuration_says_where_each_value_comes_from_and_hides_secrets(hu
     assert VALUE not in show(hub, "/admin/configuration") + hub.client.get("/api/v1/configuration", headers=ADMIN).text
     assert "retention.logs" not in page
     assert "retention.logs" in show(hub, "/admin/configuration?find=retention")
+
+
+def test_processes_are_there_or_lost(hub: WholeHub) -> None:
+    """With several machines: who is there, of which release, and who died without a word."""
+    assert hub.client.get("/api/v1/processes", headers=ADMIN).json() == {"processes": []}
+    assert "Processes" not in show(hub, "/admin")
+    now = time.time()
+    one = Process(
+        owner="pine-1-ab", kind="hub", address="http://10.0.0.7:8010", place="p", version="0.1.0", wire=2,
+        started_at=now - 900, seen_at=now,
+    )  # fmt: skip
+    other = replace(one, owner="oak-2-cd", kind="worker", address="", place="", wire=3, seen_at=now - 60)
+    for each in (one, other):
+        hub.hub.site.database.write(partial(keep_process, one=each))
+    told = hub.client.get("/api/v1/processes", headers=ADMIN).json()["processes"]
+    assert [(each["kind"], each["state"], each["wire"], each["address"]) for each in told] == [
+        ("hub", "there", 2, "http://10.0.0.7:8010"), ("worker", "lost", 3, None),
+    ]  # fmt: skip
+    page = show(hub, "/admin")
+    assert re.search(r"Worker</td><td[^>]*><bdi>oak-2-cd</bdi></td>.*?Lost</span>", page)
 
 
 def test_the_doctor_looks_when_asked(hub: WholeHub) -> None:

@@ -12,6 +12,7 @@ from starlette.routing import Route
 
 from hubwright.domain.diagnosis import Finding, Verdict
 from hubwright.store.audit import AuditFilter, load_entries
+from hubwright.store.processes import load_processes
 from hubwright.web.api.info import load_modules
 from hubwright.web.pages.frame import Frame
 
@@ -59,5 +60,11 @@ class AdminPages:
         site = self._frame.site
         modules = await load_modules(site)
         newest = await site.database.read(lambda found: load_entries(found, AuditFilter(), _ENTRIES))
-        given: dict[str, Any] = {"modules": modules, "findings": findings, "entries": newest.items}
+        there = await site.database.read(load_processes)
+        given: dict[str, Any] = {
+            "modules": modules,
+            "findings": findings,
+            "entries": newest.items,
+            "processes": [(one, one.is_lost(site.clock())) for one in there],
+        }
         return self._frame.show(request, "admin.html", looks=_LOOKS, **given)
