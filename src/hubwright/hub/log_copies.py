@@ -37,8 +37,7 @@ TRIES = 60
 LINGERS = 600.0
 """Seconds for which a copy stays that somebody has read."""
 
-FOLLOWED = 1000
-"""Logs that are copied at once, at most."""
+FOLLOWED = 1000  # at once, at most
 
 log = structlog.get_logger(__name__)
 
@@ -63,7 +62,7 @@ class _Copy:
 
 
 class LogCopies:
-    """Belongs to the event loop. `bound` are the bytes of whole copies that stay, `steady` seconds that never jump."""
+    """Belongs to the event loop. `bound` are the bytes of whole copies that stay."""
 
     def __init__(
         self, database: Database, logs: Logs, storage: Storage, fetch: Fetch, bound: int, clock: Callable[[], float]
@@ -134,7 +133,7 @@ class LogCopies:
     async def _look(self, run: int) -> LogPlace | None:
         """Where the log is, None when it is here or nowhere."""
         place = await self._database.read(lambda connection: load_log_place(connection, run))
-        if place is None or not place.begun or place.at == self._logs.place:
+        if place is None or not place.begun or place.at == self._logs.place or self._logs.is_open(run):
             return None
         if place.at is None and not self._logs.is_copy(run) and self._logs.size(run) >= max(place.size, 1):
             return None  # of a time when there was one hub
@@ -202,8 +201,8 @@ class LogCopies:
                 continue
         if away is not None:
             raise away
-        self._logs.begin_copy(copy.run)
-        copy.mark = ""
+        if not self._begin_anew(copy, ""):
+            return False
         copy.reached.set()
         if finished:
             self._logs.end_copy(copy.run, b"")
@@ -214,8 +213,8 @@ class LogCopies:
     async def _copy_from(self, copy: _Copy, address: str, *, finished: bool) -> bool:
         """Copy until the hub has no more for the moment."""
         run = copy.run
-        if not self._logs.is_copy(run) or copy.address != address:
-            self._begin_anew(copy, address)
+        if (not self._logs.is_copy(run) or copy.address != address) and not self._begin_anew(copy, address):
+            return False
         while True:
             start = self._logs.size(run)
             piece = await self._fetch(address, Question(run, start, copy.mark, waits=not finished))
@@ -237,10 +236,14 @@ class LogCopies:
             if finished or not piece.data:
                 return True
 
-    def _begin_anew(self, copy: _Copy, address: str) -> None:
+    def _begin_anew(self, copy: _Copy, address: str) -> bool:
+        """False, and nothing done, when its builder is here: the database may not know so yet."""
+        if self._logs.is_open(copy.run):
+            return False
         self._logs.begin_copy(copy.run)
         copy.mark, copy.address = "", address
         copy.reached.clear()
+        return True
 
     async def _read_again(self, copy: _Copy, end: int) -> None:
         """Bytes of before have changed: a secret was covered."""
@@ -261,7 +264,8 @@ class LogCopies:
         """Raises NotFoundError when it is not sealed, StorageError."""
         log_key, times_key = seal_keys(copy.run)
         _, blocks = await self._storage.get(log_key)
-        self._begin_anew(copy, "")
+        if not self._begin_anew(copy, ""):
+            return False
         async for block in blocks:
             self._logs.append(copy.run, self._logs.size(copy.run), block)
         times = b""

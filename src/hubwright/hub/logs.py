@@ -180,6 +180,11 @@ class Logs:
         self._close(run)
         return self.size(run)
 
+    def receive(self, run: int) -> None:
+        """Its builder is here, and its bytes come from now on: no copy takes their place. Raises OSError."""
+        if run not in self._open:
+            self._start(run)
+
     def rest(self, run: int) -> None:
         """Its builder is away: close the file, and have readers look where the builder went."""
         self._close(run)

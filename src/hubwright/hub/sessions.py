@@ -185,7 +185,7 @@ class Sessions:
             raise greeting
         session = Session(greeting.hello, channel, token_id, self.steady(), greeting.wish, steady=self.steady)
         known = [self._know(session, one, greeting.held.get(one.run)) for one in hello.runs]
-        await self._take_logs([greeting.held[run] for run in session.holdings])
+        await self._take_logs(session, [greeting.held[run] for run in session.holdings])
         self._sessions[hello.name] = session
         self.last_heard.pop(hello.name, None)
         return session, Welcome(wire=WIRE_VERSION, heartbeat=self._heartbeat, runs=tuple(known))
@@ -207,14 +207,23 @@ class Sessions:
         if self._logs.place and row.log_at not in {None, self._logs.place}:
             self._logs.clear(one.run)  # another hub has heard more of it, and may have covered secrets in it
         size = self._logs.look_again(one.run)
+        if self._logs.place:
+            self._logs.receive(one.run)
         session.holdings[one.run] = _hold(row, row.seq, size)
         return Known(run=one.run, lease=one.lease, held=True, seq=row.seq, log=size)
 
-    async def _take_logs(self, rows: Sequence[Row[Any]]) -> None:
+    async def _take_logs(self, session: Session, rows: Sequence[Row[Any]]) -> None:
         """Have noted that these logs grow here now; those of before have been cleared already."""
         place = self._logs.place
-        if moved := [row.id for row in rows if place and row.log_at != place]:
+        moved = [row.id for row in rows if place and row.log_at != place]
+        if not moved:
+            return
+        try:
             await self._database.write_soon(partial(take_logs, numbers=moved, place=place))
+        except BaseException:
+            for run in session.holdings:
+                self._logs.rest(run)
+            raise
 
     async def assign(self, row: Row[Any]) -> None:
         """Send a leased run to its builder; when that fails, its reconnect puts the run back.

@@ -1,0 +1,222 @@
+"""A hub has the logs that another one receives: over the real door between hubs, on one database."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import partial, wraps
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+from starlette.applications import Starlette
+
+from hubwright.domain.peer_words import Question
+from hubwright.errors import OutletError
+from hubwright.hub import log_copies
+from hubwright.hub.bell import Bell
+from hubwright.hub.log_copies import LogCopies
+from hubwright.hub.log_seals import LogSeals, seal_keys
+from hubwright.hub.logs import Logs
+from hubwright.hub.sealing import Keys, make_key
+from hubwright.outlets.peers import Peers
+from hubwright.storage import Storage
+from hubwright.store.database import Database
+from hubwright.store.log_places import load_log_place, take_logs
+from hubwright.store.processes import Process, begin_process, end_process
+from hubwright.store.schema import run
+from hubwright.web.peers import make_peer_route
+from hubwright.web.problems import PROBLEM_HANDLERS
+from served import NOW, Rows, make_site, serve
+from waiting import until
+
+KEYS = Keys([make_key()])
+RUN = 5
+
+
+@dataclass
+class World:
+    """Hub a, which has its builders' logs and answers, and the folder of hub b."""
+
+    database: Database
+    rows: Rows
+    a: Logs
+    storage: str
+    url: str
+    folder: Path
+
+    def end(self, number: int = RUN) -> None:
+        """The run ends."""
+        self.database.write(lambda connection: connection.execute(run.update().values(state="finished")))
+        self.a.finish(number)
+
+    def seal(self) -> None:
+        """Hub a seals what has ended."""
+        LogSeals(self.database, Storage(self.storage), self.a, time.time, self.a.make_copy).drain()
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    with ExitStack() as stack:
+        bell = Bell()
+        a = Logs(tmp_path / "a", bell, place="aa")
+        stack.callback(a.close)
+        site = stack.enter_context(make_site(tmp_path, logs=a, bell=bell, peer_keys=lambda: KEYS))
+        url = stack.enter_context(serve(Starlette(routes=[make_peer_route(site)], exception_handlers=PROBLEM_HANDLERS)))
+        rows = Rows(site.database)
+        rows.keep_job()
+        rows.keep_build(7)
+        rows.keep_run(RUN, 7, state="running", log_at="aa")
+        hub = Process(owner="a", kind="hub", address=url, place="aa", version="0", wire=2, started_at=NOW, seen_at=NOW)
+        site.database.write(partial(begin_process, one=hub))
+        yield World(site.database, rows, a, f"file://{tmp_path}/sealed", url, tmp_path)
+
+
+class Reader:
+    """Hub b, in an event loop."""
+
+    def __init__(self, world: World, keys: Keys = KEYS, bound: int = 10**9) -> None:
+        self.logs = Logs(world.folder / "b", Bell(), place="bb")
+        self.peers = Peers(lambda: keys)
+        self.copies = LogCopies(world.database, self.logs, Storage(world.storage), self.peers.fetch, bound, lambda: NOW)
+
+    async def __aenter__(self) -> Reader:
+        self.copies.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.copies.stop()
+        await self.peers.close()
+        self.logs.close()
+
+    async def sees(self, data: bytes, number: int = RUN) -> None:
+        """Wait until that is the log, here."""
+        await asyncio.to_thread(until, lambda: self.logs.read(number, 0, 10**7) == data, 10)
+
+
+def played(test: Callable[[World], Coroutine[Any, Any, None]]) -> Callable[[World], None]:
+    """Let pytest run an async test."""
+
+    @wraps(test)
+    def play(world: World) -> None:
+        asyncio.run(test(world))
+
+    return play
+
+
+@played
+async def test_a_copy_follows_the_log_to_its_end(world: World) -> None:
+    """What was there is there at once, what comes comes too; in the end it is whole, with the times of its lines."""
+    world.a.append(RUN, 0, b"one\n", now=NOW)
+    async with Reader(world) as b:
+        assert await b.copies.bring(RUN)
+        assert b.logs.read(RUN, 0, 99) == b"one\n"
+        world.a.append(RUN, 4, b"two\n", now=NOW + 60)
+        await b.sees(b"one\ntwo\n")
+        assert not b.logs.is_whole(RUN)
+        world.end()
+        await asyncio.to_thread(until, lambda: b.logs.is_whole(RUN), 10)
+        assert b.logs.load_times(RUN, 0, 8) == world.a.load_times(RUN, 0, 8)
+
+
+@played
+async def test_a_secret_that_is_named_late_is_covered_in_copies_too(world: World) -> None:
+    """Copied before it was known, and of a log longer than one answer."""
+    filling = b"." * 1_100_000
+    world.a.append(RUN, 0, b"key=s3cret\n" + filling)
+    async with Reader(world) as b:
+        assert await b.copies.bring(RUN)
+        world.a.scrub(RUN, [(4, 6)])
+        await b.sees(b"key=******\n" + filling)
+
+
+@played
+async def test_what_is_sealed_needs_no_hub(world: World) -> None:
+    """The hub that had it is gone, and its disk; it notices nothing itself of the seal."""
+    world.a.append(RUN, 0, b"all of it\n", now=NOW)
+    world.end()
+    await asyncio.to_thread(world.seal)
+    assert world.a.is_copy(RUN)
+    assert world.a.read(RUN, 0, 99) == b"all of it\n"
+    assert sorted(path.name for path in (world.folder / "sealed").rglob("5.*")) == sorted(
+        key.rpartition("/")[2] for key in seal_keys(RUN)
+    )
+    with world.database.reading() as connection:
+        place = load_log_place(connection, RUN)
+    assert place is not None
+    assert place.at is None
+    world.database.write(partial(end_process, owner="a"))
+    async with Reader(world) as b:
+        assert await b.copies.bring(RUN)
+        assert b.logs.read(RUN, 0, 99) == b"all of it\n"
+        assert b.logs.load_times(RUN, 0, 10) == world.a.load_times(RUN, 0, 10)
+
+
+@played
+async def test_a_log_whose_builder_comes_is_no_copy_any_more(world: World) -> None:
+    """Before the database knows it: its own bytes are not overwritten by what the other hub still has."""
+    world.a.append(RUN, 0, b"told to a, with ******\n")
+    async with Reader(world) as b:
+        assert await b.copies.bring(RUN)
+        b.logs.clear(RUN)
+        b.logs.receive(RUN)
+        world.a.ring(RUN)  # whoever follows looks again, and the row still names the other hub
+        await asyncio.to_thread(until, lambda: not b.copies._following, 10)
+        b.logs.append(RUN, 0, b"told to b\n")
+        await asyncio.to_thread(world.database.write, partial(take_logs, numbers=[RUN], place="bb"))
+        assert await b.copies.bring(RUN)
+        assert (b.logs.read(RUN, 0, 99), b.logs.is_copy(RUN)) == (b"told to b\n", False)
+
+
+@played
+async def test_only_who_has_the_key_is_told_and_believed(world: World) -> None:
+    """A stranger is refused, and what a stranger would answer is no log."""
+    world.a.append(RUN, 0, b"private\n")
+    async with Reader(world, Keys([make_key()])) as b:
+        with pytest.raises(OutletError):
+            await b.peers.fetch(world.url, Question(RUN, 0))
+        assert not await b.copies.bring(RUN, patience=1.0)
+        assert b.logs.read(RUN, 0, 99) == b""
+    for headers in ({}, {"Authorization": "Bearer admin-secret"}, {"Authorization": "Hub 0.0"}):
+        async with httpx2.AsyncClient(trust_env=False) as client:
+            answer = await client.get(world.url + Question(RUN, 0).target, headers=headers)
+        assert answer.status_code == 401
+        assert b"private" not in answer.content
+
+
+@played
+async def test_a_question_is_good_for_its_bytes_only(world: World) -> None:
+    """Who has seen one on its way can't ask for another run with its proof."""
+    other = Question(RUN + 1, 0)
+    proof = KEYS.prove(b"question\n" + Question(RUN, 0).target.encode())
+    async with httpx2.AsyncClient(trust_env=False) as client:
+        answer = await client.get(world.url + other.target, headers={"Authorization": f"Hub {proof}"})
+    assert answer.status_code == 401
+
+
+def test_copies_stay_within_their_bound(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those that nobody has wanted for long go first; they come again when they are wanted."""
+    monkeypatch.setattr(log_copies, "LINGERS", 0.0)
+    numbers = (RUN, 11, 12)
+    for number in numbers:
+        if number != RUN:
+            world.rows.keep_run(number, 7, platform=f"p{number}", state="running", log_at="aa")
+        world.a.append(number, 0, b"x" * 1000)
+    for number in numbers:
+        world.end(number)
+    world.seal()
+
+    async def play() -> list[int]:
+        async with Reader(world, bound=2500) as b:
+            for number in numbers:
+                assert await b.copies.bring(number)
+            kept = [number for number in numbers if b.logs.is_copy(number)]
+            assert await b.copies.bring(RUN)
+            assert b.logs.size(RUN) == 1000
+            return kept
+
+    assert asyncio.run(play()) == [11, 12]
