@@ -18,6 +18,7 @@ from container_images import IMAGE
 from hubwright.builder.executors import MARKER, Command, Executor, Furnishing, Furniture, Running
 from hubwright.builder.executors.choice import choose_executor
 from hubwright.builder.executors.container_bodies import RUN_LABEL
+from hubwright.builder.executors.container_calls import form_filter
 from hubwright.builder.executors.daemon import Daemon, find_socket
 from hubwright.builder.executors.terms import Containers, Policy, Terms
 from hubwright.builder.workspace import Workspace
@@ -420,7 +421,7 @@ def test_what_is_sent_asks_for_nothing_of_the_machine(place: Place) -> None:
         assert not host["PortBindings"]
         assert not host["Binds"]
         assert host["NetworkMode"].startswith("hubwright-")  # type: ignore[attr-defined]
-        assert host["SecurityOpt"] == ["no-new-privileges"]
+        assert host["SecurityOpt"] == ["no-new-privileges", f"seccomp={form_filter()}"]
 
 
 async def until(holds: object) -> None:

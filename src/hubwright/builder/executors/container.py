@@ -9,6 +9,7 @@ import os
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -16,6 +17,7 @@ from hubwright.builder.executors import Command, Executor, Furniture, Running, T
 from hubwright.builder.executors.cells import Cells
 from hubwright.builder.executors.cgroups import Group
 from hubwright.builder.executors.container_bodies import MISSING, RUN_LABEL, Frame, Mounts, stage_body
+from hubwright.builder.executors.container_calls import form_filter
 from hubwright.builder.executors.daemon import Daemon
 from hubwright.builder.executors.images import bring_image
 from hubwright.builder.executors.in_container import NOT_FOUND, InContainer, Room, remove_container, was_missing
@@ -34,6 +36,7 @@ class _Furnished:
     processes: tuple[int, ...] = ()
     group: tuple[str, Group] | None = None
     out_of_memory: int = 0
+    calls: str | None = None
 
 
 class ContainerExecutor:
@@ -58,7 +61,16 @@ class ContainerExecutor:
         return self._cells.open(workspace, terms) if self._plain is None else self._plain.prepare(workspace, terms)
 
     def _bound(self, workspace: Workspace) -> None:
-        """Bound what all containers of the run use together, where that can be."""
+        """Bound what all containers of the run may do and use together, where that can be."""
+        calls = form_filter() if self._policy.seccomp and self._daemon.takes_filters else None
+        if calls is not None and self._daemon.podman:  # it wants a file where Docker wants what is in it
+            place = _calls_file(workspace)
+            try:
+                place.write_text(calls)
+            except OSError as error:
+                raise ExecutorError(f"{place} can't be written: {error}") from error
+            calls = str(place)
+        self._runs[workspace.marker].calls = calls
         if self._daemon.takes_groups:
             limits = self._cells.get(workspace).limits
             self._runs[workspace.marker].group = self._cells.groups.open_for_containers(workspace.marker, limits)
@@ -72,7 +84,7 @@ class ContainerExecutor:
         terms = self._cells.get(workspace).terms
         auth = how.registry_auth if terms.trust == TRUSTED else None  # private images are no business of forks
         run = self._runs[workspace.marker]
-        if own or furniture.images:
+        if own or furniture.images or furniture.services:
             await asyncio.to_thread(self._bound, workspace)
         names = [*own, *furniture.images, *(service.image for service in furniture.services)]
         for name in dict.fromkeys(names):
@@ -143,6 +155,7 @@ class ContainerExecutor:
             self._clear(lambda marker: marker == workspace.marker)
         if run.group is not None:
             run.group[1].close()
+        _calls_file(workspace).unlink(missing_ok=True)
         if self._plain is None:
             self._cells.close(workspace)
         else:
@@ -162,6 +175,7 @@ class ContainerExecutor:
             keeps_user=self._daemon.keeps_user,
             file_size=self._policy.file_size,
             group=run.group[0] if run.group else None,
+            calls=run.calls,
         )
 
     def _networks(self, workspace: Workspace, run: _Furnished, *, network: bool) -> list[str]:
@@ -187,6 +201,11 @@ class ContainerExecutor:
         params = {"filters": json.dumps({"label": [RUN_LABEL]}), "all": "1"}
         found = self._daemon.ask("GET", path, params=params) or []
         return [one for one in found if is_meant((one.get("Labels") or {}).get(RUN_LABEL, ""))]
+
+
+def _calls_file(workspace: Workspace) -> Path:
+    """Beside the workspace, where no run writes."""
+    return workspace.root.with_name(f"{workspace.root.name}.calls")
 
 
 def _mounts(workspace: Workspace) -> Mounts:

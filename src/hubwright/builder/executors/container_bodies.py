@@ -35,6 +35,7 @@ class Frame:
     keeps_user: bool = False
     file_size: int | None = None
     group: str | None = None  # the control group that bounds all of them together
+    calls: str | None = None  # which system calls they may make, as this daemon wants to be told
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,7 +108,7 @@ def _host(frame: Frame) -> dict[str, Any]:
         "Init": True,
         "NetworkMode": "none",
         "CapDrop": ["ALL"],
-        "SecurityOpt": ["no-new-privileges"],
+        "SecurityOpt": ["no-new-privileges", *([f"seccomp={frame.calls}"] if frame.calls else [])],
         "Privileged": False,
         "IpcMode": "private",
         "OomScoreAdj": 500 if os.geteuid() == 0 else 0,

@@ -37,6 +37,7 @@ class Daemon:
         self.podman = False
         self.keeps_user = False
         self.takes_groups = False
+        self.takes_filters = False
 
     def ask(
         self, method: str, path: str, body: Any = None, *, params: Mapping[str, str] | None = None,
@@ -102,6 +103,8 @@ class Daemon:
         if "name=userns" in options or ("name=rootless" in options and not self.podman):
             raise ExecutorError("the daemon gives containers other user numbers than this machine's.")
         self.takes_groups = info.get("CgroupDriver") == "cgroupfs" and "name=rootless" not in options
+        # A filter that its operator has chosen is not replaced by ours.
+        self.takes_filters = any(f"name=seccomp,profile={name}" in options for name in ("default", "builtin"))
         self.keeps_user = self.podman and "name=rootless" in options
 
     def _silent(self, error: Exception) -> ExecutorError:
