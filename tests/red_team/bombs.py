@@ -122,7 +122,7 @@ def until_none(look: Callable[[], list[str]], seconds: float) -> list[str]:
 
 def _trees_left(trees: Path) -> list[str]:
     """Of runs that are over; the first run is the victim's."""
-    return [path.name for path in trees.iterdir() if path.name != "1-1"]
+    return [path.name for path in trees.iterdir() if path.name.partition(".")[0] != "1-1"]
 
 
 def _lines(log: bytes | bytearray) -> list[str]:
