@@ -45,7 +45,11 @@ def browser(week: Week) -> Iterator[httpx2.Client]:
 def test_an_empty_hub_teaches_the_commands_that_fill_it(tmp_path: Path) -> None:
     """peers.md: the first page of most servers is empty and mute."""
     Seed(tmp_path).close()
-    with serving(tmp_path) as (address, _), httpx2.Client(base_url=address, headers=BROWSER) as client:
+    docs = "https://docs.example.org/{page}.html"
+    with (
+        serving(tmp_path, docs_url=docs) as (address, _),
+        httpx2.Client(base_url=address, headers=BROWSER) as client,
+    ):
         home = client.get("/").text
         others = {path: client.get(path) for path in ("/jobs", "/queue", "/builders", "/deliveries", "/help")}
 
@@ -54,6 +58,7 @@ def test_an_empty_hub_teaches_the_commands_that_fill_it(tmp_path: Path) -> None:
     assert "hubwright run" in home
     assert {path: answer.status_code for path, answer in others.items()} == dict.fromkeys(others, 200)
     assert "hubwright builder --hub" in others["/builders"].text
+    assert '<a href="https://docs.example.org/tutorial.html">Ten minutes to a green build</a>' in others["/help"].text
 
 
 def test_home_names_what_broke_who_broke_it_and_why_runs_wait(browser: httpx2.Client) -> None:

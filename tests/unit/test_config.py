@@ -159,6 +159,7 @@ def test_an_empty_variable_counts_as_not_set(tmp_path: Path) -> None:
         ("STORAGE_URL", "/srv", "file:///PATH or s3://"),
         ("PUBLIC_URL", "ci.example.org", "https://host"),
         ("PUBLIC_URL", "https://[", "https://host"),
+        ("DOCS_URL", "https://docs.example.org/", "{page}"),
         ("BROKER_URL", "redis://host:port", "redis://HOST/0"),
         ("GITHUB__CLONE_BASE", "https://[x", "https://github.com"),
         ("GITHUB__OWNERS", "[1, 2", "a list of names"),

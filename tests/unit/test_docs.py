@@ -18,6 +18,7 @@ from documented_commands import LANGUAGES, OTHERS, all_blocks, languages_of, nam
 from documented_commands import PAGES as COMMAND_PAGES
 from hubwright.cli import COMMANDS, load_command, program
 from hubwright.config.sources import KINDS
+from hubwright.web.pages.manual import MANUAL
 
 ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "src" / "hubwright"
@@ -231,6 +232,13 @@ def test_every_page_has_its_place_in_the_site() -> None:
     pages = {path.stem for path in ROOT.glob("docs/*.md")} - {"index"}
 
     assert sorted(name for name in listed if not name.startswith("../")) == sorted(pages)
+
+
+def test_the_help_page_leads_to_pages_by_their_titles() -> None:
+    """A link of the hub that leads nowhere is found by no check of the documentation itself."""
+    for _, pages in MANUAL:
+        for name, title in pages:
+            assert (ROOT / "docs" / f"{name}.md").read_text().startswith(f"# {title}\n"), name
 
 
 def test_the_readme_gets_to_a_green_build_in_ten_lines() -> None:

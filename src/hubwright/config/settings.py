@@ -21,6 +21,7 @@ from hubwright.config.value_types import (
     Count,
     DatabaseUrl,
     Days,
+    DocsUrl,
     MailUrl,
     Names,
     Port,
@@ -320,6 +321,7 @@ class Settings(Section, frozen=True, kw_only=True):
     host: Text = "127.0.0.1"
     port: Port = 8010
     public_url: Url
+    docs_url: DocsUrl = "https://github.com/hubwright/hubwright/blob/main/docs/{page}.md"
     database_url: DatabaseUrl
     broker_url: BrokerUrl | None = None
     redis_url: RedisUrl | None = None

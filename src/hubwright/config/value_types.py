@@ -41,6 +41,10 @@ TraceUrl = Annotated[
     str,
     Meta(pattern=r"^https?://[^/]+/.*\{trace\}", description="an address like https://HOST/trace/{trace}"),
 ]
+DocsUrl = Annotated[
+    str,
+    Meta(pattern=r"^https?://[^/]+/.*\{page\}", description="an address like https://HOST/{page}.html"),
+]
 DatabaseUrl = Annotated[
     str,
     Meta(

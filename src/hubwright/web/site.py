@@ -90,6 +90,7 @@ class Site:
     redis_url: str | None = None  # of the read model, with what the hub says there
     redis_prefix: str = ""
     platform_limits: Mapping[str, int] = field(default_factory=dict)  # runs at once on platforms, by name or glob
+    docs_url: str = "https://github.com/hubwright/hubwright/blob/main/docs/{page}.md"  # with {page} in a name's place
     searches: int = MAX_OPEN  # for culprits, of a job at a time
     artifacts: ArtifactRules = field(default_factory=ArtifactRules)
     signing_key: Path | None = None  # where the key is that provenance is signed with

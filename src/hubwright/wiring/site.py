@@ -42,6 +42,7 @@ def make_site(settings: Settings, parts: Parts, bell: Bell, wake: Callable[[str]
         version=__version__,
         clone_base=settings.github.clone_base,
         public_url=settings.public_url,
+        docs_url=settings.docs_url,
         anonymous_read=settings.anonymous_read,
         anonymous_register=on_loopback,
         admin_token=settings.admin_token,

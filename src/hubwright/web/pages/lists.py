@@ -7,6 +7,7 @@ from starlette.responses import Response
 
 from hubwright.domain.wording import ALL_LOOKS
 from hubwright.web.pages.frame import Frame
+from hubwright.web.pages.manual import find_manual
 from hubwright.web.pages.navigation import find_places
 
 
@@ -18,4 +19,10 @@ class ListPages:
 
     async def help(self, request: Request) -> Response:
         """`GET /help`."""
-        return self._frame.show(request, "help.html", looks=ALL_LOOKS, places=find_places(request.state.asker))
+        return self._frame.show(
+            request,
+            "help.html",
+            looks=ALL_LOOKS,
+            places=find_places(request.state.asker),
+            manual=find_manual(self._frame.site.docs_url),
+        )
