@@ -40,6 +40,8 @@ smartquotes = False
 
 html_theme = "furo"
 html_title = "Hubwright"
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
 html_additional_pages = {"index": "first.html"}
 templates_path = ["_templates"]
 html_show_sourcelink = False
