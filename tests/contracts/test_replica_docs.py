@@ -53,6 +53,16 @@ def test_every_open_table_is_documented_and_no_other() -> None:
     assert set(re.split(r",\s+", granted)) == READABLE
 
 
+def test_every_table_has_its_row_among_all_tables() -> None:
+    """An operator finds there what a table is for, whether it can be asked, and when its rows go."""
+    page = (Path(__file__).parents[2] / "docs" / "tables.md").read_text()
+    rows = re.findall(r"^\| (`\w.+?`) \| [^|]+ \| (open|–) \| [^|]+ \|$", page, re.MULTILINE)
+    told = {name: said == "open" for names, said in rows for name in re.findall(r"`(\w+)…?`", names)}
+
+    assert told.pop("gh_")
+    assert told == {name: name in READABLE for name in schema.metadata.tables if name not in GITHUB}
+
+
 @pytest.mark.parametrize("name", sorted(READABLE))
 def test_every_column_is_documented_with_its_kind(name: str) -> None:
     """Who writes a query looks here first; what all tables of the copy have is told once."""
