@@ -56,7 +56,7 @@ def test_every_open_table_is_documented_and_no_other() -> None:
 def test_every_table_has_its_row_among_all_tables() -> None:
     """An operator finds there what a table is for, whether it can be asked, and when its rows go."""
     page = (Path(__file__).parents[2] / "docs" / "tables.md").read_text()
-    rows = re.findall(r"^\| (`\w.+?`) \| [^|]+ \| (open|–) \| [^|]+ \|$", page, re.MULTILINE)
+    rows = re.findall(r"^\| (`\w.+?`) \| [^|]+ \| (open|closed) \| [^|]+ \|$", page, re.MULTILINE)
     told = {name: said == "open" for names, said in rows for name in re.findall(r"`(\w+)…?`", names)}
 
     assert told.pop("gh_")
