@@ -18,7 +18,7 @@ import tables
 from any_rows import fill
 from command_line import run
 from hubwright.store.engines import read_document, write_document
-from hubwright.store.schema import build, fact, metadata
+from hubwright.store.schema import build, fact, job, metadata
 from hubwright.store.schema import run as run_table
 from server_programs import postgresql_binaries
 
@@ -34,6 +34,7 @@ def database() -> Iterator[str]:
         with engine.begin() as connection:
             fill(connection, metadata.sorted_tables)
             connection.execute(update(run_table).values(lease=3))
+            connection.execute(update(job).values(builds=3))
             connection.execute(text("SELECT setval(pg_get_serial_sequence('build', 'id'), 4711)"))
             connection.execute(text(f"CREATE ROLE {READER}"))
             connection.execute(text(f"GRANT SELECT ON build TO {READER}"))
@@ -63,14 +64,13 @@ def call(program: Path, *arguments: str) -> None:
 
 
 def rows_of(url: str) -> dict[str, list[object]]:
-    """Every row; leases of runs apart, which a restored hub raises."""
+    """Every row, but for what a restored hub raises: leases of runs, the newest numbers of jobs."""
+    raised = {run_table.c.lease, job.c.builds}
     with create_engine(url, poolclass=NullPool, json_deserializer=read_document).connect() as connection:
         return {
             table.name: list(
                 connection.execute(
-                    select(*(one for one in table.columns if (table.name, one.name) != ("run", "lease"))).order_by(
-                        *table.primary_key.columns
-                    )
+                    select(*(one for one in table.columns if one not in raised)).order_by(*table.primary_key.columns)
                 )
             )
             for table in metadata.sorted_tables

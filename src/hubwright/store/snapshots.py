@@ -10,10 +10,13 @@ from sqlalchemy import Connection, func, select, text, update
 
 from hubwright.errors import ConflictError
 from hubwright.store.alone import sqlite_file
-from hubwright.store.schema import build, delivery, fact, run
+from hubwright.store.schema import build, delivery, fact, job, run
 
 AHEAD = 10_000
 """Numbers that are passed over when a copy becomes the database, at least; else as many as were ever given."""
+
+AHEAD_IN_JOB = 1_000
+"""Numbers that are passed over in each job that has built: pages and filed builds have them in their addresses."""
 
 _NUMBERED = (build, run, delivery, fact)
 _LEASES = 1_000
@@ -57,6 +60,7 @@ def begin_again(connection: Connection) -> None:
     for table in _NUMBERED:
         highest = _load_highest(connection, table.name)
         _keep_highest(connection, table.name, highest + max(AHEAD, highest))
+    connection.execute(update(job).where(job.c.builds > 0).values(builds=job.c.builds + AHEAD_IN_JOB))
     connection.execute(update(run).where(run.c.state != "finished").values(lease=run.c.lease + _LEASES))
 
 
