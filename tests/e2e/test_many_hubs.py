@@ -45,6 +45,9 @@ def test_a_log_is_read_at_any_hub_while_it_grows_and_when_its_hub_is_gone(
             number = begun_run(a, repository)["id"]
             assert begun_run(b, repository)["id"] == number  # b asks a
             check_views(b, number)
+            found = {one["name"]: one["seen"] for one in b.post("doctor", status=200)["findings"]}
+            assert (found["hubs"], found["builders"]) == ("2 hubs there", "1 builder there")
+            assert found["storage"].startswith("put, read, signed and deleted")
             at_b, moved = Reader(b.url, number), Reader(balancer.url, number)
             until(lambda: all(b"first line 199\n" in one.data for one in (at_b, moved)))
             a.kill()

@@ -33,7 +33,7 @@ from hubwright.wiring.backups import back_up
 from hubwright.wiring.checks_backup import check_backup
 from hubwright.wiring.checks_builders import check_builders, check_registry, check_walls
 from hubwright.wiring.checks_database import check_postgresql, check_sql, check_sqlite, check_tables
-from hubwright.wiring.checks_github import check_hooks, check_rights
+from hubwright.wiring.checks_github import check_git_host, check_hooks, check_missed, check_rights
 from hubwright.wiring.checks_hubs import check_hubs, check_work, check_workers
 from hubwright.wiring.checks_keys import check_key_files, check_shared_keys
 from hubwright.wiring.checks_machine import check_disk, check_files, check_folder
@@ -210,6 +210,8 @@ def test_the_public_address_must_lead_to_a_hub_with_our_keys(folder: Path) -> No
         ours = {"PORT": port, "PUBLIC_URL": f"http://127.1:{port}"}
         is_well(check_public_address(settings(folder, **ours)), "leads to a hub with our keys")
         is_told(check_public_address(settings(folder, **ours, SECRETS__KEYS=make_key())), FAIL, "401")
+        files = {"ARTIFACTS__ORIGIN": f"http://files.invalid:{port}"}
+        is_told(check_public_address(settings(folder, **ours, **files)), FAIL, "files.invalid")
     is_well(check_public_address(given), "no hub runs here")
     is_told(check_public_address(settings(folder, HOST="0.0.0.0")), WARN, "leads nowhere")
     is_well(check_public_address(settings(folder)), "this machine only")
@@ -351,6 +353,22 @@ def test_walls_that_are_not_wished_for_are_not_missed(folder: Path) -> None:
     fewer = check_walls(settings(folder, SANDBOX__LANDLOCK="false", SANDBOX__SECCOMP="false"))
     assert "Landlock" not in fewer.seen or fewer.verdict is OK
     assert (gaps.verdict is OK) is (gaps.fix == "")
+
+
+def test_deliveries_that_did_not_arrive(folder: Path) -> None:
+    with served_site(folder) as served:
+        is_well(check_missed(settings(folder)), "0 came within a day")
+        now = time.time()
+        row = {"guid": "g", "watch_id": 1, "event": "push", "delivered_at": now - 60, "found_at": now}
+        served.rows.keep(schema.missed_delivery, row)
+        is_told(check_missed(settings(folder)), WARN, "1 of the last day's deliveries")
+
+
+def test_the_host_of_repositories(folder: Path, github: FakeGitHub) -> None:
+    """The API may be reached and the host of git not, as with a proxy for one of them only."""
+    is_well(check_git_host(settings(folder, GITHUB__CLONE_BASE=github.api_url)), "answers")
+    is_told(check_git_host(settings(folder, GITHUB__CLONE_BASE="http://127.0.0.1:9")), WARN, "can't be reached")
+    is_well(check_git_host(settings(folder, GITHUB__CLONE_BASE=f"file://{folder}")), "not looked at")
 
 
 @pytest.fixture

@@ -37,7 +37,7 @@ from hubwright.web.pages.frame import Frame
 from hubwright.web.pages.github import GitHubPages
 from hubwright.web.problems import PROBLEM_HANDLERS
 from hubwright.web.site import Site
-from hubwright.wiring.checks_github import check_github
+from hubwright.wiring.checks_github import check_github, check_hooks, check_rights
 from hubwright.wiring.checks_keys import check_secrets
 from hubwright.wiring.github import GitHubAccess, make_app_hook, make_setup, open_github
 from hubwright.wiring.reporters import Changing
@@ -332,6 +332,8 @@ def test_the_doctor_knows_what_was_made_or_entered_here(door: Door) -> None:
     assert check_github(settings).seen.endswith("takes our token; 4711 of 5000 requests are left")
     be_app(door)
     assert check_github(settings).seen.endswith("takes the key of App 4711; installed for octo")
+    assert check_rights(settings).seen.startswith("the App lacks checks: write, contents: read, ")
+    assert check_hooks(settings).seen.startswith("the hook of the App: it sends to nowhere instead of http://127")
     outside = load_settings({"data_dir": str(door.folder), "host": "0.0.0.0"}, None, {})
     assert check_secrets(outside).seen == "signatures are checked"
 

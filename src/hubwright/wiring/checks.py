@@ -21,7 +21,15 @@ from hubwright.wiring.checks_database import (
     is_shared,
     is_sqlite,
 )
-from hubwright.wiring.checks_github import check_clock, check_github, check_hooks, check_rights, is_known
+from hubwright.wiring.checks_github import (
+    check_clock,
+    check_git_host,
+    check_github,
+    check_hooks,
+    check_missed,
+    check_rights,
+    is_known,
+)
 from hubwright.wiring.checks_hubs import check_hubs, check_work, check_workers
 from hubwright.wiring.checks_keys import check_key_files, check_keys, check_secrets, check_shared_keys
 from hubwright.wiring.checks_machine import (
@@ -89,8 +97,10 @@ CHECKS = (
     Check("webhooks", check_secrets),
     Check("clock", check_clock, is_known),
     Check("github", check_github),
+    Check("git host", check_git_host, is_known),
     Check("rights", check_rights, is_known),
     Check("hooks", check_hooks, is_known),
+    Check("missed deliveries", check_missed, is_known),
     Check("reports", check_reports),
     Check("mail", check_mail, lambda settings: settings.mail.server is not None),
     Check("irc", check_irc, lambda settings: settings.irc.server is not None),

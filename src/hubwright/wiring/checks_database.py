@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -20,6 +21,9 @@ from hubwright.store.report_troubles import count_given_up
 from hubwright.store.revision import HEAD, is_ready, load_revision
 from hubwright.store.sql import Questions
 from hubwright.wiring.questions import open_questions
+
+OLDEST_SQLITE = (3, 35)
+"""The first that answers RETURNING: https://www.sqlite.org/lang_returning.html"""
 
 OLDEST_POSTGRESQL = 14
 """The oldest that PostgreSQL's own people look after: https://www.postgresql.org/support/versioning/"""
@@ -119,13 +123,16 @@ def check_sqlite(settings: Settings) -> Sight:
         return wrong(seen, "set DATA_DIR or DATABASE_URL to a disk of this machine, or use PostgreSQL")
     log = file.with_name(file.name + "-wal")
     size = log.stat().st_size if log.exists() else 0  # before we close it, which takes the log over
+    if sqlite3.sqlite_version_info < OLDEST_SQLITE:
+        seen = f"SQLite {sqlite3.sqlite_version} is too old"
+        return wrong(seen, f"take a Python with SQLite {'.'.join(map(str, OLDEST_SQLITE))} or newer")
     mode = ask_database(settings, lambda connection: connection.exec_driver_sql("PRAGMA journal_mode").scalar())
     if mode not in {"wal", None}:
         return wrong(f"its journal is {mode}, so readers and writers wait for each other", "move it to another disk")
     if size > MUCH_WAL:
         seen = f"its log has {word_size(size)}: a program reads for hours, or the disk is full"
         return doubtful(seen, "end other programs that have the file open; the hub takes the log over then")
-    return well(f"write-ahead log, {word_size(size)}")
+    return well(f"SQLite {sqlite3.sqlite_version}, write-ahead log of {word_size(size)}")
 
 
 def _find_file_system(path: Path, mounts: Path) -> str:

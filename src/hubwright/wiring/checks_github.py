@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from email.utils import parsedate_to_datetime
+from urllib.parse import urlsplit
 
 import httpx2
 
@@ -20,6 +22,7 @@ from hubwright.github.client import GitHubClient
 from hubwright.hub.github_credentials import APP, TOKEN
 from hubwright.store.database import Database
 from hubwright.store.figures import Tally
+from hubwright.store.healing_figures import load_figures
 from hubwright.store.views_names import load_newest_repositories
 from hubwright.wiring.checks_database import ask_database
 from hubwright.wiring.checks_keys import find_kept
@@ -30,8 +33,14 @@ CLOCK_DRIFT = 30.0  # seconds; GitHub refuses an App's signature that is a minut
 FEW_DAYS = 7
 """Days before its end in which a token should have been replaced."""
 
+PATIENCE = 5.0
+"""Seconds for a connection."""
+
 HOOKS = 3
 """Repositories whose hooks are looked at: those that built last."""
+
+_DAY = 86_400.0
+_PORTS = {"https": 443, "http": 80, "ssh": 22, "git": 9418}
 
 
 def is_known(settings: Settings) -> bool:
@@ -137,6 +146,37 @@ def check_hooks(settings: Settings) -> Sight:
             return join_sights(list(_look_at_repositories(settings, database, access)))
     except (HubwrightError, KeyError, TypeError) as error:
         return well(f"not known: {error}")  # the check of GitHub tells why
+
+
+def check_missed(settings: Settings) -> Sight:
+    """Did all deliveries of the last day arrive, and can that be known?"""
+    since = time.time() - _DAY
+    figures = ask_database(settings, lambda connection: load_figures(connection, since))
+    if figures is None:
+        return well("not known: there is no database yet, or it does not answer")
+    sights = [well(f"{figures.delivered} came within a day, {figures.recovered} more were recovered")]
+    if figures.missing:
+        seen = f"{figures.missing} of the last day's deliveries did not arrive"
+        sights.append(doubtful(seen, "see that GitHub reaches PUBLIC_URL; the page Deliveries asks for them again"))
+    sights += [
+        doubtful(f"{one.place} can't be looked at: {one.why}", "the page Deliveries tells what helps")
+        for one in figures.unseen[:3]
+    ]
+    return join_sights(sights)
+
+
+def check_git_host(settings: Settings) -> Sight:
+    """Does the host answer that repositories are cloned from?"""
+    parts = urlsplit(settings.github.clone_base)
+    port = parts.port or _PORTS.get(parts.scheme)
+    if port is None or not parts.hostname:
+        return well(f"{settings.github.clone_base}: not looked at")
+    try:
+        socket.create_connection((parts.hostname, port), timeout=PATIENCE).close()
+    except OSError as error:
+        seen = f"{parts.hostname}:{port} can't be reached: {error}"
+        return doubtful(seen, "let this machine reach it; through a proxy, git needs `http.proxy`")
+    return well(f"{parts.hostname}:{port} answers")
 
 
 def _look_at_repositories(settings: Settings, database: Database, access: GitHubAccess) -> Iterator[Sight]:

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import httpx2
 
 from hubwright.config import LOOPBACK, Settings
-from hubwright.domain.diagnosis import Sight, doubtful, well, wrong
+from hubwright.domain.diagnosis import Sight, doubtful, join_sights, well, wrong
 from hubwright.domain.peer_words import Question
 from hubwright.errors import HubwrightError, NotFoundError
 from hubwright.outlets.peers import Peers
@@ -103,7 +103,7 @@ async def _try_signed(address: str, content: bytes) -> None:
 
 
 def check_public_address(settings: Settings) -> Sight:
-    """Does the address that people and GitHub are given lead here?"""
+    """Do the addresses that people and GitHub are given lead here?"""
     url = settings.public_url
     if (urlsplit(url).hostname or "") in LOOPBACK:
         if settings.host in LOOPBACK:
@@ -112,27 +112,40 @@ def check_public_address(settings: Settings) -> Sight:
         return doubtful(seen, "set PUBLIC_URL to the address by which people reach the hub")
     if not is_hub_here(settings):
         return well(f"{url}: not looked at, no hub runs here")
+    return join_sights([_look_at_address(settings, one) for one in _find_addresses(settings)])
+
+
+def _find_addresses(settings: Settings) -> list[str]:
+    return [settings.public_url, *([settings.artifacts.origin] if settings.artifacts.origin else [])]
+
+
+def _look_at_address(settings: Settings, url: str) -> Sight:
     try:
-        asyncio.run(_ask_who(settings))
+        asyncio.run(_ask_who(settings, url))
     except NotFoundError:
         return doubtful(f"what answers at {url} is no hub of this release", "see that the proxy leads to this hub")
     except HubwrightError as error:
-        return wrong(str(error), "see that the proxy, the name and the firewall lead from PUBLIC_URL to this hub")
+        return wrong(str(error), f"see that the proxy, the name and the firewall lead from {url} to this hub")
     return well(f"{url} leads to a hub with our keys")
 
 
-async def _ask_who(settings: Settings) -> None:
+async def _ask_who(settings: Settings, url: str) -> None:
     """Raises NotFoundError, OutletError when it is not one of our hubs."""
     peers = Peers(keys_of(settings), PATIENCE)
     try:
-        await peers.fetch(settings.public_url, _NOBODY)
+        await peers.fetch(url.rstrip("/"), _NOBODY)
     finally:
         await peers.close()
 
 
 def check_certificate(settings: Settings) -> Sight:
-    """Is the certificate of the public address believed, and for how long?"""
-    parts = urlsplit(settings.public_url)
+    """Are the certificates of these addresses believed, and for how long?"""
+    urls = [url for url in _find_addresses(settings) if url.startswith("https://")]
+    return join_sights([_look_at_certificate(url) for url in urls])
+
+
+def _look_at_certificate(url: str) -> Sight:
+    parts = urlsplit(url)
     host, port = parts.hostname or "", parts.port or 443
     fix = "renew it: certbot renew, or what your proxy does"
     try:
