@@ -44,9 +44,10 @@ class ProcessExecutor:
 
     def prepare(self, workspace: Workspace, terms: Terms) -> list[str]:
         """Make the run's cell and hand its workspace over."""
+        warnings = self._cells.open(workspace, terms)
         if self._landlock:
-            self._rules[workspace.marker] = self._make_rules(workspace)
-        return self._cells.open(workspace, terms)
+            self._rules[workspace.marker] = self._make_rules(workspace, self._cells.get(workspace).owner)
+        return warnings
 
     def run(self, workspace: Workspace, command: Command, write: Callable[[bytes], None]) -> Running:
         """Start the command."""
@@ -88,9 +89,9 @@ class ProcessExecutor:
         """End what a dead builder has left."""
         self._cells.sweep(prefix)
 
-    def _make_rules(self, workspace: Workspace) -> int:
+    def _make_rules(self, workspace: Workspace, owner: tuple[int, int] | None) -> int:
         objects = () if workspace.objects is None else (workspace.objects,)
-        readable = (*map(Path, _READABLE), *open_etc(), *own_python(), *objects, *self._policy.readable)
+        readable = (*map(Path, _READABLE), *open_etc(owner), *own_python(), *objects, *self._policy.readable)
         writable = (*map(Path, _WRITABLE), workspace.root, workspace.tree)
         try:
             return make_rules(self._landlock, readable, writable)

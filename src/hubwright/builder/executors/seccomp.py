@@ -11,6 +11,7 @@ import platform
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from hubwright.builder.executors.syscalls import prctl
 
@@ -70,6 +71,7 @@ _REFUSED_EVERYWHERE = (428, 429, 430, 431, 432, 433, 442, 443, 467)
 _MISSING_EVERYWHERE = (435, 425, 426, 427)
 
 
+@cache
 def make_filter(*, network: bool, machine: str = "") -> bytes | None:
     """The program for this machine's processor; None where there is none. Without `network` no internet sockets."""
     processors = _PROCESSORS.get(machine or platform.machine())

@@ -2,6 +2,9 @@
 
 A shell of fixed text waits for a line on its stdin, and becomes the program. So nothing of the program happens outside
 the group, and the builder is never forked by Python code.
+
+To start a process as another user, Python copies the whole of this one first, which takes milliseconds. So the thread
+that starts it becomes that user instead, as long as the user runs nothing that could lay hands on the thread.
 """
 
 from __future__ import annotations
@@ -15,6 +18,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from hubwright.builder.executors.syscalls import become, can_become
+from hubwright.builder.executors.traces import runs_anything
 from hubwright.errors import DiskFullError, ExecutorError
 
 _GATE = 'read -r _ && exec "$@" </dev/null'
@@ -46,7 +51,7 @@ def spawn(start: Start, terminal: int) -> subprocess.Popen[bytes]:
         raise ExecutorError(f"{start.argv[0]} can't be started: there is no such program.")
     inner, outer = os.pipe()
     try:
-        process = _walled(start, lambda: _popen(start, terminal, inner))
+        process = _start_apart(start, terminal, inner)
     except BaseException:
         os.close(outer)
         raise
@@ -65,34 +70,40 @@ def spawn(start: Start, terminal: int) -> subprocess.Popen[bytes]:
     return process
 
 
-def _walled(start: Start, popen: Callable[[], subprocess.Popen[bytes]]) -> subprocess.Popen[bytes]:
-    """Call it in a thread with walls of its own; walls are a thread's, and so only that thread is behind them."""
-    if start.confine is None:
-        return popen()
-    confine = start.confine
+def _start_apart(start: Start, terminal: int, gate: int, *, may_become: bool = True) -> subprocess.Popen[bytes]:
+    """Start it in a thread with walls and a user of its own; both are a thread's, and so only that thread has them."""
+    owner = start.owner
+    becomes = may_become and owner is not None and can_become() and not runs_anything(owner[0])
+    if start.confine is None and not becomes:
+        return _popen(start, terminal, gate, owner)
     outcome: list[subprocess.Popen[bytes]] = []
     errors: list[BaseException] = []
 
     def go() -> None:
         try:
-            confine()
-            outcome.append(popen())
+            if start.confine is not None:
+                start.confine()
+            if owner is not None and becomes:
+                become(*owner)
+            outcome.append(_popen(start, terminal, gate, None if becomes else owner))
         except (OSError, ExecutorError, DiskFullError) as error:
             errors.append(error)
 
     thread = threading.Thread(target=go, name="spawn")
     thread.start()
     thread.join()
-    if not outcome:
-        problem = errors[0] if errors else ExecutorError("the command can't be started: see the builder's log.")
-        if isinstance(problem, OSError):
-            raise ExecutorError(f"the walls around the command can't be built: {problem.strerror}") from problem
-        raise problem
-    return outcome[0]
+    if outcome:
+        return outcome[0]
+    problem = errors[0] if errors else ExecutorError("the command can't be started: see the builder's log.")
+    if becomes and isinstance(problem, PermissionError):  # the way to its folder is closed to it, or it may not become
+        return _start_apart(start, terminal, gate, may_become=False)
+    if isinstance(problem, OSError):
+        raise ExecutorError(f"the walls around the command can't be built: {problem.strerror}") from problem
+    raise problem
 
 
-def _popen(start: Start, terminal: int, gate: int) -> subprocess.Popen[bytes]:
-    uid, gid = start.owner if start.owner is not None else (None, None)
+def _popen(start: Start, terminal: int, gate: int, owner: tuple[int, int] | None) -> subprocess.Popen[bytes]:
+    uid, gid = owner if owner is not None else (None, None)
     argv = ["/bin/sh", "-c", start.ulimits + _GATE, "hubwright", *start.argv]
     try:
         return subprocess.Popen(
@@ -106,9 +117,11 @@ def _popen(start: Start, terminal: int, gate: int) -> subprocess.Popen[bytes]:
             pass_fds=start.files,
             user=uid,
             group=gid,
-            extra_groups=None if start.owner is None else [],
+            extra_groups=None if owner is None else [],
         )
     except OSError as error:
+        if isinstance(error, PermissionError) and owner != start.owner:
+            raise
         if error.errno in _FULL:
             raise DiskFullError("the builder's disk is full") from error
         missing = error.filename if isinstance(error.filename, str | bytes | os.PathLike) else argv[0]

@@ -14,13 +14,14 @@ PR_SET_NO_NEW_PRIVS = 38
 """https://man7.org/linux/man-pages/man2/prctl.2.html"""
 
 _KEYCTL = {"x86_64": 250, "aarch64": 219}
+_BECOME = {"x86_64": (116, 119, 117), "aarch64": (159, 149, 147)}  # setgroups, setresgid, setresuid
 _JOIN_SESSION_KEYRING = 1
 _MNT_DETACH = 2
 _IPC_RMID = 0
 
 
 def call(number: int, *arguments: int | ctypes.Array[ctypes.c_char] | None) -> int:
-    """The system call's value; the number is the same on all processors from 424 on. Raises OSError."""
+    """The system call's value; numbers are the same on all processors from 424 on. Raises OSError."""
     return _checked(_LIBC.syscall(ctypes.c_long(number), *map(_wide, arguments)))
 
 
@@ -35,6 +36,19 @@ def new_keyring() -> None:
     if number is not None:
         with suppress(OSError):
             call(number, _JOIN_SESSION_KEYRING, None)
+
+
+def can_become() -> bool:
+    """Whether `become` can be called on this machine."""
+    return platform.machine() in _BECOME
+
+
+def become(uid: int, gid: int) -> None:
+    """Make this thread, and no other, the user's for good, with no other groups than this one. Raises OSError."""
+    groups, group, user = _BECOME[platform.machine()]
+    call(groups, 0, None)
+    call(group, gid, gid, gid)
+    call(user, uid, uid, uid)
 
 
 def unmount(path: str) -> None:

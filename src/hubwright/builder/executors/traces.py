@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+from collections.abc import Container, Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -30,7 +31,7 @@ def users_with_processes() -> set[int]:
 def kill_user(number: int) -> None:
     """Kill every process of the user, also those that fork meanwhile. Takes up to two seconds."""
     for _ in range(_ROUNDS):
-        found = _processes_of(number) if _runs_anything(number) else []
+        found = _processes_of(number) if runs_anything(number) else []
         for pid in found:
             with suppress(OSError):
                 os.kill(pid, signal.SIGKILL)
@@ -39,23 +40,50 @@ def kill_user(number: int) -> None:
         time.sleep(_PAUSE)
 
 
-def remove_traces(number: int) -> None:
-    """Delete what the user owns at the top of the common places, and its shared memory, semaphores and queues."""
-    for place in _PLACES:
-        for path in _owned(place, number):
-            if path.is_dir() and not path.is_symlink():
-                remove_tree(path)
-            else:
+class Scan:
+    """Looks for what runs' users own at the top of the common places. It may be used from several threads.
+
+    It remembers what others own: only root gives files away, and in a place with much in it, to ask whose each is takes
+    longer than many a run. Nothing is remembered of the users in `numbers`.
+    """
+
+    def __init__(self, numbers: Container[int], places: Iterable[str] = _PLACES) -> None:
+        self._numbers = numbers
+        self._others: dict[str, frozenset[tuple[str, int]]] = dict.fromkeys(places, frozenset())
+
+    def remove_traces(self, number: int) -> None:
+        """Delete what the user owns there, and its shared memory, semaphores and queues."""
+        for place in self._others:
+            for path in self._look(place, number):
+                if path.is_dir() and not path.is_symlink():
+                    remove_tree(path)
+                else:
+                    with suppress(OSError):
+                        path.unlink()
+        for kind in _KINDS:
+            for identity in _objects(kind, number):
                 with suppress(OSError):
-                    path.unlink()
-    for kind in _KINDS:
-        for identity in _objects(kind, number):
-            with suppress(OSError):
-                remove_ipc(kind, identity)
+                    remove_ipc(kind, identity)
+
+    def _look(self, place: str, number: int) -> list[Path]:
+        """What the user owns in a place. A name with another file behind it is another mark."""
+        known = self._others[place]
+        others: set[tuple[str, int]] = set()
+        found: list[Path] = []
+        with suppress(OSError), os.scandir(place) as entries:
+            for entry in entries:
+                mark = (entry.name, entry.inode())
+                owner = None if mark in known else _find_owner(entry)
+                if owner == number:
+                    found.append(Path(entry.path))
+                elif mark in known or (owner is not None and owner not in self._numbers):
+                    others.add(mark)
+        self._others[place] = frozenset(others)
+        return found
 
 
-def _runs_anything(number: int) -> bool:
-    """One question to the kernel: to look through all of /proc costs milliseconds on a machine with much to do."""
+def runs_anything(number: int) -> bool:
+    """Whether the user has processes. To look through all of /proc would cost milliseconds on a machine with many."""
     try:
         os.getpriority(os.PRIO_USER, number)
     except ProcessLookupError:
@@ -87,12 +115,11 @@ def _owners(folder: str) -> set[int]:
     return set()
 
 
-def _owned(place: str, number: int) -> list[Path]:
+def _find_owner(entry: os.DirEntry[str]) -> int | None:
     try:
-        with os.scandir(place) as entries:
-            return [Path(entry.path) for entry in entries if entry.stat(follow_symlinks=False).st_uid == number]
+        return entry.stat(follow_symlinks=False).st_uid
     except OSError:
-        return []
+        return None
 
 
 def _objects(kind: str, number: int) -> list[int]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from hubwright.builder.executors.terms import OWN_NUMBERS, SAME_USER
-from hubwright.builder.executors.traces import kill_user, remove_traces, users_with_processes
+from hubwright.builder.executors.traces import Scan, kill_user, users_with_processes
 from hubwright.errors import ExecutorError
 
 NUMBERS = range(60_706, 60_962)
@@ -34,6 +34,7 @@ class Users:
     def __init__(self, name: str) -> None:
         """`name` is a user of the system, or `auto`: numbers of their own. Raises ExecutorError."""
         self._named = None if name == OWN_NUMBERS else _find_user(name)
+        self._scan = Scan(NUMBERS)
 
     def take(self) -> User:
         """A user for one run; what its last owner left, if that died, is ended first. Raises ExecutorError."""
@@ -50,7 +51,7 @@ class Users:
         if user.lock is None:
             return
         kill_user(user.number)
-        remove_traces(user.number)
+        self._scan.remove_traces(user.number)
         os.close(user.lock)
 
     def sweep(self) -> None:
