@@ -15,6 +15,7 @@ from hubwright.hub.differences import Difference
 from hubwright.hub.flights import Flight
 from hubwright.hub.github_credentials import Credentials
 from hubwright.hub.log_copies import PATIENCE
+from hubwright.hub.log_reading import AnyLogs
 from hubwright.hub.logs import Logs
 from hubwright.hub.sealing import Keys
 from hubwright.reports.search_history import History
@@ -103,7 +104,6 @@ class Site:
     copies: Copies = field(default_factory=AllHere)  # of logs that other hubs have
     peer_keys: Callable[[], Keys] | None = None  # what other hubs prove themselves with; None: there are none
 
-    def read_log(self, run: int, start: int, length: int) -> bytes:
-        """A part of a log, for threads; it may have to come from another hub first. Raises StorageError."""
-        self.copies.bring_now(run)
-        return self.logs.read(run, start, length)
+    def any_logs(self) -> AnyLogs:
+        """Logs for threads; they may have to come from another hub first."""
+        return AnyLogs(self.logs, self.copies.bring_now)

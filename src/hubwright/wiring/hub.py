@@ -126,7 +126,7 @@ class Hub:
         )
         self._redis = open_redis(settings, self.parts, self.site.logs, self._bell)
         self._outlets = Outlets(settings, self.site, self.parts.owner)
-        self._irc = IrcLife(settings, self.parts, takes_part=not settings.irc.apart)
+        self._irc = IrcLife(settings, self.parts, self.site.any_logs(), takes_part=not settings.irc.apart)
         self._housekeeping = InProcessDispatcher(
             self._house_drains(),
             gathered=dict.fromkeys((*OUTLETS, FIGURES), GATHERED),

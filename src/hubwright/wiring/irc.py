@@ -10,6 +10,7 @@ from hubwright.config import Settings
 from hubwright.domain.irc_names import fold_name
 from hubwright.errors import SettingsError
 from hubwright.hub.dispatcher import Drain, InProcessDispatcher
+from hubwright.hub.log_reading import AnyLogs
 from hubwright.irc.bot import Bot, Server
 from hubwright.irc.commands import Commands
 from hubwright.irc.entry import Login
@@ -29,7 +30,7 @@ class IrcLife:
     Make it before anything can happen: from then on it is told. `takes_part`: whether this process may have the bot.
     """
 
-    def __init__(self, settings: Settings, parts: Parts, *, takes_part: bool = True) -> None:
+    def __init__(self, settings: Settings, parts: Parts, logs: AnyLogs, *, takes_part: bool = True) -> None:
         self._voice = Voice(settings.irc.pace)
         self._bot: Bot | None = None
         self._news: NewsLife | None = None
@@ -38,7 +39,7 @@ class IrcLife:
         self._duty = Duty(parts.database, DUTY, parts.owner)
         if settings.irc.server is None:
             return
-        ground = Ground(settings, parts, self._voice, lambda: self._bot)
+        ground = Ground(settings, parts, self._voice, logs, lambda: self._bot)
         self._news = NewsLife(parts.database, make_reporters(ground), parts.owner, lambda: self._is_there, parts.tally)
         if takes_part:
             self._bot = _make_bot(ground)

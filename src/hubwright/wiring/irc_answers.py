@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 from hubwright.config import Settings
 from hubwright.domain.repos import Repository
 from hubwright.hub.admission import ADMISSION
-from hubwright.hub.bell import Bell
-from hubwright.hub.logs import Logs
+from hubwright.hub.log_reading import AnyLogs
 from hubwright.irc.answers.builds import Standing
 from hubwright.irc.answers.channels import Channels
 from hubwright.irc.answers.fleet import Fleet
@@ -27,7 +25,7 @@ from hubwright.wiring.site import read_platform_limits
 
 
 def make_answers(
-    settings: Settings, parts: Parts, voice: Voice, refuse: Callable[[Repository, str], str | None]
+    settings: Settings, parts: Parts, voice: Voice, logs: AnyLogs, refuse: Callable[[Repository, str], str | None]
 ) -> Answers:
     """All that answers; `refuse` says why a login at GitHub may not write to a repository."""
     database, url = parts.database, settings.public_url
@@ -41,7 +39,7 @@ def make_answers(
     return Answers(
         people=people,
         standing=Standing(database, url),
-        logs=LogLines(database, Logs(Path(settings.data_dir) / "logs", Bell()), url),
+        logs=LogLines(database, logs, url),
         fleet=Fleet(database, url, read_platform_limits(settings)),
         orders=Orders(database, parts.wishes, people, wake, url),
         watches=make_watches(settings, parts, voice),

@@ -12,6 +12,7 @@ from hubwright.domain.irc_news import Rule, make_rules
 from hubwright.domain.repos import Repository
 from hubwright.errors import MalformedError, SettingsError
 from hubwright.hub.dispatcher import Drain
+from hubwright.hub.log_reading import AnyLogs
 from hubwright.hub.permissions import find_refusal
 from hubwright.irc.channel_log import ChannelLog
 from hubwright.irc.commands import Command, Presence
@@ -27,11 +28,15 @@ from hubwright.wiring.parts import Parts
 
 @dataclass(frozen=True)
 class Ground:
-    """What they may be made of; `voice` says things on IRC, `find_presence` gives the bot, once it is made."""
+    """What they may be made of; `voice` says things on IRC, `find_presence` gives the bot, once it is made.
+
+    `logs` are those of all hubs.
+    """
 
     settings: Settings
     parts: Parts
     voice: Voice
+    logs: AnyLogs
     find_presence: Callable[[], Presence | None]
 
     def refuse(self, repository: Repository, login: str) -> str | None:
@@ -43,7 +48,7 @@ class Ground:
 
 def make_commands(ground: Ground) -> Sequence[Command]:
     """What people can ask for."""
-    return list_commands(make_answers(ground.settings, ground.parts, ground.voice, ground.refuse))
+    return list_commands(make_answers(ground.settings, ground.parts, ground.voice, ground.logs, ground.refuse))
 
 
 def make_listeners(ground: Ground) -> Sequence[Listener]:

@@ -15,6 +15,7 @@ from hubwright.wiring.hiding import hide_from_builds
 from hubwright.wiring.irc import IrcLife
 from hubwright.wiring.logging import configure_logging
 from hubwright.wiring.parts import FIGURES, Parts, open_parts
+from hubwright.wiring.peers import open_copying, read_logs
 from hubwright.wiring.scale_out import ScaleOut, open_scale_out
 from hubwright.wiring.secret_keys import check_keys
 from hubwright.wiring.stopping import on_stop
@@ -44,7 +45,8 @@ class _Process:
     def __init__(self, settings: Settings) -> None:
         self._scale: ScaleOut | None = None
         self._parts: Parts = open_parts(settings, self._wake)
-        self._irc = IrcLife(settings, self._parts)
+        self._copying = open_copying(settings, self._parts.database)
+        self._irc = IrcLife(settings, self._parts, read_logs(settings, self._copying))
         self._counting = InProcessDispatcher({FIGURES: self._parts.counting.drain})
         if settings.broker_url is not None:
             self._scale = open_scale_out(settings.broker_url, self._hear)
@@ -61,6 +63,8 @@ class _Process:
             self._scale.dispatcher.start()
             self._scale.start()
         self._counting.start()
+        if self._copying is not None:
+            self._copying.start()
         self._irc.start()
         supervisor = Supervisor(os.environ)
         supervisor.ready("Being on IRC, or ready to take over")
@@ -69,6 +73,8 @@ class _Process:
         supervisor.stopping()
         alive.cancel()
         await self._irc.stop()
+        if self._copying is not None:
+            await self._copying.stop()
 
     def close(self) -> None:
         """Let what is being done end."""

@@ -13,7 +13,9 @@ import structlog
 
 from hubwright.config import Settings
 from hubwright.errors import SettingsError
+from hubwright.hub.bell import Bell
 from hubwright.hub.log_copies import LogCopies
+from hubwright.hub.log_reading import AnyLogs
 from hubwright.hub.log_seals import LogSeals
 from hubwright.hub.logs import Logs
 from hubwright.hub.presence import Presence
@@ -30,25 +32,21 @@ SEALS = "seals"
 PLACE = "place"
 """The file in the folder of logs that has its name."""
 
+_OF_OTHERS = "logs-of-hubs"
+
 _ANYWHERE = {"0.0.0.0", "::", ""}  # noqa: S104  it is compared with
 
 logger = structlog.get_logger()
 
 
-class PeersLife:
-    """Copies of other hubs' logs, sealed logs, and the note that this hub is there."""
+class Copying:
+    """Copies of logs that hubs have, and of those that are sealed; `logs` is where they lie."""
 
-    def __init__(self, settings: Settings, database: Database, logs: Logs, one: Process) -> None:
-        self._storage = Storage(settings.storage_url, stalled=settings.artifacts.stalled)
+    def __init__(self, settings: Settings, database: Database, logs: Logs) -> None:
+        storage = Storage(settings.storage_url, stalled=settings.artifacts.stalled)
+        self.logs = logs
         self._peers = Peers(keys_of(settings))
-        self.copies = LogCopies(database, logs, self._storage, self._peers.fetch, settings.peers.log_copies, time.time)
-        seals = Storage(settings.storage_url, stalled=settings.artifacts.stalled)
-        self._seals = LogSeals(database, seals, logs, time.time, self.copies.keep)
-        self._presence = Presence(database, one, time.time)
-
-    def drains(self) -> dict[str, Callable[[], float | None]]:
-        """What drains which queue."""
-        return {SEALS: self._seals.drain, PRESENCE: self._presence.drain}
+        self.copies = LogCopies(database, logs, storage, self._peers.fetch, settings.peers.log_copies, time.time)
 
     def start(self) -> None:
         """Begin to copy, in the event loop."""
@@ -58,6 +56,20 @@ class PeersLife:
         """Copy no more."""
         await self.copies.stop()
         await self._peers.close()
+
+
+class PeersLife(Copying):
+    """The same in a hub, whose own logs others copy; sealed logs, and the note that it is there."""
+
+    def __init__(self, settings: Settings, database: Database, logs: Logs, one: Process) -> None:
+        super().__init__(settings, database, logs)
+        seals = Storage(settings.storage_url, stalled=settings.artifacts.stalled)
+        self._seals = LogSeals(database, seals, logs, time.time, self.copies.keep)
+        self._presence = Presence(database, one, time.time)
+
+    def drains(self) -> dict[str, Callable[[], float | None]]:
+        """What drains which queue."""
+        return {SEALS: self._seals.drain, PRESENCE: self._presence.drain}
 
     def end(self) -> None:
         """What ended here is sealed, so that nobody needs this hub's disk while it is away. Call it last."""
@@ -75,6 +87,20 @@ def open_peers(settings: Settings, database: Database, logs: Logs, owner: str, p
     if not logs.place:
         return None
     return PeersLife(settings, database, logs, describe_process("hub", owner, find_address(settings, port), logs.place))
+
+
+def open_copying(settings: Settings, database: Database) -> Copying | None:
+    """For a process that is no hub, and shows logs nevertheless; None with SQLite."""
+    if database.dialect == "sqlite":
+        return None
+    return Copying(settings, database, Logs(Path(settings.data_dir) / _OF_OTHERS, Bell(), place=_OF_OTHERS))
+
+
+def read_logs(settings: Settings, copying: Copying | None) -> AnyLogs:
+    """The logs for that process: those of the one hub, on the same machine, where there are no others."""
+    if copying is None:
+        return AnyLogs(Logs(Path(settings.data_dir) / "logs", Bell()))
+    return AnyLogs(copying.logs, copying.copies.bring_now)
 
 
 def find_address(settings: Settings, port: int) -> str:

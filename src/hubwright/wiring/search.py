@@ -37,7 +37,7 @@ class SearchLife:
             self._engine,
             Writer(chosen.prefix, site.public_url),
             make_template(chosen.prefix),
-            site.read_log,
+            site.any_logs().read,
             wants_log=lambda run: chosen.logs == "all" or (chosen.logs == "failed" and is_bad(run)),
             log_size=chosen.log_size,
         )

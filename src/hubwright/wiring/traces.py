@@ -66,7 +66,11 @@ def open_collector(settings: Settings, timeout: float = TIMEOUT) -> Collector:
 def _make_lines(settings: Settings, site: Site, spans: SpanWriter) -> LineWriter:
     all_runs = settings.otel.logs == "all"
     return LineWriter(
-        spans.ids, site.read_log, site.logs.load_times, lambda run: all_runs or is_bad(run), settings.otel.log_size
+        spans.ids,
+        site.any_logs().read,
+        site.logs.load_times,
+        lambda run: all_runs or is_bad(run),
+        settings.otel.log_size,
     )
 
 

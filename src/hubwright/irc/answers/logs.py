@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Protocol
 
 from sqlalchemy import Connection
 
@@ -11,7 +12,6 @@ from hubwright.domain.error_lines import find_error
 from hubwright.domain.irc_text import Text
 from hubwright.domain.known_failures import say_known
 from hubwright.errors import NotFoundError
-from hubwright.hub.logs import Logs
 from hubwright.irc.answers.texts import address, name_place, shorten
 from hubwright.irc.commands import MAX_LINES, Request
 from hubwright.irc.subjects import find_build, read_meant
@@ -24,10 +24,20 @@ _SHOWN = 200
 _FINE = frozenset({None, "success", "skip"})
 
 
+class Readable(Protocol):
+    """Logs, wherever they lie; `hub.log_reading.AnyLogs`."""
+
+    def size(self, run: int) -> int:
+        """Bytes in the log of a run."""
+
+    def read(self, run: int, start: int, length: int) -> bytes:
+        """At most `length` bytes from `start`."""
+
+
 class LogLines:
     """Its method blocks: it asks the database and reads files."""
 
-    def __init__(self, database: Database, logs: Logs, public_url: str) -> None:
+    def __init__(self, database: Database, logs: Readable, public_url: str) -> None:
         self._database = database
         self._logs = logs
         self._public = public_url

@@ -1,0 +1,135 @@
+"""Two hubs on one database are one to people: nothing that a door promises is known to one hub only."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+import httpx2
+import pytest
+
+from fake_github import FakeGitHub
+from hubwright.hub.sealing import make_key
+from hubwright.web.gate import REMEMBERED
+from tables import EMPTY, fresh_postgres
+from waiting import until
+from whole_hub import ADMIN, whole_hub
+
+SECRET = "a secret of the webhooks"
+
+
+@dataclass
+class Pair:
+    """Clients of both, without a token, as admin when they say so."""
+
+    a: httpx2.Client
+    b: httpx2.Client
+    github: FakeGitHub
+
+
+AS_ADMIN = {"Authorization": f"Bearer {ADMIN}"}
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
+    folder = tmp_path_factory.mktemp("pair")
+    with ExitStack() as stack:
+        url = stack.enter_context(fresh_postgres("postgresql", EMPTY))
+        github = stack.enter_context(FakeGitHub())
+        settings = {
+            "SECRETS__KEYS": f'["{make_key()}"]',
+            "STORAGE_URL": f"file://{folder}/storage",
+            "ANONYMOUS_READ": "false",
+            "PUBLIC_URL": "http://127.0.0.1:8010",
+            "GITHUB__API_URL": github.api_url,
+            "GITHUB__WEBHOOK_SECRETS": f'["{SECRET}"]',
+            "GITHUB__OAUTH_CLIENT_ID": "Iv1.abc",
+            "GITHUB__OAUTH_CLIENT_SECRET": "of the app",
+        }
+        clients = []
+        for name in ("a", "b"):
+            (folder / name).mkdir()
+            _, client = stack.enter_context(whole_hub(folder / name, url, **settings))
+            client.headers.pop("Authorization")
+            clients.append(client)
+        yield Pair(*clients, github)
+
+
+def test_who_logs_in_at_one_is_known_at_the_other(pair: Pair) -> None:
+    """And logged out at both: a session is a row."""
+    made = pair.a.post("/api/v1/tokens", json={"name": "reader", "role": "read"}, headers=AS_ADMIN).json()
+    answer = pair.a.get("/login", params={"token": made["token"]})
+    assert answer.status_code in {302, 303}
+    cookies = "; ".join(f"{name}={value}" for name, value in answer.cookies.items())
+    pair.a.cookies.clear()
+    assert pair.b.get("/api/v1/builds", headers={"Cookie": cookies}).status_code == 200
+    pair.b.cookies.clear()
+
+
+def test_who_is_shut_out_at_one_is_shut_out_at_the_other(pair: Pair) -> None:
+    """Answers on tokens are remembered for seconds only."""
+    made = pair.a.post("/api/v1/tokens", json={"name": "short", "role": "read"}, headers=AS_ADMIN).json()
+    bearer = {"Authorization": f"Bearer {made['token']}"}
+    assert pair.b.get("/api/v1/builds", headers=bearer).status_code == 200
+    assert pair.a.delete(f"/api/v1/tokens/{made['id']}", headers=AS_ADMIN).status_code == 204
+    began = time.monotonic()
+    until(lambda: pair.b.get("/api/v1/builds", headers=bearer).status_code == 401, REMEMBERED + 10)
+    assert time.monotonic() - began < REMEMBERED + 5
+
+
+def test_what_is_asked_twice_with_a_key_is_done_once(pair: Pair) -> None:
+    """The balancer may send the repetition to the other hub."""
+    headers = {**AS_ADMIN, "Idempotency-Key": "one-token-only"}
+    asked = {"name": "once", "role": "read"}
+    first, second = (client.post("/api/v1/tokens", json=asked, headers=headers) for client in (pair.a, pair.b))
+    assert (first.status_code, first.json()) == (second.status_code, second.json())
+    listed = pair.b.get("/api/v1/tokens", headers=AS_ADMIN).json()["items"]
+    assert [one["name"] for one in listed].count("once") == 1
+
+
+def test_a_webhook_that_comes_to_both_is_kept_once(pair: Pair) -> None:
+    """GitHub delivers again what it took for lost."""
+    payload = {"zen": "Keep it logically awesome.", "hook_id": 1}
+    answers = [
+        pair.github.deliver(f"{client.base_url}hooks/github".replace("//hooks", "/hooks"), "ping", payload,
+                            secret=SECRET, guid="00000000-0000-4000-8000-000000000001")
+        for client in (pair.a, pair.b)
+    ]  # fmt: skip
+    assert [(status, answer["duplicate"]) for status, answer in answers] == [(202, False), (202, True)]
+
+
+def test_what_one_pauses_is_paused_at_the_other(pair: Pair) -> None:
+    """A pause is a row."""
+    assert pair.a.post("/api/v1/queue/pause", headers=AS_ADMIN).status_code == 200
+    assert pair.b.get("/api/v1/pauses", headers=AS_ADMIN).json()["hub"] is not None
+    assert pair.b.post("/api/v1/queue/resume", headers=AS_ADMIN).status_code == 200
+    assert pair.a.get("/api/v1/pauses", headers=AS_ADMIN).json()["hub"] is None
+
+
+def test_the_way_to_github_and_back_may_end_at_the_other(pair: Pair) -> None:
+    """What proves that it is the same browser is in its cookie; nothing of it is in a process."""
+    begun = pair.a.get("/login/github")
+    assert begun.status_code in {302, 303}
+    state = httpx2.URL(begun.headers["location"]).params["state"]
+    cookie = {"Cookie": "; ".join(f"{name}={value}" for name, value in begun.cookies.items())}
+    pair.a.cookies.clear()
+    query = {"state": state, "code": "of-github"}
+    ended = pair.b.get("/login/github/callback", params=query, headers=cookie)
+    assert "did not begin in this browser" not in ended.text
+    stranger = pair.b.get("/login/github/callback", params=query)
+    assert stranger.status_code == 403
+    assert "did not begin in this browser" in stranger.text
+
+
+def test_each_is_told_of_the_other(pair: Pair) -> None:
+    """With the address at which logs are asked for."""
+
+    def look() -> list[dict[str, object]]:
+        told = pair.a.get("/api/v1/processes", headers=AS_ADMIN).json()["processes"]
+        return [one for one in told if (one["kind"], one["state"]) == ("hub", "there")]
+
+    until(lambda: len(look()) == 2, 15)
+    ports = {f"http://127.0.0.1:{client.base_url.port}" for client in (pair.a, pair.b)}
+    assert {one["address"] for one in look()} == ports
