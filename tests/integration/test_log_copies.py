@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial, wraps
@@ -19,7 +19,9 @@ from hubwright.domain.peer_words import Question
 from hubwright.errors import OutletError
 from hubwright.hub import log_copies
 from hubwright.hub.bell import Bell
+from hubwright.hub.log_adoption import PAUSE, LogAdoption
 from hubwright.hub.log_copies import LogCopies
+from hubwright.hub.log_reading import AnyLogs
 from hubwright.hub.log_seals import LogSeals, seal_keys
 from hubwright.hub.logs import Logs
 from hubwright.hub.sealing import Keys, make_key
@@ -196,6 +198,47 @@ async def test_a_question_is_good_for_its_bytes_only(world: World) -> None:
     async with httpx2.AsyncClient(trust_env=False) as client:
         answer = await client.get(world.url + other.target, headers={"Authorization": f"Hub {proof}"})
     assert answer.status_code == 401
+
+
+def test_logs_of_a_time_with_one_hub_are_sealed_too(world: World) -> None:
+    """They name no folder. What another hub has sealed already is not replaced by the part of it that lies here."""
+    for number in (11, 12, 13):
+        world.rows.keep_run(number, 7, platform=f"p{number}", state="finished")
+    for number, text in ((RUN, b"goes on"), (11, b"of old times\n"), (12, b"a part")):
+        world.a.append(number, 0, text)
+        world.a.finish(number)
+    storage = Storage(world.storage)
+    asyncio.run(storage.put(seal_keys(12)[0], pieces(b"a part and the rest")))
+    adoption = LogAdoption(world.database, storage, world.a, lambda: NOW)
+    assert adoption.drain() == NOW + PAUSE
+    assert adoption.drain() is None
+    world.seal()
+    assert [world.a.is_copy(number) for number in (RUN, 11, 12)] == [False, True, False]
+    world.database.write(partial(end_process, owner="a"))
+
+    async def play() -> None:
+        async with Reader(world) as b:
+            for number, text in ((11, b"of old times\n"), (12, b"a part and the rest")):
+                assert await b.copies.bring(number)
+                assert b.logs.read(number, 0, 99) == text
+
+    asyncio.run(play())
+
+
+def test_threads_read_what_lies_elsewhere(world: World) -> None:
+    """Such as the bot, that shows the lines that say most."""
+    world.a.append(RUN, 0, b"one\ntwo\n")
+
+    async def play() -> tuple[int, bytes]:
+        async with Reader(world) as b:
+            logs = AnyLogs(b.logs, b.copies.bring_now)
+            return await asyncio.to_thread(logs.size, RUN), await asyncio.to_thread(logs.read, RUN, 4, 3)
+
+    assert asyncio.run(play()) == (8, b"two")
+
+
+async def pieces(data: bytes) -> AsyncIterator[bytes]:
+    yield data
 
 
 def test_copies_stay_within_their_bound(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -45,6 +45,11 @@ class Logs:
         self._open: dict[int, tuple[int, int]] = {}  # run -> file descriptor, size
         self._noted: dict[int, int] = {}  # run -> the last moment that was noted, in Unix milliseconds
 
+    @property
+    def root(self) -> Path:
+        """The folder."""
+        return self._root
+
     def path(self, run: int) -> Path:
         """Where the run's log lies; a thousand runs share a folder."""
         root = self._root / COPIES if run in self._copied else self._root

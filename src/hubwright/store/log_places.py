@@ -25,6 +25,7 @@ _UNSEALED = (
     .order_by(run.c.id)
     .limit(PORTION)
 )
+_HOMELESS = (run.c.state == literal_column("'finished'"), run.c.log_at.is_(None))
 _SEALED = update(run).where(run.c.id == _RUN, run.c.log_at == _PLACE).values(log_at=None)
 
 
@@ -61,6 +62,17 @@ def take_logs(connection: Connection, numbers: Sequence[int], place: str) -> Non
 def load_unsealed(connection: Connection, place: str) -> list[int]:
     """Runs that have ended, whose logs wait in that folder to be sealed: the first of them."""
     return list(connection.execute(_UNSEALED, {"place": place}).scalars())
+
+
+def load_homeless(connection: Connection, numbers: Sequence[int]) -> list[int]:
+    """Those of these runs that have ended and whose log is noted to lie nowhere: it is sealed, or of old times."""
+    query = select(run.c.id).where(run.c.id.in_(numbers), *_HOMELESS).order_by(run.c.id)
+    return list(connection.execute(query).scalars())
+
+
+def adopt_logs(connection: Connection, numbers: Sequence[int], place: str) -> None:
+    """These logs wait in that folder to be sealed."""
+    connection.execute(update(run).where(run.c.id.in_(numbers), *_HOMELESS).values(log_at=place))
 
 
 def keep_sealed(connection: Connection, number: int, place: str) -> None:

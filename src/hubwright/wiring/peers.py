@@ -14,6 +14,7 @@ import structlog
 from hubwright.config import Settings
 from hubwright.errors import SettingsError
 from hubwright.hub.bell import Bell
+from hubwright.hub.log_adoption import LogAdoption
 from hubwright.hub.log_copies import LogCopies
 from hubwright.hub.log_reading import AnyLogs
 from hubwright.hub.log_seals import LogSeals
@@ -26,8 +27,8 @@ from hubwright.store.processes import Process
 from hubwright.wiring.attendance import PRESENCE, describe_process
 from hubwright.wiring.secret_keys import keys_of
 
-SEALS = "seals"
-"""The queue of logs that have ended."""
+SEALS, ADOPTION = "seals", "adoption"
+"""The queues of logs that have ended, and of those of old times."""
 
 PLACE = "place"
 """The file in the folder of logs that has its name."""
@@ -63,13 +64,15 @@ class PeersLife(Copying):
 
     def __init__(self, settings: Settings, database: Database, logs: Logs, one: Process) -> None:
         super().__init__(settings, database, logs)
+        adopted = Storage(settings.storage_url, stalled=settings.artifacts.stalled)
+        self._adoption = LogAdoption(database, adopted, logs, time.time)
         seals = Storage(settings.storage_url, stalled=settings.artifacts.stalled)
         self._seals = LogSeals(database, seals, logs, time.time, self.copies.keep)
         self._presence = Presence(database, one, time.time)
 
     def drains(self) -> dict[str, Callable[[], float | None]]:
         """What drains which queue."""
-        return {SEALS: self._seals.drain, PRESENCE: self._presence.drain}
+        return {SEALS: self._seals.drain, ADOPTION: self._adoption.drain, PRESENCE: self._presence.drain}
 
     def end(self) -> None:
         """What ended here is sealed, so that nobody needs this hub's disk while it is away. Call it last."""
