@@ -31,7 +31,7 @@ log = structlog.get_logger(__name__)
 
 
 class LogAdoption:
-    """The drain of queue `adoption`; the storage is its own. What it adopts, the drain of `seals` finds within seconds."""
+    """The drain of queue `adoption`; the storage is its own. The drain of `seals` finds soon what it adopts."""
 
     def __init__(self, database: Database, storage: Storage, logs: Logs, clock: Callable[[], float]) -> None:
         self._database = database
