@@ -16,6 +16,7 @@ from sqlalchemy import text
 
 from collector_server import receiving_otlp
 from fake_github import FakeGitHub
+from hubwright.builder.executors import daemon
 from hubwright.config import Settings, load_settings
 from hubwright.domain.diagnosis import Sight, Verdict
 from hubwright.domain.github_hooks import DOOR, EVENTS, Wanted
@@ -31,7 +32,7 @@ from hubwright.wire import WIRE_VERSION, Hello
 from hubwright.wiring import checks_machine
 from hubwright.wiring.backups import back_up
 from hubwright.wiring.checks_backup import check_backup
-from hubwright.wiring.checks_builders import check_builders, check_registry, check_walls
+from hubwright.wiring.checks_builders import check_builders, check_containers, check_registry, check_walls
 from hubwright.wiring.checks_database import check_postgresql, check_sql, check_sqlite, check_tables
 from hubwright.wiring.checks_github import check_git_host, check_hooks, check_missed, check_rights
 from hubwright.wiring.checks_hubs import check_hubs, check_work, check_workers
@@ -121,6 +122,16 @@ def test_passwords_of_registries(folder: Path) -> None:
     is_well(check_registry(given), "2 hosts")
     path.write_text("[]")
     is_told(check_registry(given), FAIL, "config.json")
+
+
+def test_containers_are_missed_only_where_they_are_wanted(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a real daemon answers is tried in `contracts/test_containers.py`, with the same question."""
+    monkeypatch.setattr(daemon.os, "access", lambda *_: False)  # no daemon of this machine's
+    monkeypatch.delenv("DOCKER_HOST", raising=False)
+    is_well(check_containers(settings(folder)), "wait for another builder")
+    is_told(check_containers(settings(folder, EXECUTOR="container")), FAIL, "no Docker or Podman")
+    named = settings(folder, SANDBOX__DOCKER_HOST=f"unix://{folder}/docker.sock")
+    is_told(check_containers(named), WARN, "docker.sock")
 
 
 def test_the_tables_of_another_release(folder: Path) -> None:

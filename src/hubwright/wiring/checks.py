@@ -10,7 +10,13 @@ from dataclasses import dataclass
 from hubwright.config import Settings
 from hubwright.domain.diagnosis import Finding, Sight, wrong
 from hubwright.wiring.checks_backup import check_backup
-from hubwright.wiring.checks_builders import check_builders, check_registry, check_sandbox, check_walls
+from hubwright.wiring.checks_builders import (
+    check_builders,
+    check_containers,
+    check_registry,
+    check_sandbox,
+    check_walls,
+)
 from hubwright.wiring.checks_database import (
     check_database,
     check_postgresql,
@@ -92,6 +98,7 @@ CHECKS = (
     Check("backup", check_backup, is_sqlite),
     Check("sandbox", check_sandbox),
     Check("walls", check_walls),
+    Check("containers", check_containers, lambda settings: settings.executor in {"auto", "container"}),
     Check("registries", check_registry, lambda settings: settings.sandbox.registry_auth is not None),
     Check("builders", check_builders),
     Check("webhooks", check_secrets),

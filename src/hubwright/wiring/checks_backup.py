@@ -25,7 +25,7 @@ def check_backup(settings: Settings) -> Sight:
     if note is None and _is_for_others(settings):
         return doubtful("none was ever made", "have cron call `hubwright backup FOLDER --keep 14` each night")
     if note is None:
-        return well("none was ever made; `hubwright backup FOLDER` makes one")
+        return well("none was ever made")
     age = time.time() - datetime.fromisoformat(note.made_at).timestamp()
     if age > OLD:
         return doubtful(f"the newest was made {word_age(age)}", "see why `hubwright backup` is not called any more")

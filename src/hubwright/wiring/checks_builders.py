@@ -12,13 +12,14 @@ from sqlalchemy import Connection, select
 
 from hubwright.builder.executors import Furnishing
 from hubwright.builder.executors.choice import choose_executor
+from hubwright.builder.executors.daemon import Daemon, find_socket
 from hubwright.builder.executors.terms import Containers, Policy
 from hubwright.builder.executors.walls import find_gaps
 from hubwright.config import Settings
 from hubwright.domain.diagnosis import Sight, doubtful, join_sights, well, wrong
 from hubwright.domain.scheduling import BuilderKind, suits
 from hubwright.domain.wording import word_count
-from hubwright.errors import SettingsError
+from hubwright.errors import ExecutorError, SettingsError
 from hubwright.store.builders import AWAY, ON_DEMAND
 from hubwright.store.runs import count_waiting
 from hubwright.store.schema import builder
@@ -57,6 +58,22 @@ def check_walls(settings: Settings) -> Sight:
     """Can this machine have every wall that the settings wish for?"""
     gaps = [doubtful(seen, fix) for seen, fix in find_gaps(_make_policy(settings))]
     return join_sights(gaps or [well("Landlock, system calls, control groups: as far as wished for")])
+
+
+def check_containers(settings: Settings) -> Sight:
+    """Is there a daemon that builds may have containers of?"""
+    host = settings.sandbox.docker_host
+    try:
+        daemon = Daemon(find_socket(host))
+    except ExecutorError as error:
+        if host or settings.executor == "container":
+            return wrong(str(error), "start Docker or Podman, or correct SANDBOX__DOCKER_HOST")
+        return well("no Docker or Podman: recipes with an image wait for another builder")
+    try:
+        daemon.probe()
+    except ExecutorError as error:
+        return doubtful(str(error), "let this user use its socket, and give containers this machine's user numbers")
+    return well(f"{'Podman' if daemon.podman else 'Docker'} at {daemon.socket}")
 
 
 def check_registry(settings: Settings) -> Sight:

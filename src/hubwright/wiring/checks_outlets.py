@@ -81,11 +81,13 @@ def check_receivers(settings: Settings) -> Sight:
     for text in settings.notify.webhooks:
         try:
             receiver = read_receiver(text)
-            resolve(urlsplit(receiver.url).hostname or "")
+            host = urlsplit(receiver.url).hostname or ""
+            resolve(host)
         except MalformedError as error:
             sights.append(wrong(str(error), "correct NOTIFY__WEBHOOKS"))
-        except HubwrightError as error:
-            sights.append(doubtful(str(error), "correct the name, or allow it in NOTIFY__ALLOW_HOSTS"))
+        except HubwrightError:
+            seen = f"{host} has no public address, so it is not told"
+            sights.append(doubtful(seen, "correct the name, or allow it in NOTIFY__ALLOW_HOSTS"))
         else:
             sights.append(well(receiver.target))
     return join_sights(sights)

@@ -79,27 +79,31 @@ async def _try_storage(settings: Settings) -> str:
         _, chunks = await storage.get(key)
         if b"".join([chunk async for chunk in chunks]) != content:
             raise HubwrightError("what was read is not what was written.")
-        address = await storage.sign("GET", key, 60.0)
-        if address is not None:
-            await _try_signed(address, content)
+        is_signing = await _try_signed(storage, key)
     finally:
         await storage.delete(key)
-    return f"put, read{', signed' if address else ''} and deleted at {settings.storage_url}"
+    return f"put, read{', signed' if is_signing else ''} and deleted at {settings.storage_url}"
 
 
 async def _once(content: bytes) -> AsyncIterator[bytes]:
     yield content
 
 
-async def _try_signed(address: str, content: bytes) -> None:
-    """Builders and readers have nothing but this address. Raises HubwrightError."""
+async def _try_signed(storage: Storage, key: str) -> bool:
+    """Builders and readers have nothing but such addresses; False where the store signs none. Raises HubwrightError."""
+    put, get = await storage.sign("PUT", key, 60.0), await storage.sign("GET", key, 60.0)
+    if put is None or get is None:
+        return False
+    content = secrets.token_bytes(64)
     try:
         async with httpx2.AsyncClient(timeout=PATIENCE) as client:
-            answer = await client.get(address)
+            taken, given = await client.put(put, content=content), await client.get(get)
     except httpx2.HTTPError as error:
         raise HubwrightError(f"an address that the store signed is not reached: {type(error).__name__}") from error
-    if answer.status_code != 200 or answer.content != content:
-        raise HubwrightError(f"an address that the store signed is answered with {answer.status_code}.")
+    if not taken.is_success or given.content != content:
+        codes = f"{taken.status_code} to a PUT, {given.status_code} to a GET"
+        raise HubwrightError(f"addresses that the store signed do not work: {codes}.")
+    return True
 
 
 def check_public_address(settings: Settings) -> Sight:
