@@ -11,6 +11,7 @@ import pytest
 from fork_parts import FILE, Fork
 from hub_parts import GROUND, RECIPE, Desk, open_desk, rows
 from hubwright.domain.jobs import Approval, JobSettings, RecipeSide
+from hubwright.domain.scheduling import split_labels
 from hubwright.hub.differences import Differences
 from hubwright.store import schema
 from hubwright.store.database import Database
@@ -45,6 +46,20 @@ def test_a_fork_may_have_to_take_the_recipe_of_the_base(database: Database, tmp_
         found = Differences(database, desk.mirrors, desk.understanding.origin_of, RecipeSide.BASE).compare(1)
         assert (found.recipe, found.changes, found.deciding) == ("base", (), ("Makefile",))
         assert found.text.startswith("It has the recipe of its base.\n")
+
+
+def test_what_forks_bring_goes_only_to_builders_that_are_there_for_it(database: Database, tmp_path: Path) -> None:
+    """S42: whatever labels its recipe names; what is ours goes where its recipe says."""
+    ground = replace(GROUND, untrusted_labels=("forks",))
+    with open_desk(database, tmp_path, ground=ground) as desk:
+        fork = Fork(desk)
+        fork.push(**{FILE: "labels: [big]\n" + EVIL})
+        fork.tell()
+        (run,) = desk.runs()
+        assert split_labels(run.labels) == ("big", "forks")
+        fork.base.commit({FILE: "labels: [big]\n" + EVIL}, branch="ours")
+        desk.understand("pull_request", fork.base.pull_request_payload(5, "ours"))
+        assert [split_labels(one.labels) for one in desk.runs(build_id=2)] == [("big",)]
 
 
 def test_the_base_is_the_one_that_the_pull_request_is_for(database: Database, tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from hubwright.config.value_types import (
     DatabaseUrl,
     Days,
     DocsUrl,
+    Labels,
     MailUrl,
     Names,
     Port,
@@ -102,6 +103,7 @@ class Builds(Section, frozen=True, kw_only=True):
     lost_after: Seconds = 300
     approval: Annotated[Literal["forks", "never"], Meta(description="forks or never")] = "forks"
     untrusted_recipe: Annotated[Literal["head", "base"], Meta(description="head or base")] = "head"
+    untrusted_labels: Labels = ()
     secrets: Secrets = ()
 
 

@@ -12,6 +12,10 @@ Text = Annotated[str, Meta(min_length=1, description="some text")]
 Secret = Annotated[str, Meta(min_length=1, description="a secret", extra=_SECRET)]
 Secrets = Annotated[tuple[Secret, ...], Meta(description="a list of secrets (JSON or comma-separated)", extra=_SECRET)]
 Names = Annotated[tuple[Text, ...], Meta(description="a list of names (JSON or comma-separated)")]
+Labels = Annotated[
+    tuple[Annotated[str, Meta(pattern=r"^[A-Za-z0-9._+-]{1,100}$")], ...],
+    Meta(description="a list of labels (JSON or comma-separated)"),
+]
 Accounts = Annotated[
     tuple[Annotated[str, Meta(pattern=r"^[^\s=]+=[A-Za-z0-9-]{1,39}$", description="ACCOUNT=LOGIN")], ...],
     Meta(description="a list of ACCOUNT=LOGIN (JSON or comma-separated)"),

@@ -36,6 +36,7 @@ class Ground:
     default_branch: str | None = None
     approval: Approval = Approval.FORKS
     untrusted_recipe: RecipeSide = RecipeSide.HEAD
+    untrusted_labels: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +86,10 @@ def planned(job: DefinedJob, wanted: Wanted, recipe: Recipe, ground: Ground) -> 
     if own.platforms and not recipe.platforms:
         recipe = replace(recipe, platforms=own.platforms)
     recipe = replace(recipe, secrets=tuple(dict.fromkeys((*recipe.secrets, *own.secrets))))
-    withheld = withheld_secrets(recipe) if wanted.trust is Trust.UNTRUSTED else ()
+    withheld: tuple[str, ...] = ()
+    if wanted.trust is Trust.UNTRUSTED:  # whose recipe may name any label: the hub's are added, none falls away
+        recipe = replace(recipe, labels=tuple(dict.fromkeys((*recipe.labels, *ground.untrusted_labels))))
+        withheld = withheld_secrets(recipe)
     recipe = share_secrets(recipe, wanted.trust)
     known = platforms_with(ground.kinds, labels_at(recipe.labels, {}))
     runs = plan_runs(recipe, wanted.circumstances(), known, ground.default_platform)

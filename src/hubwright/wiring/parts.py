@@ -249,6 +249,7 @@ def _make_rules(settings: Settings, platform: str, tokens: TokenOf) -> Rules:
             log_limit=settings.builds.log_limit,
             approval=Approval(settings.builds.approval),
             untrusted_recipe=RecipeSide(settings.builds.untrusted_recipe),
+            untrusted_labels=settings.builds.untrusted_labels,
             reports=ReportLimits(
                 files=settings.builds.report_files,
                 size=settings.builds.report_size,

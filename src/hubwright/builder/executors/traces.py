@@ -16,6 +16,7 @@ _PLACES = ("/tmp", "/var/tmp", "/dev/shm", "/dev/mqueue", "/run/lock")  # noqa: 
 _KINDS = ("shm", "sem", "msg")
 _ROUNDS = 100
 _PAUSE = 0.02
+_GRAIN = 1_000_000_000  # ns; a place's time goes in steps of a few ms: what comes later must have another one
 
 
 def users_with_processes() -> set[int]:
@@ -43,17 +44,17 @@ def kill_user(number: int) -> None:
 class Scan:
     """Looks for what runs' users own at the top of the common places. It may be used from several threads.
 
-    It remembers what others own: only root gives files away, and in a place with much in it, to ask whose each is takes
-    longer than many a run. Nothing is remembered of the users in `numbers`.
+    A place in which nothing was theirs, and nothing has come or gone since, is not looked through again: to ask whose
+    each entry is takes longer than many a run. `numbers` are the users of runs.
     """
 
     def __init__(self, numbers: Container[int], places: Iterable[str] = _PLACES) -> None:
         self._numbers = numbers
-        self._others: dict[str, frozenset[tuple[str, int]]] = dict.fromkeys(places, frozenset())
+        self._clean: dict[str, int | None] = dict.fromkeys(places)  # the place's own time of that look
 
     def remove_traces(self, number: int) -> None:
         """Delete what the user owns there, and its shared memory, semaphores and queues."""
-        for place in self._others:
+        for place in self._clean:
             for path in self._look(place, number):
                 if path.is_dir() and not path.is_symlink():
                     remove_tree(path)
@@ -66,19 +67,20 @@ class Scan:
                     remove_ipc(kind, identity)
 
     def _look(self, place: str, number: int) -> list[Path]:
-        """What the user owns in a place. A name with another file behind it is another mark."""
-        known = self._others[place]
-        others: set[tuple[str, int]] = set()
-        found: list[Path] = []
+        """What the user owns in a place."""
+        found, left = [], False
+        changed = _changed_at(place)
+        if changed is None or changed == self._clean[place]:
+            return []
+        self._clean[place] = None
         with suppress(OSError), os.scandir(place) as entries:
             for entry in entries:
-                mark = (entry.name, entry.inode())
-                owner = None if mark in known else _find_owner(entry)
+                owner = _find_owner(entry)
                 if owner == number:
                     found.append(Path(entry.path))
-                elif mark in known or (owner is not None and owner not in self._numbers):
-                    others.add(mark)
-        self._others[place] = frozenset(others)
+                left = left or owner is None or owner in self._numbers
+            if not found and not left and time.time_ns() - changed > _GRAIN:
+                self._clean[place] = changed
         return found
 
 
@@ -113,6 +115,14 @@ def _owners(folder: str) -> set[int]:
         if line.startswith("Uid:"):
             return {int(word) for word in line.split()[1:]}
     return set()
+
+
+def _changed_at(place: str) -> int | None:
+    """When something came into the place or went, in ns; only root can set that. None where there is no such place."""
+    try:
+        return os.stat(place).st_mtime_ns  # noqa: PTH116  each run comes by
+    except OSError:
+        return None
 
 
 def _find_owner(entry: os.DirEntry[str]) -> int | None:
