@@ -113,6 +113,16 @@ def test_every_command_is_documented_and_no_other() -> None:
     assert set(sections()) == {name for name, _ in commands()}
 
 
+def test_the_readme_names_every_command() -> None:
+    """Its table is what people see of the program before they have it."""
+    table = (ROOT / "README.md").read_text().partition("## Commands")[2].partition("\n## ")[0]
+    told = [
+        name for names in re.findall(r"^\| (`.+?) \|", table, re.MULTILINE) for name in re.findall(r"`(.+?)`", names)
+    ]
+
+    assert sorted(name.removeprefix("hubwright ") for name in told) == sorted(COMMANDS)
+
+
 @pytest.mark.parametrize("name", [name for name, _ in commands()])
 def test_every_option_is_documented(name: str) -> None:
     """Also the reverse: an option that is told of exists."""
