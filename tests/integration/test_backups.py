@@ -11,6 +11,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from alembic import command
 from sqlalchemy import Connection, create_engine, insert, select, text, update
 from sqlalchemy.pool import NullPool
 
@@ -23,8 +24,10 @@ from hubwright.hub.carrying import Wanted, carry
 from hubwright.storage import Storage
 from hubwright.store.database import Database
 from hubwright.store.engines import read_document, write_document
+from hubwright.store.moments import write_moment
 from hubwright.store.schema import build, delivery, fact, job, metadata, run
 from hubwright.store.snapshots import begin_again
+from hubwright.store.upgrade import alembic_settings, upgrade
 from hubwright.wiring.backups import back_up, find_missing_keys, load_note, restore
 from hubwright.wiring.secret_keys import KEY_FILE, open_vault
 
@@ -174,6 +177,24 @@ def test_a_backup_of_a_newer_release_is_left_to_it(settings: Settings, tmp_path:
         restore(settings_in(tmp_path / "new"), kept.folder)
     with pytest.raises(ConflictError, match="no backup"):
         restore(settings_in(tmp_path / "new"), tmp_path / "old")
+
+
+def test_a_backup_of_the_release_before_is_restored_and_upgraded(tmp_path: Path) -> None:
+    """The first start does the second half, as it does for every database of the release before."""
+    old, new = settings_in(tmp_path / "old"), settings_in(tmp_path / "new")
+    old.data_dir.mkdir()
+    (logs := old.data_dir / "logs").mkdir()
+    (logs / "7.log").write_bytes(b"one\n")
+    with create_engine(old.database_url, poolclass=NullPool).begin() as connection:
+        command.upgrade(alembic_settings(connection), "0005")
+        row = {"path": "a/b", "repository": "a/b", "settings": "{}", "at": write_moment(NOW), "enabled": True}
+        insertion = "INSERT INTO job (path, repository, settings, created_at, enabled, builds) VALUES"
+        connection.execute(text(f"{insertion} (:path, :repository, :settings, :at, :enabled, 4)"), row)
+    kept = back_up(old, tmp_path / "backups", NOW, with_storage=True)
+    assert (kept.manifest.revision, restore(new, kept.folder)) == ("0005", kept.manifest)
+    upgrade(new.database_url)
+    with writing(new) as connection:
+        assert connection.execute(select(job.c.path, job.c.builds)).all() == [("a/b", 1004)]
 
 
 @pytest.mark.parametrize("name", ["hubwright.db", "hubwright.db-wal"])
