@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import sqlite3
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from build_lives import Clock, Lives
 from fake_github import FakeGitHub
 from fake_repository import FakeRepository
 from github_pace import unpaced
 from hubwright.github.client import GitHubClient
+from hubwright.reports.courier import LEASE
 from hubwright.reports.relay import Relay
 from hubwright.reports.statuses import StatusReporter
+from hubwright.store import report_leases
 from hubwright.store.database import Database
 
 RUN = "hubwright / octo/hello (linux)"
@@ -364,3 +370,53 @@ def test_a_renamed_repository_still_hears(github: FakeGitHub, hub: Hub, lives: L
     lives.live(build, 0, 0)
     hub.tell()
     assert states(github, sha, "hubwright") == ["pending", "success"]
+
+
+@pytest.mark.parametrize(
+    "loses", [RuntimeError("killed"), OperationalError("UPDATE", {}, sqlite3.OperationalError("disk I/O error"))]
+)
+def test_what_was_told_and_not_written_down_is_not_told_again(
+    loses: Exception,
+    github: FakeGitHub,
+    hub: Hub,
+    lives: Lives,
+    sha: str,
+    clock: Clock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The process is killed, or its database goes away, between GitHub's answer and the row that says so."""
+    finish, left = report_leases.finish_reports, [loses]
+
+    def lose(*args: Any) -> Any:
+        if left:
+            raise left.pop()
+        return finish(*args)
+
+    monkeypatch.setattr(report_leases, "finish_reports", lose)
+    lives.build(sha)
+    with suppress(RuntimeError):
+        hub.tell()
+    assert len(github.statuses(sha)) == 2
+    assert left == []
+    clock.now += LEASE + 1
+    hub.restart()
+    hub.tell_all()
+    assert states(github, sha, RUN) == ["pending"]
+    assert_no_doubles(github, sha)
+
+
+def test_statuses_of_others_are_not_remembered(github: FakeGitHub, hub: Hub, lives: Lives, sha: str) -> None:
+    """A status of the same name that leads elsewhere says nothing of what we have told."""
+    github.fail_next(1, status=502)
+    lives.build(sha)
+    hub.tell()
+    other = {
+        "sha": sha,
+        "context": "hubwright",
+        "state": "pending",
+        "description": "queued",
+        "target_url": "https://x.example/builds/1",
+    }
+    github.state.statuses.append({**github.statuses(sha)[0], **other} if github.statuses(sha) else other)
+    hub.tell_all()
+    assert states(github, sha, "hubwright") == ["pending", "pending"]

@@ -46,6 +46,14 @@ class Reporter(Protocol):
 
 
 @runtime_checkable
+class Recalling(Reporter, Protocol):
+    """A reporter that can ask what was told: what was told and not written down is not told again."""
+
+    def recall(self, target: str, said: dict[str, Any]) -> None:
+        """Put into `said` what `target` has by now; called before each attempt but the first. Raises as `send`."""
+
+
+@runtime_checkable
 class Gathering(Reporter, Protocol):
     """A reporter none of whose targets is slower than the others, and which remembers nothing of them.
 

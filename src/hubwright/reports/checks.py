@@ -84,6 +84,11 @@ class CheckReporter:
             del said[_OURS]
             self._statuses.send(target, bodies, said)
 
+    def recall(self, target: str, said: dict[str, Any]) -> None:
+        """Remember what GitHub has, where the commit is told by statuses: writing a check run again changes nothing."""
+        if any(name != _OURS for name in said):
+            self._statuses.recall(target, said)
+
     def _find_news(self, commit: _Commit) -> CheckRun | None:
         """The next check run that does not stand at GitHub as it should, whole."""
         for saying in load_sayings(self._database, commit.repository, commit.sha):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
@@ -22,9 +23,9 @@ from hubwright.errors import (
     RateLimitedError,
     StorageError,
 )
-from hubwright.reports import Gathering, Reporter
+from hubwright.reports import Gathering, Recalling, Reporter
 from hubwright.store import report_leases, reports
-from hubwright.store.database import Database
+from hubwright.store.database import Database, is_outage
 from hubwright.store.figures import Tally
 from hubwright.store.report_leases import Held, Lease
 
@@ -41,6 +42,9 @@ AT_ONCE = 100
 
 LEASE = 30.0
 """Seconds after which another process takes over what a killed one was sending; renewed while it lives."""
+
+LOOK_FOR_DATABASE = 1.0
+"""Seconds between two attempts to write down what was told while the database is away."""
 
 FIRST_RETRY, LAST_RETRY = 5.0, 900.0
 """Seconds before the second attempt, doubled up to these: a quarter of an hour after an outage all is told."""
@@ -68,18 +72,18 @@ class Courier:
         self._sending: set[tuple[str, ...]] = set()  # targets, one thread's together
         self._paused_until = 0.0
         self._renewed_at = 0.0
-        self._closing = False
+        self._closing = threading.Event()
 
     def close(self) -> None:
         """Begin no more, and wait for what is being sent."""
-        self._closing = True
+        self._closing.set()
         self._pool.shutdown(wait=True)
 
     def begin(self) -> set[Future[None]]:
         """Begin to tell targets that are due, as many as there are free threads for."""
         room = THREADS - len(self._sending)
         now = self._clock()
-        if self._closing or room <= 0 or self._pause_left(now):
+        if self._closing.is_set() or room <= 0 or self._pause_left(now):
             return set()
         with self._database.reading() as connection:
             waiting = report_leases.load_targets(connection, self._reporter.name, now, room * self._together)
@@ -134,9 +138,21 @@ class Courier:
                     told.append(held)
                 else:
                     others.append(otherwise)
-            self._database.write(partial(self._settle, told=told, others=others))
+            self._write_down(partial(self._settle, told=told, others=others))
         finally:
             self._sending.discard(tuple(held.target for held in some))
+
+    def _write_down(self, settle: Callable[[Connection], None]) -> None:
+        """While the database is away, wait for it: what was told would be told again."""
+        while True:
+            try:
+                self._database.write(settle)
+            except Exception as error:
+                if not is_outage(error) or self._closing.wait(LOOK_FOR_DATABASE):
+                    raise
+                log.warning("reports_wait_for_database", reporter=self._reporter.name)
+            else:
+                return
 
     def _settle(self, connection: Connection, told: Sequence[Held], others: Sequence[Settle]) -> None:
         if told:
@@ -148,6 +164,8 @@ class Courier:
         """Send, and tell what else is to become of the reports: the write that does; None when they are told."""
         name, target = held.reporter, held.target
         try:
+            if held.most_attempts > 1 and isinstance(self._reporter, Recalling):
+                self._reporter.recall(target, held.said)  # whoever tried before may have died with the answer
             self._reporter.send(target, held.bodies, held.said)
         except NotYetError as error:
             at = self._clock() + error.seconds

@@ -14,8 +14,17 @@ from hubwright.domain.facts import Fact, FactKind
 from hubwright.domain.fingerprints import BAD
 from hubwright.domain.results import Result
 from hubwright.domain.wording import make_visible
+from hubwright.errors import GitHubRefusedError
 from hubwright.github.client import GitHubClient
-from hubwright.github.requests import MAX_DESCRIPTION, CommitStatus, Request, StatusState, cut_text, form_status
+from hubwright.github.requests import (
+    MAX_DESCRIPTION,
+    CommitStatus,
+    Request,
+    StatusState,
+    cut_text,
+    form_path,
+    form_status,
+)
 from hubwright.reports import Report
 from hubwright.reports.sayings import Saying, find_guilt, find_sayings
 from hubwright.store.database import Database
@@ -75,6 +84,19 @@ class StatusReporter:
         for _ in range(MOST):
             if not self._post_next(partial(self._find_news, repository, sha, said), said):
                 return
+
+    def recall(self, target: str, said: dict[str, Any]) -> None:
+        """Remember what GitHub has of ours; nothing where it does not show that. Raises GitHubError."""
+        repository, _, sha = target.rpartition("@")
+        path = form_path("repos", *repository.split("/", 1), "commits", sha, "statuses")
+        try:
+            answer = self._client.get(f"{path}?per_page=100", owner=repository.partition("/")[0], remember=False)
+        except GitHubRefusedError:
+            return  # what is told next tells why
+        listed = answer.json if isinstance(answer.json, list) else []
+        for one in reversed([one for one in listed if isinstance(one, dict)]):  # the newest come first
+            if str(one.get("target_url")).startswith(f"{self._public_url}/"):
+                said[str(one.get("context"))] = [one.get("state"), one.get("description"), one.get("target_url")]
 
     def _post_next(self, find_news: Callable[[], CommitStatus | None], said: dict[str, Any]) -> bool:
         """Post the first news as it stands when the turn has come, not as it stood before; False: there is none."""
