@@ -69,7 +69,7 @@ def test_a_damaged_report_is_held_like_any_other(database: Database) -> None:
 
     def keep(connection: Connection) -> None:
         keep_cursor(connection, "status", 0)
-        keep_reports(connection, "status", 0, 1, [("here", 1, {"state": "success"})], 1.0)
+        keep_reports(connection, "status", 0, 1, [("here", 1, {"state": "success"})])
 
     database.write(keep)
     damage(database, "report", "body", rows(database, schema.report)[0].id)

@@ -165,6 +165,15 @@ def test_a_slow_repository_delays_no_other(desk: Desk, monkeypatch: pytest.Monke
     assert {desk.delivery(one).state for one in held} == {"done"}
 
 
+def test_a_delivery_that_came_while_a_clock_was_an_hour_ahead_is_understood_at_once(desk: Desk) -> None:
+    """R15: whoever understands it may have another clock than the hub that took it in."""
+    desk.clock.now += 3600
+    number = desk.deliver("push", desk.repository().push({FILE: RECIPE}))
+    desk.clock.now -= 3600
+    desk.work()
+    assert desk.delivery(number).state == "done"
+
+
 def test_an_unreachable_repository_is_tried_again_and_at_last_given_up(desk: Desk) -> None:
     """The pauses grow; in the end its builds are errors, and the delivery is done."""
     repository = desk.repository()

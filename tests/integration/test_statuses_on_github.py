@@ -78,9 +78,13 @@ class Hub:
         self.close()
         self._begin()
 
+    def tell_facts(self) -> None:
+        """Make reports of what has happened, without telling them."""
+        self._relay.drain_facts()
+
     def tell(self) -> float | None:
         """Tell what can be told now; when there will be more."""
-        self._relay.drain_facts()
+        self.tell_facts()
         return self._relay.drain_reports()
 
     def tell_all(self) -> float:
@@ -420,3 +424,15 @@ def test_statuses_of_others_are_not_remembered(github: FakeGitHub, hub: Hub, liv
     github.state.statuses.append({**github.statuses(sha)[0], **other} if github.statuses(sha) else other)
     hub.tell_all()
     assert states(github, sha, "hubwright") == ["pending", "pending"]
+
+
+def test_what_was_read_while_a_clock_was_an_hour_ahead_is_told_at_once(
+    github: FakeGitHub, hub: Hub, lives: Lives, sha: str, clock: Clock
+) -> None:
+    """R15: whoever tells it may have another clock than the process that made reports of it."""
+    lives.build(sha)
+    clock.now += 3600
+    hub.tell_facts()
+    clock.now -= 3600
+    assert hub.tell() is None
+    assert states(github, sha, RUN) == ["pending"]

@@ -58,7 +58,7 @@ class CountedFacts:
         newest = rows[-1][0]
 
         def keep(connection: Connection) -> bool:
-            if not reports.keep_reports(connection, self._name, before=cursor, cursor=newest, reports=(), now=0.0):
+            if not reports.keep_reports(connection, self._name, before=cursor, cursor=newest, reports=()):
                 return False  # another hub has counted them
             figures.add_counts(connection, counts)
             return True

@@ -127,7 +127,7 @@ class Relay:
         made = [new for number, fact in facts if fact is not None for new in _read_fact(reporter, number, fact)]
         keep = partial(
             reports.keep_reports,
-            name=reporter.name, before=cursor, cursor=facts[-1][0], reports=made, now=self._clock(),
+            name=reporter.name, before=cursor, cursor=facts[-1][0], reports=made,
         )  # fmt: skip
         if self._database.write(keep):
             self._cursors[reporter.name] = facts[-1][0]

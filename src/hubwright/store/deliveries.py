@@ -12,6 +12,7 @@ from sqlalchemy import Connection, bindparam, literal_column, null, select, upda
 
 from hubwright.errors import NotFoundError
 from hubwright.store.moments import Moment, write_moment
+from hubwright.store.queues import AT_ONCE
 from hubwright.store.schema import delivery
 
 _NOTE = (
@@ -83,10 +84,11 @@ def _insert_new(connection: Connection, items: Sequence[Incoming]) -> dict[str, 
         "ON CONFLICT (guid) DO NOTHING RETURNING guid, id"
     )
     values: list[Any] = []
+    at_once = write_moment(AT_ONCE)
     for item in items:
         moment = write_moment(item.received_at)
         headers = orjson.dumps(item.headers).decode() if item.headers else None
-        values += (item.guid, item.event, item.source, moment, zlib.compress(item.body, 1), headers, moment)
+        values += (item.guid, item.event, item.source, moment, zlib.compress(item.body, 1), headers, at_once)
     return {row.guid: row.id for row in connection.exec_driver_sql(sql, tuple(values))}
 
 

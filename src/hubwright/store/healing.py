@@ -130,9 +130,11 @@ def have_watches(connection: Connection, kinds: Sequence[str], wanted: Iterable[
 
 
 def ask_for_look(connection: Connection, kinds: Sequence[str], now: float) -> int:
-    """Have everything of such kinds looked at now; how many watches."""
+    """Have everything of such kinds looked at now, and what is missing asked for; how many watches."""
     ours = update(watch).where(watch.c.what.in_(kinds))
     connection.execute(ours.values(asked_at=now))
+    missing = (missed_delivery.c.recovered_at.is_(None), missed_delivery.c.next_try_at > now)
+    connection.execute(update(missed_delivery).where(*missing).values(next_try_at=now))
     return connection.execute(ours.where(watch.c.state == "waiting").values(next_try_at=now)).rowcount
 
 

@@ -37,6 +37,10 @@ ERROR_LENGTH = 2000
 """Characters of an error that a row keeps."""
 
 
+AT_ONCE = 0.0
+"""Due whatever the clock says of whoever reads it: that of whoever wrote the row may have been an hour ahead."""
+
+
 def claim(
     connection: Connection,
     table: Table,

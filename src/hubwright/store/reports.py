@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Connection, func, literal_column, select, 
 from sqlalchemy.dialects import postgresql, sqlite
 
 from hubwright.domain.facts import Fact, FactKind
+from hubwright.store.queues import AT_ONCE
 from hubwright.store.schema import fact, job, report, reporter
 from hubwright.store.views import MAX_PAGE, load_builds
 from hubwright.store.views_values import BuildFilter, BuildView
@@ -81,9 +82,7 @@ def _fact(row: Any) -> Fact:
     )
 
 
-def keep_reports(
-    connection: Connection, name: str, before: int, cursor: int, reports: Sequence[NewReport], now: float
-) -> bool:
+def keep_reports(connection: Connection, name: str, before: int, cursor: int, reports: Sequence[NewReport]) -> bool:
     """Add reports and move the cursor from `before` to `cursor`. False, and nothing changed, when another did it."""
     moved = update(reporter).where(reporter.c.name == name, reporter.c.cursor == before).values(cursor=cursor)
     if connection.execute(moved).rowcount != 1:
@@ -91,7 +90,7 @@ def keep_reports(
     if reports:
         dialect: Any = postgresql if connection.dialect.name == "postgresql" else sqlite
         rows = [
-            {"reporter": name, "target": target, "fact_id": fact_id, "body": {"body": body}, "next_try_at": now}
+            {"reporter": name, "target": target, "fact_id": fact_id, "body": {"body": body}, "next_try_at": AT_ONCE}
             for target, fact_id, body in reports
         ]
         connection.execute(dialect.insert(report).on_conflict_do_nothing(), rows)
