@@ -37,7 +37,10 @@ SETTLE = 30.0
 """Seconds in which a delivery that GitHub calls good may be on its way into the ledger."""
 
 ASKED_AT_ONCE = 50
-"""Deliveries that are asked for in one look."""
+"""Deliveries that are loaded to be asked for."""
+
+ASKING = 30.0
+"""Seconds for which one look goes on to ask: after a long outage comparing the list again takes long."""
 
 PAUSES = (20.0, 120.0, 600.0, 3600.0, 21_600.0)
 """Seconds after the first, the second … time that a delivery was asked for; the last one goes on."""
@@ -83,8 +86,11 @@ class HookLooks:
         self._database.write(lambda connection: healing.settle_holes(connection, row.id))
         if self._is_due(row, told, self._clock()):
             self._compare(row, told)
-        if self._ask_again(row):
+        began = self._clock()
+        while self._ask_again(row):
             told["asked_at"] = self._clock()
+            if not 0 <= told["asked_at"] - began < ASKING:
+                break
         told.pop("failures", None)
         due = self._find_due(row, told)
         return Looked(told=told, looked_at=told.get("whole_at"), due=due, note=told.get("why"))
