@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -10,7 +11,11 @@ import httpx2
 import pytest
 
 from fake_github import FakeGitHub
+from hubwright.config import load_settings
 from hubwright.hub.sealing import make_key
+from hubwright.wiring.hub import Hub
+from hubwright.wiring.peers import open_copying, read_logs
+from served import Rows
 from tables import EMPTY, fresh_postgres
 from waiting import until
 from whole_hub import ADMIN, whole_hub
@@ -21,11 +26,13 @@ NUMBER = "00000000-0000-4000-8000-000000000001"
 
 @dataclass
 class Pair:
-    """Clients of both, without a token, as admin when they say so."""
+    """Clients of both, without a token, as admin when they say so; the hub behind the first; what all are told."""
 
     a: httpx2.Client
     b: httpx2.Client
+    hub: Hub
     github: FakeGitHub
+    settings: dict[str, str]
 
 
 AS_ADMIN = {"Authorization": f"Bearer {ADMIN}"}
@@ -48,13 +55,15 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
             "GITHUB__OAUTH_CLIENT_SECRET": "of the app",
             "GITHUB__LOGIN_REPOSITORY": "octo/hello",
         }
-        clients = []
+        clients, hubs = [], []
         for name in ("a", "b"):
             (folder / name).mkdir()
-            _, client = stack.enter_context(whole_hub(folder / name, url, **settings))
+            hub, client = stack.enter_context(whole_hub(folder / name, url, **settings))
             client.headers.pop("Authorization")
             clients.append(client)
-        yield Pair(*clients, github)
+            hubs.append(hub)
+        told = {**settings, "DATABASE_URL": url, "DATA_DIR": str(folder / "bot")}
+        yield Pair(*clients, hubs[0], github, told)
 
 
 def test_who_logs_in_at_one_is_known_at_the_other(pair: Pair) -> None:
@@ -122,3 +131,28 @@ def test_each_is_told_of_the_other(pair: Pair) -> None:
     until(lambda: len(look()) == 2, 15)
     ports = {f"http://127.0.0.1:{client.base_url.port}" for client in (pair.a, pair.b)}
     assert {one["address"] for one in look()} == ports
+
+
+def test_a_log_is_shown_by_each_hub_and_by_the_bot_in_a_process_of_its_own(pair: Pair) -> None:
+    """The first has received it; the bot's process, which is no hub, copies it as hubs do."""
+    site, text = pair.hub.site, b"one\ntwo\n"
+    rows = Rows(site.database)
+    rows.keep_job()
+    rows.keep_build(7)
+    rows.keep_run(5, 7, state="running", log_at=site.logs.place)
+    site.logs.append(5, 0, text)
+    for client in (pair.a, pair.b):
+        assert client.get("/api/v1/runs/5/log", params={"ansi": 1}, headers=AS_ADMIN).content == text
+    settings = load_settings({}, None, {f"HUBWRIGHT_{name}": value for name, value in pair.settings.items()})
+
+    async def ask_in_thread() -> bytes:
+        copying = open_copying(settings, site.database)
+        assert copying is not None
+        copying.start()
+        try:
+            return await asyncio.to_thread(read_logs(settings, copying).read, 5, 4, 99)
+        finally:
+            await copying.stop()
+            copying.logs.close()
+
+    assert asyncio.run(ask_in_thread()) == b"two\n"

@@ -277,7 +277,7 @@ class LogCopies:
         return True
 
     def _is_whole(self, run: int) -> bool:
-        if run not in self._whole or not self._logs.is_copy(run):
+        if run not in self._whole or not self._logs.is_copy(run) or not self._logs.path(run).exists():
             return False
         size, _ = self._whole.pop(run)
         self._whole[run] = (size, asyncio.get_running_loop().time())
