@@ -34,7 +34,7 @@ from hubwright.wiring.backups import back_up
 from hubwright.wiring.checks_backup import check_backup
 from hubwright.wiring.checks_builders import check_builders, check_containers, check_registry, check_walls
 from hubwright.wiring.checks_database import check_postgresql, check_sql, check_sqlite, check_tables
-from hubwright.wiring.checks_github import check_git_host, check_hooks, check_missed, check_rights
+from hubwright.wiring.checks_github import check_git_host, check_hooks, check_login, check_missed, check_rights
 from hubwright.wiring.checks_hubs import check_hubs, check_work, check_workers
 from hubwright.wiring.checks_keys import check_key_files, check_shared_keys
 from hubwright.wiring.checks_machine import check_disk, check_files, check_folder
@@ -387,6 +387,17 @@ def github() -> Iterator[FakeGitHub]:
     with FakeGitHub() as github:
         github.create_repository("team/app", {"README": "hi"})
         yield github
+
+
+def test_the_repository_that_says_who_may_log_in(folder: Path, github: FakeGitHub) -> None:
+    """One that the token can't see lets nobody in, which looks like a wrong password."""
+    known = {"GITHUB__TOKEN": "ghp_x", "GITHUB__API_URL": github.api_url, "GITHUB__LOGIN_REPOSITORY": "team/app"}
+    client = {"GITHUB__OAUTH_CLIENT_ID": "c", "GITHUB__OAUTH_CLIENT_SECRET": "s"}
+    github.state.tokens.add("ghp_x")
+    is_told(check_login(settings(folder, **known)), WARN, "no OAuth client")
+    is_well(check_login(settings(folder, **known, **client)), "said by team/app")
+    hidden = {**known, **client, "GITHUB__LOGIN_REPOSITORY": "team/hidden"}
+    is_told(check_login(settings(folder, **hidden)), FAIL, "team/hidden can't be seen")
 
 
 def test_what_a_token_lacks_and_how_the_hooks_stand(folder: Path, github: FakeGitHub) -> None:

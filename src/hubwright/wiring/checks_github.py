@@ -19,6 +19,7 @@ from hubwright.domain.github_tokens import find_lacks
 from hubwright.errors import GitHubError, GitHubRefusedError, HubwrightError
 from hubwright.github.apps import AppTokens
 from hubwright.github.client import GitHubClient
+from hubwright.github.requests import form_path
 from hubwright.hub.github_credentials import APP, TOKEN
 from hubwright.store.database import Database
 from hubwright.store.figures import Tally
@@ -26,7 +27,7 @@ from hubwright.store.healing_figures import load_figures
 from hubwright.store.views_names import load_newest_repositories
 from hubwright.wiring.checks_database import ask_database
 from hubwright.wiring.checks_keys import find_kept
-from hubwright.wiring.github import GitHubAccess, make_app_hook, make_hooks, open_github
+from hubwright.wiring.github import GitHubAccess, make_app_hook, make_hooks, make_setup, open_github
 
 FEW_REQUESTS = 200
 CLOCK_DRIFT = 30.0  # seconds; GitHub refuses an App's signature that is a minute off
@@ -146,6 +147,22 @@ def check_hooks(settings: Settings) -> Sight:
             return join_sights(list(_look_at_repositories(settings, database, access)))
     except (HubwrightError, KeyError, TypeError) as error:
         return well(f"not known: {error}")  # the check of GitHub tells why
+
+
+def check_login(settings: Settings) -> Sight:
+    """Can people log in with GitHub, and can the repository be seen that says what they may?"""
+    name = str(settings.github.login_repository)
+    try:
+        with _open_access(settings) as (_, access):
+            if not make_setup(settings, access, lambda: None).can_log_in:
+                seen = "people can't log in with GitHub: no OAuth client is known"
+                return doubtful(seen, "set GITHUB__OAUTH_CLIENT_ID and its secret, or make the App on the page GitHub")
+            access.client.get(form_path("repos", *name.split("/")), owner=name.partition("/")[0], remember=False)
+    except GitHubRefusedError as error:
+        return wrong(f"{name} can't be seen, so nobody may log in: {error}", "let the token or the App see it")
+    except HubwrightError as error:
+        return well(f"not known: {error}")  # the check of GitHub tells why
+    return well(f"who may what is said by {name}")
 
 
 def check_missed(settings: Settings) -> Sight:
