@@ -144,6 +144,7 @@ class Access(Section, frozen=True, kw_only=True):
     """Bounds of those who ask."""
 
     requests_per_minute: Count = 12_000
+    proxies: Names = ()
 
 
 class Peers(Section, frozen=True, kw_only=True):

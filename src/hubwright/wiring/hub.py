@@ -82,7 +82,7 @@ def run_hub(settings: Settings, extras: Extras) -> int:
     hub = Hub(settings, extras, start, port)
     gc.freeze()
     gc.enable()
-    server = Server(server_config(hub.app), hub.announce, hub.part_from_builder)
+    server = Server(server_config(hub.app, settings.access.proxies), hub.announce, hub.part_from_builder)
     with listener:
         server.run(sockets=[listener])
     return 0 if server.started else 1

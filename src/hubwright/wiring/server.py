@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import socket
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from ipaddress import ip_address, ip_network
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -38,8 +39,13 @@ class Server(uvicorn.Server):
         await super().shutdown(sockets=sockets)
 
 
-def server_config(app: ASGIApp) -> uvicorn.Config:
-    """What the server is to do; what builders and readers send is bounded."""
+def server_config(app: ASGIApp, proxies: Sequence[str] = ()) -> uvicorn.Config:
+    """What the server is to do; what builders and readers send is bounded.
+
+    `proxies` are addresses and networks: what these say of who asks (`X-Forwarded-For`) is believed. Raises
+    SettingsError for one that is neither.
+    """
+    trusted = [_check_proxy(proxy) for proxy in proxies]
     return uvicorn.Config(
         app,
         loop="uvloop" if sys.platform != "win32" else "asyncio",
@@ -53,10 +59,18 @@ def server_config(app: ASGIApp) -> uvicorn.Config:
         log_config=None,
         access_log=False,
         server_header=False,
-        proxy_headers=False,
+        proxy_headers=bool(trusted),
+        forwarded_allow_ips=trusted,
         timeout_graceful_shutdown=GRACE,
         backlog=4096,
     )
+
+
+def _check_proxy(proxy: str) -> str:
+    try:
+        return str(ip_network(proxy) if "/" in proxy else ip_address(proxy))
+    except ValueError as error:
+        raise SettingsError(f"ACCESS__PROXIES: {error}; an address or a network like 10.0.0.0/8 is expected.") from error
 
 
 def listen(host: str, port: int) -> socket.socket:
