@@ -1,8 +1,9 @@
 # One repository behind git's own server. Its build waits until it is let go, prints lines, and keeps a file.
 set -eu
 cd /tmp
-git init -q -b main app
-cat > app/.hubwright.yml << 'RECIPE'
+mkdir octo
+git init -q -b main octo/app
+cat > octo/app/.hubwright.yml << 'RECIPE'
 stages:
   - print: |
       i=0
@@ -10,6 +11,6 @@ stages:
       mkdir -p out && seq 100000 > out/numbers.txt
     artifacts: [out/*]
 RECIPE
-git -C app add .hubwright.yml
-git -C app -c user.name=Ada -c user.email=ada@example.org commit -qm 'Print for half a minute'
+git -C octo/app add .hubwright.yml
+git -C octo/app -c user.name=Ada -c user.email=ada@example.org commit -qm 'Print for half a minute'
 exec git daemon --reuseaddr --export-all --base-path=/tmp
