@@ -24,7 +24,7 @@ from containers.composition import PORT, Composition, composed
 from containers.images import build_images
 from waiting import until
 
-LINES = 300
+LINES = 600
 NUMBERS = hashlib.sha256("".join(f"{number}\n" for number in range(1, 100_001)).encode()).hexdigest()
 
 _REACH = """import socket, sys
@@ -152,9 +152,10 @@ def main() -> None:
         build_images(chosen.engine, chosen.base, stand_ins=chosen.stand_ins)
         return
     began = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="hubwright-walk-") as folder, composed(
-        shlex.split(chosen.compose), chosen.engine, Path(folder)
-    ) as it:
+    with (
+        tempfile.TemporaryDirectory(prefix="hubwright-walk-") as folder,
+        composed(shlex.split(chosen.compose), chosen.engine, Path(folder)) as it,
+    ):
         walk(it, began)
 
 

@@ -45,7 +45,13 @@ class Composition:
         files = ["-f", "compose.yaml", "-f", "beside.yaml"]
         argv = [*self.compose, "-p", self.project, *files, *words]
         done = subprocess.run(
-            argv, cwd=self.folder, capture_output=True, text=True, check=False, timeout=seconds, stdin=subprocess.DEVNULL
+            argv,
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=seconds,
+            stdin=subprocess.DEVNULL,
         )
         if done.returncode:
             raise RuntimeError(f"{' '.join(argv)}: {done.stderr[-3000:]}")
@@ -91,5 +97,10 @@ def composed(compose: Sequence[str], engine: str, folder: Path) -> Iterator[Comp
     try:
         it.run("up", "-d")
         yield it
+    except BaseException:
+        print(it.run("ps"), it.run("logs", "--tail=25"), sep="\n")
+        if input("See for yourself, then press Return. ") == "x":
+            pass
+        raise
     finally:
         it.run("down", "-v", seconds=300)

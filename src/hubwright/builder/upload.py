@@ -1,4 +1,4 @@
-"""Files to keep, sent to the address that the assignment names, or straight to the store that the hub names then."""
+"""Files to keep, sent to the door of the hub that the assignment names, or straight to the store that the hub names."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from hubwright.builder.inside import open_inside
 from hubwright.builder.spool import Key
 from hubwright.domain.artifacts import DIRECT_FROM
 
+_API = "/api/v1/"
 _CHUNK = 256 * 1024
 _TIMES = httpx2.Timeout(60.0, read=600.0)  # the hub reads a large file again before it answers
 
@@ -52,9 +53,14 @@ class Sent:
 
 
 class Uploads:
-    """Puts files to the hub with the builder's token. Closed with `close`."""
+    """Puts files to the hub with the builder's token. Closed with `close`.
 
-    def __init__(self, token: str) -> None:
+    `address` is where this builder reaches the hub. Assignments name its API as people reach it, which this machine
+    may not: of such an address only the door counts.
+    """
+
+    def __init__(self, address: str, token: str) -> None:
+        self._address = address.rstrip("/")
         trusted = httpx2.create_ssl_context()  # reading the machine's certificates takes as long as all else here
         self._hub = httpx2.AsyncClient(timeout=_TIMES, headers={"Authorization": f"Bearer {token}"}, verify=trusted)
         self._store = httpx2.AsyncClient(timeout=_TIMES, verify=trusted)  # the token is for the hub alone
@@ -80,9 +86,14 @@ class Uploads:
             if parcel.seconds is not None:
                 headers["X-Hubwright-Keep"] = str(parcel.seconds)
             try:
-                return await self._send(parcel.url, content, size, headers)
+                return await self._send(self._at_hub(parcel.url), content, size, headers)
             except httpx2.HTTPError as error:
                 return Sent(problem=f"the hub can't be reached ({type(error).__name__})", later=True, away=True)
+
+    def _at_hub(self, url: str) -> str:
+        """The same at the hub that this builder knows."""
+        _, api, door = url.partition(_API)
+        return f"{self._address}{api}{door}" if api else url
 
     async def _send(self, url: str, content: BinaryIO, size: int, headers: dict[str, str]) -> Sent:
         if size >= DIRECT_FROM and await self._put_direct(url, content, size, headers):
@@ -110,7 +121,7 @@ class Uploads:
 
     async def fetch_cache(self, url: str, key: Key, target: Path) -> str | None:
         """Get a cache into a file; `exact` or `near`, None when there is none. Raises httpx2.HTTPError, OSError."""
-        async with self._hub.stream("GET", url, headers={"X-Hubwright-Lease": str(key.lease)}) as answer:
+        async with self._hub.stream("GET", self._at_hub(url), headers={"X-Hubwright-Lease": str(key.lease)}) as answer:
             if answer.status_code == 404:
                 return None
             answer.raise_for_status()
@@ -133,7 +144,7 @@ class Uploads:
             }
             params = {"replace": "1"} if replace else {}
             body = _chunks(content, int(headers["Content-Length"]))
-            answer = await self._hub.put(url, content=body, headers=headers, params=params)
+            answer = await self._hub.put(self._at_hub(url), content=body, headers=headers, params=params)
         return "" if answer.is_success else f"not kept, {_read_answer(answer).problem}"
 
 

@@ -58,7 +58,8 @@ class Payload(msgspec.Struct, frozen=True, kw_only=True):
 
     `trust` is "trusted", or "untrusted" for what a fork brought: that gets no secrets.
 
-    `stages` are objects as `domain.planning.stage_to_json` writes them; `uploads` is the address artifacts are PUT to.
+    `stages` are objects as `domain.planning.stage_to_json` writes them; artifacts are PUT to `uploads`:
+    as people reach the hub, of which a builder takes only what is behind the host, and asks where it is connected.
     """
 
     source: Source

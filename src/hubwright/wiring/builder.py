@@ -109,7 +109,7 @@ async def _serve(options: BuilderOptions, work_dir: WorkDir) -> None:
     executor, warning = choose_executor(options.executor, (work_dir.path, options.mirrors), options.policy)
     if warning:
         log.warning("executor_fallback", executor=executor.name, reason=warning)
-    uploads = Uploads(options.hub.token)
+    uploads = Uploads(options.hub.url, options.hub.token)
     mirrors = Mirrors(options.mirrors, Git(options.protocols))
     tools = Tools(
         executor=executor,

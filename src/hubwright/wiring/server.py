@@ -70,7 +70,9 @@ def _check_proxy(proxy: str) -> str:
     try:
         return str(ip_network(proxy) if "/" in proxy else ip_address(proxy))
     except ValueError as error:
-        raise SettingsError(f"ACCESS__PROXIES: {error}; an address or a network like 10.0.0.0/8 is expected.") from error
+        raise SettingsError(
+            f"ACCESS__PROXIES: {error}; an address or a network like 10.0.0.0/8 is expected."
+        ) from error
 
 
 def listen(host: str, port: int) -> socket.socket:
