@@ -13,15 +13,17 @@ from pathlib import Path
 
 import orjson
 from sqlalchemy import Connection, create_engine, select
+from sqlalchemy.exc import DBAPIError
 
 from hubwright.config import Settings
 from hubwright.domain.jobs import JobSettings
 from hubwright.domain.repos import NO_COMMIT, Repository
-from hubwright.errors import SettingsError
+from hubwright.errors import HubwrightError, SettingsError
 from hubwright.git.commands import Git
 from hubwright.git.mirrors import Mirrors, Origin
 from hubwright.hub.demo import HISTORY, REPOSITORY, DemoRepository, make_demo_repository
 from hubwright.store.birth import create_tables
+from hubwright.store.database import is_outage
 from hubwright.store.deliveries import Incoming, keep_delivery
 from hubwright.store.jobs import keep_job
 from hubwright.store.revision import is_current
@@ -69,18 +71,24 @@ class FirstStart:
 
 
 def prepare_ground(settings: Settings) -> None:
-    """Make folders and tables where they are missing. Raises SettingsError."""
+    """Make folders and tables where they are missing. Raises SettingsError, and HubwrightError: no database answers."""
     data_dir = Path(settings.data_dir)
     try:
         data_dir.mkdir(parents=True, exist_ok=True)
         mirrors_folder(settings).mkdir(exist_ok=True)
     except OSError as error:
         raise SettingsError(f"DATA_DIR {data_dir} can't be used: {error.strerror}.") from error
-    _upgrade(settings)
+    try:
+        _upgrade(settings)
+    except DBAPIError as error:
+        if not is_outage(error):
+            raise
+        reason = str(error.orig).partition("\n")[0]
+        raise HubwrightError(f"The database can't be reached: {reason}. Is it up? See DATABASE_URL.") from error
 
 
 def prepare(settings: Settings) -> FirstStart:
-    """The same, and tokens of this machine. Raises SettingsError."""
+    """The same, and tokens of this machine. Raises SettingsError, HubwrightError."""
     prepare_ground(settings)
     data_dir = Path(settings.data_dir)
     engine = create_engine(settings.database_url)
