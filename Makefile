@@ -10,7 +10,7 @@ WORKERS ?= 4
 # The suite starts hundreds of processes: where a machine forbids it, each would compile the whole program anew.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help venv up test check fix bench chaos red-team docs fuzz release
+.PHONY: help venv up test check fix bench chaos containers red-team docs fuzz release
 .DEFAULT_GOAL := help
 
 help:            ## this list
@@ -59,6 +59,10 @@ bench: $(VENV)/.dev     ## the figures of docs/performance.md
 chaos: $(VENV)/.dev     ## a whole installation is broken and counted (ARGS="--seed 7 --minutes 2 --burst 10000")
 	@$(BIN)/python tests/servers.py --install
 	cd tests && PYTHONPATH=.. ../$(BIN)/python -m chaos $(ARGS)
+
+containers: $(VENV)/.dev ## images and composition of deploy/container, built and tried by Podman (ARGS="--stand-ins" needs no registry for servers)
+	@$(BIN)/python -m podman_compose --version >/dev/null 2>&1 || $(BIN)/python -m pip install -q --disable-pip-version-check podman-compose
+	cd tests && ../$(BIN)/python -m containers build $(ARGS) && PATH="$$PWD/../$(BIN):$$PATH" ../$(BIN)/python -m containers walk
 
 fuzz: $(VENV)/.dev      ## search for inputs that break a promise (ARGS="--seconds 300 recipe" chooses)
 	@$(BIN)/python -c "import atheris" 2>/dev/null || $(BIN)/python -m pip install -q --disable-pip-version-check -e ".[fuzz]"
