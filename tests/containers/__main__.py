@@ -52,28 +52,34 @@ def walk(it: Composition, began: float) -> None:
         check_walls(it)
         tell("from the builder's container the hubs are reached, PostgreSQL, Valkey and the object store are not")
 
-        run = start_build(it, token, client, 1)
+        hub = ["-e", f"HUBWRIGHT_TOKEN={token}", "-e", "HUBWRIGHT_URL=http://balancer:8010"]
+        it.ask("exec", *hub, it.name("hub-1"), "hubwright", "register", "git://forge/octo/app")
+        run = until_printing(client, find_run(client))
         lose_hubs(it, client, run)
         tell("each hub was away once while a build printed: hub-1 killed, hub-2 stopped")
-        check_build(client, 1, run)
+        check_build(client, run)
         tell(f"the build is green, its log has its {LINES} lines once and in order, its file is as it was written")
 
-        run = start_build(it, token, client, 2)
+        again = client.post("builds/1/rerun", json={"failed_only": False})
+        assert again.is_success, again.text
+        run = until_printing(client, int(again.json()["runs"][0]))
         stopping = threading.Thread(target=it.run, args=("stop", "builder"))
         stopping.start()
         until(lambda: len(_lines(client, run)) > 20, 60, "lines after the builder was asked to stop")
         stopping.join(120)
         assert it.ask("inspect", "--format", "{{.State.ExitCode}}", it.name("builder")).strip() == "0"
-        check_build(client, 2, run)
+        check_build(client, run)
         tell("`stop builder` waited for the build: it is green, the builder's exit code 0")
 
 
-def start_build(it: Composition, token: str, client: httpx2.Client, number: int) -> int:
-    """Ask for a build of the repository; the number of its run once it prints."""
-    hub = ["-e", f"HUBWRIGHT_TOKEN={token}", "-e", "HUBWRIGHT_URL=http://balancer:8010"]
-    it.ask("exec", *hub, it.name("hub-1"), "hubwright", "register", "git://forge/octo/app")
-    until(lambda: _get(client, f"builds/{number}")["runs"], 60, "the build's run")
-    run = int(_get(client, f"builds/{number}")["runs"][0]["id"])
+def find_run(client: httpx2.Client) -> int:
+    """The number of the build's run."""
+    until(lambda: _get(client, "builds")["items"], 60, "the build")
+    return int(str(until(lambda: _get(client, "builds/1")["runs"], 60, "the build's run")[0]["id"]))
+
+
+def until_printing(client: httpx2.Client, run: int) -> int:
+    """The same run, once its log has lines."""
     until(lambda: len(_lines(client, run)) > 5, 60, "the first lines")
     return run
 
@@ -88,10 +94,10 @@ def lose_hubs(it: Composition, client: httpx2.Client, run: int) -> None:
         until(lambda hub=hub: _ready(it, hub), 60, f"{hub} to be back")  # type: ignore[misc]
 
 
-def check_build(client: httpx2.Client, number: int, run: int) -> None:
+def check_build(client: httpx2.Client, run: int) -> None:
     """It has ended well, and nothing of it is lost or doubled."""
-    until(lambda: _get(client, f"builds/{number}")["state"] == "finished", 120, "the build's end")
-    assert _get(client, f"builds/{number}")["result"] == "success"
+    until(lambda: _get(client, "builds/1")["state"] == "finished", 120, "the build's end")
+    assert _get(client, "builds/1")["result"] == "success"
     assert _lines(client, run) == list(range(LINES))
     kept = client.get(f"runs/{run}/artifacts/out/numbers.txt", follow_redirects=True)
     assert hashlib.sha256(kept.content).hexdigest() == NUMBERS
