@@ -24,7 +24,7 @@ ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "src" / "hubwright"
 SETTINGS = (ROOT / "docs" / "settings.md").read_text()
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
-MOST_ONLY_CHECKED = 12
+MOST_ONLY_CHECKED = 13
 DERIVED = {
     "data_dir", "public_url", "database_url", "storage_url", "anonymous_read", "slots", "git.allow_protocols",
     "builds.default_platform", "github.owners",
