@@ -93,7 +93,7 @@ def test_a_long_question_holds_the_upgrade_up_and_nobody_else(
     new_postgres_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Who waits for a table stands before all who come later: without a bound every hub would stand still behind it."""
-    monkeypatch.setattr("hubwright.store.upgrade.PATIENCE", 0.1)
+    monkeypatch.setattr("hubwright.store.upgrade.PATIENCE", 0.3)
     engine = sa.create_engine(new_postgres_url, poolclass=NullPool)
     migrate(engine, "0015")
     upgrading = threading.Thread(target=upgrade, args=(new_postgres_url,))
