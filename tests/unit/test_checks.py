@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -94,6 +96,15 @@ def test_the_worst_of_several_sights_counts() -> None:
     assert join_sights([well("a"), well("b")]) == well("a; b")
     assert join_sights([well("a"), doubtful("b", "do b"), doubtful("c", "do b")]) == doubtful("b; c", "do b")
     assert join_sights([doubtful("b", "do b"), wrong("c", "do c"), well("a")]) == wrong("b; c", "do b; do c")
+
+
+def test_a_hub_that_can_look_loads_nothing_that_only_upgrades_and_moves_need() -> None:
+    """Alembic, its templates and their colours are 7 MB and a quarter of a second of each start."""
+    code = "import sys, hubwright.wiring.hub; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout.split()
+
+    assert "hubwright.wiring.checks" in loaded
+    assert {"alembic", "mako", "celery", "hubwright.store.moving"}.isdisjoint(loaded)
 
 
 @pytest.mark.parametrize(

@@ -4,33 +4,21 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import msgspec
-
 from hubwright import __version__
 from hubwright.config import Settings
 from hubwright.hub import backups
 from hubwright.hub.backups import About, Kept, Manifest, Places
 from hubwright.storage import Storage
+from hubwright.wiring.backup_note import Note, keep_note
 from hubwright.wiring.moving import logs_of
 from hubwright.wiring.secret_keys import keys_of
-
-NOTE = "backup.json"
-"""In the data folder: when the last backup was made, and where it is."""
-
-
-class Note(msgspec.Struct, frozen=True):
-    """The last backup: its moment (RFC 3339) and its folder."""
-
-    made_at: str
-    folder: str
 
 
 def back_up(settings: Settings, folder: Path, now: float, *, with_storage: bool) -> Kept:
     """Make a backup, and note that there is one. `now` in Unix seconds. Raises what `hub.backups.back_up` raises."""
     about = About(release=__version__, keys=keys_of(settings)().ids, now=now)
     kept = backups.back_up(_places(settings, with_storage=with_storage), folder, about)
-    note = Note(kept.manifest.made_at, str(kept.folder.absolute()))
-    (settings.data_dir / NOTE).write_bytes(msgspec.json.encode(note) + b"\n")
+    keep_note(settings, Note(kept.manifest.made_at, str(kept.folder.absolute())))
     return kept
 
 
@@ -43,14 +31,6 @@ def find_missing_keys(settings: Settings, manifest: Manifest) -> list[str]:
     """The ids of the keys that the backup's secrets need and that are not here."""
     here = keys_of(settings)().ids
     return [key for key in manifest.keys if key not in here]
-
-
-def load_note(settings: Settings) -> Note | None:
-    """The last backup that was made of this installation; None when there is none."""
-    try:
-        return msgspec.json.decode((settings.data_dir / NOTE).read_bytes(), type=Note)
-    except (OSError, msgspec.DecodeError):
-        return None
 
 
 def _places(settings: Settings, *, with_storage: bool) -> Places:

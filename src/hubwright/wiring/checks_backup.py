@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from hubwright.config import LOOPBACK, Settings
 from hubwright.domain.diagnosis import Sight, doubtful, well
 from hubwright.domain.wording import word_age
-from hubwright.wiring.backups import load_note
+from hubwright.wiring.backup_note import load_note
 from hubwright.wiring.checks_database import is_unmade
 
 OLD = 2 * 86_400.0

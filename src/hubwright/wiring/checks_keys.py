@@ -14,8 +14,7 @@ from hubwright.errors import SettingsError
 from hubwright.hub.github_credentials import Kept
 from hubwright.wiring.checks_database import is_unmade
 from hubwright.wiring.first_start import BUILDER_TOKEN, CLI_TOKEN
-from hubwright.wiring.moving import SIGNING_KEY
-from hubwright.wiring.secret_keys import KEY_FILE, find_missing_keys, load_kept
+from hubwright.wiring.secret_keys import KEY_FILE, SIGNING_KEY, find_missing_keys, load_kept
 
 _OPEN = stat.S_IRWXG | stat.S_IRWXO
 

@@ -13,9 +13,7 @@ from hubwright.config import Settings
 from hubwright.errors import ConflictError, SettingsError
 from hubwright.hub.moving import Moved, Route, Say, move
 from hubwright.storage import Storage
-from hubwright.wiring.secret_keys import KEY_FILE
-
-SIGNING_KEY = "signing.key"
+from hubwright.wiring.secret_keys import KEY_FILE, SIGNING_KEY
 
 LOGS = "logs"
 

@@ -20,6 +20,9 @@ from hubwright.hub.secrets import Vault
 KEY_FILE = "secrets.key"
 """In the data folder, readable by its owner only: a key a line, newest first."""
 
+SIGNING_KEY = "signing.key"
+"""Beside it, what provenance is signed with."""
+
 logger = structlog.get_logger()
 
 
