@@ -13,6 +13,7 @@ from sqlalchemy import create_engine, text
 from bench.servers import Servers
 from bench.subject import PROGRAM, READY, Hubwright
 from bench.systems import OTHERWISE, Work, end, free_port, until
+from hubwright.hub.sealing import make_key
 from hubwright.store.tokens import keep_token
 
 
@@ -27,6 +28,7 @@ class ScaledHubwright(Hubwright):
         self._ports: list[int] = []
         self._parts: dict[str, subprocess.Popen[bytes]] = {}
         self._token = secrets.token_urlsafe(24)
+        self._key = make_key()
 
     def start(self, folder: Path, work: Work) -> None:
         """Set up servers, hubs and builders in `folder`, define the job."""
@@ -112,7 +114,8 @@ class ScaledHubwright(Hubwright):
 
     def _environment(self) -> dict[str, str]:
         assert self._servers is not None
-        own = {"ADMIN_TOKEN": self._token, "DATABASE_URL": self.database_url}
+        own = {"ADMIN_TOKEN": self._token, "DATABASE_URL": self.database_url, "SECRETS__KEYS": self._key}
+        own["STORAGE_URL"] = (self._folder / "storage").as_uri()  # what hubs of several machines would mount
         if self._servers.broker_url:
             own |= {"BROKER_URL": self._servers.broker_url, "REDIS_URL": self._servers.broker_url}
         return super()._environment() | {f"HUBWRIGHT_{key}": value for key, value in own.items()}

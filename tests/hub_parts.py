@@ -23,6 +23,7 @@ from hubwright.github.payloads import read_event
 from hubwright.github.records import read_delivery
 from hubwright.hub.bell import Bell
 from hubwright.hub.copying import follow_nothing, keep_told
+from hubwright.hub.demands import Looks
 from hubwright.hub.intake import Intake
 from hubwright.hub.logs import Logs
 from hubwright.hub.plans import Ground
@@ -92,7 +93,7 @@ class Desk:
     def understand(self, event: str, payload: dict[str, Any], *, patient: bool = True) -> str | None:
         """Understand one event and write it; why it waits."""
         read: Event = read_event(event, payload)
-        understood = self.understanding.understand(read, delay=1.0 if patient else None)
+        understood = self.understanding.understand(read, Looks(), delay=1.0 if patient else None)
         told = read_delivery(event, payload, self.clock())
         self.database.write(lambda connection: understood.keep(connection, self.clock()))
         self.database.write(lambda connection: keep_told(connection, [told], follow_nothing, self.clock()))

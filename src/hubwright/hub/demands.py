@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sqlalchemy import Connection
 
 from hubwright.domain.builds import Building, BuildPlan
-from hubwright.domain.repos import Event, Manual, PullRequestEvent, Push
+from hubwright.domain.repos import Event, Manual, PullRequestEvent, Push, Repository
 from hubwright.errors import HubwrightError, UnprocessableError
 from hubwright.git.mirrors import Mirrors
 from hubwright.hub.commit_plans import CommitPlans, find_wanted
@@ -46,6 +46,14 @@ class Asked:
     builds: Sequence[Follower] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Looks:
+    """What is read once for all deliveries that are understood together: none of them is written before."""
+
+    grounds: dict[Repository, Ground] = field(default_factory=dict)
+    circles: dict[Repository, Circle] = field(default_factory=dict)
+
+
 class Demands:
     """Finds out what is wanted, has it, plans it; writes nothing until `keep`. Called from several threads."""
 
@@ -55,10 +63,10 @@ class Demands:
         self._rules = rules
         self._plans = plans
 
-    def understand(self, event: Building, *, delay: float | None) -> Understood:
+    def understand(self, event: Building, looks: Looks, *, delay: float | None) -> Understood:
         """What the event leads to; `delay` as in `Understanding.understand`."""
         understand = self._understand_open if is_open(event) else self._understand_commits
-        return understand(event, delay=delay)
+        return understand(event, looks, delay=delay)
 
     def find_waiting(self, event: Event) -> list[int]:
         """The builds that the event has led to already. Those without runs wait for it to be understood."""
@@ -67,12 +75,12 @@ class Demands:
         found: list[int] = []
         with self._database.reading() as connection:
             ground = self._rules.ground_at(connection, event.repository)
-            for follower in self._find_followers(connection, event, ground).builds:
+            for follower in self._find_followers(connection, event, ground, Looks()).builds:
                 triggers = [wish.trigger for wish in find_wanted(event, follower.job.settings)]
                 found += [row.id for row in load_triggers(connection, follower.job.id, triggers).values()]
         return found
 
-    def _understand_open(self, event: Building, *, delay: float | None) -> Understood:
+    def _understand_open(self, event: Building, looks: Looks, *, delay: float | None) -> Understood:
         """A job's repository is asked which commits are meant; while it does not answer, nothing is known to build."""
         path = None if isinstance(event, PullRequestEvent) else event.job_path
         with self._database.reading() as connection:
@@ -86,14 +94,16 @@ class Demands:
         except HubwrightError as error:
             why = str(error)
             return Understood(lambda _connection, _now: why, None if delay is None else why)
-        return self._understand_commits(settled, delay=delay)
+        return self._understand_commits(settled, looks, delay=delay)
 
-    def _understand_commits(self, event: Building, *, delay: float | None) -> Understood:
+    def _understand_commits(self, event: Building, looks: Looks, *, delay: float | None) -> Understood:
         """A push, a pull request or a wish: find out what is wanted, have it, plan it."""
         repository = event.repository
         with self._database.reading() as connection:
-            ground = self._rules.ground_at(connection, repository)
-            asked = self._find_followers(connection, event, ground)
+            if repository not in looks.grounds:
+                looks.grounds[repository] = self._rules.ground_at(connection, repository)
+            ground = looks.grounds[repository]
+            asked = self._find_followers(connection, event, ground, looks)
         if isinstance(event, Manual) and not asked.builds:
             return just_keep(event, "the job is gone")
         if not asked.circle.jobs and not isinstance(event, Manual) and not self._rules.may_build(repository):
@@ -118,7 +128,7 @@ class Demands:
 
         return Understood(keep, waits, any(is_limited(one.job) for one in asked.builds))
 
-    def _find_followers(self, connection: Connection, event: Building, ground: Ground) -> Asked:
+    def _find_followers(self, connection: Connection, event: Building, ground: Ground, looks: Looks) -> Asked:
         """Who builds: one job for a wish, else those that the event is about, else the one that is to be made."""
         repository = event.repository
         if isinstance(event, Manual):
@@ -126,13 +136,18 @@ class Demands:
             return Asked(event, Circle(repository), builds=[Follower(job)] if job is not None else [])
         if isinstance(event, Push) and event.job_path is not None:
             circle = load_circle_of(connection, repository, event.job_path)
-        elif not (circle := load_circle(connection, repository)).jobs:
+        elif not (circle := self._look(connection, repository, looks)).jobs:
             return Asked(
                 event, circle, builds=[Follower(jobs.foresee_job(connection, repository, self._rules.defaults))]
             )
         effects = circle.follow(event, ground.default_branch, load_pulled(connection, circle, event))
         followers = find_followers(connection, circle, event, ground.default_branch, effects)
         return Asked(event, circle, effects, followers)
+
+    def _look(self, connection: Connection, repository: Repository, looks: Looks) -> Circle:
+        if repository not in looks.circles:
+            looks.circles[repository] = load_circle(connection, repository)
+        return looks.circles[repository]
 
     def _keep_plans(
         self, connection: Connection, asked: Asked, work: tuple[Follower, list[BuildPlan]], ground: Ground, now: float

@@ -13,7 +13,7 @@ from hubwright.hub import inquest, moves
 from hubwright.hub.bounds import ITEMS_OF_RUN, Terms, count_items, end_flood, tame
 from hubwright.hub.known_failures import NOTHING, read_tail
 from hubwright.hub.logs import Logs
-from hubwright.hub.session import Session
+from hubwright.hub.session import Session, SessionSettings
 from hubwright.store.database import Database
 from hubwright.wire import (
     Ack,
@@ -45,9 +45,7 @@ ACK_SOON = 0.05
 
 
 class Hearing:
-    """Hears all sessions of this process. `on_change` is called when a builder may have become free, `on_search` when
-    a build has ended that searches for culprits look at, `on_room` when a run within limits has ended.
-    """
+    """Hears all sessions of this process. `on_change` is called when a builder may have become free."""
 
     def __init__(
         self,
@@ -55,15 +53,15 @@ class Hearing:
         logs: Logs,
         clock: Callable[[], float],
         on_change: Callable[[], None],
-        on_search: Callable[[], None],
-        on_room: Callable[[], None],
+        settings: SessionSettings,
     ) -> None:
         self._database = database
         self._logs = logs
         self._clock = clock
         self._on_change = on_change
-        self._on_search = on_search
-        self._on_room = on_room
+        self._on_facts = settings.on_facts
+        self._on_search = settings.on_search
+        self._on_room = settings.on_room
         self._tasks: set[asyncio.Task[Any]] = set()
 
     async def hear(self, session: Session, frame: str | bytes) -> None:
@@ -169,7 +167,9 @@ class Hearing:
             self._on_search()
         if applied.admits:
             self._on_room()
-        self._on_change()
+        if applied.ended or not applied.held:
+            self._on_change()
+        self._on_facts()
 
     def _advance(self, session: Session, message: moves.Telling, *, ended: bool) -> None:
         holding = session.holdings.get(message.run)

@@ -26,6 +26,7 @@ from hubwright.errors import MalformedError
 from hubwright.hub.admission import ADMISSION
 from hubwright.hub.builds import give_up_waiting
 from hubwright.hub.copying import Follow, follow_nothing, keep_told, read_told
+from hubwright.hub.demands import Looks
 from hubwright.hub.glances import Seen, glance
 from hubwright.hub.lanes import Lanes
 from hubwright.hub.leases import LeaseKeeper
@@ -173,7 +174,7 @@ class Intake:
         try:
             for some in part_pulls(things):
                 limited: list[bool] = []
-                if self._keep(lambda some=some, it=limited: [Step(one, self._understand(one, it)) for one in some]):  # type: ignore[misc]
+                if self._keep(partial(self._understand_all, some, limited)):
                     self._wake("runs")
                     if limited:
                         self._wake(ADMISSION)
@@ -204,13 +205,18 @@ class Intake:
                 return True
         return False
 
-    def _understand(self, taken: Taken, limited: list[bool]) -> Work:
+    def _understand_all(self, some: list[Taken], limited: list[bool]) -> list[Step]:
+        looks = Looks()
+        return [Step(one, self._understand(one, looks, limited)) for one in some]
+
+    def _understand(self, taken: Taken, looks: Looks, limited: list[bool]) -> Work:
         """Adds to `limited` when builds may have to be admitted."""
         row, event = taken.row, taken.event
         try:
             if event is None:
                 raise MalformedError("The kept delivery can't be read.")
-            understood = self._understanding.understand(event, delay=_delay(row) if row.attempts < TRIES else None)
+            delay = _delay(row) if row.attempts < TRIES else None
+            understood = self._understanding.understand(event, looks, delay=delay)
         except Exception as error:
             if is_outage(error):
                 raise

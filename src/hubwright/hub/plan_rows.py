@@ -93,12 +93,17 @@ def _begin(
     entry = make_entry(job, plan.wanted)
     if plan.waits is not None:
         entry = replace(entry, problem=plan.problem, retry_at=now + plan.waits)
+    elif plan.runs:
+        entry = replace(entry, runs_left=len(plan.runs), recipe=plan.recipe)
     build_id = builds.keep_build(connection, job.id, number, job.repository, plan.wanted, now, entry)
     if _needs_approval(job, plan.wanted, ground):
         keep_wait(connection, _wait(job, build_id, plan.wanted), now)
     facts = [_queued(job, build_id, number, plan.wanted, now)]
-    if plan.waits is None:
-        facts += _fill(connection, job, origin, plan, ground, (build_id, number, now))
+    if plan.runs and plan.waits is None:
+        builds.keep_runs(connection, make_runs(job, origin, plan, ground, (build_id, number)), now)
+        facts += _hold(connection, job, plan, (build_id, number, now))
+    elif plan.waits is None:
+        facts += _end_empty(connection, job, plan, (build_id, number, now))
     return build_id, facts
 
 
@@ -116,20 +121,32 @@ def _fill(
         builds.note_problem(connection, build_id, plan.problem, now + plan.waits)
         return []
     if not plan.runs:
-        result = Result(plan.fault) if plan.fault else Result.SKIP
-        problem = plan.problem or "Nothing in the recipe applies to this event, branch and platform."
-        ended = builds.finish_build(connection, build_id, result, now, problem)
-        said = {"result": result.value, **tell_streak(connection, ended, result, now)}
-        data = {**_data(job, number, plan.wanted), **said}
-        return [Fact(kind=FactKind.BUILD_FINISHED, at=now, job_id=job.id, build_id=build_id, data=data)]
+        return _end_empty(connection, job, plan, place)
     new = make_runs(job, origin, plan, ground, (build_id, number))
     builds.keep_runs(connection, new, now)
     told = plan.wanted if plan.wanted.event in ASKED_FOR else None  # its row may be older than what is known of it
     builds.set_runs_left(connection, build_id, len(new), plan.recipe, told)
-    if plan.wanted.trust is Trust.UNTRUSTED and hold_waiting(connection, [build_id]):
-        data = _data(job, number, plan.wanted)
-        return [Fact(kind=FactKind.BUILD_HELD, at=now, job_id=job.id, build_id=build_id, data=data)]
-    return []
+    return _hold(connection, job, plan, place)
+
+
+def _end_empty(connection: Connection, job: DefinedJob, plan: BuildPlan, place: tuple[int, int, float]) -> list[Fact]:
+    """End a build that has no runs."""
+    build_id, number, now = place
+    result = Result(plan.fault) if plan.fault else Result.SKIP
+    problem = plan.problem or "Nothing in the recipe applies to this event, branch and platform."
+    ended = builds.finish_build(connection, build_id, result, now, problem)
+    said = {"result": result.value, **tell_streak(connection, ended, result, now)}
+    data = {**_data(job, number, plan.wanted), **said}
+    return [Fact(kind=FactKind.BUILD_FINISHED, at=now, job_id=job.id, build_id=build_id, data=data)]
+
+
+def _hold(connection: Connection, job: DefinedJob, plan: BuildPlan, place: tuple[int, int, float]) -> list[Fact]:
+    """Hold the runs of a build that waits for approval."""
+    build_id, number, now = place
+    if plan.wanted.trust is not Trust.UNTRUSTED or not hold_waiting(connection, [build_id]):
+        return []
+    data = _data(job, number, plan.wanted)
+    return [Fact(kind=FactKind.BUILD_HELD, at=now, job_id=job.id, build_id=build_id, data=data)]
 
 
 def is_limited(job: Job) -> bool:

@@ -35,6 +35,7 @@ class SessionSettings:
     uploads: str = ""
     vault: Vault | None = None  # None: no run gets a secret
     token_of: Callable[[str], str | None] | None = None  # the token for an owner's repositories; may take its time
+    on_facts: Callable[[], None] = lambda: None  # called when facts may have been kept
     on_search: Callable[[], None] = lambda: None  # called when a build has ended that searches for culprits look at
     on_room: Callable[[], None] = lambda: None  # called when a run within limits has ended
 

@@ -65,7 +65,7 @@ class Sessions:
         self._heartbeat = settings.heartbeat
         self._settings = settings
         self._completing = Completing(database, settings)
-        self._hearing = Hearing(database, logs, clock, on_change, settings.on_search, settings.on_room)
+        self._hearing = Hearing(database, logs, clock, on_change, settings)
         self._sessions: dict[str, Session] = {}
         self.last_heard: dict[str, float] = {}  # by the steady clock: those that left this hub, for `Silence`
         self._arriving: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()

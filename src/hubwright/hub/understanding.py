@@ -25,7 +25,7 @@ from hubwright.hub.approvals import approve_head
 from hubwright.hub.backfill import fill_gap, find_gap
 from hubwright.hub.check_requests import fulfil
 from hubwright.hub.commit_plans import CommitPlans
-from hubwright.hub.demands import Demands
+from hubwright.hub.demands import Demands, Looks
 from hubwright.hub.followers import close_ended, load_circle
 from hubwright.hub.news import keep_event
 from hubwright.hub.plan_rows import is_limited
@@ -48,14 +48,14 @@ class Understanding:
         self.may_build = rules.may_build
         self.origin_of = rules.origin_of
 
-    def understand(self, event: Event, *, delay: float | None) -> Understood:
+    def understand(self, event: Event, looks: Looks, *, delay: float | None) -> Understood:
         """What the event leads to. A repository that does not answer is asked again in `delay` seconds.
 
-        None: it has been asked often enough, and its builds end.
+        None: it has been asked often enough, and its builds end. `looks` is that of the events understood together.
         """
         match event:
             case Push() | PullRequestEvent() | Manual():
-                return self._demands.understand(event, delay=delay)
+                return self._demands.understand(event, looks, delay=delay)
             case ApprovalComment():
                 return self._understand_comment(event, delay=delay)
             case CheckRequest():

@@ -94,7 +94,8 @@ class NewRun:
 class Entry:
     """How a build comes into the queue: the columns of these names. With `blocked` it waits to be admitted.
 
-    `problem` says why it has no run yet, and `retry_at` (Unix seconds) when that is tried again.
+    `problem` says why it has no run yet, and `retry_at` (Unix seconds) when that is tried again; `runs_left` are those
+    that are added at once, of the file `recipe`.
     """
 
     group: str | None = None
@@ -102,6 +103,8 @@ class Entry:
     blocked: str | None = None
     problem: str | None = None
     retry_at: float | None = None
+    runs_left: int = 0
+    recipe: str | None = None
 
 
 UNLIMITED = Entry()
@@ -165,6 +168,8 @@ def keep_build(
         "blocked": entry.blocked,
         "problem": entry.problem,
         "retry_at": entry.retry_at,
+        "runs_left": entry.runs_left,
+        "recipe": entry.recipe,
     }
     return int(connection.execute(_ADD_BUILD, values).scalar_one())
 

@@ -144,6 +144,7 @@ class Hub:
                 uploads=settings.public_url,
                 vault=vault,
                 token_of=self.parts.github.token_of,
+                on_facts=lambda: self.wake("facts"),
                 on_search=lambda: self.wake("bisections"),
                 on_room=lambda: self.wake(ADMISSION),
             ),
