@@ -165,8 +165,8 @@ class Intake:
         try:
             with self._database.reading() as connection:
                 return glance(connection, events, self._understanding.may_build)
-        except Exception:
-            logger.exception("deliveries_not_looked_at", count=len(things))
+        except Exception as error:
+            logger.error("deliveries_not_looked_at", count=len(things), exc_info=None if is_outage(error) else error)
             return [None] * len(things)
 
     def _handle(self, things: list[Taken]) -> None:

@@ -184,7 +184,7 @@ class Courier:
         except (GitHubError, StorageError, OutletError) as error:
             return self._retry(held, str(error))
         except Exception as error:  # a reporter's own fault must not stop the others
-            log.warning("reporter_fault", reporter=name, target=target, exc_info=True)
+            log.warning("reporter_fault", reporter=name, target=target, exc_info=not is_outage(error))
             return self._retry(held, f"{type(error).__name__}: {error}")
         self._count("told", held)
         log.info("report_told", reporter=name, builds=held.builds, reports=len(held.ids))

@@ -8,7 +8,7 @@ from typing import Any
 
 from hubwright.config import Settings
 from hubwright.domain.facts import Fact
-from hubwright.reports import Report, Reporter
+from hubwright.reports import Recalling, Report, Reporter
 from hubwright.reports.checks import CheckReporter
 from hubwright.reports.comments import CommentReporter
 from hubwright.reports.issues import IssueReporter
@@ -40,6 +40,12 @@ class Changing:
     def send(self, target: str, bodies: Sequence[dict[str, Any]], said: dict[str, Any]) -> None:
         """As the reporter of this moment. Raises GitHubError."""
         self._find().send(target, bodies, said)
+
+    def recall(self, target: str, said: dict[str, Any]) -> None:
+        """As the reporter of this moment, if it can. Raises GitHubError."""
+        reporter = self._find()
+        if isinstance(reporter, Recalling):
+            reporter.recall(target, said)
 
     def _find(self) -> Reporter:
         with self._lock:
