@@ -165,7 +165,7 @@ class Intake:
         try:
             with self._database.reading() as connection:
                 return glance(connection, events, self._understanding.may_build)
-        except Exception as error:
+        except Exception as error:  # each is judged alone then
             logger.error("deliveries_not_looked_at", count=len(things), exc_info=None if is_outage(error) else error)
             return [None] * len(things)
 
