@@ -28,7 +28,8 @@ from hubwright.store.moments import write_moment
 from hubwright.store.schema import build, delivery, fact, job, metadata, run
 from hubwright.store.snapshots import begin_again
 from hubwright.store.upgrade import alembic_settings, upgrade
-from hubwright.wiring.backups import back_up, find_missing_keys, load_note, restore
+from hubwright.wiring.backup_note import load_note
+from hubwright.wiring.backups import back_up, find_missing_keys, restore
 from hubwright.wiring.secret_keys import KEY_FILE, open_vault
 
 NOW = 1_795_000_000.0
