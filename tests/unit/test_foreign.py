@@ -118,6 +118,23 @@ task:
     assert [one.run for one in recipe.stages] == ["make check"]
 
 
+def test_tasks_in_another_image_are_other_stages() -> None:
+    """A container is Linux: its image at the stages of FreeBSD would have them wait for a builder that nobody has."""
+    source = """
+task:
+  name: Tests on $CIRRUS_OS
+  matrix:
+    - container: {image: "gcc:15"}
+    - freebsd_instance: {image_family: freebsd-15-0}
+  test_script: make check
+"""
+    stages = read_recipe(translate("cirrus", source, "f").recipe, "f").stages
+    assert [(one.name, one.image, [rule.platform for rule in one.when]) for one in stages] == [
+        ("Tests test", "gcc:15", [("linux-*",)]),
+        ("Tests 2 test", None, [("freebsd-*",)]),
+    ]
+
+
 def test_phases_of_travis_that_use_what_an_earlier_one_exported_stay_one_shell() -> None:
     """Stages share no shell: the exported path would be gone."""
     apart = "{language: generic, install: make deps, script: make check}"
@@ -136,6 +153,8 @@ def test_names_of_stages_are_free_and_legal() -> None:
     names = [name for name, _ in outline.stages]
     assert inspect_recipe(write_recipe(outline.recipe()), "f")[1] == []
     assert len({name.casefold() for name in names}) == len(names)
+    outline.add_stage("publish ./publish.sh ${{ github.ref_name }} $TARGET", "true")
+    assert outline.stages[-1][0] == "publish publish.sh"
 
 
 @given(st.dictionaries(st.sampled_from("abcd"), st.lists(st.sampled_from("abcde"))), st.permutations("abcd"))
