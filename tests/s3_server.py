@@ -19,7 +19,11 @@ KEY, SECRET, BUCKET = "test-access-key", "test-secret-key", "artifacts"
 
 
 def start_seaweedfs(processes: Processes, s3_port: int) -> None:
-    """`weed mini` with one bucket; it opens some sixteen ports, all on loopback. Its memory is bounded."""
+    """`weed mini` with one bucket; it opens some sixteen ports, all on loopback.
+
+    Its memory is bounded, by more than it needs: at half of this it collected garbage all the time, which took
+    a tenth of a core while nobody asked.
+    """
     master, volume, filer, admin = (free_block() for _ in range(4))
     processes.start(
         [
@@ -28,7 +32,7 @@ def start_seaweedfs(processes: Processes, s3_port: int) -> None:
             f"-volume.port={volume}", f"-filer.port={filer}", f"-s3.port={s3_port}", f"-bucket={BUCKET}",
             f"-admin.port={admin}", "-s3.port.iceberg=0", "-s3.port.lance=0",
         ],
-        {"AWS_ACCESS_KEY_ID": KEY, "AWS_SECRET_ACCESS_KEY": SECRET, "GOMEMLIMIT": "200MiB"},
+        {"AWS_ACCESS_KEY_ID": KEY, "AWS_SECRET_ACCESS_KEY": SECRET, "GOMEMLIMIT": "400MiB"},
     )  # fmt: skip
     (processes.folder / "filer").write_text(f"http://127.0.0.1:{filer}")
     until_true(lambda: _answers(s3_port) and _answers(filer), "SeaweedFS did not answer")
