@@ -34,8 +34,12 @@ def stages_of(instance: str) -> list[int]:
 
 
 def kill_leftovers(folder: Path) -> None:
-    """No process of a hub in `folder` is left: builders first, then what their runs started."""
-    instances = [file.read_text().strip() for file in folder.glob("**/instance")]
+    """No process of a hub in `folder` is left: builders first, then what their runs started.
+
+    A builder that still lives deletes folders below it meanwhile.
+    """
+    files = [Path(place, "instance") for place, _, names in os.walk(folder) if "instance" in names]
+    instances = [file.read_text().strip() for file in files]
     for pid in builders_of(folder):
         _kill(pid)
     for instance in filter(None, instances):

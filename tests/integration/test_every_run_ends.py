@@ -127,7 +127,7 @@ class EveryRunEnds(RuleBasedStateMachine):
         """As the scheduler: what waits is read and given away in one transaction."""
         free = [FreeBuilder(name=builder, platform=platform, slots=1, labels=())]
         waiting = [row.id for row in self.rows(run) if row.id in self._in("queued") and row.platform == platform]
-        rows, doubted = self.do(lambda connection: _lease_for(connection, free, Stops(), self.now))
+        rows, doubted = self.do(lambda connection: _lease_for(connection, free, Stops(), self.now, place=""))
         assert not doubted
         assert [row.id for row in rows] == waiting[: len(rows)]
         assert len(rows) == min(1, len(waiting))

@@ -93,6 +93,12 @@ def test_the_default_public_address_can_be_opened(tmp_path: Path, host: str, add
     assert load(tmp_path, host=host).public_url == address
 
 
+def test_a_host_that_is_none_is_named_itself(tmp_path: Path) -> None:
+    """Nobody has written the address that was made of it."""
+    with pytest.raises(SettingsError, match="HUBWRIGHT_HOST: '/' can't be used; a name or an IP address"):
+        load(tmp_path, {"HUBWRIGHT_HOST": "/"})
+
+
 @pytest.mark.parametrize(("host", "anonymous"), [("127.0.0.1", True), ("localhost", True), ("0.0.0.0", False)])
 def test_strangers_read_only_on_loopback_unless_told_otherwise(tmp_path: Path, host: str, anonymous: bool) -> None:
     """Opening a hub to the network must not open its pages to everybody by itself."""

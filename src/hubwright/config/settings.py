@@ -22,6 +22,7 @@ from hubwright.config.value_types import (
     DatabaseUrl,
     Days,
     DocsUrl,
+    Host,
     Labels,
     MailUrl,
     Names,
@@ -321,7 +322,7 @@ class Settings(Section, frozen=True, kw_only=True):
     """Every setting. Those without a default here get one from others; see `sources.derived_defaults`."""
 
     data_dir: Path
-    host: Text = "127.0.0.1"
+    host: Host = "127.0.0.1"
     port: Port = 8010
     public_url: Url
     docs_url: DocsUrl = "https://github.com/hubwright/hubwright/blob/main/docs/{page}.md"

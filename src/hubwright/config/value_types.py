@@ -9,6 +9,7 @@ from msgspec import Meta
 _SECRET = {"secret": True}
 
 Text = Annotated[str, Meta(min_length=1, description="some text")]
+Host = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._:%-]+$", description="a name or an IP address of this machine")]
 Secret = Annotated[str, Meta(min_length=1, description="a secret", extra=_SECRET)]
 Secrets = Annotated[tuple[Secret, ...], Meta(description="a list of secrets (JSON or comma-separated)", extra=_SECRET)]
 Names = Annotated[tuple[Text, ...], Meta(description="a list of names (JSON or comma-separated)")]
