@@ -15,8 +15,8 @@ from server_programs import OwnPostgresql
 from waiting import until
 
 
-def test_a_database_that_is_away_refuses_and_loses_nothing(github: FakeGitHub, make: Make, folder: Path) -> None:
-    """R6: 202 only for what is durable, else 503 with Retry-After; a build goes on meanwhile, its log stays whole."""
+def test_a_database_that_is_away_loses_nothing(github: FakeGitHub, make: Make, folder: Path) -> None:
+    """R6: webhooks are kept on the hub's disk meanwhile; a build goes on, and its log stays whole."""
     first, second = make(), make()
     gate = folder / "gate"
     script = f"echo begun; while ! test -e {gate}; do sleep 0.02; done; seq 1 2000; echo ended"
@@ -32,7 +32,7 @@ def test_a_database_that_is_away_refuses_and_loses_nothing(github: FakeGitHub, m
             hub.begun(running, b"begun")
 
             database.kill()
-            hub.deliver("push", second.push_payload(), status=503, guid="while-away")
+            assert hub.deliver("push", second.push_payload(), guid="while-away")["id"] is None
             answer = hub.client.get("/readyz")
             assert answer.status_code == 503
             assert "retry-after" in answer.headers
@@ -41,8 +41,8 @@ def test_a_database_that_is_away_refuses_and_loses_nothing(github: FakeGitHub, m
             database.start()
             until(lambda: hub.client.get("/readyz").status_code == 200, 60)
 
-            assert hub.deliver("push", second.push_payload(), guid="while-away")["duplicate"] is False
             assert hub.finished(second, seconds=60)[0]["result"] == "success"
+            assert hub.deliver("push", second.push_payload(), guid="while-away")["duplicate"] is True
             (build,) = hub.finished(running, seconds=60)
             assert (build["result"], build["runs"][0]["attempt"]) == ("success", 1)
             numbers = "".join(f"{number}\n" for number in range(1, 2001))
@@ -52,6 +52,29 @@ def test_a_database_that_is_away_refuses_and_loses_nothing(github: FakeGitHub, m
                 github.wait_for(
                     lambda sha=sha: [s for s in github.statuses(sha, "hubwright") if s["state"] == "success"], 60
                 )
+    finally:
+        database.kill()
+
+
+def test_a_hub_that_is_killed_while_its_database_is_away_loses_no_webhook(
+    github: FakeGitHub, make: Make, folder: Path
+) -> None:
+    """R6: what was answered 202 is on the hub's disk, and the next process finds it there."""
+    repositories = [make() for _ in range(3)]
+    (folder / "postgresql").mkdir()
+    database = OwnPostgresql(folder / "postgresql")
+    database.start()
+    try:
+        with HubProcess(folder, github=github, settings={"DATABASE_URL": database.url}) as hub:
+            database.kill()
+            for repository in repositories:
+                assert hub.deliver("push", repository.push_payload())["id"] is None
+            hub.kill()
+            database.start()
+            hub.start()
+            for repository in repositories:
+                assert [build["result"] for build in hub.finished(repository, seconds=60)] == ["success"]
+            until(lambda: not [*(hub.data / "spool").iterdir()])
     finally:
         database.kill()
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
+import signal
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 from fake_github import FakeGitHub
 from full_disk import MB, fill, on_a_disk_of, seen_by
-from hub_process import HubProcess, Make
+from hub_process import SECRET, HubProcess, Make
 from separate_builder import builder_of, new_token
 from waiting import until
 
@@ -49,12 +52,12 @@ def test_a_full_disk_of_logs_costs_no_byte(github: FakeGitHub, make: Make, folde
 
 
 def test_a_full_disk_of_the_database_loses_nothing_accepted(github: FakeGitHub, make: Make, folder: Path) -> None:
-    """R16, R6: a hook is answered 503 while nothing can be kept; what was answered 202 is there; nothing is corrupt."""
+    """R16, R6: the spool takes webhooks until it is full too, then it is 503; what was answered 202 is there after."""
     gate = folder / "gate"
     script = f"echo begun; while ! test -e {gate}; do sleep 0.02; done; seq 1 2000; echo ended"
     running, later = make({".hubwright.yml": f"stages:\n- wait: {script}\n"}), make()
     disk = folder / "database"
-    settings = {"DATABASE_URL": f"sqlite:///{disk}/hubwright.db"}
+    settings = {"DATABASE_URL": f"sqlite:///{disk}/hubwright.db", "HOOKS__SPOOL": "100000"}
     disk.mkdir()
     with HubProcess(folder, github=github, settings=settings) as hub:
         hub.end()
@@ -63,22 +66,12 @@ def test_a_full_disk_of_the_database_loses_nothing_accepted(github: FakeGitHub, 
         hub.deliver("push", running.push_payload())
         run = hub.begun(running, b"begun")["id"]
         filler = fill(seen_by(hub, disk))
-        accepted, refused = set(), None
-        for number in range(500):
-            status, _ = github.deliver(
-                hub.hook, "issues", {"action": "opened", "noise": "x" * 5000, "number": number,
-                                     "repository": later.push_payload()["repository"]},
-                secret="the webhook's secret", guid=f"guid-{number}",
-            )  # fmt: skip
-            if status == 202:
-                accepted.add(f"guid-{number}")
-            else:
-                refused = status
-                break
+        accepted, spooled, refused = flood(github, hub, later.push_payload()["repository"])
         assert refused == 503
-        answer = hub.client.get("/readyz")
-        assert answer.status_code == 503
-        assert "[-]disk failed: the database can't be written" in answer.text
+        assert spooled > 10
+        ready = hub.client.get("/readyz")
+        assert ready.status_code == 503
+        assert "[-]disk failed: the database can't be written" in ready.text
         assert hub.client.get("/livez").status_code == 200
         gate.touch()  # the build ends while nothing can be kept
 
@@ -89,11 +82,39 @@ def test_a_full_disk_of_the_database_loses_nothing_accepted(github: FakeGitHub, 
         (build,) = hub.finished(running, seconds=60)
         assert (build["result"], build["runs"][0]["attempt"]) == ("success", 1)
         assert hub.output(run).decode() == "begun\n" + "".join(f"{one}\n" for one in range(1, 2001)) + "ended\n"
-        with closing(sqlite3.connect(seen_by(hub, disk / "hubwright.db"))) as connection:
+        until(lambda: not [*(hub.data / "spool").iterdir()])
+        with closing(sqlite3.connect(copied(hub, disk, folder / "copy"))) as connection:
             assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
             kept = {guid for (guid,) in connection.execute("SELECT guid FROM delivery")}
         assert accepted <= kept
         assert "Traceback" not in hub.said
+
+
+def flood(github: FakeGitHub, hub: HubProcess, about: dict[str, Any]) -> tuple[set[str], int, int | None]:
+    """Webhooks until one is not accepted: which were, how many of them wait on the hub's disk, and the other answer."""
+    accepted, spooled = set(), 0
+    for number in range(500):
+        payload = {"action": "opened", "noise": "x" * 5000, "number": number, "repository": about}
+        guid = f"guid-{number}"
+        status, answer = github.deliver(hub.hook, "issues", payload, secret=SECRET, guid=guid)
+        if status != 202:
+            return accepted, spooled, status
+        accepted.add(guid)
+        spooled += answer["id"] is None
+    return accepted, spooled, None
+
+
+def copied(hub: HubProcess, disk: Path, to: Path) -> Path:
+    """The hub's database as a power failure at this moment would leave it; SQLite looks for its log beside it."""
+    assert hub.process is not None
+    to.mkdir()
+    hub.process.send_signal(signal.SIGSTOP)
+    try:
+        for file in seen_by(hub, disk).glob("hubwright.db*"):
+            shutil.copy(file, to)
+    finally:
+        hub.process.send_signal(signal.SIGCONT)
+    return to / "hubwright.db"
 
 
 def test_a_full_spool_ends_the_run_and_the_builder_goes_on(github: FakeGitHub, make: Make, folder: Path) -> None:

@@ -21,6 +21,7 @@ from hubwright.config import Settings, load_settings
 from hubwright.domain.diagnosis import Sight, Verdict
 from hubwright.domain.github_hooks import DOOR, EVENTS, Wanted
 from hubwright.github.client import GitHubClient
+from hubwright.hub.delivery_spool import FOLDER, REFUSED
 from hubwright.hub.sealing import make_key
 from hubwright.storage import MARKER
 from hubwright.store import schema
@@ -342,6 +343,10 @@ def test_work_that_nobody_takes(folder: Path) -> None:
             {"guid": "g", "event": "push", "received_at": NOW, "body": b"{}", "next_try_at": time.time() - 1200},
         )
         is_told(check_work(settings(folder)), WARN, "deliveries for 20 min")
+        given = settings(folder)
+        (Path(given.data_dir) / FOLDER).mkdir()
+        (Path(given.data_dir) / FOLDER / REFUSED).touch()
+        is_told(check_work(given), WARN, "the database refused")
 
 
 def test_runs_that_wait_for_a_builder_that_is_not_there(folder: Path) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import hmac
 import json
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -16,9 +17,10 @@ import pytest
 
 from hub_parts import rows
 from hubwright.domain.figures import WEBHOOKS
+from hubwright.hub.delivery_spool import DeliverySpool, read_records
 from hubwright.store import schema
 from hubwright.store.database import Database
-from hubwright.store.deliveries import read_body
+from hubwright.store.deliveries import Incoming, read_body
 from hubwright.web.hooks import Hooks
 from hubwright.web.site import Site
 from served import make_site
@@ -208,6 +210,70 @@ def test_a_database_that_is_away_is_said_and_nothing_is_promised(site: Site) -> 
     status, document, headers = knock(site)
     assert (status, document["status"]) == (503, 503)
     assert int(headers["retry-after"]) > 0
+
+
+@pytest.fixture
+def spooling(site: Site, tmp_path: Path) -> Iterator[Site]:
+    spool = DeliverySpool(tmp_path / "spool", 10_000, site.database, site.clock, lambda: None)
+    yield replace(site, spool=spool)
+    spool.close()
+
+
+def test_a_database_that_is_away_is_made_up_for_by_the_hubs_disk(
+    site: Site, spooling: Site, tmp_path: Path, woken: list[str]
+) -> None:
+    """R6: GitHub sends once; who is told 202 need not be asked again."""
+    site.database.close()
+    for number in range(3):
+        headers = sign(BODY) | {"x-github-delivery": f"g{number}"}
+        status, document, _ = knock(spooling, headers=headers)
+        assert (status, document) == (202, {"delivery": f"g{number}", "id": None, "duplicate": False, "pong": True})
+    (file,) = (tmp_path / "spool").iterdir()
+    assert [one.guid for one in read_records(file)] == ["g0", "g1", "g2"]
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert woken == ["spool"]
+
+
+def test_who_signs_wrongly_is_kept_nowhere(site: Site, spooling: Site, tmp_path: Path) -> None:
+    """S1: also while the database is away."""
+    site.database.close()
+    assert knock(spooling, headers=sign(BODY, "another secret"))[0] == 401
+    assert not (tmp_path / "spool").exists()
+
+
+def test_while_some_wait_the_next_ones_wait_behind_them(site: Site, spooling: Site, tmp_path: Path) -> None:
+    """The order that GitHub told them in."""
+    assert spooling.spool is not None
+    spooling.spool.keep(Incoming("first", "push", "github", BODY, 1.0))
+    assert knock(spooling)[1]["id"] is None
+    spooling.spool.drain()
+    assert [row.guid for row in kept(site.database)] == ["first", "guid-1"]
+    assert knock(spooling, headers=sign(BODY) | {"x-github-delivery": "last"})[1]["id"] == 3
+
+
+def test_a_spool_that_is_full_promises_nothing(spooling: Site) -> None:
+    spooling.database.close()
+    answers = [knock(spooling, headers=sign(BODY) | {"x-github-delivery": f"g{number}"})[0] for number in range(200)]
+    assert answers == sorted(answers)
+    assert set(answers) == {202, 503}
+
+
+def test_a_database_that_says_nothing_is_not_waited_for(
+    site: Site, spooling: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """GitHub hangs up after ten seconds; a frozen server takes longer to be noticed."""
+    monkeypatch.setattr("hubwright.web.hooks.PATIENCE", 0.05)
+    thawed = threading.Event()
+    holding = threading.Thread(target=site.database.write, args=(lambda _: thawed.wait(30),))
+    holding.start()
+    try:
+        assert knock(spooling)[1]["id"] is None
+    finally:
+        thawed.set()
+        holding.join()
+    assert spooling.spool is not None
+    spooling.spool.drain()
+    assert [row.guid for row in kept(site.database)] == ["guid-1"]
 
 
 def test_many_at_once_are_each_kept_once(site: Site) -> None:

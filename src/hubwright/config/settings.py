@@ -139,6 +139,7 @@ class Hooks(Section, frozen=True, kw_only=True):
     """The bounds of a webhook. GitHub sends at most 25 MB: https://docs.github.com/en/webhooks."""
 
     max_body: Bytes = 25 * 1024 * 1024
+    spool: Bytes = 256 * 1024 * 1024
 
 
 class Access(Section, frozen=True, kw_only=True):

@@ -83,7 +83,7 @@ WEBHOOKS = Kind(
     name="hubwright_webhooks",
     text="Webhooks that came, by what became of them at the door.",
     labels=("outcome",),
-    values=(("kept", "repeated", "unsigned", "refused", "unavailable", "failed"),),
+    values=(("kept", "repeated", "spooled", "unsigned", "refused", "unavailable", "failed"),),
 )
 GITHUB_REQUESTS = Kind(
     name="hubwright_github_requests",

@@ -61,7 +61,9 @@ class Kept:
 
 def keep_deliveries(connection: Connection, items: list[Incoming]) -> list[Kept]:
     """Keep many in one go; those with a known guid are told apart as duplicates. One answer per item, in order."""
-    fresh = {item.guid: item for item in reversed(items)}  # the first of equals wins
+    fresh: dict[str, Incoming] = {}
+    for item in items:
+        fresh.setdefault(item.guid, item)
     added = _insert_new(connection, list(fresh.values()))
     known = _load_ids(connection, [guid for guid in fresh if guid not in added])
     answers = []

@@ -30,6 +30,12 @@ SECRET_NEEDED = (
     "and the same secret in GitHub's webhook."
 )
 
+SPOOL = "spool"
+"""The queue of what waits on the hub's disk."""
+
+PATIENCE = 3.0
+"""Seconds that the database has for a webhook; GitHub gives the whole answer ten."""
+
 AGAIN_AFTER = 1.0
 """Seconds between two looks for a secret that fits; wrong signatures must not cost a query each."""
 
@@ -63,9 +69,8 @@ class Hooks:
             return problem, "refused"
         try:
             delivery, source = await self._read(scope, receive)
-            kept: Kept = await self._site.database.write_each(
-                keep_deliveries,
-                Incoming(delivery.guid, delivery.event, source, delivery.body, self._site.clock(), delivery.headers),
+            kept = await self._keep(
+                Incoming(delivery.guid, delivery.event, source, delivery.body, self._site.clock(), delivery.headers)
             )
         except RefusedError as error:
             outcome = "unsigned" if isinstance(error, BadSignatureError) else "refused"
@@ -74,14 +79,35 @@ class Hooks:
             if is_outage(error):
                 return answer_outage(Request(scope), error), "unavailable"
             raise
+        if kept is None:
+            logger.info("delivery_spooled", delivery=delivery.guid, about=delivery.event)
+            return _accepted(delivery, None), "spooled"
         logger.info("delivery_kept", delivery=delivery.guid, about=delivery.event, repeated=kept.duplicate)
         self._site.wake("deliveries")
         return _accepted(delivery, kept), "repeated" if kept.duplicate else "kept"
 
+    async def _keep(self, item: Incoming) -> Kept | None:
+        """In the database or, while that can't take it, in the spool: None. Raises what `is_outage` knows."""
+        spool = self._site.spool
+        if spool is None:
+            return await self._write(item)
+        if not spool.holds:
+            try:
+                async with asyncio.timeout(PATIENCE):
+                    return await self._write(item)
+            except Exception as error:
+                if not (isinstance(error, TimeoutError) or is_outage(error)):
+                    raise
+        waited = spool.holds
+        await asyncio.to_thread(spool.keep, item)
+        if not waited:
+            self._site.wake(SPOOL)
+        return None
+
     async def _read(self, scope: Scope, receive: Receive) -> tuple[Delivery, str]:
         """Nothing is written before all of this has held."""
         headers = {key.decode("latin-1"): value.decode("latin-1") for key, value in scope["headers"]}
-        await self._learn(STALE_AFTER)
+        await self._learn_in_time()
         secrets = self._secrets()
         if not secrets and not self._site.unsigned_webhooks:
             raise BadSignatureError(SECRET_NEEDED)
@@ -100,6 +126,21 @@ class Hooks:
         """The settings' and those that are kept in the database, as they are known."""
         kept = self._site.credentials
         return self._site.webhook_secrets if kept is None else (*self._site.webhook_secrets, *kept.webhook_secrets)
+
+    async def _write(self, item: Incoming) -> Kept:
+        kept: Kept = await self._site.database.write_each(keep_deliveries, item)
+        return kept
+
+    async def _learn_in_time(self) -> None:
+        """Look for new secrets; while the database is away, those that are known must do."""
+        if self._site.spool is not None and self._site.spool.holds and self._secrets():
+            return
+        try:
+            async with asyncio.timeout(PATIENCE):
+                await self._learn(STALE_AFTER)
+        except Exception as error:
+            if not self._secrets() or not (isinstance(error, TimeoutError) or is_outage(error)):
+                raise
 
     async def _learn(self, after: float) -> bool:
         """Look for new secrets when the last look is older; whether any credential is different now."""
@@ -138,8 +179,13 @@ def _bounded(body: bytes, bound: int) -> bytes:
     return body
 
 
-def _accepted(delivery: Delivery, kept: Kept) -> bytes:
-    answer: dict[str, object] = {"delivery": delivery.guid, "id": kept.id, "duplicate": kept.duplicate}
+def _accepted(delivery: Delivery, kept: Kept | None) -> bytes:
+    """In the spool it has no number yet, and whether it is known already is seen later."""
+    answer: dict[str, object] = {
+        "delivery": delivery.guid,
+        "id": None if kept is None else kept.id,
+        "duplicate": kept is not None and kept.duplicate,
+    }
     if delivery.event == "ping":
         answer["pong"] = True
     return orjson.dumps(answer)

@@ -11,6 +11,7 @@ from hubwright.domain.artifacts import ArtifactRules
 from hubwright.domain.diagnosis import Finding
 from hubwright.hub.bell import Bell
 from hubwright.hub.breaks import MAX_OPEN
+from hubwright.hub.delivery_spool import DeliverySpool
 from hubwright.hub.differences import Difference
 from hubwright.hub.flights import Flight
 from hubwright.hub.github_credentials import Credentials
@@ -82,6 +83,7 @@ class Site:
     unsigned_webhooks: bool = False  # no secret is set and the hub listens on loopback only
     credentials: Credentials | None = None  # more secrets for webhooks, known while the hub runs
     max_body: int = 25 * 1024 * 1024
+    spool: DeliverySpool | None = None  # takes webhooks while the database can't
     requests_per_minute: int | None = None  # with one token, or from one address without; None for no limit
     max_watchers: int = 2000  # at `/api/v1/live`, at once
     clone_base: str = "https://github.com"  # where repositories, and so the pages of their files, are

@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from sqlalchemy import Connection
 
@@ -14,6 +15,7 @@ from hubwright.domain.diagnosis import Sight, doubtful, join_sights, well, wrong
 from hubwright.domain.peer_words import Question
 from hubwright.domain.wording import word_count, word_duration
 from hubwright.errors import HubwrightError
+from hubwright.hub.delivery_spool import FOLDER, REFUSED
 from hubwright.hub.presence import NOTED
 from hubwright.outlets.peers import Peers
 from hubwright.store.processes import Process, load_processes
@@ -104,7 +106,11 @@ async def _ask_hubs(settings: Settings, hubs: Sequence[Process]) -> list[Sight]:
 
 
 def check_work(settings: Settings) -> Sight:
-    """Does somebody take the work that waits?"""
+    """Does somebody take the work that waits, and has no webhook been set aside?"""
+    refused = Path(settings.data_dir) / FOLDER / REFUSED
+    if refused.is_file():
+        seen = f"webhooks that the database refused for what they are lie in {refused}"
+        return doubtful(seen, "the hub's log says why (`delivery_refused`): mend that, redeliver them, delete the file")
     due, now = ask_database(settings, _find_due), time.time()
     if due is None:
         return well("not known: there is no database yet, or it does not answer")

@@ -31,7 +31,7 @@ from hubwright.reports.counting import NAME as COUNTED
 from hubwright.reports.search_history import History
 from hubwright.web.app import Works, make_app
 from hubwright.web.gate import Gate
-from hubwright.web.hooks import Hooks
+from hubwright.web.hooks import SPOOL, Hooks
 from hubwright.web.site import FACTS
 from hubwright.wire import Vitals
 from hubwright.wiring.checks import run_checks
@@ -182,7 +182,7 @@ class Hub:
     def wake(self, queue: str) -> None:
         """Something waits in a queue; from any thread."""
         self._hear(queue)
-        if queue not in {"runs", "builders"}:
+        if queue not in {"runs", "builders", SPOOL}:
             self._dispatcher.wake(queue)
         if self._scale is not None and queue in {"runs", "builders", "facts"}:
             self._scale.ring(queue)
@@ -201,6 +201,8 @@ class Hub:
                 self._builder.wake()
         elif queue == "builders" and self._scheduler is not None:
             self._scheduler.call_roll()
+        elif queue == SPOOL:
+            self._housekeeping.wake(SPOOL)
         elif queue == "facts":
             self._bell.ring(FACTS)
             self._housekeeping.wake(REDIS)
@@ -216,7 +218,9 @@ class Hub:
         redis = {} if self._redis is None else self._redis.drains()
         counting = {FIGURES: self.parts.counting.drain}
         peers = {} if self._peers is None else self._peers.drains()
-        own = {"retention": retention.drain, "kinds": kinds.drain}
+        own: dict[str, Callable[[], float | None]] = {"retention": retention.drain, "kinds": kinds.drain}
+        if self.site.spool is not None:
+            own[SPOOL] = self.site.spool.drain
         return {**own, **self._outlets.drains(), **redis, **counting, **peers}
 
     def _name_reporters(self) -> tuple[str, ...]:
@@ -275,6 +279,8 @@ class Hub:
         if self._scale is not None:
             self._scale.stop()
         self.site.logs.close()
+        if self.site.spool is not None:
+            self.site.spool.close()
         if self._peers is not None:
             self._peers.end()
         self.parts.close()

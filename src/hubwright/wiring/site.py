@@ -11,6 +11,7 @@ from hubwright.config import LOOPBACK, Origin, Settings, write_setting
 from hubwright.domain.artifacts import ArtifactRules
 from hubwright.domain.figures import LOG_BYTES
 from hubwright.hub.bell import Bell
+from hubwright.hub.delivery_spool import FOLDER, DeliverySpool
 from hubwright.hub.logs import Logs
 from hubwright.hub.retention import Keep, Retention
 from hubwright.hub.sweeping import Sweeping
@@ -50,6 +51,13 @@ def make_site(settings: Settings, parts: Parts, bell: Bell, wake: Callable[[str]
         unsigned_webhooks=on_loopback and not settings.github.webhook_secrets,
         credentials=parts.github.credentials,
         max_body=settings.hooks.max_body,
+        spool=DeliverySpool(
+            Path(settings.data_dir) / FOLDER,
+            settings.hooks.spool,
+            parts.database,
+            time.time,
+            lambda: wake("deliveries"),
+        ),
         requests_per_minute=settings.access.requests_per_minute,
         max_watchers=settings.live.watchers,
         searches=settings.builds.bisect_searches,
