@@ -15,7 +15,7 @@ import httpx2
 import pytest
 from starlette.applications import Starlette
 
-from hubwright.domain.peer_words import Question
+from hubwright.domain.peer_words import Piece, Question
 from hubwright.errors import OutletError
 from hubwright.hub import log_copies
 from hubwright.hub.bell import Bell
@@ -53,8 +53,18 @@ class World:
 
     def end(self, number: int = RUN) -> None:
         """The run ends."""
-        self.database.write(lambda connection: connection.execute(run.update().values(state="finished")))
+        self.note(state="finished")
         self.a.finish(number)
+
+    def note(self, **values: object) -> None:
+        """Have that in the rows of all runs."""
+        self.database.write(lambda connection: connection.execute(run.update().values(**values)))
+
+    def there(self, place: str = "aa", address: str = "") -> None:
+        """A hub is there: hub a, unless another is named."""
+        told = {"owner": place, "kind": "hub", "address": address or self.url, "place": place}
+        one = Process(**told, version="0", wire=2, started_at=NOW, seen_at=NOW)
+        self.database.write(partial(begin_process, one=one))
 
     def seal(self) -> None:
         """Hub a seals what has ended."""
@@ -73,18 +83,26 @@ def world(tmp_path: Path) -> Iterator[World]:
         rows.keep_job()
         rows.keep_build(7)
         rows.keep_run(RUN, 7, state="running", log_at="aa")
-        hub = Process(owner="a", kind="hub", address=url, place="aa", version="0", wire=2, started_at=NOW, seen_at=NOW)
-        site.database.write(partial(begin_process, one=hub))
-        yield World(site.database, rows, a, f"file://{tmp_path}/sealed", url, tmp_path)
+        world = World(site.database, rows, a, f"file://{tmp_path}/sealed", url, tmp_path)
+        world.there()
+        yield world
 
 
 class Reader:
-    """Hub b, in an event loop."""
+    """Hub b, in an event loop. To a `slow` one no answer comes that has waited for more; `waits` tells of it."""
 
-    def __init__(self, world: World, keys: Keys = KEYS, bound: int = 10**9) -> None:
+    def __init__(self, world: World, keys: Keys = KEYS, bound: int = 10**9, *, slow: bool = False) -> None:
         self.logs = Logs(world.folder / "b", Bell(), place="bb")
         self.peers = Peers(lambda: keys)
-        self.copies = LogCopies(world.database, self.logs, Storage(world.storage), self.peers.fetch, bound, lambda: NOW)
+        self.waits = asyncio.Event()
+        fetch = self._fetch_slowly if slow else self.peers.fetch
+        self.copies = LogCopies(world.database, self.logs, Storage(world.storage), fetch, bound, lambda: NOW)
+
+    async def _fetch_slowly(self, address: str, question: Question) -> Piece:
+        if question.waits and question.start:
+            self.waits.set()
+            await asyncio.Event().wait()
+        return await self.peers.fetch(address, question)
 
     async def __aenter__(self) -> Reader:
         self.copies.start()
@@ -151,11 +169,84 @@ async def test_what_is_sealed_needs_no_hub(world: World) -> None:
         place = load_log_place(connection, RUN)
     assert place is not None
     assert place.at is None
-    world.database.write(partial(end_process, owner="a"))
+    world.database.write(partial(end_process, owner="aa"))
     async with Reader(world) as b:
         assert await b.copies.bring(RUN)
         assert b.logs.read(RUN, 0, 99) == b"all of it\n"
         assert b.logs.load_times(RUN, 0, 10) == world.a.load_times(RUN, 0, 10)
+
+
+@played
+async def test_what_is_asked_for_at_the_end_is_whole(world: World) -> None:
+    """A copy that is followed lags by the way between hubs; who knows of the end gets what is still on its way, too.
+
+    Here that way takes for ever: the question that waits for more is not answered.
+    """
+    world.a.append(RUN, 0, b"key=s3cret\n", now=NOW)
+    async with Reader(world, slow=True) as b:
+        assert await b.copies.bring(RUN)
+        await b.waits.wait()
+        world.a.append(RUN, 11, b"the last line\n")
+        world.a.scrub(RUN, [(4, 6)])
+        assert await b.copies.bring(RUN, growing=True)
+        assert b.logs.read(RUN, 0, 99) == b"key=s3cret\n"
+        world.end()
+        assert await b.copies.bring(RUN)
+        assert b.logs.read(RUN, 0, 99) == b"key=******\nthe last line\n"
+        assert b.logs.is_whole(RUN)
+
+
+@played
+async def test_a_log_is_not_empty_because_its_hub_is_away(world: World) -> None:
+    """Stopped before it could seal: nobody has the log until it is back."""
+    world.a.append(RUN, 0, b"all of it\n", now=NOW)
+    world.end()
+    world.database.write(partial(end_process, owner="aa"))
+    async with Reader(world) as b:
+        assert not await b.copies.bring(RUN)
+        world.there()
+        await b.sees(b"all of it\n")
+        await asyncio.to_thread(until, lambda: b.logs.is_whole(RUN), 10)
+        assert await b.copies.bring(RUN)
+
+
+@played
+async def test_a_part_that_was_left_at_a_hub_is_not_the_log(world: World) -> None:
+    """Its builder went on to a third hub, and ended there; that one and the store are away now."""
+    world.a.append(RUN, 0, b"the beginning\n", now=NOW)
+    world.end()
+    world.note(log_at=None, log_size=1000)
+    async with Reader(world) as b:
+        assert not await b.copies.bring(RUN)
+        assert b.logs.read(RUN, 0, 99) == b""
+
+
+@played
+async def test_who_missed_that_its_builder_left_shows_the_whole_log_nevertheless(world: World) -> None:
+    """A cut that hides it: for this hub the builder is still there, and half of the log."""
+    world.a.append(RUN, 0, b"one\ntwo\n", now=NOW)
+    async with Reader(world) as b:
+        b.logs.receive(RUN)
+        b.logs.append(RUN, 0, b"one\n")
+        assert await b.copies.bring(RUN)
+        assert b.logs.read(RUN, 0, 99) == b"one\n"
+        world.end()
+        assert await b.copies.bring(RUN)
+        assert b.logs.read(RUN, 0, 99) == b"one\ntwo\n"
+
+
+@played
+async def test_a_hub_that_was_away_for_a_moment_is_believed_again(world: World) -> None:
+    """Lines that come without a pause are no reason to call the copy bad for ever."""
+    world.a.append(RUN, 0, b"one\n", now=NOW)
+    world.note(log_at="elsewhere")
+    world.there(place="elsewhere", address="http://127.0.0.1:9")
+    async with Reader(world, slow=True) as b:
+        assert not await b.copies.bring(RUN)
+        world.note(log_at="aa")
+        await b.waits.wait()
+        assert b.logs.read(RUN, 0, 99) == b"one\n"
+        assert await b.copies.bring(RUN)
 
 
 @played
@@ -214,7 +305,7 @@ def test_logs_of_a_time_with_one_hub_are_sealed_too(world: World) -> None:
     assert adoption.drain() is None
     world.seal()
     assert [world.a.is_copy(number) for number in (RUN, 11, 12)] == [False, True, False]
-    world.database.write(partial(end_process, owner="a"))
+    world.database.write(partial(end_process, owner="aa"))
 
     async def play() -> None:
         async with Reader(world) as b:

@@ -9,10 +9,12 @@ from dataclasses import dataclass
 
 import httpx2
 import pytest
+from sqlalchemy import update
 
 from fake_github import FakeGitHub
 from hubwright.config import load_settings
 from hubwright.hub.sealing import make_key
+from hubwright.store.schema import run
 from hubwright.wiring.hub import Hub
 from hubwright.wiring.peers import open_copying, read_logs
 from served import Rows
@@ -131,6 +133,23 @@ def test_each_is_told_of_the_other(pair: Pair) -> None:
     until(lambda: len(look()) == 2, 15)
     ports = {f"http://127.0.0.1:{client.base_url.port}" for client in (pair.a, pair.b)}
     assert {one["address"] for one in look()} == ports
+
+
+def test_a_log_is_whole_at_each_hub_as_soon_as_its_run_has_ended(pair: Pair) -> None:
+    """Whoever read it before, as it grew: text and stream have the line that came right before the end."""
+    site, rows = pair.hub.site, Rows(pair.hub.site.database)
+    rows.keep_job(2, "team/logs")
+    rows.keep_build(8, job_id=2)
+    first, last = b"the first line\n" * 100, b"the last line\n"
+    for number in range(100, 110):
+        rows.keep_run(number, 8, platform=f"p{number}", state="running", log_at=site.logs.place)
+        site.logs.append(number, 0, first)
+        assert pair.b.get(f"/api/v1/runs/{number}/log", headers=AS_ADMIN).content == first
+        site.logs.append(number, len(first), last)
+        ended = update(run).where(run.c.id == number).values(state="finished", log_size=len(first + last))
+        site.database.write(lambda connection, ended=ended: connection.execute(ended))  # type: ignore[misc]
+        assert pair.b.get(f"/api/v1/runs/{number}/log", headers=AS_ADMIN).content == first + last
+        assert "the last line" in pair.b.get(f"/api/v1/runs/{number}/log/stream", headers=AS_ADMIN).text
 
 
 def test_a_log_is_shown_by_each_hub_and_by_the_bot_in_a_process_of_its_own(pair: Pair) -> None:

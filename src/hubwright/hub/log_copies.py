@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
-from typing import Protocol
 
 import structlog
 from sqlalchemy import Connection
 
-from hubwright.domain.peer_words import PIECE, Piece, Question
+from hubwright.domain.peer_words import PIECE, Question
 from hubwright.errors import HubwrightError, NotFoundError, OutletError, StorageError
+from hubwright.hub.followed_log import Fetch, FollowedLog
 from hubwright.hub.log_seals import seal_keys
 from hubwright.hub.logs import Logs
 from hubwright.storage import Storage
@@ -42,25 +41,6 @@ FOLLOWED = 1000  # at once, at most
 log = structlog.get_logger(__name__)
 
 
-class Fetch(Protocol):
-    """Asks the hub at an address; `outlets.peers.Peers.fetch`."""
-
-    def __call__(self, address: str, question: Question) -> Awaitable[Piece]:
-        """Raises NotFoundError, OutletError."""
-
-
-@dataclass(slots=True, eq=False)
-class _Copy:
-    """A log that is being copied. `reached` is set while all is here that was there when it was asked for last."""
-
-    run: int
-    mark: str = ""
-    address: str = ""
-    reached: asyncio.Event = field(default_factory=asyncio.Event)
-    good: bool = True
-    task: asyncio.Task[None] | None = None
-
-
 class LogCopies:
     """Belongs to the event loop. `bound` are the bytes of whole copies that stay."""
 
@@ -73,7 +53,7 @@ class LogCopies:
         self._fetch = fetch
         self._bound = bound
         self._clock = clock
-        self._following: dict[int, _Copy] = {}
+        self._following: dict[int, FollowedLog] = {}
         self._whole: OrderedDict[int, tuple[int, float]] = OrderedDict()  # run -> bytes, when it was wanted last
         self._held = 0
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -91,24 +71,22 @@ class LogCopies:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def bring(self, run: int, patience: float = PATIENCE) -> bool:
-        """Have here what there is of a run's log; whether that is so after `patience` seconds.
+    async def bring(self, run: int, patience: float = PATIENCE, *, growing: bool = False) -> bool:
+        """Have here what there is of a run's log, all of it once the run has ended; whether that is so after `patience`
+        seconds. What comes later comes too, and rings the log's bell.
 
-        What comes later comes too, and rings the log's bell.
+        Who reads a `growing` log again and again takes what came last: the database is not asked each time.
         """
-        if self._logs.is_open(run) or self._is_whole(run):
+        if self._is_whole(run) or (growing and self._logs.is_open(run)):
             return True
         copy = self._following.get(run)
-        if copy is None:
-            if await self._look(run) is None:
+        if copy is None or not growing:
+            if (place := await self._look(run)) is None:
                 return True
             copy = self._begin(run)
-        try:
-            async with asyncio.timeout(patience):
-                await copy.reached.wait()
-        except TimeoutError:
-            return False
-        return copy.good
+            if place.finished:  # what came last may be on its way still
+                copy.end()
+        return await copy.settle(patience)
 
     def bring_now(self, run: int) -> bool:
         """As `bring`, for other threads: they wait."""
@@ -122,42 +100,44 @@ class LogCopies:
         if self._loop is not None:
             self._loop.call_soon_threadsafe(self._note_whole, run)
 
-    def _begin(self, run: int) -> _Copy:
+    def _begin(self, run: int) -> FollowedLog:
         if (copy := self._following.get(run)) is None:
             if len(self._following) >= FOLLOWED:
                 raise StorageError("Too many logs of other hubs are read here at once: try again later.")
-            copy = self._following[run] = _Copy(run)
+            copy = self._following[run] = FollowedLog(run)
             copy.task = asyncio.create_task(self._follow(copy))
         return copy
 
     async def _look(self, run: int) -> LogPlace | None:
         """Where the log is, None when it is here or nowhere."""
         place = await self._database.read(lambda connection: load_log_place(connection, run))
-        if place is None or not place.begun or place.at == self._logs.place or self._logs.is_open(run):
+        if place is None or not place.begun or place.at == self._logs.place:
             return None
+        if not place.finished and self._logs.is_open(run):
+            return None  # when it has ended, its builder went elsewhere without our noticing
         if place.at is None and not self._logs.is_copy(run) and self._logs.size(run) >= max(place.size, 1):
             return None  # of a time when there was one hub
         return place
 
-    async def _follow(self, copy: _Copy) -> None:
+    async def _follow(self, copy: FollowedLog) -> None:
         failures = 0
         try:
             while failures < TRIES and (place := await self._find(copy.run)) is not None:
+                copy.over = copy.over or place.finished
                 try:
                     if await self._go_on(copy, place) and place.finished:
                         self._note_whole(copy.run)
                         return
-                    copy.good, failures = True, 0
+                    failures = 0
                 except (HubwrightError, OSError) as error:
                     if copy.good:
                         log.info("log_not_copied", run=copy.run, error=str(error))
                     failures = failures + 1 if place.finished else min(failures + 1, 4)
-                    copy.good = False
-                    copy.reached.set()
+                    copy.fail(finished=place.finished)
                     await asyncio.sleep(min(0.1 * 2**failures, LONGEST_PAUSE))
         finally:
             del self._following[copy.run]
-            copy.reached.set()
+            copy.leave()
             if self._logs.is_copy(copy.run):
                 self._logs.finish(copy.run)
 
@@ -171,55 +151,62 @@ class LogCopies:
                     raise
                 await asyncio.sleep(LONGEST_PAUSE)
 
-    async def _go_on(self, copy: _Copy, place: LogPlace) -> bool:
+    async def _go_on(self, copy: FollowedLog, place: LogPlace) -> bool:
         """Copy what there is now; false when the builder came here meanwhile. Raises OutletError, StorageError."""
         if place.at is not None:
-            return await self._ask_in_turn(copy, await self._load(load_addresses, place.at), finished=place.finished)
+            return await self._ask_in_turn(copy, await self._load(load_addresses, place.at), place)
         if place.finished and copy.address and copy.mark:  # sealed while it was followed: the rest is still there
             try:
-                return await self._copy_from(copy, copy.address, finished=True)
+                return await self._copy_from(copy, copy.address, place)
             except (OutletError, NotFoundError):
                 copy.address = ""
         if place.finished:
             with suppress(NotFoundError):
                 return await self._copy_sealed(copy)
         others = await self._load(load_other_addresses, self._logs.place)
-        return await self._ask_in_turn(copy, others, finished=place.finished)
+        return await self._ask_in_turn(copy, others, place)
 
     async def _load(self, load: Callable[[Connection, str], Sequence[str]], place: str) -> Sequence[str]:
         return await self._database.read(lambda connection: load(connection, place))
 
-    async def _ask_in_turn(self, copy: _Copy, addresses: Sequence[str], *, finished: bool) -> bool:
-        """Ask each hub; one that has nothing yet has as much as there is."""
+    async def _ask_in_turn(self, copy: FollowedLog, addresses: Sequence[str], place: LogPlace) -> bool:
+        """Ask each hub; one that has nothing yet has as much as there is. Raises OutletError."""
         away: OutletError | None = None
         for address in addresses:
             try:
-                return await self._copy_from(copy, address, finished=finished)
+                return await self._copy_from(copy, address, place)
             except OutletError as error:
                 away = error
             except NotFoundError:
                 continue
         if away is not None:
             raise away
+        if place.finished and (place.size or (place.at is not None and not addresses)):
+            raise OutletError("No hub that is there has it, and it is not in the store.")
         if not self._begin_anew(copy, ""):
             return False
-        copy.reached.set()
-        if finished:
+        copy.reach()
+        if place.finished:
             self._logs.end_copy(copy.run, b"")
         else:
             await asyncio.sleep(1.0)
         return True
 
-    async def _copy_from(self, copy: _Copy, address: str, *, finished: bool) -> bool:
-        """Copy until the hub has no more for the moment."""
-        run = copy.run
+    async def _copy_from(self, copy: FollowedLog, address: str, place: LogPlace) -> bool:
+        """Copy until the hub has no more for the moment. Raises OutletError; NotFoundError when it has a part only."""
+        run, finished = copy.run, place.finished
         if (not self._logs.is_copy(run) or copy.address != address) and not self._begin_anew(copy, address):
             return False
         while True:
             start = self._logs.size(run)
-            piece = await self._fetch(address, Question(run, start, copy.mark, waits=not finished))
+            waits = not (finished or copy.over)
+            piece = await copy.ask(self._fetch, Question(run, start, copy.mark, waits=waits))
             if not self._logs.is_copy(run):
                 return False
+            if piece is None:
+                return True
+            if finished and place.at is None and piece.size < place.size:
+                raise NotFoundError(f"The hub at {address} has a part of the log of run {run}.")
             if piece.size < start:
                 self._begin_anew(copy, address)
                 continue
@@ -232,20 +219,20 @@ class LogCopies:
                 continue
             if finished:
                 self._logs.end_copy(run, await self._fetch_times(run, address))
-            copy.reached.set()
-            if finished or not piece.data:
+            copy.reach()
+            if finished or copy.over or not piece.data:
                 return True
 
-    def _begin_anew(self, copy: _Copy, address: str) -> bool:
+    def _begin_anew(self, copy: FollowedLog, address: str) -> bool:
         """False, and nothing done, when its builder is here: the database may not know so yet."""
-        if self._logs.is_open(copy.run):
+        if self._logs.is_open(copy.run) and not copy.over:
             return False
         self._logs.begin_copy(copy.run)
         copy.mark, copy.address = "", address
         copy.reached.clear()
         return True
 
-    async def _read_again(self, copy: _Copy, end: int) -> None:
+    async def _read_again(self, copy: FollowedLog, end: int) -> None:
         """Bytes of before have changed: a secret was covered."""
         for start in range(0, end, PIECE):
             piece = await self._fetch(copy.address, Question(copy.run, start))
@@ -260,7 +247,7 @@ class LogCopies:
             if not piece.data or len(times) >= piece.size:
                 return bytes(times)
 
-    async def _copy_sealed(self, copy: _Copy) -> bool:
+    async def _copy_sealed(self, copy: FollowedLog) -> bool:
         """Raises NotFoundError when it is not sealed, StorageError."""
         log_key, times_key = seal_keys(copy.run)
         _, blocks = await self._storage.get(log_key)
@@ -273,7 +260,7 @@ class LogCopies:
             _, blocks = await self._storage.get(times_key)
             times = b"".join([block async for block in blocks])
         self._logs.end_copy(copy.run, times)
-        copy.reached.set()
+        copy.reach()
         return True
 
     def _is_whole(self, run: int) -> bool:

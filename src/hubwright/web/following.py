@@ -63,7 +63,7 @@ class Follower:
     async def catch_up(self) -> AsyncIterator[Chunk]:
         """Everything that is there and was not sent; `ended` is set when nothing more can come."""
         over = self.run.state == "finished"  # known before reading: whatever was written is in the file
-        whole = await self._site.copies.bring(self.run.id)
+        whole = await self._site.copies.bring(self.run.id, growing=not over)
         while block := self._read(over=over):
             data = cut_chunk(block, more=len(block) == CHUNK, over=over)
             if not data:

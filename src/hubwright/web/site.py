@@ -32,8 +32,10 @@ FACTS = "facts"
 class Copies(Protocol):
     """Has logs brought here; `hub.log_copies.LogCopies`."""
 
-    async def bring(self, run: int, patience: float = PATIENCE) -> bool:
-        """Have here what there is of a run's log; whether that is so after `patience` seconds. Raises StorageError."""
+    async def bring(self, run: int, patience: float = PATIENCE, *, growing: bool = False) -> bool:
+        """Have here what there is of a run's log, all of it once the run has ended; whether that is so after `patience`
+        seconds. `growing` is for who reads on and on. Raises StorageError.
+        """
 
     def bring_now(self, run: int) -> bool:
         """The same, for threads."""
@@ -42,7 +44,7 @@ class Copies(Protocol):
 class AllHere:
     """Copies where there is one hub: it has every log."""
 
-    async def bring(self, run: int, patience: float = PATIENCE) -> bool:  # noqa: ARG002  the protocol's
+    async def bring(self, run: int, patience: float = PATIENCE, *, growing: bool = False) -> bool:  # noqa: ARG002  the protocol's
         """Nothing is to be done."""
         return True
 

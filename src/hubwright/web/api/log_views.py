@@ -86,5 +86,6 @@ class LogViews:
         return strip_escapes(lines[0]).decode("utf-8", "replace").rstrip("\r")[:_LONGEST_TEXT] if lines else ""
 
     async def _load(self, run_id: int) -> RunView:
+        run = await self._site.database.read(lambda connection: load_run(connection, run_id))
         await self._site.copies.bring(run_id)
-        return await self._site.database.read(lambda connection: load_run(connection, run_id))
+        return run

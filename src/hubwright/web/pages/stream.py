@@ -67,7 +67,7 @@ class Stream:
         while True:
             facts, log = self._site.bell.count(FACTS), self._site.logs.count(run) if run else 0
             if run:
-                await self._site.copies.bring(run, CALM)
+                await self._site.copies.bring(run, CALM, growing=True)
             newest = await self._newest(build)
             if newest != seen.news:
                 yield b"event: facts\ndata:\n\n"
