@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from hubwright.domain.peer_words import Piece, Question
+from hubwright.errors import NotFoundError
 
 
 class Fetch(Protocol):
@@ -68,10 +69,16 @@ class FollowedLog:
             return False
         return self.good
 
-    async def ask(self, fetch: Fetch, question: Question) -> Piece | None:
-        """The answer; None when the run's end has cut the waiting for it short. Raises NotFoundError, OutletError."""
+    async def ask(self, fetch: Fetch, question: Question, least: int) -> Piece | None:
+        """The answer; None when the run's end has cut the waiting for it short.
+
+        Raises OutletError; NotFoundError where there is no such log, or one of fewer bytes than `least`.
+        """
         if not question.waits:
-            return await fetch(self.address, question)
+            piece = await fetch(self.address, question)
+            if piece.size < least:
+                raise NotFoundError(f"The hub at {self.address} has a part of the log of run {self.run}.")
+            return piece
         try:
             async with asyncio.timeout(None) as self._asking:
                 return await fetch(self.address, question)

@@ -200,13 +200,11 @@ class LogCopies:
         while True:
             start = self._logs.size(run)
             waits = not (finished or copy.over)
-            piece = await copy.ask(self._fetch, Question(run, start, copy.mark, waits=waits))
+            piece = await copy.ask(self._fetch, Question(run, start, copy.mark, waits=waits), place.least)
             if not self._logs.is_copy(run):
                 return False
             if piece is None:
                 return True
-            if finished and place.at is None and piece.size < place.size:
-                raise NotFoundError(f"The hub at {address} has a part of the log of run {run}.")
             if piece.size < start:
                 self._begin_anew(copy, address)
                 continue

@@ -42,6 +42,11 @@ class LogPlace(NamedTuple):
         return self.state == "finished"
 
     @property
+    def least(self) -> int:
+        """Bytes that a file has which is the whole log, wherever it is found; nought where it grows."""
+        return self.size if self.finished and self.at is None else 0
+
+    @property
     def begun(self) -> bool:
         """Whether there may be a log."""
         return self.state in {"running", "finished"}
