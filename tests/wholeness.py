@@ -20,6 +20,11 @@ class Halting(Storage):
         self._count()
         await super().put(key, content)
 
+    async def put_whole(self, key: str, content: bytes) -> None:
+        """As the storage, as long as it goes."""
+        self._count()
+        await super().put_whole(key, content)
+
     async def copy(self, key: str, to: str) -> None:
         """As the storage, as long as it goes; the last copy is made, but nobody hears of it."""
         await super().copy(key, to)

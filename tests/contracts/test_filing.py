@@ -85,7 +85,9 @@ class Cabinet:
         )
 
     def relay(self, owner: str = "a hub", filing: Any = None) -> Relay:
-        relay = Relay(self.database, [FileReporter((filing or self.filing).keep)], owner, self.clock, lambda _: None)
+        relay = Relay(
+            self.database, [FileReporter((filing or self.filing).keep_all)], owner, self.clock, lambda _: None
+        )
         relay.enroll(0)
         return relay
 

@@ -21,7 +21,7 @@ from hubwright.store import build_files
 from hubwright.store.build_files import HeldFile
 from hubwright.store.database import Database
 from hubwright.store.documents import BuildDocuments
-from hubwright.store.views import MAX_PAGE, load_build
+from hubwright.store.views import MAX_PAGE, load_whole_builds
 from hubwright.store.views_results import CaseFilter, load_tests
 from hubwright.store.views_values import BuildView, RunView
 
@@ -51,28 +51,38 @@ class Filing:
 
         Raises StorageError when the storage is away, or a log is not on this hub's disk.
         """
+        failed = self.keep_all([build_id])
+        if failed:
+            raise failed[build_id]
+
+    def keep_all(self, builds: Sequence[int]) -> dict[int, Exception]:
+        """The same of several, at most `MAX_PAGE`, which is cheaper than one by one; what of them failed, by build."""
         with self._database.reading() as connection:
+            ended = [one for one in load_whole_builds(connection, builds) if one.state == "finished"]
+            held = build_files.load_files(connection, [run.id for one in ended for run in _runs(one)])
+        return asyncio.run(self._keep_each(ended, held)) if ended else {}
+
+    async def _keep_each(
+        self, builds: Sequence[BuildView], held: Mapping[int, Sequence[HeldFile]]
+    ) -> dict[int, Exception]:
+        failed: dict[int, Exception] = {}
+        for build in builds:
             try:
-                build = load_build(connection, build_id)
-            except NotFoundError:
-                return
-            runs = [*build.earlier, *build.runs]
-            held = build_files.load_files(connection, [run.id for run in runs])
-        if build.state == "finished":
-            for run in runs:
-                self._bring(run.id)
-            asyncio.run(self._keep(build, held))
+                for run in _runs(build):
+                    self._bring(run.id)  # this loop has nothing else to do
+                await self._keep(build, held)
+            except Exception as error:  # noqa: BLE001  whose build it is tells it; the others go on
+                failed[build.id] = error
+        return failed
 
     async def _keep(self, build: BuildView, held: Mapping[int, Sequence[HeldFile]]) -> None:
         folder = build_folder(build.job, build.number)
         files = {}
-        for run in (*build.earlier, *build.runs):
+        for run in _runs(build):
             files[str(run.id)] = await self._keep_run(folder, run, held.get(run.id, ()))
         document = {**self._documents.whole_build(build), "files": files}
-        await self._storage.put(f"{folder}/{DOCUMENT}", _whole(orjson.dumps(document, option=orjson.OPT_INDENT_2)))
-        missing = [
-            run.id for run in (*build.earlier, *build.runs) if run.log_size and files[str(run.id)]["log"] is None
-        ]
+        await self._storage.put_whole(f"{folder}/{DOCUMENT}", orjson.dumps(document, option=orjson.OPT_INDENT_2))
+        missing = [run.id for run in _runs(build) if run.log_size and files[str(run.id)]["log"] is None]
         if missing:
             raise StorageError(f"The log of run {missing[0]} is not whole on this hub's disk.")
 
@@ -82,7 +92,7 @@ class Filing:
         artifacts = await self._keep_artifacts(own, place, run.id, held)
         told: dict[str, Any] = {"log": None, "tests": None, "artifacts": artifacts}
         if 0 < run.log_size <= self._logs.size(run.id):
-            await self._storage.put(f"{own}/{LOG}", self._read_log(run))
+            await self._put_log(f"{own}/{LOG}", run)
             told["log"] = f"{place}/{LOG}"
         if run.tests is not None:
             await self._storage.put(f"{own}/{TESTS}", self._read_tests(run))
@@ -113,6 +123,12 @@ class Filing:
             self._database.write, partial(build_files.move_file, run_id=run_id, file=file, key=key)
         )
 
+    async def _put_log(self, key: str, run: RunView) -> None:
+        if run.log_size <= _PIECE:
+            await self._storage.put_whole(key, self._logs.read(run.id, 0, run.log_size))
+        else:
+            await self._storage.put(key, self._read_log(run))
+
     async def _read_log(self, run: RunView) -> AsyncIterator[bytes]:
         for start in range(0, run.log_size, _PIECE):
             yield self._logs.read(run.id, start, min(_PIECE, run.log_size - start))
@@ -133,5 +149,6 @@ class Filing:
         yield b"\n]\n" if between != b"[\n" else b"[]\n"
 
 
-async def _whole(data: bytes) -> AsyncIterator[bytes]:
-    yield data
+def _runs(build: BuildView) -> tuple[RunView, ...]:
+    """All its runs, those that newer attempts replaced first."""
+    return (*build.earlier, *build.runs)

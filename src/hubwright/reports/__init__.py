@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
@@ -57,9 +57,12 @@ class Recalling(Reporter, Protocol):
 class Gathering(Reporter, Protocol):
     """A reporter none of whose targets is slower than the others, and which remembers nothing of them.
 
-    So many targets are told one after the other by one thread, and it is written at once that they were.
+    So many targets are told in one call by one thread, and it is written at once that they were.
     """
 
     @property
     def together(self) -> int:
         """How many, at most."""
+
+    def send_together(self, told: Mapping[str, Sequence[dict[str, Any]]]) -> Mapping[str, Exception]:
+        """As `send` to each of these targets, with their bodies; what it would have raised, by target."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 
@@ -67,7 +67,9 @@ class Courier:
         self._tally = tally
         self._owner = owner
         self._clock = clock
-        self._together = reporter.together if isinstance(reporter, Gathering) else 1
+        self._gathering = reporter if isinstance(reporter, Gathering) else None
+        self._recalling = reporter if isinstance(reporter, Recalling) else None
+        self._together = 1 if self._gathering is None else self._gathering.together
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix=f"report-{reporter.name}")
         self._sending: set[tuple[str, ...]] = set()  # targets, one thread's together
         self._paused_until = 0.0
@@ -101,7 +103,7 @@ class Courier:
         return self._database.write(
             lambda connection: report_leases.hold_targets(
                 connection, self._reporter.name, targets, Lease(self._owner, now, now + LEASE),
-                limit=AT_ONCE, remembers=self._together == 1,
+                limit=AT_ONCE, remembers=self._gathering is None,
             )
         )  # fmt: skip
 
@@ -131,9 +133,10 @@ class Courier:
         """Send to each target, and write once what became of it all."""
         try:
             told, others = [], []
+            failed = self._send_together(some)
             for held in some:
                 with bound_contextvars(builds=held.builds):
-                    otherwise = self._send(held)
+                    otherwise = self._send(held, failed.get(held.target))
                 if otherwise is None:
                     told.append(held)
                 else:
@@ -160,13 +163,31 @@ class Courier:
         for settle in others:
             settle(connection)
 
-    def _send(self, held: Held) -> Settle | None:
+    def _send_together(self, some: Sequence[Held]) -> Mapping[str, Exception]:
+        """Tell them in one call if that goes; what failed, by target."""
+        if self._gathering is None:
+            return {}
+        told = {held.target: held.bodies for held in some}
+        try:
+            return self._gathering.send_together(told)
+        except Exception as error:  # noqa: BLE001  it is told of each target, as if each had been told alone
+            return dict.fromkeys(told, error)
+
+    def _tell(self, held: Held, failure: Exception | None) -> None:
+        """Send to one target; what was told together has been sent, or is the `failure`."""
+        if failure is not None:
+            raise failure
+        if self._gathering is not None:
+            return
+        if held.most_attempts > 1 and self._recalling is not None:
+            self._recalling.recall(held.target, held.said)  # whoever tried before may have died with the answer
+        self._reporter.send(held.target, held.bodies, held.said)
+
+    def _send(self, held: Held, failure: Exception | None) -> Settle | None:
         """Send, and tell what else is to become of the reports: the write that does; None when they are told."""
         name, target = held.reporter, held.target
         try:
-            if held.most_attempts > 1 and isinstance(self._reporter, Recalling):
-                self._reporter.recall(target, held.said)  # whoever tried before may have died with the answer
-            self._reporter.send(target, held.bodies, held.said)
+            self._tell(held, failure)
         except NotYetError as error:
             at = self._clock() + error.seconds
             return partial(report_leases.retry_reports, held=held, owner=self._owner, at=at, error=None, counted=False)

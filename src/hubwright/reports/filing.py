@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from hubwright.domain.facts import Fact, FactKind
@@ -10,12 +10,12 @@ from hubwright.reports import Report
 
 
 class FileReporter:
-    """Calls `keep` with the number of each build that has ended, again after each end."""
+    """Calls `keep` with the numbers of builds that have ended, again after each end; it gives what failed, by build."""
 
     name = "files"
     together = 16
 
-    def __init__(self, keep: Callable[[int], None]) -> None:
+    def __init__(self, keep: Callable[[Sequence[int]], Mapping[int, Exception]]) -> None:
         self._keep = keep
 
     def read_reports(self, fact: Fact) -> Sequence[Report]:
@@ -26,4 +26,10 @@ class FileReporter:
 
     def send(self, target: str, bodies: Sequence[dict[str, Any]], said: dict[str, Any]) -> None:  # noqa: ARG002  the relay's call
         """File the build. Raises StorageError."""
-        self._keep(int(target.removeprefix("build:")))
+        for error in self.send_together({target: bodies}).values():
+            raise error
+
+    def send_together(self, told: Mapping[str, Sequence[dict[str, Any]]]) -> Mapping[str, Exception]:
+        """File the builds."""
+        builds = {int(target.removeprefix("build:")): target for target in told}
+        return {builds[number]: error for number, error in self._keep(list(builds)).items()}

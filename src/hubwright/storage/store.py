@@ -38,6 +38,9 @@ WRITERS = 8
 AT_ONCE = 1000
 """Files that are deleted in one request: https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html"""
 
+LOOK_HOLDS = 0.1
+"""Seconds for which a look whether the folder is there is good enough for what else is asked of it meanwhile."""
+
 STALLED = 60.0
 """Seconds after which a store that takes or gives nothing is given up."""
 
@@ -67,7 +70,7 @@ class Storage:
         self._stalled = stalled
         self._writers = asyncio.Semaphore(WRITERS)
         self._probe: asyncio.Task[bool] | None = None  # shared by all who ask meanwhile
-        self._answers_by = 0.0  # by its loop's clock
+        self._asked_at = 0.0  # by its loop's clock
 
     async def put(self, key: str, content: AsyncIterable[bytes]) -> None:
         """Keep `content` under `key`, replacing what was there. What `content` raises ends it, with nothing kept."""
@@ -95,6 +98,14 @@ class Storage:
                     writing.cancel()
                 with suppress(asyncio.CancelledError, Exception):
                     await writing
+
+    async def put_whole(self, key: str, content: bytes) -> None:
+        """Keep `content`, which is small, under `key`, replacing what was there. Raises StorageError."""
+        async with self._writers:
+            await self._check_folder()
+            with _explained():
+                async with asyncio.timeout(self._stalled):
+                    await obstore.put_async(self._store, key, content, use_multipart=False)
 
     async def get(self, key: str, start: int = 0, end: int | None = None) -> tuple[int, AsyncIterator[bytes]]:
         """Size of the whole in bytes, and the content from `start` to before `end`. NotFoundError, StorageError."""
@@ -202,11 +213,14 @@ class Storage:
         if self._folder is None or not self._marked:
             return
         probe, loop = self._probe, asyncio.get_running_loop()
-        if probe is None or probe.done() or probe.get_loop() is not loop:
+        now = loop.time()
+        if probe is None or probe.get_loop() is not loop or (probe.done() and now >= self._asked_at + LOOK_HOLDS):
             probe = self._probe = asyncio.create_task(asyncio.to_thread((self._folder / MARKER).exists))
-            self._answers_by = loop.time() + min(10.0, self._stalled)
-        done, _ = await asyncio.wait({probe}, timeout=max(0.0, self._answers_by - loop.time()))
-        if not done:
+            self._asked_at = now
+        if not probe.done():
+            answers_by = self._asked_at + min(10.0, self._stalled)
+            await asyncio.wait({probe}, timeout=max(0.0, answers_by - now))
+        if not probe.done():
             raise StorageError(f"The storage folder {self._folder} does not answer; is its file server away?")
         if not probe.result():
             raise StorageError(f"The storage folder {self._folder} is gone; is its file server mounted?")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, bindparam, select, update
 
 from hubwright.domain.artifacts import artifact_key
 from hubwright.domain.build_files import LOG, TESTS, Place, build_folder, read_place, run_folder
@@ -23,11 +23,17 @@ class HeldFile:
     key: str
 
 
+_FILES = (
+    select(artifact)
+    .where(artifact.c.run_id.in_(bindparam("runs", expanding=True)))
+    .order_by(artifact.c.run_id, artifact.c.path)
+)
+
+
 def load_files(connection: Connection, runs: Sequence[int]) -> dict[int, list[HeldFile]]:
     """All files that runs kept, by run and path; a run that kept none is missing."""
-    query = select(artifact).where(artifact.c.run_id.in_(runs)).order_by(artifact.c.run_id, artifact.c.path)
     found: dict[int, list[HeldFile]] = {}
-    for row in connection.execute(query):
+    for row in connection.execute(_FILES, {"runs": runs}):
         file = HeldFile(row.id, row.path, row.size, row.sha256, artifact_key(row.run_id, row.path, row.key))
         found.setdefault(row.run_id, []).append(file)
     return found

@@ -46,7 +46,19 @@ _BAD = (
 )
 _BAD_AT_ONCE = 250
 _SEARCHED = "bisect"  # builds of searches for culprits: they say nothing of how a job stands
-_BY_ID = select(*_BUILD_COLUMNS).join(job, job.c.id == build.c.job_id).where(build.c.id == bindparam("build_key"))
+_BY_IDS = (
+    select(*_BUILD_COLUMNS)
+    .join(job, job.c.id == build.c.job_id)
+    .where(build.c.id.in_(bindparam("ids", expanding=True)))
+    .order_by(build.c.id)
+)
+_ALL_RUNS = select(*_RUN_COLUMNS).where(run.c.build_id.in_(bindparam("ids", expanding=True))).order_by(run.c.id)
+_LATEST_RUNS = _ALL_RUNS.where(run.c.latest)
+_STAGES = (
+    select(*stage.c)
+    .where(stage.c.run_id.in_(bindparam("ids", expanding=True)))
+    .order_by(stage.c.run_id, stage.c.position)
+)
 _SETTLED = ("success", "failure", "error", "timeout")  # a skip or a cancellation says nothing of the code
 
 
@@ -91,15 +103,20 @@ def load_builds(
 
 def load_build(connection: Connection, build_id: int) -> BuildView:
     """The build with its runs, replaced attempts too. Raises NotFoundError."""
-    found = _load(connection, _BY_ID, {"build_key": build_id}, replaced=True)
+    found = load_whole_builds(connection, [build_id])
     if not found:
         raise NotFoundError(f"There is no build {build_id}.")
     return found[0]
 
 
+def load_whole_builds(connection: Connection, ids: Iterable[int]) -> tuple[BuildView, ...]:
+    """The builds of these ids that are there, at most `MAX_PAGE`, oldest first, with all runs, replaced ones too."""
+    return _load(connection, _BY_IDS, {"ids": list(ids)[:MAX_PAGE]}, replaced=True)
+
+
 def load_builds_by_ids(connection: Connection, ids: Iterable[int]) -> tuple[BuildView, ...]:
     """The builds of these ids that are there, at most `MAX_PAGE`, oldest first, with their latest runs and stages."""
-    return _load(connection, _builds().where(build.c.id.in_(list(ids)[:MAX_PAGE])).order_by(build.c.id))
+    return _load(connection, _BY_IDS, {"ids": list(ids)[:MAX_PAGE]})
 
 
 def load_newest_builds(connection: Connection, ids: Iterable[int]) -> dict[int, BuildView]:
@@ -123,8 +140,7 @@ def load_stages(connection: Connection, runs: Sequence[int]) -> dict[int, tuple[
     """The stages of each run, in their order."""
     found: dict[int, list[StageView]] = defaultdict(list)
     if runs:
-        query = select(*stage.c).where(stage.c.run_id.in_(runs)).order_by(stage.c.run_id, stage.c.position)
-        for row in load_rows(connection, query):
+        for row in load_rows(connection, _STAGES, {"ids": runs}):
             found[row["run_id"]].append(StageView(**row))
     return {key: tuple(stages) for key, stages in found.items()}
 
@@ -243,8 +259,7 @@ def _load(
 
 
 def _load_runs(connection: Connection, builds: list[int], *, replaced: bool) -> dict[int, list[RunView]]:
-    query = select(*_RUN_COLUMNS).where(run.c.build_id.in_(builds)).order_by(run.c.id)
-    rows = load_rows(connection, query if replaced else query.where(run.c.latest))
+    rows = load_rows(connection, _ALL_RUNS if replaced else _LATEST_RUNS, {"ids": builds})
     stages = load_stages(connection, [row["id"] for row in rows])
     found: dict[int, list[RunView]] = defaultdict(list)
     for row in rows:

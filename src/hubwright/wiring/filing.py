@@ -27,7 +27,7 @@ class FilingLife:
             filing = Filing(site.database, storage, site.logs, site.public_url, site.copies.bring_now)
             self.refile = filing.keep
             self._relay = Relay(
-                site.database, [FileReporter(filing.keep)], owner, site.clock, _drain_goes_on, tally=site.tally
+                site.database, [FileReporter(filing.keep_all)], owner, site.clock, _drain_goes_on, tally=site.tally
             )
             self._relay.enroll()
             self.names = self._relay.names
