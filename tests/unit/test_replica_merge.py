@@ -67,6 +67,17 @@ def test_any_order_and_duplication_ends_in_the_same_row(kind: str, data: st.Data
     assert ends(joined(again, through_json=True)) == ends(joined(records))
 
 
+@settings(max_examples=150)
+@given(st.sampled_from(["issue", "branch", "star"]), st.data())
+def test_joined_together_or_one_by_one_is_the_same(kind: str, data: st.DataObject) -> None:
+    """What came in one batch is settled once: a branch that is pushed a lot has many steps to look through."""
+    records = data.draw(st.lists(observations(kind), min_size=1, max_size=8))
+    at = data.draw(st.integers(0, len(records)))
+    row = joined(records[:at]) if at else Row(kind)
+    merge(row, *records[at:])
+    assert ends(row) == ends(joined(records))
+
+
 @settings(max_examples=100)
 @given(st.lists(observations("issue"), min_size=1, max_size=6))
 def test_a_document_tells_the_same_whole_and_field_by_field(records: list[Record]) -> None:

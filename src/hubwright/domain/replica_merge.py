@@ -51,7 +51,7 @@ class Row:
     """A row as it is known. `changed`: it now tells something else; `renewed`: only its versions are newer.
 
     `before` is what it showed when it was loaded. `witnessed` are the registers of the fields that have steps, `values`
-    what the row shows. GitHub said it was deleted at `gone_at`; at `missing_at` a list did not have it; `orphaned` is
+    what the row shows, but for the fields that are `unsettled` while it is merged. GitHub said it was deleted at `gone_at`; at `missing_at` a list did not have it; `orphaned` is
     when its repository was deleted, RFC 3339.
     """
 
@@ -59,6 +59,7 @@ class Row:
     values: dict[str, Any] = field(default_factory=dict)
     versions: dict[str, Version] = field(default_factory=dict)
     steps: dict[str, tuple[Step, ...]] = field(default_factory=dict)
+    unsettled: set[str] = field(default_factory=set)
     witnessed: dict[str, Any] = field(default_factory=dict)
     before: dict[str, Any] = field(default_factory=dict)
     raw: Mapping[str, Any] | None = None
@@ -72,16 +73,20 @@ class Row:
     renewed: bool = False
 
 
-def merge(row: Row, record: Record) -> None:
-    """Join what a record tells into the row."""
+def merge(row: Row, *records: Record) -> None:
+    """Join what records tell into the row. Many at once cost less than one after the other, and end the same."""
     gone = row.deleted_at
-    if record.past is None:
-        _witness(row, record.version, record.values)
-    else:
-        _step(row, record.version, record.values, record.past)
-    if record.raw is not None:
-        _keep_raw(row, record)
-    _end(row, record)
+    for record in records:
+        if record.past is None:
+            _witness(row, record.version, record.values)
+        else:
+            _step(row, record.version, record.values, record.past)
+        if record.raw is not None:
+            _keep_raw(row, record)
+        _end(row, record)
+    for name in sorted(row.unsettled):
+        _settle(row, name)
+    row.unsettled.clear()
     row.deleted_at = _find_end(row)
     if row.deleted_at != gone:
         row.changed = True
@@ -103,7 +108,7 @@ def _witness(row: Row, version: Version, values: Mapping[str, Any]) -> None:
             row.renewed = True
         if name in row.steps:
             row.witnessed[name] = value
-            _settle(row, name)
+            row.unsettled.add(name)
         elif held is _NOTHING or held != value:
             shown[name] = value
             row.changed = True
@@ -144,7 +149,7 @@ def _step(row: Row, version: Version, values: Mapping[str, Any], past: Mapping[s
         if name not in row.steps and name in row.versions:
             row.witnessed[name] = row.values[name]
         row.steps[name] = (*row.steps.get(name, ()), step)
-        _settle(row, name)
+        row.unsettled.add(name)
 
 
 def _settle(row: Row, name: str) -> None:
@@ -171,17 +176,21 @@ def _settle(row: Row, name: str) -> None:
 def _last(row: Row, name: str, lag: float) -> tuple[bool, Version, Any]:
     """Whether nothing replaced it, its version, and the value that the field has in the end."""
     steps = row.steps.get(name, ())
-    replaced = [(step.before[0], step.version) for step in steps if step.before]
+    replaced: dict[str, list[Version]] = {}
+    for step in steps:
+        if step.before:
+            replaced.setdefault(canonical(step.before[0]), []).append(step.version)
     judged = []
     for step in steps:
-        stands = not any(old == step.after and _is_after(row.kind, by, step, lag) for old, by in replaced)
-        judged.append((stands, _age(row.kind, step.version), step.version, canonical(step.after), step.after))
+        mark = canonical(step.after)
+        stands = not any(_is_after(row.kind, by, step, lag) for by in replaced.get(mark, ()))
+        judged.append((stands, _age(row.kind, step.version), step.version, mark, step.after))
     told = [max(judged, key=lambda one: one[:4])] if judged else []
     last = [(stands, version, mark, value) for stands, _, version, mark, value in told]
     if name in row.versions:
         version, value = row.versions[name], row.witnessed[name] if name in row.witnessed else row.values[name]
-        stands = not any(old == value and by >= Version(version.at - lag) for old, by in replaced)
-        last.append((stands, version, canonical(value), value))
+        mark, oldest = canonical(value), Version(version.at - lag)
+        last.append((not any(by >= oldest for by in replaced.get(mark, ())), version, mark, value))
     stands, version, _, value = max(last, key=lambda one: one[:3])
     return stands, version, value
 

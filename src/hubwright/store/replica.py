@@ -86,8 +86,7 @@ def _keep_kind(connection: Connection, kind: str, told: _Records, via: Way, now:
     known = load_known(connection, kind, list(told))
     rows = {key: known[key].row if key in known else Row(kind, changed=True) for key in told}
     for key, row in rows.items():
-        for record in told[key]:
-            merge(row, record)
+        merge(row, *told[key])
     new = sorted((key, rows[key]) for key in rows if key not in known) if len(known) < len(rows) else []
     if new and insert_rows(connection, kind, new, way, now) < len(new):
         return _keep_kind(connection, kind, told, via, now)  # another process added some: merge with those
