@@ -50,6 +50,7 @@ class Credentials:
         self._clock = clock
         self._lock = threading.Lock()
         self._known: dict[str, Kept] = {}
+        self._webhook_secrets: tuple[str, ...] = ()
         self._told: dict[str, str] = {}
         self._version: object = None
         self._looked_at: float | None = None
@@ -62,8 +63,7 @@ class Credentials:
     @property
     def webhook_secrets(self) -> tuple[str, ...]:
         """The secrets that deliveries may be signed with, as they are known; no look into the database."""
-        found = (kept.secret.get("webhook_secret") for kept in list(self._known.values()))
-        return tuple(secret for secret in found if isinstance(secret, str) and secret)
+        return self._webhook_secrets
 
     def is_stale(self, after: float = STALE_AFTER) -> bool:
         """Whether the last look is older than `after` seconds."""
@@ -83,6 +83,8 @@ class Credentials:
             if found is None:
                 return False
             self._known = {row.name: kept for row in found if (kept := self._open(row)) is not None}
+            offered = [kept.secret.get("webhook_secret") for kept in self._known.values()]
+            self._webhook_secrets = tuple(secret for secret in offered if isinstance(secret, str) and secret)
             self._version = version if len(self._known) == len(found) else None  # the key may come yet
             return True
 

@@ -309,6 +309,8 @@ def _delay(row: Row[Any]) -> float:
 
 
 def _do(step: Step, connection: Connection, now: float) -> Ended | None:
-    """What is logged on the way names the delivery."""
+    """What is logged on the way names the delivery; news are only noted."""
+    if step.seen is not None:
+        return step.work(connection, now)
     with bound_contextvars(delivery=step.taken.row.guid):
         return step.work(connection, now)

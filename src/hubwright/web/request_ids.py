@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import MutableMapping
+from os import urandom
 from typing import Any
-from uuid import uuid4
 
 from starlette.types import Scope, Send
 
@@ -16,8 +16,12 @@ _PLAIN = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 
 def identify(scope: Scope, send: Send) -> tuple[str, Send]:
     """The id that a proxy has given, else a new one; and a `send` that tells it."""
-    given = next((value for name, value in scope["headers"] if name == HEADER), b"")
-    number = given if _PLAIN.fullmatch(given) else uuid4().hex[:16].encode()
+    number = b""
+    for name, value in scope["headers"]:
+        if name == HEADER:
+            number = value if _PLAIN.fullmatch(value) else b""
+            break
+    number = number or urandom(8).hex().encode()
 
     async def send_on(message: MutableMapping[str, Any]) -> None:
         if message["type"] == "http.response.start":
