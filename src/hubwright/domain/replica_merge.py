@@ -51,8 +51,8 @@ class Row:
     """A row as it is known. `changed`: it now tells something else; `renewed`: only its versions are newer.
 
     `before` is what it showed when it was loaded. `witnessed` are the registers of the fields that have steps, `values`
-    what the row shows, but for the fields that are `unsettled` while it is merged. GitHub said it was deleted at `gone_at`; at `missing_at` a list did not have it; `orphaned` is
-    when its repository was deleted, RFC 3339.
+    what the row shows, but for the fields that are `unsettled` while it is merged. GitHub said it was deleted at
+    `gone_at`; at `missing_at` a list did not have it; `orphaned` is when its repository was deleted, RFC 3339.
     """
 
     kind: str
