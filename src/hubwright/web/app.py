@@ -64,6 +64,7 @@ from hubwright.web.recipe_schema import make_job_schemas, make_recipe_schema
 from hubwright.web.register import make_register_routes
 from hubwright.web.repetitions import Repetitions
 from hubwright.web.request_ids import identify
+from hubwright.web.shelves import shelve
 from hubwright.web.site import Site
 from hubwright.web.sql import SqlDoors
 
@@ -162,6 +163,7 @@ def make_app(site: Site, gate: Gate, works: Works, lifespan: Lifespan) -> ASGIAp
     github = GitHubPages(pages.frame, gate, works.github_setup, attempts, works.app_hook)
     app.router.routes.extend(github.routes())
     describe(app)
+    shelve(app)
     return Doors(works.hooks, Repetitions(site, gate, Audit(site, ETags(app))))
 
 
