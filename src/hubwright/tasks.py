@@ -19,6 +19,7 @@ from typing import Any
 import structlog
 from celery import Celery, signals
 from celery.apps.beat import Beat
+from celery.beat import ScheduleEntry, Scheduler, SchedulingError
 from celery.exceptions import SecurityWarning
 from kombu import Connection, Consumer, Exchange, Producer, Queue
 
@@ -114,7 +115,7 @@ def run_worker(
 def run_beat(broker_url: str, queues: Iterable[str], every: float = RECONCILE) -> None:
     """Wake each queue every so many seconds until SIGTERM, in the main thread. Any number of beats may run."""
     app = make_celery(broker_url, queues, lambda _queue: None, every)
-    _Beat(app=app, scheduler="celery.beat:Scheduler", quiet=True, loglevel="WARNING").run()
+    _Beat(app=app, scheduler=_Scheduler, quiet=True, loglevel="WARNING").run()
 
 
 class _Beat(Beat):  # type: ignore[misc]  # Celery has no types
@@ -130,6 +131,18 @@ class _Beat(Beat):  # type: ignore[misc]  # Celery has no types
 
         signal.signal(signal.SIGTERM, leave)
         signal.signal(signal.SIGINT, leave)
+
+
+class _Scheduler(Scheduler):  # type: ignore[misc]  # Celery has no types
+    """Celery's, which tells of a broker that is away in one sentence; its own prints two stacks for each hint."""
+
+    def apply_entry(self, entry: ScheduleEntry, producer: Any = None) -> None:
+        try:
+            self.apply_async(entry, producer=producer, advance=False)
+        except SchedulingError as error:
+            log.warning(
+                "the broker takes no hint; beat goes on", hint=entry.name, error=str(error.__context__ or error)
+            )
 
 
 def probe_broker(broker_url: str) -> str:

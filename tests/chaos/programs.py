@@ -89,7 +89,8 @@ class Own:
 
     def __init__(self, program: Program) -> None:
         self.program = program
-        self.ended = 0
+        self.endings: list[str] = []
+        """The last words of lives that nobody ended."""
         self._wanted = False
         self._turn = Lock()
         self._clock = program.folder / f"{program.name}.clock"
@@ -117,7 +118,8 @@ class Own:
         """Begin it again if it has ended unasked."""
         with self._turn:
             if self._wanted and not self.program.is_running():
-                self.ended += 1
+                last = self.program.said.rstrip().rpartition("\n")[2]
+                self.endings.append(f"{self.program.name}: {last}")
                 self.program.begin()
 
     def pids(self) -> list[int]:

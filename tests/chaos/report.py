@@ -24,20 +24,12 @@ _COUNTED = (
 
 def tell(outcomes: Sequence[Outcome], burst: Burst | None) -> str:
     """The section, in Markdown."""
-    lines = [_head(outcomes), "", "| | |", "|---|---:|"]
-    faults = Counter(kind for outcome in outcomes for kind in outcome.faults)
-    lines.append(f"| faults, of {len(faults)} kinds | {faults.total()} |")
-    numbers = sum((outcome.count.numbers for outcome in outcomes), Counter())
-    lines += [f"| {name} | {numbers[name]:,} |" for name in _COUNTED]
-    lines.append(f"| programs that ended unasked | {sum(outcome.ended for outcome in outcomes)} |")
-    lines += [f"| **{name}** | **{numbers[name]:,}** |" for name in MUST_BE_NOUGHT]
-    lines += ["", *_tell_recoveries(outcomes, faults)]
-    if burst is not None:
-        lines += ["", *_tell_burst(burst)]
-    wrong = [words for outcome in outcomes for words in outcome.wrong] + (burst.wrong if burst is not None else [])
-    if wrong:
-        lines += ["", "**What went wrong:**", "", *(f"- {words.splitlines()[0]}" for words in wrong)]
-    return "\n".join(lines)
+    parts = [
+        _tell_faults(outcomes) if outcomes else [],
+        _tell_burst(burst) if burst is not None else [],
+        _tell_troubles(outcomes, burst),
+    ]
+    return "\n\n".join("\n".join(lines) for lines in parts if lines)
 
 
 def publish(section: str, page: Path = PAGE) -> None:
@@ -45,6 +37,22 @@ def publish(section: str, page: Path = PAGE) -> None:
     text = page.read_text()
     before, _, rest = text.partition(BEGIN)
     page.write_text(f"{before}{BEGIN}\n{section}\n{END}{rest.partition(END)[2]}")
+
+
+def _tell_faults(outcomes: Sequence[Outcome]) -> list[str]:
+    lines = [_head(outcomes), "", "| | |", "|---|---:|"]
+    faults = Counter(kind for outcome in outcomes for kind in outcome.faults)
+    lines.append(f"| faults, of {len(faults)} kinds | {faults.total()} |")
+    numbers = sum((outcome.count.numbers for outcome in outcomes), Counter())
+    lines += [f"| {name} | {numbers[name]:,} |" for name in _COUNTED]
+    lines.append(f"| programs that ended unasked | {sum(len(outcome.endings) for outcome in outcomes)} |")
+    lines += [f"| **{name}** | **{numbers[name]:,}** |" for name in MUST_BE_NOUGHT]
+    return [*lines, "", *_tell_recoveries(outcomes, faults)]
+
+
+def _tell_troubles(outcomes: Sequence[Outcome], burst: Burst | None) -> list[str]:
+    wrong = [words for outcome in outcomes for words in outcome.wrong] + (burst.wrong if burst is not None else [])
+    return ["**What went wrong:**", "", *(f"- {words.splitlines()[0]}" for words in wrong)] if wrong else []
 
 
 def _head(outcomes: Sequence[Outcome]) -> str:
@@ -88,7 +96,8 @@ def _tell_burst(burst: Burst) -> list[str]:
     return [
         f"**A burst of {burst.sent:,} signed webhooks with the database down for {burst.away:.0f} s.**",
         f"Answers: {answers}; the slowest after {burst.slowest:.1f} s. A push made after the burst was green after",
-        f"{burst.recovered:.1f} s; {burst.healed:.0f} s after it all that was refused had been had from GitHub.",
+        f"{burst.recovered:.1f} s; {burst.healed:.0f} s after it all was understood, and what was refused",
+        "had been had from GitHub.",
         "",
         "| | |",
         "|---|---:|",

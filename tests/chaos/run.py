@@ -40,7 +40,7 @@ class Outcome:
     faults: list[str] = field(default_factory=list)
     recovered: list[tuple[str, float]] = field(default_factory=list)
     count: Count = field(default_factory=Count)
-    ended: int = 0
+    endings: list[str] = field(default_factory=list)
     troubles: list[str] = field(default_factory=list)
 
     @property
@@ -74,7 +74,9 @@ def run_seed(
         say("healed; waiting for the ends")
         _wait_for_quiet(place, outcome)
         outcome.count = count(place, load.book)
-        outcome.ended = sum(part.ended for part in place.parts.values() if isinstance(part, Own))
+        outcome.endings = [words for part in place.parts.values() if isinstance(part, Own) for words in part.endings]
+        for ending in outcome.endings:
+            say(f"ended unasked: {ending}")
         _look_at_words(place, outcome)
         if words is not None:
             _keep_words(place, words / f"seed-{seed}")

@@ -149,6 +149,24 @@ def test_beat_sends_a_hint_for_every_queue_from_time_to_time(broker_url: str) ->
     assert set(asked) == {"plain", "slow"}
 
 
+def test_a_broker_that_goes_away_is_told_by_beat_in_one_sentence(free_port: int, tmp_path: Path) -> None:
+    """R8: two stacks for each hint in each second of an outage hide what matters. Found by `make chaos`."""
+    program = "import sys; from hubwright.tasks import run_beat; run_beat(sys.argv[1], ['plain'], every=0.1)"
+    said, url = tmp_path / "said", f"redis://127.0.0.1:{free_port}/0"
+    with valkey_at(free_port, tmp_path), said.open("wb") as file:
+        beat = subprocess.Popen([sys.executable, "-c", program, url], stdout=file, stderr=file)
+        asked = make_celery(url, (), lambda _queue: None)
+        with asked.connection_for_read() as connection, asked.amqp.TaskConsumer(connection, no_ack=True) as consumer:
+            consumer.callbacks = [lambda *_: None]
+            connection.drain_events(timeout=30)
+    try:
+        until(lambda: "the broker takes no hint" in said.read_text(), 30, "the sentence")
+    finally:
+        beat.send_signal(signal.SIGTERM)
+        assert beat.wait(30) == 0
+    assert "Traceback" not in said.read_text()
+
+
 def test_rings_reach_every_process(broker_url: str) -> None:
     """What one publishes all hear, the publisher too, over both brokers."""
     heard: list[list[str]] = [[], []]
