@@ -240,6 +240,7 @@ PACKAGES = {
     "systemd": "/usr/bin/systemd-analyze",
     "iproute2": "/usr/sbin/ip",
     "iptables": "/usr/sbin/iptables",
+    "rclone": "/usr/bin/rclone",
     "slurm-wlm": "/usr/sbin/slurmctld",
     "munge": "/usr/sbin/munged",
 }

@@ -15,6 +15,7 @@ import pytest
 
 import servers
 from builder_process import open_folder
+from copied_files import copy_files, in_rclone
 from hubwright.errors import NotFoundError, SettingsError, StorageError
 from hubwright.storage import MARKER, PART, Storage
 from hung_mount import hanging
@@ -420,3 +421,22 @@ def test_a_folder_that_turns_read_only_is_told(tmp_path: Path) -> None:
     (tmp_path / "s" / "artifacts").write_text("")
     with pytest.raises(StorageError, match="The storage failed"):
         run(storage.put("artifacts/1/a", pieces(b"x")))
+
+
+def test_what_a_tool_carries_from_a_folder_into_a_bucket_and_back_is_the_same(tmp_path: Path, s3_url: str) -> None:
+    """As docs/object-store.md and docs/backup.md say, with rclone: keys, sizes and bytes."""
+    names = ("run-logs/0/5.log", "jobs/octo/a b/1/runs/1/artifacts/ä ö/50%+~#1.txt", "empty", "artifacts/x:y/[z]&'q")
+    kept = {name: name.encode() * 100_000 * (name != "empty") for name in names}
+
+    async def scenario() -> None:
+        first, second = f"file://{tmp_path}/storage", f"file://{tmp_path}/again"
+        for name, data in kept.items():
+            await Storage(first).put(name, pieces(data))
+        await asyncio.to_thread(copy_files, f"{tmp_path}/storage", in_rclone(s3_url))
+        await asyncio.to_thread(copy_files, in_rclone(s3_url), f"{tmp_path}/again")
+        for url in (s3_url, second):
+            assert await keys(Storage(url), "") == {MARKER: 0} | {name: len(data) for name, data in kept.items()}
+            for name, data in kept.items():
+                assert await read(Storage(url), name) == data
+
+    run(scenario())

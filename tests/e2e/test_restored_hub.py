@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import shutil
-import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import orjson
 import pytest
@@ -17,24 +14,9 @@ from command_line import run
 from fake_github import FakeGitHub
 from hub_process import SECRET, HubProcess
 from machine_processes import kill_leftovers
+from restored_builds import AN_HOUR, PATIENCE, RECIPE, assert_each_once, find_healed, is_all_told, is_green
 from waiting import until
 
-PATIENCE = 90.0
-"""Seconds on a machine that is busy with other tests."""
-
-AN_HOUR = 3600.0
-"""So long ago is what arrived after the backup: what GitHub has just delivered may be on its way in."""
-
-RECIPE = """stages:
-- pack:
-    run: |
-      test "$TOKEN" = "the value"
-      echo data > a.txt
-      echo waits
-      until test -e {gate}; do sleep 0.1; done
-    artifacts: a.txt
-    secrets: [TOKEN]
-"""
 SETTINGS = {"GITHUB__HEAL_INTERVAL": "600", "GITHUB__POLL_INTERVAL": "600"}
 
 
@@ -43,14 +25,6 @@ def github() -> Iterator[FakeGitHub]:
     """One of this test's own."""
     with FakeGitHub() as fake:
         yield fake
-
-
-def is_all_told(hub: HubProcess) -> bool:
-    """Whether nothing is left to say: what a backup does not know as said, its hub says again."""
-    with closing(sqlite3.connect(hub.data / "hubwright.db", timeout=30)) as database:
-        waits = "(SELECT min(cursor) FROM reporter) < (SELECT max(id) FROM fact)"
-        ((left,),) = database.execute(f"SELECT {waits} OR EXISTS (SELECT 1 FROM report WHERE state <> 'done')")
-    return not left
 
 
 def back_up(hub: HubProcess, folder: Path) -> Path:
@@ -69,7 +43,7 @@ def restore(hub: HubProcess, backup: Path, key: bytes) -> None:
 
 @pytest.mark.timeout(360)
 def test_last_nights_backup_becomes_the_hub_and_nothing_is_built_twice(tmp_path: Path, github: FakeGitHub) -> None:
-    """R25. Built before the backup: not again. After it, or while there was no hub: once, with numbers of their own.
+    """R25, S43. Built before the backup: not again. After it, or without a hub: once, with numbers of their own.
 
     What ran while the backup was made begins anew.
     """
@@ -90,6 +64,7 @@ def test_last_nights_backup_becomes_the_hub_and_nothing_is_built_twice(tmp_path:
         assert hook.send("push", going, at=time.time() - AN_HOUR) == 202
         hub.begun(repository, b"waits", PATIENCE)
         backup, key = back_up(hub, tmp_path / "backups"), (hub.data / "secrets.key").read_bytes()
+        assert not any(key.strip() in path.read_bytes() for path in backup.rglob("*") if path.is_file())
 
         gate.touch()
         lost = repository.push({"README": "since the backup\n"})
@@ -105,7 +80,7 @@ def test_last_nights_backup_becomes_the_hub_and_nothing_is_built_twice(tmp_path:
         restore(hub, backup, key)
         hub.start()
         hub.post("healing")
-        found = until(lambda: _healed(hub), PATIENCE, "two recovered deliveries")
+        found = until(lambda: find_healed(hub), PATIENCE, "two recovered deliveries")
         builds = hub.finished(repository, 4, PATIENCE)
 
         assert found["missing"] == 0
@@ -114,22 +89,4 @@ def test_last_nights_backup_becomes_the_hub_and_nothing_is_built_twice(tmp_path:
         address = f"/api/v1/runs/{before['runs'][0]['id']}/artifacts/a.txt"
         assert hub.client.get(address).content == b"data\n"
         assert len(github.statuses(first["after"])) == told
-        until(lambda: _is_green(github, missed["after"]), PATIENCE, "the status of what was missed")
-
-
-def assert_each_once(builds: list[dict[str, Any]], commits: list[str], of_then: dict[str, Any]) -> None:
-    """One green build for each commit; numbers that were given after the backup are given to none of them."""
-    assert [(build["sha"], build["result"]) for build in reversed(builds)] == [(sha, "success") for sha in commits]
-    for build in builds[:2]:
-        assert build["id"] > of_then["id"] + 1000
-        assert build["runs"][0]["id"] > of_then["runs"][0]["id"] + 1000
-        assert build["number"] > of_then["number"] + 900
-
-
-def _healed(hub: HubProcess) -> dict[str, Any] | None:
-    found = dict(hub.get("healing"))
-    return found if found["recovered"] >= 2 else None
-
-
-def _is_green(github: FakeGitHub, sha: str) -> bool:
-    return any(status["state"] == "success" for status in github.statuses(sha))
+        until(lambda: is_green(github, missed["after"]), PATIENCE, "the status of what was missed")
