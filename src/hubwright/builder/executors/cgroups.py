@@ -11,34 +11,18 @@ import signal
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from operator import attrgetter
+from pathlib import Path
 
+from hubwright.builder.executors.hierarchies import Place, find_places, find_roots, list_members
 from hubwright.builder.executors.terms import Spent
+from hubwright.builder.kernel_files import make_folder, read_whole, write_whole
 from hubwright.domain.limits import Limits
 
 _PREFIX = "hubwright-"
-_OWN = "hubwright-builder"
-"""The leaf that a builder moves into: version 2 gives controllers only to groups without processes of their own."""
-
-_CONTROLLERS = ("memory", "pids", "cpu")
-_FIRST_NAMESPACE = 0xEFFFFFFB  # PROC_CGROUP_INIT_INO of the kernel
 _PERIOD = 100_000
 _ROUNDS = 100
 _PAUSE = 0.02
-
-
-@dataclass(frozen=True)
-class Place:
-    """A folder of one hierarchy, and which limits can be set below it."""
-
-    folder: Path
-    controllers: frozenset[str]
-    unified: bool
-
-    def below(self, name: str) -> Place:
-        """The same for a group of that name."""
-        return Place(self.folder / name, self.controllers, self.unified)
 
 
 class Group:
@@ -51,12 +35,12 @@ class Group:
         """Set what can be set. Raises OSError."""
         for place in self._places:
             for name, value in _settings(place, limits):
-                (place.folder / name).write_text(value)
+                write_whole(f"{place.folder}/{name}", value)
 
     def admit(self, pid: int) -> None:
         """Take a process in; what it starts from now on is in too. Raises OSError."""
         for place in self._places:
-            (place.folder / "cgroup.procs").write_text(str(pid))
+            write_whole(f"{place.folder}/cgroup.procs", str(pid))
 
     def spent(self) -> Spent:
         """What the run used so far."""
@@ -69,10 +53,12 @@ class Group:
 
     def pids(self) -> set[int]:
         """Every process in it."""
-        return {pid for place in self._places for folder in _tree(place.folder) for pid in _members(folder)}
+        return {pid for place in self._places for folder in _tree(place.folder) for pid in list_members(folder)}
 
     def close(self) -> None:
         """Kill all of it, also what forks meanwhile, and remove the group. Takes up to two seconds."""
+        if self._remove_empty():
+            return
         for _ in range(_ROUNDS):
             if not self._kill():
                 break
@@ -80,12 +66,26 @@ class Group:
         for place in self._places:
             _remove(place.folder)
 
+    def _remove_empty(self) -> bool:
+        """Whether nothing was left in any hierarchy: the kernel removes no group that has a process or a group in it.
+
+        Those that can freeze go last: with a process in one of the others, they are needed.
+        """
+        for place in sorted(self._places, key=attrgetter("freezes")):
+            try:
+                os.rmdir(place.folder)  # noqa: PTH106  a string
+            except FileNotFoundError:
+                continue
+            except OSError:
+                return False
+        return True
+
     def _kill(self) -> bool:
         """Whether there was anything."""
         for place in self._places:
             if place.unified:
                 with suppress(OSError):  # from Linux 5.14 on
-                    (place.folder / "cgroup.kill").write_text("1")
+                    write_whole(f"{place.folder}/cgroup.kill", "1")
         self._freeze("FROZEN")  # the same for version 1: nothing forks between two looks
         found = self.pids()
         for pid in found:
@@ -96,9 +96,9 @@ class Group:
 
     def _freeze(self, state: str) -> None:
         for place in self._places:
-            with suppress(OSError):
-                if not place.unified and (place.folder / "freezer.state").exists():
-                    (place.folder / "freezer.state").write_text(state)
+            if place.freezes:
+                with suppress(OSError):
+                    write_whole(f"{place.folder}/freezer.state", state)
 
 
 class Groups:
@@ -106,8 +106,8 @@ class Groups:
 
     def __init__(self, process: Path = Path("/proc/self")) -> None:
         """Look at what is there; a machine without control groups, or where they are not ours, has no places."""
-        self._places = tuple(_find_places(process))
-        self._roots = tuple(_find_roots(process))
+        self._places = tuple(find_places(process))
+        self._roots = tuple(find_roots(process))
 
     @property
     def usable(self) -> bool:
@@ -125,7 +125,7 @@ class Groups:
         group = Group(places)
         try:
             for place in places:
-                place.folder.mkdir(exist_ok=True)
+                make_folder(place.folder)
             group.limit(limits)
         except OSError:
             group.close()
@@ -145,7 +145,7 @@ class Groups:
         try:
             for place in self._roots:
                 if place.controllers:
-                    place.below(path).folder.mkdir(exist_ok=True)
+                    make_folder(place.below(path).folder)
             group.limit(limits)
         except OSError:
             group.close()
@@ -155,7 +155,7 @@ class Groups:
     def sweep(self) -> None:
         """End the groups of builders that are dead."""
         for places in (self._places, self._roots):
-            names = {folder.name for place in places for folder in place.folder.glob(f"{_PREFIX}*.*-*")}
+            names = {folder.name for place in places for folder in Path(place.folder).glob(f"{_PREFIX}*.*-*")}
             for name in names:
                 owner = name.removeprefix(_PREFIX).partition("-")[0]
                 pid = owner.partition(".")[0]
@@ -178,7 +178,7 @@ def _settings(place: Place, limits: Limits) -> Iterator[tuple[str, str]]:
     if limits.memory is not None and "memory" in place.controllers:
         yield "memory.max" if place.unified else "memory.limit_in_bytes", str(limits.memory)
         swap = "memory.swap.max" if place.unified else "memory.memsw.limit_in_bytes"
-        if (place.folder / swap).exists():
+        if os.path.exists(f"{place.folder}/{swap}"):  # noqa: PTH110  each run comes through here
             yield swap, "0" if place.unified else str(limits.memory)
     if quota is not None and "cpu" in place.controllers:
         if place.unified:
@@ -190,116 +190,35 @@ def _settings(place: Place, limits: Limits) -> Iterator[tuple[str, str]]:
 
 def _readings(place: Place) -> Iterator[tuple[str, int]]:
     if "memory" in place.controllers:
-        peak = _numbers(place.folder / ("memory.peak" if place.unified else "memory.max_usage_in_bytes"))
-        kills = _numbers(place.folder / ("memory.events" if place.unified else "memory.oom_control"))
+        peak = _numbers(place, "memory.peak" if place.unified else "memory.max_usage_in_bytes")
+        kills = _numbers(place, "memory.events" if place.unified else "memory.oom_control")
         yield from (("peak", value) for key, value in peak.items() if key == "")
         yield from (("oom_kills", value) for key, value in kills.items() if key == "oom_kill")
     if "pids" in place.controllers:
-        refused = _numbers(place.folder / "pids.events")
+        refused = _numbers(place, "pids.events")
         yield from (("refused", value) for key, value in refused.items() if key == "max")
 
 
-def _numbers(file: Path) -> dict[str, int]:
+def _numbers(place: Place, name: str) -> dict[str, int]:
     """Lines of `key number`, or one number under the key ""; nothing when the kernel does not tell."""
     try:
-        lines = file.read_text().splitlines()
+        lines = read_whole(f"{place.folder}/{name}").splitlines()
     except OSError:
         return {}
     pairs = (line.rpartition(" ") for line in lines)
     return {key: int(value) for key, _, value in pairs if value.isdigit()}
 
 
-def _find_places(process: Path) -> Iterator[Place]:
-    try:
-        mounts = [line.split() for line in (process / "mountinfo").read_text().splitlines()]
-        own = [line.split(":", 2) for line in (process / "cgroup").read_text().splitlines()]
-    except OSError:
-        return
-    paths = {name: path for _, names, path in own for name in names.split(",")}
-    seen: set[str] = set()
-    for words in mounts:
-        kind, options = words[words.index("-") + 1], words[-1].split(",")
-        if kind == "cgroup":
-            names = (set(options) & {*_CONTROLLERS, "freezer"}) - seen
-            seen |= names
-            path = paths.get(next(iter(names), "?"))
-            if path is not None and os.access(folder := _folder(words, path), os.W_OK):
-                yield Place(folder, frozenset(names & set(_CONTROLLERS)), unified=False)
-        elif kind == "cgroup2" and "" in paths and "" not in seen:
-            seen.add("")
-            folder = _folder(words, paths[""])
-            folder = folder.parent if folder.name == _OWN else folder
-            if os.access(folder, os.W_OK):
-                yield Place(folder, frozenset(_delegate(folder)), unified=True)
-
-
-def _find_roots(process: Path) -> Iterator[Place]:
-    """The roots of all hierarchies, for who may write there and sees what a daemon outside of containers sees."""
-    try:
-        mounts = [line.split() for line in (process / "mountinfo").read_text().splitlines()]
-        first = (process / "ns" / "cgroup").stat().st_ino == _FIRST_NAMESPACE
-    except OSError:
-        return
-    for words in mounts:
-        kind, options, point = words[words.index("-") + 1], words[-1].split(","), Path(words[4])
-        if not first or not kind.startswith("cgroup") or words[3] != "/" or not os.access(point, os.W_OK):
-            continue
-        unified = kind == "cgroup2"
-        names = _delegate(point) if unified else set(options) & set(_CONTROLLERS)
-        yield Place(point, frozenset(names), unified=unified)
-
-
-def _folder(mount: list[str], path: str) -> Path:
-    """Where the group `path` is: mounts in containers show only a part of the hierarchy."""
-    root, point = PurePosixPath(mount[3]), Path(mount[4])
-    inside = PurePosixPath(path)
-    return point / inside.relative_to(root) if inside.is_relative_to(root) else point
-
-
-def _delegate(folder: Path) -> set[str]:
-    """Which controllers groups below may have, after asking for all."""
-    below = folder / "cgroup.subtree_control"
-    try:
-        wanted = set((folder / "cgroup.controllers").read_text().split()) & set(_CONTROLLERS)
-        if not wanted <= set(below.read_text().split()):
-            words = " ".join(f"+{name}" for name in sorted(wanted))
-            try:
-                below.write_text(words)
-            except OSError:
-                _step_aside(folder)
-                below.write_text(words)
-        return wanted & set(below.read_text().replace("+", "").split())
-    except OSError:
-        return set()
-
-
-def _step_aside(folder: Path) -> None:
-    """Move this process and its parent into a leaf, when nobody else is in the group. Raises OSError."""
-    if not set(_members(folder)) <= {os.getpid(), os.getppid()}:
-        return
-    leaf = folder / _OWN
-    leaf.mkdir(exist_ok=True)
-    for pid in _members(folder):
-        (leaf / "cgroup.procs").write_text(str(pid))
-
-
-def _members(folder: Path) -> list[int]:
-    try:
-        return [int(line) for line in (folder / "cgroup.procs").read_text().split()]
-    except OSError:
-        return []
-
-
-def _tree(folder: Path) -> list[Path]:
+def _tree(folder: str) -> list[str]:
     """The folder and all below it, the deepest first."""
-    return [Path(path) for path, _, _ in os.walk(folder, topdown=False)]
+    return [path for path, _, _ in os.walk(folder, topdown=False)]
 
 
-def _remove(folder: Path) -> None:
+def _remove(folder: str) -> None:
     for inner in _tree(folder):
         for _ in range(_ROUNDS):
             try:
-                inner.rmdir()
+                os.rmdir(inner)  # noqa: PTH106  a string
                 break
             except FileNotFoundError:
                 break
