@@ -36,7 +36,7 @@ class DiskWatch:
         self._ended = False
 
     async def keep(self) -> None:
-        """Look until there is too much, or until cancelled."""
+        """Look until there is too much, or until cancelled; for the first time at once."""
         looks = [asyncio.create_task(_until(look)) for look in (self._is_folder_too_much, self._is_elsewhere_too_much)]
         try:
             await asyncio.wait(looks, return_when=asyncio.FIRST_COMPLETED)
@@ -61,13 +61,11 @@ class DiskWatch:
 
 
 async def _until(look: Callable[[], bool]) -> None:
-    pause = EVERY
     while True:
-        await asyncio.sleep(pause)
         began = monotonic()
         if await asyncio.to_thread(look):
             return
-        pause = max(EVERY, (monotonic() - began) / _SHARE)
+        await asyncio.sleep(max(EVERY, (monotonic() - began) / _SHARE))
 
 
 def measure(folder: Path) -> int:

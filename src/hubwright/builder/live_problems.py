@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from pathlib import Path
 
 import msgspec
 
+from hubwright.builder.later import Later
 from hubwright.builder.log import Log
 from hubwright.builder.report_files import place_problems
 from hubwright.builder.source_files import SourceFiles
@@ -36,19 +38,19 @@ class LiveProblems:
     async def following(self, number: int, stage: Stage) -> AsyncIterator[None]:
         """Tell what is new from time to time, as long as the stage's command runs."""
         ended = asyncio.Event()
-        task = asyncio.create_task(self._follow(number, stage, ended))
+        following = Later(EVERY, partial(self._follow, number, stage, ended))
         try:
             yield
         finally:
             ended.set()
-            await task  # not cancelled: what it has taken must be told
+            await following.stop()  # not cancelled: what it has taken must be told
 
     async def _follow(self, number: int, stage: Stage, ended: asyncio.Event) -> None:
         while not ended.is_set():
+            if new := self._watch.look():
+                await self._tell(number, stage, new)
             with suppress(TimeoutError):
                 await asyncio.wait_for(ended.wait(), EVERY)
-            if not ended.is_set() and (new := self._watch.look()):
-                await self._tell(number, stage, new)
 
     def forget(self, number: int) -> None:
         """The stage is tried again: what it printed no longer counts."""

@@ -6,12 +6,16 @@ https://docs.kernel.org/admin-guide/cgroup-v2.html#memory and .../cgroup-v1/memo
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+from hubwright.builder.kernel_files import read_whole
 
 _V1, _V2 = Path("/sys/fs/cgroup/memory"), (Path("/sys/fs/cgroup"), Path("/sys/fs/cgroup/unified"))
 _NO_LIMIT = 2**62  # version 1 writes about 2**63 where there is none
 _DEPTH = 16
+_ROOTS = {str(root) for root in (_V1, *_V2)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,9 +28,17 @@ class Group:
     def read_limit(self) -> int | None:
         """Bytes that the group and those around it allow, the least of them."""
         name = "memory.limit_in_bytes" if self.v1 else "memory.max"
-        folders = [self.folder, *self.folder.parents][:_DEPTH]
-        limits = [limit for folder in folders if (limit := _read_number(folder / name)) is not None]
+        limits = [limit for folder in self._around() if (limit := _read_number(f"{folder}/{name}")) is not None]
         return min((limit for limit in limits if limit < _NO_LIMIT), default=None)
+
+    def _around(self) -> Iterator[str]:
+        """The group's folder and those that it is in, up to the root of the hierarchy."""
+        folder = str(self.folder)
+        for _ in range(_DEPTH):
+            yield folder
+            if folder in _ROOTS:
+                return
+            folder = os.path.dirname(folder)  # noqa: PTH120  strings: this is asked for each command
 
     def read_used(self) -> int | None:
         """Bytes in use, pages of files that could be dropped left out."""
@@ -72,27 +84,19 @@ def read_pressure() -> float | None:
     return None
 
 
-def _read_text(file: Path) -> str:
+def _read_text(file: Path | str) -> str:
     try:
-        descriptor = os.open(file, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
+        return read_whole(str(file))
     except OSError:
         return ""
-    try:
-        return os.read(descriptor, 65_536).decode("utf-8", "replace")
-    except OSError:
-        return ""
-    finally:
-        os.close(descriptor)
 
 
-def _read_number(file: Path) -> int | None:
+def _read_number(file: Path | str) -> int | None:
     text = _read_text(file).strip()
     return int(text) if text.isdecimal() else None
 
 
 def _read_field(file: Path, name: str) -> int | None:
-    for line in _read_text(file).splitlines():
-        key, _, value = line.partition(" ")
-        if key == name and value.strip().isdecimal():
-            return int(value)
-    return None
+    _, found, rest = f"\n{_read_text(file)}".partition(f"\n{name} ")
+    value = rest.partition("\n")[0].strip()
+    return int(value) if found and value.isdecimal() else None

@@ -3,28 +3,29 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
 
 import msgspec
 
 from hubwright.builder.caches import Caches, HubShelf
 from hubwright.builder.checkout import fill_tree, origin_of, password_of
-from hubwright.builder.disk_watch import DiskWatch
+from hubwright.builder.disk_watch import EVERY, DiskWatch
 from hubwright.builder.executors import Executor, Furnishing
 from hubwright.builder.executors.terms import Terms
 from hubwright.builder.furnishing import furnish
 from hubwright.builder.keeping import KeptFiles
+from hubwright.builder.later import Later
 from hubwright.builder.live_problems import LiveProblems
 from hubwright.builder.log import Find, Log
 from hubwright.builder.recorder import Recorder
 from hubwright.builder.spool import About, Spool
 from hubwright.builder.stage import GRACE, Outcome, RunEnded, Work, harvest, run_command
 from hubwright.builder.telling import Telling
+from hubwright.builder.unless import unless
 from hubwright.builder.upload import Uploads
 from hubwright.builder.workspace import Workspace
 from hubwright.domain.limits import Limits, read_limits
@@ -39,8 +40,6 @@ from hubwright.errors import ExecutorError, HubwrightError
 from hubwright.git.commands import LEASH, Leash
 from hubwright.git.mirrors import Mirrors
 from hubwright.wire import Payload, Recording
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,12 +104,11 @@ class Run:
 
         executor = self._tools.executor
         elsewhere = partial(executor.written, self._workspace) if isinstance(executor, Furnishing) else int
-        task = asyncio.create_task(DiskWatch(self._workspace.root, most, full, elsewhere).keep())
+        watch = Later(EVERY, DiskWatch(self._workspace.root, most, full, elsewhere).keep)
         try:
             yield
         finally:
-            task.cancel()
-            await asyncio.wait({task})
+            await watch.cancel()
 
     def end(self, result: Result, reason: str, grace: float = GRACE) -> None:
         """End the run now, with this result. Only the first call counts."""
@@ -137,9 +135,9 @@ class Run:
         if result not in {Result.SUCCESS, Result.FAILURE}:
             self._log.say(detail)
         with suppress(RunEnded):
-            await self._unless_ended(self._files.hand_over())
+            await unless(self._ending, self._files.hand_over())
             if result in {Result.SUCCESS, Result.FAILURE}:
-                await self._unless_ended(self._caches.keep(self._succeeded(result)))
+                await unless(self._ending, self._caches.keep(self._succeeded(result)))
         self._log.finish()
         self._skip_rest()
         self._telling.run_ended(result, detail, recording=await self._record(result))
@@ -172,13 +170,13 @@ class Run:
             self._log.say(f"Warning: {warning}")
         if self._payload.source.checkout:
             await self._check_out()
-        await self._unless_ended(self._caches.restore())
+        await unless(self._ending, self._caches.restore())
         terms = Terms(trust=self._payload.trust, limits=replace(self._limits, disk=None))
         for warning in await asyncio.to_thread(self._tools.executor.prepare, self._workspace, terms):
             self._log.say(warning)
         services = [Service(**msgspec.structs.asdict(wish)) for wish in self._payload.services]
         furnished = furnish(self._tools.executor, self._workspace, stages, services, self._log.say)
-        self._telling.took(await self._unless_ended(furnished))
+        self._telling.took(await unless(self._ending, furnished))
         if isinstance(self._tools.executor, Furnishing):
             self._watch.add_services(self._tools.executor.services(self._workspace))
         return await self._run_stages(stages)
@@ -194,7 +192,7 @@ class Run:
         leash = Leash()
         before = LEASH.set(leash)
         try:
-            await self._unless_ended(asyncio.to_thread(mirrors.fetch, origin, source.sha, source.ref))
+            await unless(self._ending, asyncio.to_thread(mirrors.fetch, origin, source.sha, source.ref))
         except RunEnded:
             leash.pull()  # git is in a thread, which nobody can cancel
             raise
@@ -233,7 +231,7 @@ class Run:
         try:
             outcome = await run_command(work, number, stage)
             tests = await harvest(work, number, outcome)
-            await self._unless_ended(self._files.keep(self._workspace.tree, stage, outcome.result))
+            await unless(self._ending, self._files.keep(self._workspace.tree, stage, outcome.result))
             await self._problems.finish(number, stage)
         except RunEnded as ended:
             await self._problems.finish(number, stage)
@@ -259,17 +257,6 @@ class Run:
         for number in range(len(self._payload.stages)):
             if number not in self._results:
                 self._end_stage(number, Outcome(result=Result.SKIP))
-
-    async def _unless_ended(self, work: Coroutine[Any, Any, T]) -> T:
-        """The value of `work`, which is cancelled when the run ends first. Raises RunEnded."""
-        task = asyncio.ensure_future(work)
-        either: list[asyncio.Future[Any]] = [task, self._ending]
-        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
-        if task.done():
-            return task.result()
-        task.cancel()
-        await asyncio.wait({task})
-        raise self._ending.result()
 
     def _scrub(self, find: Find) -> None:
         try:

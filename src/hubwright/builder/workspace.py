@@ -6,6 +6,7 @@ import os
 import shutil
 import sys
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from hubwright.builder.removal import remove_tree
@@ -27,17 +28,17 @@ class Workspace:
     marker: str
     objects: Path | None = None
 
-    @property
+    @cached_property
     def home(self) -> Path:
         """`HOME` of the stages: empty at the start, gone at the end."""
         return self.root / "home"
 
-    @property
+    @cached_property
     def temporary(self) -> Path:
         """`TMPDIR` of the stages."""
         return self.root / "tmp"
 
-    @property
+    @cached_property
     def commands(self) -> Path:
         """The folder of the command files."""
         return self.root / _COMMANDS

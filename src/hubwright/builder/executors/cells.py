@@ -15,6 +15,7 @@ from hubwright.builder.executors.syscalls import unmount
 from hubwright.builder.executors.terms import Policy, Spent, Terms
 from hubwright.builder.executors.tree import kill_marked, reap_orphans, ticks_now
 from hubwright.builder.executors.users import User, Users
+from hubwright.builder.kernel_files import read_whole, write_whole
 from hubwright.builder.workspace import Workspace
 from hubwright.domain.limits import Limits
 from hubwright.errors import ExecutorError
@@ -55,7 +56,7 @@ class Cell:
         if self.group is not None:
             self.group.admit(pid)
         with suppress(OSError):
-            Path(f"/proc/{pid}/oom_score_adj").write_text(_FIRST_TO_DIE)
+            write_whole(f"/proc/{pid}/oom_score_adj", _FIRST_TO_DIE)
 
 
 class Cells:
@@ -167,10 +168,12 @@ def _hand_over(root: Path, uid: int, gid: int) -> None:
 def _unmount_below(root: Path) -> None:
     """Deleting a workspace must not delete what somebody has mounted in it."""
     try:
-        lines = Path("/proc/self/mountinfo").read_text().splitlines()
+        mounts = read_whole("/proc/self/mountinfo")
     except OSError:
         return
-    points = [line.split()[4].encode().decode("unicode_escape") for line in lines]
+    if f"/{root.name}/" not in mounts:  # mostly; its name has nothing that would be written otherwise there
+        return
+    points = [line.split()[4].encode().decode("unicode_escape") for line in mounts.splitlines()]
     for point in reversed([point for point in points if point.startswith(f"{root}/")]):
         with suppress(OSError):
             unmount(point)

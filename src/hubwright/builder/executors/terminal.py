@@ -53,6 +53,8 @@ class OnTerminal:
 
     async def kill(self, grace: float) -> None:
         """Ask the group to end, and force it after `grace` seconds. Returns when it is gone."""
+        if self.finished.done():
+            return
         self._signal(signal.SIGTERM)
         done, _ = await asyncio.wait([self.finished], timeout=grace)
         if not done:
