@@ -117,9 +117,9 @@ class Walk:
 
 
 @pytest.fixture
-def common(github: FakeGitHub, folder: Path, postgres_url: str, s3_url: str, valkey_url: str) -> Installation:
-    """PostgreSQL, Valkey and an object store in common."""
-    return describe(folder, github, postgres_url, s3_url, valkey_url)
+def common(github: FakeGitHub, folder: Path, postgres_url: str, s3_url: str, rabbitmq_url: str) -> Installation:
+    """PostgreSQL, RabbitMQ and an object store in common; two hubs with Valkey are what `make chaos` has."""
+    return describe(folder, github, postgres_url, s3_url, rabbitmq_url)
 
 
 @pytest.mark.timeout(300)
