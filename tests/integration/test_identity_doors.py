@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import io
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +22,16 @@ from sqlalchemy import select
 import command_line
 from fake_github import FakeGitHub
 from hubwright.config import load_settings
+from hubwright.domain.diagnosis import Verdict
 from hubwright.domain.facts import Fact, FactKind
+from hubwright.domain.github_budget import Budget, Figures
 from hubwright.domain.github_hooks import ORGANIZATION_EVENTS
 from hubwright.domain.github_tokens import MAX_TOKEN, find_lacks
 from hubwright.hub.github_credentials import APP
 from hubwright.reports import Reporter
 from hubwright.reports.statuses import StatusReporter
 from hubwright.store.figures import Tally
+from hubwright.store.github_budget import change_budget
 from hubwright.store.schema import gh_installation, github_credential
 from hubwright.store.tokens import keep_token
 from hubwright.web.api.identity import IdentityDoors
@@ -322,6 +327,17 @@ def test_the_command_reads_the_token_from_stdin(door: Door, monkeypatch: pytest.
     assert command_line.run(None, "github", "set-token", TOKEN, more=more).returncode == 2
 
 
+def keep_left(door: Door, count: int) -> None:
+    """What GitHub has told of octo's installation, and of one that is another App's."""
+    app = door.github.state.app
+    assert app is not None
+    number = app.installations["octo"]
+    for name, remaining in ((f"installation {number}", count), (f"installation {number}0", 1)):
+        figures = Figures(limit=5000, remaining=remaining, reset_at=time.time() + 600)
+        change = partial(change_budget, name=name, change=lambda _, told=figures: (Budget(figures=told), None), now=NOW)
+        door.site.database.write(change)
+
+
 def test_the_doctor_knows_what_was_made_or_entered_here(door: Door) -> None:
     """Else it would say that there are no credentials, and that every webhook is refused."""
     settings = load_settings({"data_dir": str(door.folder), "github.api_url": door.github.api_url}, None, {})
@@ -332,6 +348,9 @@ def test_the_doctor_knows_what_was_made_or_entered_here(door: Door) -> None:
     assert check_github(settings).seen.endswith("takes our token; 4711 of 5000 requests are left")
     be_app(door)
     assert check_github(settings).seen.endswith("takes the key of App 4711; installed for octo")
+    keep_left(door, 150)
+    assert check_github(settings).verdict is Verdict.WARN
+    assert check_github(settings).seen.endswith("installed for octo; 150 of 5000 requests are left for octo")
     assert check_rights(settings).seen.startswith("the App lacks checks: write, contents: read, ")
     assert check_hooks(settings).seen.startswith("the hook of the App: it sends to nowhere instead of http://127")
     outside = load_settings({"data_dir": str(door.folder), "host": "0.0.0.0"}, None, {})

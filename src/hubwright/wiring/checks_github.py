@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
@@ -14,6 +14,7 @@ import httpx2
 from hubwright.config import Settings
 from hubwright.domain.diagnosis import Sight, doubtful, join_sights, well, wrong
 from hubwright.domain.github_app import form_manifest
+from hubwright.domain.github_budget import Figures
 from hubwright.domain.github_hooks import DOOR, HookState
 from hubwright.domain.github_tokens import find_lacks
 from hubwright.errors import GitHubError, GitHubRefusedError, HubwrightError
@@ -23,6 +24,7 @@ from hubwright.github.requests import form_path
 from hubwright.hub.github_credentials import APP, TOKEN
 from hubwright.store.database import Database
 from hubwright.store.figures import Tally
+from hubwright.store.github_budget import load_budgets
 from hubwright.store.healing_figures import load_figures
 from hubwright.store.views_names import load_newest_repositories
 from hubwright.wiring.checks_database import ask_database
@@ -67,7 +69,7 @@ def check_github(settings: Settings) -> Sight:
         seen = "no credentials: builds run, but GitHub is not told how they went"
         return doubtful(seen, "make a GitHub App on the hub's page GitHub, or `hubwright github set-token`")
     try:
-        return _ask_as_app(url, *who) if isinstance(who, tuple) else _ask_with_token(url, who)
+        return _ask_as_app(settings, *who) if isinstance(who, tuple) else _ask_with_token(url, who)
     except GitHubRefusedError as error:
         return wrong(
             str(error), "make a new token (commit statuses: write, contents: read), or check the App's id and key"
@@ -83,14 +85,32 @@ def _ask_with_token(url: str, token: str) -> Sight:
     return well(seen) if rate["remaining"] > FEW_REQUESTS else doubtful(seen, "wait an hour, or use a GitHub App")
 
 
-def _ask_as_app(url: str, number: str, private_key: str) -> Sight:
-    """An App's requests are counted for each installation, so there is no one figure."""
-    with closing(AppTokens(url, number, private_key)) as tokens:
+def _ask_as_app(settings: Settings, number: str, private_key: str) -> Sight:
+    with closing(AppTokens(settings.github.api_url, number, private_key)) as tokens:
         owners = tokens.fetch_installations()
-    if owners:
-        return well(f"{url} takes the key of App {number}; installed for {', '.join(sorted(owners)[:10])}")
-    seen = f"{url} takes the key of App {number}, which is installed nowhere"
-    return doubtful(seen, "install it: the hub's page GitHub leads there")
+    seen = f"{settings.github.api_url} takes the key of App {number}"
+    if not owners:
+        return doubtful(f"{seen}, which is installed nowhere", "install it: the hub's page GitHub leads there")
+    seen += f"; installed for {', '.join(sorted(owners)[:10])}"
+    least = _find_least(settings, owners)
+    if least is None:
+        return well(seen)
+    owner, figures = least
+    seen += f"; {figures.remaining} of {figures.limit} requests are left for {owner}"
+    return well(seen) if figures.remaining > FEW_REQUESTS else doubtful(seen, "wait an hour: loads go on by themselves")
+
+
+def _find_least(settings: Settings, owners: Mapping[str, int]) -> tuple[str, Figures] | None:
+    """The owner whose installation has the fewest requests left of this hour, as GitHub told the hub last.
+
+    An App's requests are counted for each installation.
+    """
+    budgets, now = ask_database(settings, load_budgets) or {}, time.time()
+    told = [
+        (owner, budgets[name].figures) for owner, id_ in owners.items() if (name := f"installation {id_}") in budgets
+    ]
+    known = [(owner, figures) for owner, figures in told if figures is not None and figures.reset_at > now]
+    return min(known, key=lambda one: one[1].remaining, default=None)
 
 
 def check_rights(settings: Settings) -> Sight:
