@@ -13,7 +13,9 @@ from hubwright.domain.figures import WAIT_SECONDS, FactCounts, Series, Times
 from hubwright.reports.fact_counts import CountedFacts
 from hubwright.store import figures
 from hubwright.store.database import Database, is_outage
+from hubwright.store.fact_reader import FactLoader
 from hubwright.store.figures import Tally
+from hubwright.store.reports import load_facts
 from hubwright.store.schema import build, run
 
 logger = structlog.get_logger()
@@ -36,10 +38,10 @@ _TOLD = frozenset(
 class Counting:
     """The drain that keeps what is counted. Facts are counted from the moment on at which the first hub begins."""
 
-    def __init__(self, database: Database, tally: Tally) -> None:
+    def __init__(self, database: Database, tally: Tally, load: FactLoader = load_facts) -> None:
         self._database = database
         self._tally = tally
-        self._facts = CountedFacts(database, NAME, _count)
+        self._facts = CountedFacts(database, NAME, _count, load, beside=tally)
 
     def enroll(self) -> None:
         """Begin at the newest fact, where no hub has begun. Call it before anything can happen."""

@@ -10,6 +10,7 @@ from hubwright.domain.facts import Fact
 from hubwright.domain.figures import Series
 from hubwright.store import figures, reports
 from hubwright.store.database import Database
+from hubwright.store.fact_reader import FactLoader
 
 BATCH = 500
 """Facts counted in one transaction."""
@@ -21,10 +22,20 @@ Count = Callable[[Connection, Sequence[Fact]], dict[Series, float]]
 class CountedFacts:
     """The cursor `name` in the facts, and what `count` makes of those behind it."""
 
-    def __init__(self, database: Database, name: str, count: Count) -> None:
+    def __init__(
+        self,
+        database: Database,
+        name: str,
+        count: Count,
+        load: FactLoader = reports.load_facts,
+        beside: figures.Tally | None = None,
+    ) -> None:
+        """`beside` is kept in the same transactions: what this process alone has counted."""
         self._database = database
         self._name = name
         self._count = count
+        self._load = load
+        self._beside = beside or figures.Tally()
         self._cursor: int | None = None
 
     def enroll(self, also: Callable[[Connection], object] = lambda _: None) -> None:
@@ -50,19 +61,27 @@ class CountedFacts:
             cursor = self._cursor
             if cursor is None:
                 cursor = reports.load_cursors(connection).get(self._name)
-            rows = [] if cursor is None else reports.load_facts(connection, cursor, BATCH)
+            rows = [] if cursor is None else self._load(connection, cursor, BATCH)
             facts = [fact for _, fact in rows if fact is not None]
             counts = self._count(connection, facts) if facts else {}
         if cursor is None or not rows:
             return [], False
         newest = rows[-1][0]
-
-        def keep(connection: Connection) -> bool:
-            if not reports.keep_reports(connection, self._name, before=cursor, cursor=newest, reports=()):
-                return False  # another hub has counted them
-            figures.add_counts(connection, counts)
-            return True
-
-        kept = self._database.write(keep)
+        kept = self._keep(cursor, newest, counts)
         self._cursor = newest if kept else None
         return (facts if kept else []), (not kept or len(rows) == BATCH)
+
+    def _keep(self, cursor: int, newest: int, counts: dict[Series, float]) -> bool:
+        """Move the cursor and add the counts. False when another hub has counted them."""
+        beside = self._beside.take()
+
+        def keep(connection: Connection) -> bool:
+            kept = reports.keep_reports(connection, self._name, before=cursor, cursor=newest, reports=())
+            figures.add_counts(connection, figures.sum_counts(counts, beside) if kept else beside)
+            return kept
+
+        try:
+            return self._database.write(keep)
+        except BaseException:
+            self._beside.give_back(beside)
+            raise

@@ -19,6 +19,7 @@ from hubwright.reports import Reporter
 from hubwright.reports.courier import Courier
 from hubwright.store import reports
 from hubwright.store.database import Database
+from hubwright.store.fact_reader import FactLoader
 from hubwright.store.figures import Tally
 from hubwright.store.reports import NewReport
 
@@ -56,6 +57,8 @@ class Relay:
         self._clock = clock
         self._wake = wake
         self._is_heard = is_heard
+        self.load: FactLoader = reports.load_facts
+        """How facts are read; those who follow them in one process may read them together."""
         self._couriers = [Courier(database, reporter, owner, clock, tally or Tally()) for reporter in reporters]
         self._due = 0.0
         self._cursors: dict[str, int] = {}  # as kept last; where another process has moved one, keeping fails and tells
@@ -118,7 +121,7 @@ class Relay:
         with self._database.reading() as connection:
             if cursor is None:
                 cursor = reports.load_cursors(connection).get(reporter.name)
-            facts = [] if cursor is None else reports.load_facts(connection, cursor, BATCH)
+            facts = [] if cursor is None else self.load(connection, cursor, BATCH)
         if cursor is None:
             self.enroll()
             return 0, True

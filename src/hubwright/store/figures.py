@@ -43,8 +43,15 @@ class Tally:
     def give_back(self, counts: Mapping[Series, float]) -> None:
         """What could not be kept is to be taken again."""
         with self._lock:
-            for series, amount in counts.items():
-                self._counts[series] = self._counts.get(series, 0.0) + amount
+            self._counts = sum_counts(self._counts, counts)
+
+
+def sum_counts(one: Mapping[Series, float], other: Mapping[Series, float]) -> dict[Series, float]:
+    """Both together."""
+    both = dict(one)
+    for series, amount in other.items():
+        both[series] = both.get(series, 0.0) + amount
+    return both
 
 
 def add_counts(connection: Connection, counts: Mapping[Series, float]) -> None:

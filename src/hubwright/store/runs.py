@@ -14,6 +14,7 @@ from sqlalchemy import (
     Row,
     bindparam,
     case,
+    exists,
     func,
     literal_column,
     select,
@@ -115,7 +116,13 @@ _FINISH_RUN = (
     update(run)
     .where(run.c.id == _RUN)
     .values(state=FINISHED, result=bindparam("ended"), finished_at=_NOW, detail=bindparam("why"))
-    .returning(run.c.tests_total, run.c.tests_passed, run.c.tests_skipped, run.c.tests_failed)
+    .returning(
+        run.c.tests_total,
+        run.c.tests_passed,
+        run.c.tests_skipped,
+        run.c.tests_failed,
+        exists().where(stage.c.run_id == _RUN, stage.c.state != FINISHED).label("has_open_stages"),
+    )
 )
 _FINISH_STAGES = (
     update(stage)
@@ -236,7 +243,8 @@ def finish_run(connection: Connection, number: int, result: Result, now: float, 
     """
     key = {"run_key": number, "ended": result.value, "now": now}
     counts = connection.execute(_FINISH_RUN, {**key, "why": detail or None}).one()
-    connection.execute(_FINISH_STAGES, key)
+    if counts.has_open_stages:
+        connection.execute(_FINISH_STAGES, key)
     return counts
 
 

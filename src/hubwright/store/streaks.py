@@ -1,4 +1,4 @@
-"""What ended before on the same branch: three small questions by index at the end of each build."""
+"""What ended before on the same branch: one small question by index at the end of each build."""
 
 from __future__ import annotations
 
@@ -36,12 +36,16 @@ _OTHER = (
     )
     .order_by(build.c.id.desc())
     .limit(1)
+    .cte("other")
 )
 _END = (
-    select(fact.c.data)
-    .where(fact.c.build_id == bindparam("of"), fact.c.kind == FactKind.BUILD_FINISHED.value)
-    .order_by(fact.c.id.desc())
-    .limit(1)
+    select(fact.c.data).where(fact.c.kind == FactKind.BUILD_FINISHED.value).order_by(fact.c.id.desc()).limit(1)
+)  # of a build
+_OTHER_ID = select(_OTHER.c.id).scalar_subquery()
+_BEFORE = select(
+    _OTHER_ID.label("other"),
+    _END.where(fact.c.build_id == bindparam("own")).scalar_subquery().label("own_end"),
+    _END.where(fact.c.build_id == _OTHER_ID).scalar_subquery().label("other_end"),
 )
 
 
@@ -55,13 +59,11 @@ class Before(NamedTuple):
 def load_before(connection: Connection, row: Row[Any] | BuildView) -> Before:
     """The end before the one of this build: its own, if it was begun again, else that of the build before it."""
     of_line = {"job": row.job_id, "branch": row.branch, "pull": row.pull_request or 0, "own": row.id}
-    other = connection.execute(_OTHER, of_line).scalar()
-    if other is not None and other > row.id:
+    found = connection.execute(_BEFORE, of_line).one()
+    if found.other is not None and found.other > row.id:
         return Before(None, late=True)
-    own = _load_end(connection, row.id)
-    if own is not None and own.get("streak"):
-        return Before(own, late=False)
-    return Before(None if other is None else _load_end(connection, other), late=False)
+    again = found.own_end is not None and found.own_end.get("streak")
+    return Before(found.own_end if again else found.other_end, late=False)
 
 
 def load_streaks(connection: Connection, builds: Sequence[int]) -> dict[int, dict[str, Any]]:
@@ -122,8 +124,3 @@ def _within(build_id: int, span: tuple[int, int]) -> tuple[ColumnElement[bool], 
         build.c.id <= span[1],
         func.coalesce(build.c.pull_request, 0) == pull,
     )
-
-
-def _load_end(connection: Connection, build_id: int) -> dict[str, Any] | None:
-    said: dict[str, Any] | None = connection.execute(_END, {"of": build_id}).scalar()
-    return said

@@ -22,7 +22,9 @@ from hubwright.hub.sealing import Keys
 from hubwright.reports.search_history import History
 from hubwright.storage import Storage
 from hubwright.store.database import Database
+from hubwright.store.fact_reader import FactLoader
 from hubwright.store.figures import Tally
+from hubwright.store.reports import load_facts as load_facts_anew
 from hubwright.wire import Vitals
 
 FACTS = "facts"
@@ -90,6 +92,7 @@ class Site:
     max_watchers: int = 2000  # at `/api/v1/live`, at once
     clone_base: str = "https://github.com"  # where repositories, and so the pages of their files, are
     tally: Tally = field(default_factory=Tally)  # what is counted for the monitoring system
+    load_facts: FactLoader = load_facts_anew  # for what follows them in this process
     find_reporters: Callable[[], Sequence[str]] | None = None  # those that are at work; None: all that ever were
     trace_url: str | None = None  # where a trace is shown, with {trace} in its number's place
     redis_url: str | None = None  # of the read model, with what the hub says there

@@ -29,6 +29,7 @@ class FilingLife:
             self._relay = Relay(
                 site.database, [FileReporter(filing.keep_all)], owner, site.clock, _drain_goes_on, tally=site.tally
             )
+            self._relay.load = site.load_facts
             self._relay.enroll()
             self.names = self._relay.names
 

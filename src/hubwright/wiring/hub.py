@@ -204,6 +204,7 @@ class Hub:
         elif queue == SPOOL:
             self._housekeeping.wake(SPOOL)
         elif queue == "facts":
+            self.parts.facts.note()
             self._bell.ring(FACTS)
             self._housekeeping.wake(REDIS)
             self._irc.wake()

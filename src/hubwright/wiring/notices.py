@@ -46,6 +46,7 @@ class NoticeLife:
             raise SettingsError(f"NOTIFY: {error}") from error
         reporters = [reporter, *_make_mails(settings, site)]
         self._relay = Relay(site.database, reporters, owner, site.clock, _drain_goes_on, tally=site.tally)
+        self._relay.load = site.load_facts
         self._relay.enroll()
         self.names = self._relay.names
 

@@ -43,6 +43,7 @@ from hubwright.hub.wishes import Wishes
 from hubwright.reports.counting import Counting
 from hubwright.reports.relay import Relay
 from hubwright.store.database import Database
+from hubwright.store.fact_reader import FactReader
 from hubwright.store.figures import Tally
 from hubwright.store.jobs import HUB
 from hubwright.wire import ReportLimits
@@ -94,6 +95,7 @@ class Parts:
     github: GitHubAccess
     tally: Tally
     counting: Counting
+    facts: FactReader
     owner: str
     wake: Wake
 
@@ -159,7 +161,8 @@ def open_parts(
     # GitHub lets nobody post statuses anonymously
     relay = Relay(database, reporters, owner, time.time, wake, is_heard=lambda: github.is_known, tally=tally)
     relay.enroll()
-    counting = Counting(database, tally)
+    facts = FactReader()
+    counting = Counting(database, tally, facts.load)
     counting.enroll()
     return Parts(
         database=database,
@@ -191,6 +194,7 @@ def open_parts(
         github=github,
         tally=tally,
         counting=counting,
+        facts=facts,
         owner=owner,
         wake=wake,
     )

@@ -42,6 +42,7 @@ class SearchLife:
             log_size=chosen.log_size,
         )
         self._relay = Relay(site.database, [reporter], owner, site.clock, _drain_goes_on, tally=site.tally)
+        self._relay.load = site.load_facts
         self._relay.enroll()
         self.names = self._relay.names
 

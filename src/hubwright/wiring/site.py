@@ -34,6 +34,7 @@ def make_site(settings: Settings, parts: Parts, bell: Bell, wake: Callable[[str]
             read_place(settings),
         ),
         tally=parts.tally,
+        load_facts=parts.facts.load,
         bell=bell,
         storage=Storage(settings.storage_url, stalled=settings.artifacts.stalled),
         artifacts=make_artifact_rules(settings),

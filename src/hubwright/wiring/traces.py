@@ -35,6 +35,7 @@ class Traces:
         lines = None if chosen.logs == "off" else _make_lines(settings, site, spans)
         reporter = TraceReporter(site.database, self._collector, spans, lines)
         self._relay = Relay(site.database, [reporter], owner, site.clock, _drain_goes_on, tally=site.tally)
+        self._relay.load = site.load_facts
         self._relay.enroll()
         metrics = Metrics(site.database, site.version, site.clock, find_reporters=site.find_reporters)
         self._measurer = Measurer(site.database, self._collector, metrics, owner, site.clock, chosen.every)
