@@ -54,6 +54,11 @@ class Looks:
     circles: dict[Repository, Circle] = field(default_factory=dict)
 
 
+def look_around(event: Event | None, circle: Circle | None) -> Looks:
+    """What is known of the event's repository before it is understood."""
+    return Looks() if event is None or circle is None else Looks(circles={circle.repository: circle})
+
+
 class Demands:
     """Finds out what is wanted, has it, plans it; writes nothing until `keep`. Called from several threads."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
@@ -28,14 +28,18 @@ class Seen:
     late: bool = False
 
 
-def glance(connection: Connection, events: Sequence[Event], may_build: MayBuild) -> list[Seen | None]:
-    """An answer to each event, in order; None where it takes more than a look, such as a commit that is to be had."""
-    outcomes = _find_outcomes(connection, events, may_build)
+def glance(connection: Connection, events: Sequence[Event], may_build: MayBuild) -> list[Seen | Circle | None]:
+    """An answer to each event, in order: no `Seen` where it takes more than a look, such as a commit that is to be had.
+
+    Then it is the circle of its repository, where that was looked at.
+    """
+    circles: dict[tuple[int | None, str], Circle] = {}
+    outcomes = _find_outcomes(connection, events, may_build, circles)
     pulls = [
         event for event, told in zip(events, outcomes, strict=True) if told and isinstance(event, PullRequestEvent)
     ]
     times = load_change_times(connection, {_name(pull) for pull in pulls}) if pulls else {}
-    seen: list[Seen | None] = []
+    seen: list[Seen | Circle | None] = []
     for event, outcome in zip(events, outcomes, strict=True):
         late = False
         if outcome and isinstance(event, PullRequestEvent) and event.updated_at is not None:
@@ -43,17 +47,27 @@ def glance(connection: Connection, events: Sequence[Event], may_build: MayBuild)
             last = times.get(_name(event), at)
             late = at < last
             times[_name(event)] = max(at, last)
-        seen.append(Seen(outcome, late) if outcome else None)
+        seen.append(Seen(outcome, late) if outcome else _find_circle(event, circles))
     return seen
+
+
+def _find_circle(event: Event, circles: Mapping[tuple[int | None, str], Circle]) -> Circle | None:
+    if not isinstance(event, Push | PullRequestEvent):
+        return None
+    return circles.get((event.repository.id, event.repository.full_name))
 
 
 def _name(event: PullRequestEvent) -> tuple[int, int]:
     return event.repository.id or 0, event.number
 
 
-def _find_outcomes(connection: Connection, events: Sequence[Event], may_build: MayBuild) -> list[str | None]:
+def _find_outcomes(
+    connection: Connection,
+    events: Sequence[Event],
+    may_build: MayBuild,
+    circles: dict[tuple[int | None, str], Circle],
+) -> list[str | None]:
     """What is said of each event; None of one that leads to more. A repository is looked for once, links at once."""
-    circles: dict[tuple[int | None, str], Circle] = {}
     named = {
         (event.repository.id, event.repository.full_name): event.repository
         for event in events

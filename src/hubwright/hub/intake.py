@@ -9,7 +9,7 @@ into the copy in the same transaction, before all else: so all processes lock ro
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -26,7 +26,8 @@ from hubwright.errors import MalformedError
 from hubwright.hub.admission import ADMISSION
 from hubwright.hub.builds import give_up_waiting
 from hubwright.hub.copying import Follow, follow_nothing, keep_told, read_told
-from hubwright.hub.demands import Looks
+from hubwright.hub.demands import Looks, look_around
+from hubwright.hub.followers import Circle
 from hubwright.hub.glances import Seen, glance
 from hubwright.hub.lanes import Lanes
 from hubwright.hub.leases import LeaseKeeper
@@ -132,13 +133,17 @@ class Intake:
         steps: list[Step] = []
         read = [taken for row in rows if (taken := self._read(row, steps)) is not None]
         aside: dict[str, list[Taken]] = {}
+        moving = {lane for taken in read if self._lanes.moves(lane := taken.repository or "")}  # before the look
         for taken, seen in zip(read, self._glance(read), strict=True):
             lane = taken.repository or ""
             ordered = not isinstance(taken.event, Other)
-            if seen is None or (ordered and (lane in aside or self._lanes.moves(lane))):
-                aside.setdefault(lane, []).append(taken)
-            else:
+            behind = ordered and (lane in aside or lane in moving or self._lanes.moves(lane))
+            if isinstance(seen, Seen) and not behind:
                 steps.append(Step(taken, partial(_end_seen, taken, seen), seen))
+            else:
+                # what stands behind others is understood when these have been written
+                known = replace(taken, circle=seen) if isinstance(seen, Circle) and not behind else taken
+                aside.setdefault(lane, []).append(known)
         if steps:
             self._keep(lambda: steps)
         for lane, some in aside.items():
@@ -159,7 +164,7 @@ class Intake:
             steps.append(Step(Taken(row, None, told), work))
             return None
 
-    def _glance(self, things: list[Taken]) -> list[Seen | None]:
+    def _glance(self, things: list[Taken]) -> list[Seen | Circle | None]:
         """Which of them only tell news. When that can't be told each is judged alone, in its lane."""
         events = [taken.event for taken in things if taken.event is not None]
         try:
@@ -174,7 +179,8 @@ class Intake:
         try:
             for some in part_pulls(things):
                 limited: list[bool] = []
-                if self._keep(partial(self._understand_all, some, limited)):
+                looks = [look_around(some[0].event, some[0].circle)]
+                if self._keep(partial(self._understand_all, some, looks, limited)):
                     self._wake("runs")
                     if limited:
                         self._wake(ADMISSION)
@@ -205,9 +211,10 @@ class Intake:
                 return True
         return False
 
-    def _understand_all(self, some: list[Taken], limited: list[bool]) -> list[Step]:
-        looks = Looks()
-        return [Step(one, self._understand(one, looks, limited)) for one in some]
+    def _understand_all(self, some: list[Taken], looks: list[Looks], limited: list[bool]) -> list[Step]:
+        """`looks` has what is known already, for the first time alone: when it is done again, that may be long ago."""
+        known = looks.pop() if looks else Looks()
+        return [Step(one, self._understand(one, known, limited)) for one in some]
 
     def _understand(self, taken: Taken, looks: Looks, limited: list[bool]) -> Work:
         """Adds to `limited` when builds may have to be admitted."""

@@ -64,10 +64,16 @@ class Scheduler:
         self._cancelled_at: dict[tuple[int, int], float] = {}  # (run, lease) -> when it was first found cancelled
         self._missed: set[tuple[int, int]] = set()  # (run, lease) that a builder here should have and has not
         self._wanted = asyncio.Event()
+        self._may_cancel = True  # somebody may have cancelled runs
         self._loop = asyncio.get_running_loop()
 
     def wake(self) -> None:
         """There may be something to do; from any thread."""
+        self._may_cancel = True
+        self.wake_for_room()
+
+    def wake_for_room(self) -> None:
+        """Builders may have become free, or runs due, and nobody has cancelled anything; from any thread."""
         if not self._wanted.is_set() and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._wanted.set)
 
@@ -96,9 +102,12 @@ class Scheduler:
         """Hints may come without a pause, so what has no hint is looked at by time."""
         if self._loop.time() - self._looked_at >= LOOK_AGAIN:
             self._looked_at = self._loop.time()
+            self._may_cancel = True
             await self._look_around()
         await self._lease()
-        await self._cancel()
+        if self._may_cancel:
+            self._may_cancel = False
+            await self._cancel()
 
     async def _lease(self) -> None:
         stops = self._stops or await self._look_at_stops()
@@ -110,10 +119,10 @@ class Scheduler:
         if rows:
             self._on_facts()
             if stops.narrows:
-                self.wake()  # others may be due now that a platform is full
+                self.wake_for_room()  # others may be due now that a platform is full
         if doubted:
             self._on_doubt()
-            self.wake()  # their builders may take others
+            self.wake_for_room()  # their builders may take others
         outcomes = await asyncio.gather(*map(self._sessions.assign, rows), return_exceptions=True)
         for row, outcome in zip(rows, outcomes, strict=True):
             if isinstance(outcome, WireError):  # as it is, nobody can ever run it

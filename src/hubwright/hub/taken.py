@@ -16,6 +16,7 @@ from hubwright.domain.repos import ApprovalComment, Event, PullRequestEvent, Pus
 from hubwright.errors import MalformedError
 from hubwright.github.payloads import read_event
 from hubwright.hub.backfill import BACKFILL, read_backfill
+from hubwright.hub.followers import Circle
 from hubwright.hub.wishes import MANUAL, read_manual
 from hubwright.store.deliveries import read_body
 
@@ -28,11 +29,15 @@ PORTION = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """A delivery, what it asks for (None: that can't be read), and what it tells of GitHub."""
+    """A delivery, what it asks for (None: that can't be read), and what it tells of GitHub.
+
+    `circle` is that of its repository, where it was looked at a moment ago.
+    """
 
     row: Row[Any]
     event: Event | None
     told: Reading
+    circle: Circle | None = None
 
     @property
     def repository(self) -> str | None:

@@ -74,6 +74,7 @@ class Courier:
         self._sending: set[tuple[str, ...]] = set()  # targets, one thread's together
         self._paused_until = 0.0
         self._renewed_at = 0.0
+        self._all_due: list[float] | None = None  # when all that waits is due, where the last look has told
         self._closing = threading.Event()
 
     def close(self) -> None:
@@ -85,12 +86,16 @@ class Courier:
         """Begin to tell targets that are due, as many as there are free threads for."""
         room = THREADS - len(self._sending)
         now = self._clock()
+        self._all_due = None
         if self._closing.is_set() or room <= 0 or self._pause_left(now):
             return set()
         with self._database.reading() as connection:
-            waiting = report_leases.load_targets(connection, self._reporter.name, now, room * self._together)
+            limit = room * self._together
+            waiting = report_leases.load_targets(connection, self._reporter.name, now, limit)
         busy = self._find_busy()
         due = [one.target for one in waiting if one.is_due and one.target not in busy]
+        if not due and len(waiting) < limit:
+            self._all_due = [one.due for one in waiting]
         held = self._hold(due, now) if due else []
         begun = [held[start : start + self._together] for start in range(0, len(held), self._together)]
         self._sending.update(tuple(one.target for one in some) for some in begun)
@@ -120,8 +125,11 @@ class Courier:
 
     def next_due(self) -> float | None:
         """When there will be something to send, Unix time."""
-        with self._database.reading() as connection:
-            due = reports.load_next_due(connection, self._reporter.name)
+        if self._all_due is not None:
+            due = min(self._all_due, default=None)
+        else:
+            with self._database.reading() as connection:
+                due = reports.load_next_due(connection, self._reporter.name)
         now = self._clock()
         return None if due is None else max(due, now + self._pause_left(now))
 

@@ -6,7 +6,7 @@ this moment, holds back the ones behind it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
@@ -71,10 +71,11 @@ def hold_targets(
     open_ones = oldest.where(OPEN, report.c.reporter == name, report.c.target.in_(targets)).subquery()
     rows = connection.execute(
         # compared in the database, in whose microseconds `load_targets` compares too
-        select(report, (report.c.next_try_at > lease.now).label("later"))
+        select(report, fact.c.build_id, (report.c.next_try_at > lease.now).label("later"))
+        .join(fact, fact.c.id == report.c.fact_id, isouter=True)
         .where(OPEN, report.c.id.in_(select(open_ones.c[0]).where(open_ones.c[1] <= limit)))
         .order_by(report.c.target, report.c.fact_id)
-        .with_for_update()
+        .with_for_update(of=report)
     ).all()
     grouped = {target: list(some) for target, some in groupby(rows, key=lambda row: str(row.target))}
     free = {target: some for target, some in grouped.items() if not any(row.later for row in some)}
@@ -88,15 +89,14 @@ def hold_targets(
             attempts=report.c.attempts + 1,
         )
     )  # fmt: skip
-    builds = _load_builds(connection, [row.fact_id for some in free.values() for row in some])
     said = {
         target: _load_said(connection, name, target, some[-1].fact_id, limit) if remembers else {}
         for target, some in free.items()
     }
-    return [_held(some, said[target], builds) for target, some in free.items()]
+    return [_held(some, said[target]) for target, some in free.items()]
 
 
-def _held(rows: Sequence[Row[Any]], said: dict[str, Any], builds: Mapping[int, int]) -> Held:
+def _held(rows: Sequence[Row[Any]], said: dict[str, Any]) -> Held:
     return Held(
         reporter=rows[0].reporter,
         target=rows[0].target,
@@ -106,14 +106,8 @@ def _held(rows: Sequence[Row[Any]], said: dict[str, Any], builds: Mapping[int, i
         least_attempts=min(row.attempts for row in rows) + 1,
         said=said,
         remembered=bool(said),
-        builds=tuple(sorted({builds[row.fact_id] for row in rows if row.fact_id in builds})),
+        builds=tuple(sorted({row.build_id for row in rows if row.build_id is not None})),
     )
-
-
-def _load_builds(connection: Connection, facts: Sequence[int]) -> dict[int, int]:
-    """The builds that facts are of."""
-    query = select(fact.c.id, fact.c.build_id).where(fact.c.id.in_(facts), fact.c.build_id.is_not(None))
-    return {row.id: row.build_id for row in connection.execute(query)}
 
 
 def _load_said(connection: Connection, name: str, target: str, newest: int, limit: int) -> dict[str, Any]:

@@ -138,7 +138,7 @@ class Hub:
             self.parts.database,
             self.site.logs,
             time.time,
-            lambda: self.wake("runs"),
+            self._note_room,
             SessionSettings(
                 heartbeat=settings.builders.heartbeat,
                 uploads=settings.public_url,
@@ -186,6 +186,15 @@ class Hub:
             self._dispatcher.wake(queue)
         if self._scale is not None and queue in {"runs", "builders", "facts"}:
             self._scale.ring(queue)
+
+    def _note_room(self) -> None:
+        """Builders may have become free; for other hubs that is a wake as any."""
+        if self._scheduler is not None:
+            self._scheduler.wake_for_room()
+        if self._builder is not None:
+            self._builder.wake()
+        if self._scale is not None:
+            self._scale.ring("runs")
 
     def _wake_for_people(self, queue: str) -> None:
         """What people do with builds may make room for others, or be for the limits to judge."""
