@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Iterator
 from contextlib import closing
@@ -14,6 +15,7 @@ import s3_server
 import server_programs
 import servers
 import tables
+from compiled import share_compiled
 from hubwright.store.database import Database
 from irc_client import IrcAddress
 
@@ -34,6 +36,7 @@ RUN = pytest.StashKey[Path | None]()
 def pytest_configure(config: pytest.Config) -> None:
     """The process that was started by hand owns the servers of this run; xdist's workers share them."""
     config.stash[RUN] = servers.open_run()
+    share_compiled()
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -41,6 +44,12 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     folder = config.stash.get(RUN, None)
     if folder is not None:
         servers.close_run(folder)
+
+
+def pytest_collection_finish() -> None:
+    """What is loaded now stays: to look through it for garbage, again and again, would be a tenth of the run."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

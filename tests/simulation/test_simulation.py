@@ -9,7 +9,6 @@ import gc
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -22,12 +21,10 @@ CHUNKS = 42
 
 
 @pytest.fixture(autouse=True, scope="module")
-def _quick_garbage() -> Iterator[None]:
+def _quick_garbage() -> None:
     """The collector need not look through all that other tests have loaded, thousands of times."""
     gc.collect()
     gc.freeze()
-    yield
-    gc.unfreeze()
 
 
 @pytest.mark.parametrize("chunk", range(CHUNKS))
