@@ -217,8 +217,10 @@ def _read_concurrency(said: Mapping[str, Any]) -> Concurrency:
 
 
 def _known(kind: type[Retention | Concurrency | After], said: Mapping[str, Any]) -> dict[str, Any]:
-    names = {key.name for key in fields(kind)}
-    return {key: value for key, value in said.items() if key in names}
+    return {key: value for key, value in said.items() if key in _NAMES[kind]}
+
+
+_NAMES = {kind: frozenset(key.name for key in fields(kind)) for kind in (Retention, Concurrency, After)}
 
 
 def _plain(value: Any) -> Any:

@@ -5,7 +5,6 @@ Times are RFC 3339 in UTC, durations seconds.
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import Any
 
 from hubwright.store.moments import write_moment
@@ -100,7 +99,9 @@ def write_stage(stage: StageView) -> Document:
 
 def write_totals(totals: Totals | None) -> Document | None:
     """Counts of test cases."""
-    return None if totals is None else asdict(totals)
+    if totals is None:
+        return None
+    return {"total": totals.total, "passed": totals.passed, "skipped": totals.skipped, "failed": totals.failed}
 
 
 def write_fact(fact: FactView) -> Document:

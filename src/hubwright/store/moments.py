@@ -17,6 +17,7 @@ def write_moment(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="microseconds")[:-6] + "Z"
 
 
+@lru_cache(4096)  # … and pages are asked for again
 def read_moment(text: str) -> float:
     """RFC 3339 text as Unix seconds. Raises ValueError."""
     return datetime.fromisoformat(text).timestamp()

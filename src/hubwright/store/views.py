@@ -46,12 +46,8 @@ _BAD = (
 )
 _BAD_AT_ONCE = 250
 _SEARCHED = "bisect"  # builds of searches for culprits: they say nothing of how a job stands
-_BY_IDS = (
-    select(*_BUILD_COLUMNS)
-    .join(job, job.c.id == build.c.job_id)
-    .where(build.c.id.in_(bindparam("ids", expanding=True)))
-    .order_by(build.c.id)
-)
+_BUILDS = select(*_BUILD_COLUMNS).join(job, job.c.id == build.c.job_id)
+_BY_IDS = _BUILDS.where(build.c.id.in_(bindparam("ids", expanding=True))).order_by(build.c.id)
 _ALL_RUNS = select(*_RUN_COLUMNS).where(run.c.build_id.in_(bindparam("ids", expanding=True))).order_by(run.c.id)
 _LATEST_RUNS = _ALL_RUNS.where(run.c.latest)
 _STAGES = (
@@ -96,7 +92,7 @@ def load_builds(
         conditions.append(order < cursor)
     if wanted.folders is not None:
         conditions.append(newest_below(connection, wanted.folders, conditions, limit + 1))
-    query = _builds().where(*conditions).order_by(order.desc()).limit(limit + 1)
+    query = _BUILDS.where(*conditions).order_by(order.desc()).limit(limit + 1)
     builds = _load(connection, query)
     return Page(builds[:limit], getattr(builds[limit - 1], order.name) if len(builds) > limit else None)
 
@@ -124,7 +120,7 @@ def load_newest_builds(connection: Connection, ids: Iterable[int]) -> dict[int, 
     wanted = list(ids)[:MAX_PAGE]
     if not wanted:
         return {}
-    rows = load_rows(connection, _builds().where(build.c.id.in_(wanted)))
+    rows = load_rows(connection, _BY_IDS, {"ids": wanted})
     return {row["id"]: BuildView(**row) for row in rows}
 
 
@@ -148,7 +144,7 @@ def load_stages(connection: Connection, runs: Sequence[int]) -> dict[int, tuple[
 def load_home(connection: Connection, limit: int = 20) -> HomeView:
     """What runs, what has finished last, which jobs are broken, and how much waits."""
     limit = bounded(limit)
-    newest = _builds().order_by(build.c.id.desc()).limit(limit)
+    newest = _BUILDS.order_by(build.c.id.desc()).limit(limit)
     counts = {
         state: connection.execute(select(func.count()).where(run.c.state == state)).scalar_one()
         for state in (QUEUED, RUNNING)
@@ -162,10 +158,6 @@ def load_home(connection: Connection, limit: int = 20) -> HomeView:
     )
 
 
-def _builds() -> Select[Any]:
-    return select(*_BUILD_COLUMNS).join(job, job.c.id == build.c.job_id)
-
-
 def _load_broken(connection: Connection, limit: int) -> tuple[BuildView, ...]:
     """Of every job the newest build that tells something, where it did not succeed: newest first.
 
@@ -174,22 +166,21 @@ def _load_broken(connection: Connection, limit: int) -> tuple[BuildView, ...]:
     """
     seen: set[int] = set()
     found: set[int] = set()
-    bad = select(build.c.id, build.c.job_id).where(*_BAD).order_by(build.c.id.desc()).limit(_BAD_AT_ONCE)
     last: int | None = None
     for _ in range(MAX_BAD // _BAD_AT_ONCE):
-        rows = connection.execute(bad if last is None else bad.where(build.c.id < last)).all()
+        rows = connection.execute(_NEWEST_BAD if last is None else _NEWEST_BAD.where(build.c.id < last)).all()
         jobs = {row.job_id for row in rows} - seen
         if jobs:
             seen |= jobs
-            telling = [one for one in connection.execute(_telling().where(job.c.id.in_(jobs))).scalars() if one]
+            telling = [one for one in connection.execute(_TELLING, {"ids": list(jobs)}).scalars() if one]
             # asked with the result, PostgreSQL would read all builds that are no success
-            query = select(build.c.id, build.c.result).where(build.c.id.in_(telling))
-            found.update(row.id for row in connection.execute(query) if row.result != "success")
+            results = connection.execute(_RESULTS, {"ids": telling})
+            found.update(number for number, result in results if result != "success")
         if len(rows) < _BAD_AT_ONCE or len(found) >= limit:
             break
         last = rows[-1].id
     first = sorted(found, reverse=True)[:limit]
-    return _load(connection, _builds().where(build.c.id.in_(first)).order_by(build.c.id.desc())) if first else ()
+    return _load(connection, _BY_IDS, {"ids": first})[::-1] if first else ()
 
 
 def _telling() -> Select[Any]:
@@ -204,8 +195,13 @@ def _telling() -> Select[Any]:
     return (
         select(func.coalesce(of_default.scalar_subquery(), of_any.scalar_subquery()).label("id"))
         .select_from(job.outerjoin(gh_repository, gh_repository.c.id == job.c.repository_id))
-        .where(job.c.enabled, job.c.copy_of.is_(None))
+        .where(job.c.enabled, job.c.copy_of.is_(None), job.c.id.in_(bindparam("ids", expanding=True)))
     )
+
+
+_TELLING = _telling()
+_RESULTS = select(build.c.id, build.c.result).where(build.c.id.in_(bindparam("ids", expanding=True)))
+_NEWEST_BAD = select(build.c.id, build.c.job_id).where(*_BAD).order_by(build.c.id.desc()).limit(_BAD_AT_ONCE)
 
 
 def _is_all_of_job(wanted: BuildFilter) -> bool:
@@ -251,11 +247,11 @@ def _load(
     connection: Connection, query: Select[Any], values: Mapping[str, Any] | None = None, *, replaced: bool = False
 ) -> tuple[BuildView, ...]:
     """The query's builds with their runs and stages: three queries, however many builds."""
-    builds = [BuildView(**row) for row in load_rows(connection, query, values)]
+    builds = load_rows(connection, query, values)
     if not builds:
         return ()
-    runs = _load_runs(connection, [one.id for one in builds], replaced=replaced)
-    return tuple(_with_runs(one, runs.get(one.id, [])) for one in builds)
+    runs = _load_runs(connection, [one["id"] for one in builds], replaced=replaced)
+    return tuple(_with_runs(one, runs.get(one["id"], [])) for one in builds)
 
 
 def _load_runs(connection: Connection, builds: list[int], *, replaced: bool) -> dict[int, list[RunView]]:
@@ -267,12 +263,18 @@ def _load_runs(connection: Connection, builds: list[int], *, replaced: bool) -> 
     return found
 
 
-def _with_runs(one: BuildView, runs: list[RunView]) -> BuildView:
-    if not one.awaits_approval:
-        runs = [replace(each, limited=True) if each.state == "held" else each for each in runs]
+def _with_runs(values: dict[str, Any], runs: list[RunView]) -> BuildView:
     latest = tuple(each for each in runs if each.latest)
     earlier = tuple(each for each in runs if not each.latest)
-    return replace(one, runs=latest, earlier=earlier, tests=_sum(latest))
+    one = BuildView(**values, runs=latest, earlier=earlier, tests=_sum(latest))
+    if one.awaits_approval or all(each.state != "held" for each in runs):
+        return one
+    return replace(one, runs=_limit(latest), earlier=_limit(earlier))
+
+
+def _limit(runs: tuple[RunView, ...]) -> tuple[RunView, ...]:
+    """What is held of a build that waits for nobody's approval is held within limits."""
+    return tuple(replace(each, limited=True) if each.state == "held" else each for each in runs)
 
 
 def _run(values: dict[str, Any], stages: tuple[StageView, ...]) -> RunView:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from statistics import median
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, and_, func, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, func, select
 
 from hubwright.store.schema import build, fact, problem, run
 from hubwright.store.views import MAX_PAGE, NOT_SUCCESS, load_newest_builds
@@ -52,6 +52,13 @@ def load_culprits(connection: Connection, broken: Sequence[BuildView]) -> dict[i
     wanted = [one.id for one in broken[:MAX_PAGE]]
     if not wanted:
         return {}
+    rows = connection.execute(_CULPRITS, {"ids": wanted}).all()
+    culprits = load_newest_builds(connection, [culprit for _, culprit in rows if culprit is not None])
+    return {build_id: culprits[culprit] for build_id, culprit in rows if culprit in culprits}
+
+
+def _ask_for_culprits() -> Select[Any]:
+    """The builds of these ids, each with the one that broke what it is of."""
     now, good, bad = build.alias(), build.alias(), build.alias()
     same_branch = and_(good.c.job_id == now.c.job_id, good.c.branch == now.c.branch)
     # The order of the index ends at the first, where max() would read them all; but for coalesce() SQLite would take
@@ -73,9 +80,10 @@ def load_culprits(connection: Connection, broken: Sequence[BuildView]) -> dict[i
         .correlate(now)
         .scalar_subquery()
     )
-    rows = connection.execute(select(now.c.id, first_bad).where(now.c.id.in_(wanted))).all()
-    culprits = load_newest_builds(connection, [culprit for _, culprit in rows if culprit is not None])
-    return {build_id: culprits[culprit] for build_id, culprit in rows if culprit in culprits}
+    return select(now.c.id, first_bad).where(now.c.id.in_(bindparam("ids", expanding=True)))
+
+
+_CULPRITS = _ask_for_culprits()
 
 
 def load_usual_duration(connection: Connection, job_id: int) -> float | None:

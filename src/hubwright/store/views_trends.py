@@ -32,11 +32,11 @@ def load_job_trend(connection: Connection, path: str, branch: str | None = None)
         newest = newest.order_by(build.c.number.desc())
     else:
         newest = newest.where(build.c.branch == branch).order_by(build.c.id.desc())
-    rows = connection.execute(newest.limit(MOST)).all()
+    rows = _load_ended(connection, newest.limit(MOST))
     sums = select(run.c.build_id, func.sum(run.c.log_size), func.sum(run.c.tests_total)).where(run.c.latest)
     told = _load_runs(connection, sums.group_by(run.c.build_id), rows)
-    left = {row.build_id: tuple(row)[1:] for row in told}
-    return make_trend(_sample(row, *left.get(row.id, (None, None))) for row in rows if _counts(row))
+    left = {number: (log_size, tests) for number, log_size, tests in told}
+    return make_trend(_sample(row, *left.get(row[0], (None, None))) for row in rows)
 
 
 def load_whole_trend(connection: Connection, folders: Sequence[str] | None = None) -> Trend:
@@ -44,10 +44,10 @@ def load_whole_trend(connection: Connection, folders: Sequence[str] | None = Non
     newest = select(*_COLUMNS, *_TIMES).order_by(build.c.id.desc()).limit(MOST)
     if folders is not None:
         newest = newest.where(newest_below(connection, folders, (), MOST))
-    rows = connection.execute(newest).all()
-    told = _load_runs(connection, select(run.c.build_id, run.c.started_at, run.c.finished_at), rows)
-    runs = [(one.started_at, one.finished_at) for one in told if one.started_at is not None and one.finished_at]
-    return make_trend((_sample(row, None, None) for row in rows if _counts(row)), runs)
+    rows = _load_ended(connection, newest)
+    told = _load_runs(connection, select(run.c.started_at, run.c.finished_at), rows)
+    runs = [(started, finished) for started, finished in told if started is not None and finished]
+    return make_trend((_sample(row, None, None) for row in rows), runs)
 
 
 def load_slots(connection: Connection) -> int:
@@ -56,24 +56,29 @@ def load_slots(connection: Connection) -> int:
     return int(connection.execute(query).scalar_one())
 
 
-def _load_runs(connection: Connection, query: Select[Any], rows: Sequence[Any]) -> Sequence[Any]:
+def _load_ended(connection: Connection, query: Select[Any]) -> Sequence[tuple[Any, ...]]:
+    """Of the query's builds those that have ended, and not for a search for culprits: id, result and times."""
+    return [
+        (number, result, *times)
+        for number, state, event, result, *times in connection.execute(query)
+        if state == State.FINISHED.value and event != BUILT_FOR_IT and times[-1] is not None
+    ]
+
+
+def _load_runs(connection: Connection, query: Select[Any], rows: Sequence[tuple[Any, ...]]) -> Sequence[Any]:
     """What the query tells of these builds' runs."""
-    builds = [row.id for row in rows if _counts(row)]
+    builds = [row[0] for row in rows]
     return connection.execute(query.where(run.c.build_id.in_(builds))).all() if builds else []
 
 
-def _counts(row: Any) -> bool:
-    """Whether it has ended, and not for a search for culprits."""
-    return row.state == State.FINISHED.value and row.event != BUILT_FOR_IT and row.finished_at is not None
-
-
-def _sample(row: Any, log_size: Any, tests: Any) -> Sample:
-    begun = row.started_at is not None
+def _sample(row: tuple[Any, ...], log_size: Any, tests: Any) -> Sample:
+    _, result, queued, started, finished = row
+    begun = started is not None
     return Sample(
-        at=row.finished_at,
-        result=row.result or "error",
-        waited=max(row.started_at - row.queued_at, 0.0) if begun else None,
-        took=max(row.finished_at - row.started_at, 0.0) if begun else None,
+        at=finished,
+        result=result or "error",
+        waited=max(started - queued, 0.0) if begun else None,
+        took=max(finished - started, 0.0) if begun else None,
         tests=None if tests is None else int(tests),
         log_size=int(log_size) if log_size else None,
     )

@@ -17,6 +17,7 @@ from starlette.responses import HTMLResponse, Response
 
 from hubwright.domain import wording
 from hubwright.domain.waiting import Waiting
+from hubwright.store.moments import write_moment
 from hubwright.web.assets import Assets
 from hubwright.web.gate import Asker, Gate
 from hubwright.web.pages.navigation import group_places
@@ -149,9 +150,10 @@ def _moment(seconds: float) -> str:
 
 def _age(seconds: float, now: float) -> Markup:
     """How long ago, as an element that goes on by itself and tells the moment."""
-    day, clock = datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")[:19].split("T")
+    whole = write_moment(seconds)
+    day, clock = whole[:10], whole[11:19]
     told = f'datetime="{day}T{clock}Z" title="{day} {clock} UTC" data-age="{seconds:.0f}"'
-    return Markup(f"<time {told}>{escape(wording.word_age(now - seconds))}</time>")  # noqa: S704  nothing from outside
+    return Markup(f"<time {told}>{wording.word_age(now - seconds)}</time>")  # noqa: S704  nothing from outside
 
 
 def _took(thing: Any, now: float) -> Markup:
