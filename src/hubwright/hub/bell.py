@@ -36,8 +36,11 @@ class Bell:
             self._rung += 1
             self._counts[topic] = self._rung
             waiting = self._waiting.pop(topic, [])
+        here = _running_loop() if waiting else None
         for loop, future in waiting:
-            if not loop.is_closed():
+            if loop is here:  # mostly; from another thread it costs two system calls
+                _release(future)
+            elif not loop.is_closed():
                 loop.call_soon_threadsafe(_release, future)
 
     def forget(self, topic: str) -> None:
@@ -92,6 +95,14 @@ class LoudBell(Bell):
 
 def _ignore(_topic: str) -> None:
     """Before there is a listener."""
+
+
+def _running_loop() -> asyncio.AbstractEventLoop | None:
+    """The event loop of this thread, while it runs."""
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
 
 
 def _release(future: asyncio.Future[None]) -> None:

@@ -33,23 +33,35 @@ class Times(NamedTuple):
         return self.moments[place] if place >= 0 else None
 
 
-def note_time(path: Path, offset: int, moment: int, *, first: bool) -> None:
-    """Add a pair. With `first`, what is in the file may be torn or ahead of a log that lost its end: that is cut off.
+class Noted(NamedTuple):
+    """How many pairs there are, and the last one's moment."""
 
-    Raises OSError.
+    count: int
+    moment: int
+
+
+def note_time(path: Path, offset: int, moment: int, before: Noted | None) -> Noted:
+    """Add a pair after what was noted `before`. Raises OSError.
+
+    Where nobody knows that, what is in the file may be torn or ahead of a log that lost its end: that is cut off.
     """
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
     try:
-        end = os.fstat(descriptor).st_size // _PAIR.size
-        if first:
-            while end and _read_pair(descriptor, end - 1)[0] >= offset:
-                end -= 1
-        if end:
-            moment = max(moment, _read_pair(descriptor, end - 1)[1])  # a clock may be set back, the log goes on
-        os.ftruncate(descriptor, end * _PAIR.size)
-        os.pwrite(descriptor, _PAIR.pack(offset, moment), end * _PAIR.size)
+        end, last = before or _cut_off(descriptor, offset)
+        moment = max(moment, last)  # a clock may be set back, the log goes on
+        whole = os.pwrite(descriptor, _PAIR.pack(offset, moment), end * _PAIR.size) == _PAIR.size
     finally:
         os.close(descriptor)
+    return Noted(end + whole, moment)
+
+
+def _cut_off(descriptor: int, offset: int) -> Noted:
+    """What is left when all that is torn, or not before the offset, is gone."""
+    end = os.fstat(descriptor).st_size // _PAIR.size
+    while end and _read_pair(descriptor, end - 1)[0] >= offset:
+        end -= 1
+    os.ftruncate(descriptor, end * _PAIR.size)
+    return Noted(end, _read_pair(descriptor, end - 1)[1] if end else 0)
 
 
 def load_times(path: Path, start: int, end: int) -> Times:

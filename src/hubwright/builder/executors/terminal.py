@@ -16,6 +16,7 @@ from hubwright.errors import ExecutorError
 _ROWS, _COLUMNS = 40, 120
 _READ = 65_536
 _READS = 64  # a terminal gives at most 4 KiB at a time; so many are taken before other work gets its turn
+_FULL = 4000  # bytes below which there is hardly more: the event loop calls again if there is
 _UNKNOWN = -1
 _LATE = 0.3  # seconds that output may come after the end, while a background process holds the terminal open
 
@@ -121,6 +122,8 @@ class OnTerminal:
                 self._stop_reading()
                 break
             chunks.append(chunk)
+            if len(chunk) < _FULL:
+                break
         if chunks:
             self.idle_since = self._loop.time()
             self._write(b"".join(chunks))
