@@ -36,7 +36,7 @@ class Times(NamedTuple):
 class Noted(NamedTuple):
     """How many pairs there are, and the last one's moment."""
 
-    count: int
+    pairs: int
     moment: int
 
 
