@@ -4,8 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 HUB := hub,sandbox,celery,mcp,otel
 
-# Half of what a test of processes takes is waiting for them: two workers a core keep two cores at work.
-WORKERS ?= 4
+# Most of what a test of processes takes is waiting for them: five workers keep two cores at work.
+WORKERS ?= 5
 
 # The suite starts hundreds of processes: where a machine forbids it, each would compile the whole program anew.
 export PYTHONDONTWRITEBYTECODE :=

@@ -16,6 +16,7 @@ import server_programs
 import servers
 import tables
 from compiled import share_compiled
+from dealing import deal_out
 from hubwright.store.database import Database
 from irc_client import IrcAddress
 
@@ -23,12 +24,6 @@ os.environ |= {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1", "GIT
 os.environ["SSL_CERT_FILE"] = str(Path(__file__).parent / "data" / "nobody.pem")
 """Nobody is trusted: no test speaks TLS to strangers, and to read the machine's 140 certificates for each HTTP client
 takes longer than what most tests do with it."""
-
-DEAREST = (
-    "test_killed_hub", "test_every_query_plan", "test_healing_commands", "test_loads_survive", "test_killed_filing",
-    "test_any_request", "test_approval_races", "test_storm",
-)  # fmt: skip
-"""Files that begin first: a test of two minutes that begins last has the whole run wait for it."""
 
 RUN = pytest.StashKey[Path | None]()
 
@@ -53,8 +48,12 @@ def pytest_collection_finish() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The order stays as it was otherwise, so that what tests of a file share is made once."""
-    items.sort(key=lambda item: item.path.stem not in DEAREST)
+    """Each of xdist's workers begins with some of the long files, and all end with short tests, which are shared well.
+
+    A file stays together, so that what its tests share is made once.
+    """
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    items[:] = deal_out(items, workers)
 
 
 @pytest.fixture
