@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
+from functools import cache, partial
+from typing import Any
 
 import structlog
-from sqlalchemy import Connection, Table, select
+from sqlalchemy import Connection, Select, Table, bindparam, select
 
 from hubwright.domain.facts import Fact, FactKind
 from hubwright.domain.figures import WAIT_SECONDS, FactCounts, Series, Times
@@ -93,8 +94,13 @@ def _count(connection: Connection, facts: Sequence[Fact]) -> dict[Series, float]
 
 
 def _load_times(connection: Connection, table: Table, ids: set[int]) -> dict[int, Times]:
-    columns = table.c
-    rows = connection.execute(
-        select(columns.id, columns.queued_at, columns.started_at).where(columns.id.in_(sorted(ids)))
-    )
+    rows = connection.execute(_times_of(table), {"ids": sorted(ids)})
     return {row.id: Times(row.queued_at, row.started_at) for row in rows}
+
+
+@cache
+def _times_of(table: Table) -> Select[Any]:
+    columns = table.c
+    return select(columns.id, columns.queued_at, columns.started_at).where(
+        columns.id.in_(bindparam("ids", expanding=True))
+    )

@@ -7,6 +7,7 @@ import re
 import sqlite3
 from typing import Any
 
+import msgspec
 import orjson
 import structlog
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
@@ -29,6 +30,9 @@ https://www.postgresql.org/docs/current/libpq-connect.html
 
 MEMORY = "memory"
 """The execution option under which the connections of a database's readers share what they remember: a dict."""
+
+_DECODER = msgspec.json.Decoder()
+"""Several times as quick as `json`, and reads the same; also whole numbers of any length."""
 
 _NUL = re.compile(r"(?<!\\)((?:\\\\)*)\\u0000")
 
@@ -74,6 +78,14 @@ def write_document(value: Any) -> str:
 
 def read_document(text: str) -> Any:
     """A JSON column of SQLite, where it is text. A damaged one is empty, so that it harms only its own row (R12)."""
+    try:
+        return _DECODER.decode(text)
+    except msgspec.DecodeError:
+        return _read_odd_document(text)
+
+
+def _read_odd_document(text: str) -> Any:
+    """What only Python's reader takes: lone surrogates, NaN, numbers beyond all floats."""
     try:
         return json.loads(text)
     except ValueError:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 from sqlalchemy import Connection, select
@@ -58,14 +59,20 @@ def add_counts(connection: Connection, counts: Mapping[Series, float]) -> None:
     """Add to what is kept; always in the same order, so that two processes never wait for each other in a circle."""
     if not counts:
         return
-    dialect: Any = postgresql if connection.dialect.name == "postgresql" else sqlite
     rows = [
         {"name": name, "labels": _BETWEEN.join(labels), "value": amount}
         for (name, labels), amount in sorted(counts.items())
     ]
+    connection.execute(_add_up(connection.dialect.name), rows)
+
+
+@cache
+def _add_up(name: str) -> Any:
+    """Built once for each kind of database."""
+    dialect: Any = postgresql if name == "postgresql" else sqlite
     adding = dialect.insert(figure)
     grown = {"value": figure.c.value + adding.excluded.value}
-    connection.execute(adding.on_conflict_do_update(index_elements=["name", "labels"], set_=grown), rows)
+    return adding.on_conflict_do_update(index_elements=["name", "labels"], set_=grown)
 
 
 def keep_first(connection: Connection, series: Series, value: float) -> None:

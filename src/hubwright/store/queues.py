@@ -138,9 +138,18 @@ def count_open(connection: Connection, table: Table, where: Sequence[ColumnEleme
 
 def next_due(connection: Connection, table: Table, where: Sequence[ColumnElement[bool]] = ()) -> float | None:
     """The Unix time at which the next row is due (a held row: at which its lease ends); None when none waits."""
-    first = select(func.min(table.c.next_try_at)).where(_open(table), _childless(table), *where)
+    first = _first_due(table, *where) if where else _first_of_all(table)
     at: float | None = connection.execute(first).scalar()
     return at
+
+
+def _first_due(table: Table, *where: ColumnElement[bool]) -> Any:
+    return select(func.min(table.c.next_try_at)).where(_open(table), _childless(table), *where)
+
+
+@cache
+def _first_of_all(table: Table) -> Any:
+    return _first_due(table)
 
 
 def add_task(

@@ -11,11 +11,62 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, select, update
+from sqlalchemy import BindParameter, Connection, CursorResult, Row, bindparam, func, select, update
 
+from hubwright.store.moments import Moment
 from hubwright.store.queues import ERROR_LENGTH
-from hubwright.store.reports import OPEN, open_targets
+from hubwright.store.reports import OPEN, OPEN_TARGETS
 from hubwright.store.schema import fact, report
+
+_LAST_DUE = func.max(report.c.next_try_at)
+_WAITING = (
+    OPEN_TARGETS.add_columns(_LAST_DUE.label("due"), (bindparam("now", type_=Moment()) >= _LAST_DUE).label("is_due"))
+    .order_by(_LAST_DUE, func.min(report.c.id))
+    .limit(bindparam("most"))
+)
+_PLACES = (
+    select(report.c.id, func.row_number().over(partition_by=report.c.target, order_by=report.c.fact_id).label("place"))
+    .where(OPEN, report.c.reporter == bindparam("who"), report.c.target.in_(bindparam("targets", expanding=True)))
+    .subquery()
+)
+_OLDEST = (
+    # compared in the database, in whose microseconds `load_targets` compares too
+    select(report, fact.c.build_id, (report.c.next_try_at > bindparam("now", type_=Moment())).label("later"))
+    .join(fact, fact.c.id == report.c.fact_id, isouter=True)
+    .where(OPEN, report.c.id.in_(select(_PLACES.c.id).where(_PLACES.c.place <= bindparam("most"))))
+    .order_by(report.c.target, report.c.fact_id)
+    .with_for_update(of=report)
+)
+_IDS: BindParameter[Any] = bindparam("ids", expanding=True)
+_OWNER: BindParameter[Any] = bindparam("owner")
+_UNTIL: BindParameter[Any] = bindparam("until", type_=Moment())
+_LEASE = (
+    update(report)
+    .where(report.c.id.in_(_IDS))
+    .values(
+        state="leased",
+        lease_owner=_OWNER,
+        lease_until=_UNTIL,
+        next_try_at=_UNTIL,
+        attempts=report.c.attempts + 1,
+    )
+)
+_MINE = (report.c.id.in_(_IDS), report.c.state == "leased", report.c.lease_owner == _OWNER)
+_FINISH = (
+    update(report)
+    .where(*_MINE)
+    .values(state="done", finished_at=bindparam("now", type_=Moment()), error=None, lease_until=None)
+    .returning(report.c.id)
+)
+_FINISH_GIVEN_UP = (
+    update(report)
+    .where(
+        report.c.reporter == bindparam("who"),
+        report.c.target.in_(bindparam("targets", expanding=True)),
+        report.c.state == "failed",
+    )
+    .values(state="done")
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +108,7 @@ class Lease:
 
 def load_targets(connection: Connection, name: str, now: float, limit: int) -> list[Waiting]:
     """The targets that something waits for, the first one due first."""
-    due = func.max(report.c.next_try_at)
-    query = open_targets(name).add_columns(due.label("due"), (due <= now).label("is_due"))
-    rows = connection.execute(query.order_by(due, func.min(report.c.id)).limit(limit))
+    rows = connection.execute(_WAITING, {"who": name, "now": now, "most": limit})
     return [Waiting(row.target, row.due, bool(row.is_due)) for row in rows]
 
 
@@ -67,28 +116,14 @@ def hold_targets(
     connection: Connection, name: str, targets: Sequence[str], lease: Lease, *, limit: int, remembers: bool = True
 ) -> list[Held]:
     """Lease the oldest open reports to each target, at most `limit`; without those not due or that somebody has."""
-    oldest = select(report.c.id, func.row_number().over(partition_by=report.c.target, order_by=report.c.fact_id))
-    open_ones = oldest.where(OPEN, report.c.reporter == name, report.c.target.in_(targets)).subquery()
-    rows = connection.execute(
-        # compared in the database, in whose microseconds `load_targets` compares too
-        select(report, fact.c.build_id, (report.c.next_try_at > lease.now).label("later"))
-        .join(fact, fact.c.id == report.c.fact_id, isouter=True)
-        .where(OPEN, report.c.id.in_(select(open_ones.c[0]).where(open_ones.c[1] <= limit)))
-        .order_by(report.c.target, report.c.fact_id)
-        .with_for_update(of=report)
-    ).all()
+    given = {"who": name, "targets": targets, "now": lease.now, "most": limit}
+    rows = connection.execute(_OLDEST, given).all()
     grouped = {target: list(some) for target, some in groupby(rows, key=lambda row: str(row.target))}
     free = {target: some for target, some in grouped.items() if not any(row.later for row in some)}
     if not free:
         return []
-    connection.execute(
-        update(report)
-        .where(report.c.id.in_([row.id for some in free.values() for row in some]))
-        .values(
-            state="leased", lease_owner=lease.owner, lease_until=lease.until, next_try_at=lease.until,
-            attempts=report.c.attempts + 1,
-        )
-    )  # fmt: skip
+    ids = [row.id for some in free.values() for row in some]
+    connection.execute(_LEASE, {"ids": ids, "owner": lease.owner, "until": lease.until})
     said = {
         target: _load_said(connection, name, target, some[-1].fact_id, limit) if remembers else {}
         for target, some in free.items()
@@ -133,12 +168,11 @@ def renew_targets(connection: Connection, name: str, targets: Sequence[str], own
 
 def finish_reports(connection: Connection, held: Sequence[Held], owner: str, now: float) -> list[Held]:
     """All was told, and with it what had been given up before. Gives those whose lease was not lost meanwhile."""
-    settled = _settle(connection, held, owner, {"state": "done", "finished_at": now, "error": None})
+    ids = [number for one in held for number in one.ids]
+    settled = _keep_said(connection, held, connection.execute(_FINISH, {"ids": ids, "owner": owner, "now": now}))
     if settled:
-        given_up = report.c.target.in_([one.target for one in settled]), report.c.state == "failed"
-        connection.execute(
-            update(report).where(report.c.reporter == settled[0].reporter, *given_up).values(state="done")
-        )
+        of_them = {"who": settled[0].reporter, "targets": [one.target for one in settled]}
+        connection.execute(_FINISH_GIVEN_UP, of_them)
     return settled
 
 
@@ -163,7 +197,12 @@ def _settle(connection: Connection, held: Sequence[Held], owner: str, values: di
     ids = [number for one in held for number in one.ids]
     mine = (report.c.id.in_(ids), report.c.state == "leased", report.c.lease_owner == owner)
     query = update(report).where(*mine).values(values | {"lease_until": None}).returning(report.c.id)
-    kept = set(connection.execute(query).scalars())
+    return _keep_said(connection, held, connection.execute(query))
+
+
+def _keep_said(connection: Connection, held: Sequence[Held], ended: CursorResult[Any]) -> list[Held]:
+    """Keep what is remembered of those whose lease has `ended`, by their ids; these."""
+    kept = set(ended.scalars())
     settled = [one for one in held if not kept.isdisjoint(one.ids)]
     for one in settled:
         if one.said or one.remembered:

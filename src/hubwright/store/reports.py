@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, func, literal_column, select, update
+from sqlalchemy import ColumnElement, Connection, Table, bindparam, func, literal_column, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from hubwright.domain.facts import Fact, FactKind
@@ -19,6 +20,21 @@ OPEN: ColumnElement[bool] = report.c.state.in_([literal_column("'waiting'"), lit
 """Said in the words of the partial index, so that it is used."""
 
 _FAILED = report.c.state == literal_column("'failed'")
+
+_CURSORS = select(reporter)
+_NEWEST = select(func.max(fact.c.id))
+_FACTS = select(fact).where(fact.c.id > bindparam("after")).order_by(fact.c.id).limit(bindparam("most"))
+_MOVE = (
+    update(reporter)
+    .where(reporter.c.name == bindparam("who"), reporter.c.cursor == bindparam("before"))
+    .values(cursor=bindparam("newest"))
+)
+OPEN_TARGETS = select(report.c.target).where(OPEN, report.c.reporter == bindparam("who")).group_by(report.c.target)
+"""The targets that something waits for at the reporter `who`."""
+
+_DUE = OPEN_TARGETS.add_columns(func.max(report.c.next_try_at).label("due")).subquery()
+_NEXT_DUE = select(func.min(_DUE.c.due))
+_KNOWN = frozenset(FactKind)
 
 NewReport = tuple[str, int, dict[str, Any]]
 """Target, fact and body of a report to keep."""
@@ -55,25 +71,30 @@ class Lag:
 
 def load_cursors(connection: Connection) -> dict[str, int]:
     """The last fact handed over, by reporter."""
-    return {row.name: row.cursor for row in connection.execute(select(reporter))}
+    return {row.name: row.cursor for row in connection.execute(_CURSORS)}
 
 
 def load_newest_fact(connection: Connection) -> int:
     """The number of the newest fact, nought when there is none."""
-    return connection.execute(select(func.max(fact.c.id))).scalar() or 0
+    return connection.execute(_NEWEST).scalar() or 0
 
 
 def keep_cursor(connection: Connection, name: str, cursor: int) -> None:
     """Begin the cursor of a new reporter; one that has begun stays where it is."""
-    dialect: Any = postgresql if connection.dialect.name == "postgresql" else sqlite
-    connection.execute(dialect.insert(reporter).values(name=name, cursor=cursor).on_conflict_do_nothing())
+    connection.execute(_add_new(connection.dialect.name, reporter), {"name": name, "cursor": cursor})
+
+
+@cache
+def _add_new(dialect: str, table: Table) -> Any:
+    """Insert what is not there yet."""
+    module: Any = postgresql if dialect == "postgresql" else sqlite
+    return module.insert(table).on_conflict_do_nothing()
 
 
 def load_facts(connection: Connection, after: int, limit: int) -> list[tuple[int, Fact | None]]:
     """Facts with their numbers, in order; None for one whose kind only a newer version knows."""
-    rows = connection.execute(select(fact).where(fact.c.id > after).order_by(fact.c.id).limit(limit))
-    known = set(FactKind)
-    return [(row.id, _fact(row) if row.kind in known else None) for row in rows]
+    rows = connection.execute(_FACTS, {"after": after, "most": limit})
+    return [(row.id, _fact(row) if row.kind in _KNOWN else None) for row in rows]
 
 
 def _fact(row: Any) -> Fact:
@@ -84,29 +105,21 @@ def _fact(row: Any) -> Fact:
 
 def keep_reports(connection: Connection, name: str, before: int, cursor: int, reports: Sequence[NewReport]) -> bool:
     """Add reports and move the cursor from `before` to `cursor`. False, and nothing changed, when another did it."""
-    moved = update(reporter).where(reporter.c.name == name, reporter.c.cursor == before).values(cursor=cursor)
-    if connection.execute(moved).rowcount != 1:
+    if connection.execute(_MOVE, {"who": name, "before": before, "newest": cursor}).rowcount != 1:
         return False
     if reports:
-        dialect: Any = postgresql if connection.dialect.name == "postgresql" else sqlite
         rows = [
             {"reporter": name, "target": target, "fact_id": fact_id, "body": {"body": body}, "next_try_at": AT_ONCE}
             for target, fact_id, body in reports
         ]
-        connection.execute(dialect.insert(report).on_conflict_do_nothing(), rows)
+        connection.execute(_add_new(connection.dialect.name, report), rows)
     return True
 
 
 def load_next_due(connection: Connection, name: str) -> float | None:
     """The Unix time at which the next target is due; None when nothing waits."""
-    due = open_targets(name).add_columns(func.max(report.c.next_try_at).label("due")).subquery()
-    at: float | None = connection.execute(select(func.min(due.c.due))).scalar()
+    at: float | None = connection.execute(_NEXT_DUE, {"who": name}).scalar()
     return at
-
-
-def open_targets(name: str) -> Any:
-    """The query for the targets that something waits for."""
-    return select(report.c.target).where(OPEN, report.c.reporter == name).group_by(report.c.target)
 
 
 def load_commit_builds(connection: Connection, repository: str, sha: str) -> tuple[BuildView, ...]:
