@@ -225,6 +225,19 @@ def test_files_follow_a_job_that_was_moved(cabinet: Cabinet) -> None:
         assert cabinet.read(row.key) == b"one.txt"
 
 
+def test_of_builds_that_are_filed_together_each_fails_alone(cabinet: Cabinet) -> None:
+    """One look and one loop serve many builds: what is the matter with one is told of it, and the others are filed."""
+    builds = [cabinet.build("one.txt") for _ in range(3)]
+    cabinet.logs.path(builds[1][1]).unlink()
+    waiting = cabinet.lives.build("b" * 40, job=cabinet.job)
+    failed = cabinet.filing.keep_all([*(build for build, _ in builds), waiting, 999])
+    assert {build: type(error) for build, error in failed.items()} == {builds[1][0]: StorageError}
+    filed = [json.loads(cabinet.read(f"{FOLDER}/{number}/build.json"))["files"] for number in (1, 2, 3)]
+    logs = [files[str(run)]["log"] for files, (_, run) in zip(filed, builds, strict=True)]
+    assert logs == [f"runs/{builds[0][1]}/log.txt", None, f"runs/{builds[2][1]}/log.txt"]
+    assert f"{FOLDER}/4/build.json" not in cabinet.list()
+
+
 def test_a_log_that_is_elsewhere_delays_only_itself(cabinet: Cabinet) -> None:
     """With several hubs the log is on one's disk: what there is is filed, and the rest is tried again."""
     build, run = cabinet.build("one.txt")

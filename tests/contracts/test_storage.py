@@ -67,6 +67,19 @@ def test_what_is_put_is_got(url: str, size: int) -> None:
     run(scenario())
 
 
+def test_what_is_put_whole_is_got_and_replaces(url: str) -> None:
+    """Small files need no source to be asked piece by piece."""
+
+    async def scenario() -> None:
+        storage = Storage(url)
+        for content in (b"first", b"", b"x" * CHUNK):
+            await storage.put_whole("jobs/a/1/build.json", content)
+            assert await read(storage, "jobs/a/1/build.json") == content
+        assert await keys(storage, "jobs") == {"jobs/a/1/build.json": CHUNK}
+
+    run(scenario())
+
+
 def test_a_part_is_read_without_the_rest(url: str) -> None:
     async def scenario() -> None:
         storage = Storage(url)

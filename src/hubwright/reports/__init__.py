@@ -54,6 +54,14 @@ class Recalling(Reporter, Protocol):
 
 
 @runtime_checkable
+class Asking(Reporter, Protocol):
+    """A reporter that asks the database what facts mean to it; what it has found may serve for all of a batch."""
+
+    def begin_batch(self) -> None:
+        """More facts are read now: forget what was found for those before. Called by who calls `read_reports`."""
+
+
+@runtime_checkable
 class Gathering(Reporter, Protocol):
     """A reporter none of whose targets is slower than the others, and which remembers nothing of them.
 

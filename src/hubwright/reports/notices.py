@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -52,6 +52,11 @@ class NoticeReporter:
         self._clock = clock
         self._everywhere = read_receivers(everywhere)
         self._events = tuple(events)
+        self._told: dict[str, Mapping[str, Any]] = {}  # what jobs say of notifications, of the facts that are read now
+
+    def begin_batch(self) -> None:
+        """What jobs say is asked anew."""
+        self._told.clear()
 
     def read_reports(self, fact: Fact) -> Sequence[Report]:
         """One for each receiver that wants to know; who they are is what the job says at this moment."""
@@ -65,9 +70,11 @@ class NoticeReporter:
 
     def _find_receivers(self, path: str, turn: str) -> list[Receiver]:
         found = dict.fromkeys(self._everywhere) if is_wanted(turn, self._events) else {}
-        with self._database.reading() as connection:
-            job = load_job(connection, path)
-        told = {} if job is None else job.settings.notifications
+        if path not in self._told:
+            with self._database.reading() as connection:
+                job = load_job(connection, path)
+            self._told[path] = {} if job is None else job.settings.notifications
+        told = self._told[path]
         if is_wanted(turn, told.get("events", ())):
             found |= dict.fromkeys(read_receivers(told.get("webhook", ())))
         return list(found)

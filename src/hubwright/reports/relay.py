@@ -15,7 +15,7 @@ import structlog
 from sqlalchemy import Connection
 
 from hubwright.domain.facts import Fact
-from hubwright.reports import Reporter
+from hubwright.reports import Asking, Reporter
 from hubwright.reports.courier import Courier
 from hubwright.store import reports
 from hubwright.store.database import Database
@@ -127,6 +127,8 @@ class Relay:
             return 0, True
         if not facts:
             return 0, False
+        if isinstance(reporter, Asking):
+            reporter.begin_batch()
         made = [new for number, fact in facts if fact is not None for new in _read_fact(reporter, number, fact)]
         keep = partial(
             reports.keep_reports,
