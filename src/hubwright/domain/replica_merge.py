@@ -51,15 +51,14 @@ class Row:
     """A row as it is known. `changed`: it now tells something else; `renewed`: only its versions are newer.
 
     `before` is what it showed when it was loaded. `witnessed` are the registers of the fields that have steps, `values`
-    what the row shows, but for the fields that are `unsettled` while it is merged. GitHub said it was deleted at
-    `gone_at`; at `missing_at` a list did not have it; `orphaned` is when its repository was deleted, RFC 3339.
+    what the row shows. GitHub said it was deleted at `gone_at`; at `missing_at` a list did not have it; `orphaned` is
+    when its repository was deleted, RFC 3339.
     """
 
     kind: str
     values: dict[str, Any] = field(default_factory=dict)
     versions: dict[str, Version] = field(default_factory=dict)
     steps: dict[str, tuple[Step, ...]] = field(default_factory=dict)
-    unsettled: set[str] = field(default_factory=set)
     witnessed: dict[str, Any] = field(default_factory=dict)
     before: dict[str, Any] = field(default_factory=dict)
     raw: Mapping[str, Any] | None = None
@@ -76,23 +75,23 @@ class Row:
 def merge(row: Row, *records: Record) -> None:
     """Join what records tell into the row. Many at once cost less than one after the other, and end the same."""
     gone = row.deleted_at
+    unsettled: set[str] = set()  # fields with new steps: what they lead to is found once
     for record in records:
         if record.past is None:
-            _witness(row, record.version, record.values)
+            _witness(row, record.version, record.values, unsettled)
         else:
-            _step(row, record.version, record.values, record.past)
+            _step(row, record.version, record.values, record.past, unsettled)
         if record.raw is not None:
             _keep_raw(row, record)
-        _end(row, record)
-    for name in sorted(row.unsettled):
+        _end(row, record, unsettled)
+    for name in sorted(unsettled):
         _settle(row, name)
-    row.unsettled.clear()
     row.deleted_at = _find_end(row)
     if row.deleted_at != gone:
         row.changed = True
 
 
-def _witness(row: Row, version: Version, values: Mapping[str, Any]) -> None:
+def _witness(row: Row, version: Version, values: Mapping[str, Any], unsettled: set[str]) -> None:
     if not row.steps and _witness_whole(row, version, values):
         return
     versions, shown = row.versions, row.values
@@ -108,7 +107,7 @@ def _witness(row: Row, version: Version, values: Mapping[str, Any]) -> None:
             row.renewed = True
         if name in row.steps:
             row.witnessed[name] = value
-            row.unsettled.add(name)
+            unsettled.add(name)
         elif held is _NOTHING or held != value:
             shown[name] = value
             row.changed = True
@@ -138,7 +137,7 @@ def _outdoes(kind: str, name: str, value: Any, held: Any) -> bool:
     return (name == LIVE and kind in DERIVED) or canonical(value) > canonical(held)
 
 
-def _step(row: Row, version: Version, values: Mapping[str, Any], past: Mapping[str, Any]) -> None:
+def _step(row: Row, version: Version, values: Mapping[str, Any], past: Mapping[str, Any], unsettled: set[str]) -> None:
     for name, value in values.items():
         replaced = name in past and past[name] != value
         step = Step(version, (past[name],) if replaced else (), value)
@@ -149,7 +148,7 @@ def _step(row: Row, version: Version, values: Mapping[str, Any], past: Mapping[s
         if name not in row.steps and name in row.versions:
             row.witnessed[name] = row.values[name]
         row.steps[name] = (*row.steps.get(name, ()), step)
-        row.unsettled.add(name)
+        unsettled.add(name)
 
 
 def _settle(row: Row, name: str) -> None:
@@ -234,14 +233,14 @@ def _keep_raw(row: Row, record: Record) -> None:
     row.raw_version, row.raw_mark, row.renewed = record.version, mark, True
 
 
-def _end(row: Row, record: Record) -> None:
+def _end(row: Row, record: Record, unsettled: set[str]) -> None:
     """Note that the thing is gone, where the record says so."""
     if record.gone_at is not None:
         row.gone_at = record.gone_at if row.gone_at is None else min(row.gone_at, record.gone_at)
         row.renewed = True
     elif record.deleted and row.kind in RETURNING:
         life = LIFE.get(row.kind, LIVE)
-        _witness(row, record.version, {life: False if life == LIVE else None})
+        _witness(row, record.version, {life: False if life == LIVE else None}, unsettled)
     elif record.deleted:
         row.missing_at = max(row.missing_at or 0.0, record.version.seen)
         row.renewed = True

@@ -72,14 +72,18 @@ def load_known(connection: Connection, kind: str, keys: Sequence[Key]) -> dict[K
     width, end = len(shape.key), len(shape.key) + len(shape.told)
     found: dict[Key, Known] = {}
     for some in _chunks(sorted(keys)):
-        columns = [list(column) for column in zip(*some, strict=True)]
-        given = {f"keys{n}": column for n, column in enumerate(columns)} if on_postgres else {"keys": _write_keys(some)}
+        given = _part_keys(some) if on_postgres else {"keys": _write_keys(some)}
         for kept in connection.execute(_query(kind, on_postgres=on_postgres), given):
             told = dict(zip(shape.told, kept[width:end], strict=True))
             deleted_at, versions, *told_at = kept[end:]
             row = read_row(kind, told, deleted_at, versions)
             found[tuple(kept[:width])] = Known(row, dict(zip(_WAYS, told_at, strict=True)))
     return found
+
+
+def _part_keys(keys: list[Key]) -> dict[str, Any]:
+    """As PostgreSQL takes them: a list for each column."""
+    return {f"keys{n}": list(column) for n, column in enumerate(zip(*keys, strict=True))}
 
 
 def _write_keys(keys: list[Key]) -> str:

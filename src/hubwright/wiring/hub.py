@@ -56,6 +56,10 @@ GATHERED = 0.25
 """Seconds for which facts are gathered for them: most say nothing to them, and nobody waits for those that do."""
 
 
+GARBAGE = 10_000
+"""New objects after which the youngest are looked through for garbage. Python's 700 are fewer than a page has values."""
+
+
 @dataclass(frozen=True)
 class Extras:
     """What `up` has beyond a hub, the clock that the doors go by, and where each setting came from, to be shown."""
@@ -81,6 +85,7 @@ def run_hub(settings: Settings, extras: Extras) -> int:
     gc.disable()  # the parts of a hub live as long as it
     hub = Hub(settings, extras, start, port)
     gc.freeze()
+    gc.set_threshold(GARBAGE)
     gc.enable()
     server = Server(server_config(hub.app, settings.access.proxies), hub.announce, hub.part_from_builder)
     with listener:
