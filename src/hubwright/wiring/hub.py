@@ -57,7 +57,7 @@ GATHERED = 0.25
 
 
 GARBAGE = 10_000
-"""New objects after which the youngest are looked through for garbage. Python's 700 are fewer than a page has values."""
+"""New objects after which the youngest are looked through for garbage; Python's 700 are fewer than a page has."""
 
 
 @dataclass(frozen=True)
