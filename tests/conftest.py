@@ -19,6 +19,7 @@ from compiled import share_compiled
 from dealing import deal_out
 from hubwright.store.database import Database
 from irc_client import IrcAddress
+from known_routes import share_analyses
 
 os.environ |= {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1", "GIT_TERMINAL_PROMPT": "0"}
 os.environ["SSL_CERT_FILE"] = str(Path(__file__).parent / "data" / "nobody.pem")
@@ -32,6 +33,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """The process that was started by hand owns the servers of this run; xdist's workers share them."""
     config.stash[RUN] = servers.open_run()
     share_compiled()
+    share_analyses()
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
