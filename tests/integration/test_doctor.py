@@ -16,6 +16,7 @@ from sqlalchemy import text
 
 from collector_server import receiving_otlp
 from fake_github import FakeGitHub
+from hubwright import __version__
 from hubwright.builder.executors import daemon
 from hubwright.config import Settings, load_settings
 from hubwright.domain.diagnosis import Sight, Verdict
@@ -49,7 +50,7 @@ from hubwright.wiring.checks_servers import (
 )
 from irc_client import IrcAddress
 from mail_server import taking_mail
-from served import NOW, served_site
+from served import NOW, Served, served_site
 from tables import with_tables
 from whole_hub import whole_hub
 
@@ -355,12 +356,20 @@ def test_runs_that_wait_for_a_builder_that_is_not_there(folder: Path) -> None:
         served.rows.keep_build(1)
         served.rows.keep_run(1, 1, state="queued", platform="freebsd-arm64")
         is_told(check_builders(settings(folder)), WARN, "1 run for freebsd-arm64")
-        hello = Hello(
-            wire=WIRE_VERSION, name="here", platform="freebsd-arm64", version="1", instance="", labels=(), slots=1,
-            executor="process",
-        )  # fmt: skip
-        served.site.database.write(lambda connection: keep_on_demand(connection, hello=hello, now=time.time()))
+        come(served, "here", __version__)
         is_well(check_builders(settings(folder)), "1 builder there")
+        for number in range(2):
+            come(served, f"old-{number}", "0.0.9")
+        is_well(check_builders(settings(folder)), "3 builders there, 2 of release 0.0.9")
+
+
+def come(served: Served, name: str, release: str) -> None:
+    """A builder that is started when it is needed."""
+    hello = Hello(
+        wire=WIRE_VERSION, name=name, platform="freebsd-arm64", version=release, instance="", labels=(), slots=1,
+        executor="process",
+    )  # fmt: skip
+    served.site.database.write(lambda connection: keep_on_demand(connection, hello=hello, now=time.time()))
 
 
 def test_walls_that_are_not_wished_for_are_not_missed(folder: Path) -> None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import time
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from sqlalchemy import Connection, select
 
+from hubwright import __version__
 from hubwright.builder.executors import Furnishing
 from hubwright.builder.executors.choice import choose_executor
 from hubwright.builder.executors.daemon import Daemon, find_socket
@@ -28,7 +30,15 @@ from hubwright.wiring.checks_machine import find_existing
 
 MOST = 2_000
 _BUILDERS = (
-    select(builder.c.name, builder.c.platform, builder.c.labels, builder.c.state, builder.c.seen_at, builder.c.skew)
+    select(
+        builder.c.name,
+        builder.c.platform,
+        builder.c.labels,
+        builder.c.state,
+        builder.c.seen_at,
+        builder.c.skew,
+        builder.c.version,
+    )
     .order_by(builder.c.name)
     .limit(MOST)
 )
@@ -36,6 +46,7 @@ _BUILDERS = (
 SKEW = 30.0
 """Seconds that a builder's clock may be off."""
 
+_RELEASES = 5
 QUIET = 60.0
 """Seconds beyond two notes after which a builder counts as gone."""
 
@@ -101,11 +112,12 @@ def _make_policy(settings: Settings) -> Policy:
 
 
 class _Builder(NamedTuple):
-    """One that is there, or is started when it is needed; `skew` in seconds."""
+    """One that is there, or is started when it is needed; `skew` in seconds, `release` as it says itself."""
 
     name: str
     kind: BuilderKind
     skew: float
+    release: str
 
 
 class _Crowd(NamedTuple):
@@ -121,7 +133,7 @@ def check_builders(settings: Settings) -> Sight:
     crowd = ask_database(settings, lambda connection: _load_crowd(connection, since))
     if crowd is None:
         return well("not known: there is no database yet, or it does not answer")
-    sights = [well(f"{word_count(len(crowd.builders), 'builder')} there")]
+    sights = [well(f"{word_count(len(crowd.builders), 'builder')} there{_name_releases(crowd.builders)}")]
     for want, count in crowd.alone.most_common(5):
         seen = f"{word_count(count, 'run')} for {want} and no builder that may take them"
         sights.append(doubtful(seen, "start one: `hubwright builder`, with that --platform and --label"))
@@ -133,9 +145,15 @@ def check_builders(settings: Settings) -> Sight:
     return join_sights(sights)
 
 
+def _name_releases(builders: Sequence[_Builder]) -> str:
+    """Those that are not ours. Which wire they speak is judged when they come: a hub refuses what is too far away."""
+    others = Counter(one.release for one in builders if one.release != __version__)
+    return "".join(f", {count} of release {release}" for release, count in sorted(others.items())[:_RELEASES])
+
+
 def _load_crowd(connection: Connection, since: float) -> _Crowd:
     builders = [
-        _Builder(row.name, BuilderKind(platform=row.platform, labels=tuple(row.labels)), row.skew or 0.0)
+        _Builder(row.name, BuilderKind(platform=row.platform, labels=tuple(row.labels)), row.skew or 0.0, row.version)
         for row in connection.execute(_BUILDERS)
         if row.state == ON_DEMAND or (row.state != AWAY and (row.seen_at or 0.0) >= since)
     ]
