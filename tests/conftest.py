@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -25,6 +26,9 @@ os.environ |= {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1", "GIT
 os.environ["SSL_CERT_FILE"] = str(Path(__file__).parent / "data" / "nobody.pem")
 """Nobody is trusted: no test speaks TLS to strangers, and to read the machine's 140 certificates for each HTTP client
 takes longer than what most tests do with it."""
+sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]
+"""jsonschema would make forty grammars of it when it is imported, two seconds in each process of a run, for formats
+that only the bill of materials has: `make check` looks at these."""
 
 RUN = pytest.StashKey[Path | None]()
 

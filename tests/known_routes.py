@@ -14,15 +14,16 @@ from types import MethodType
 from typing import Any
 
 import fastapi.routing
+import starlette.routing
 from fastapi.dependencies import utils
-from starlette.routing import compile_path
 
 
 def share_analyses() -> None:
     """From now on, in this process."""
+    known = cache(starlette.routing.compile_path)
     utils._get_signature = _remember_signatures(utils._get_signature)
     utils.analyze_param = _remember_parameters(utils.analyze_param)
-    fastapi.routing.compile_path = cache(compile_path)  # type: ignore[attr-defined]
+    fastapi.routing.compile_path = starlette.routing.compile_path = known  # type: ignore[attr-defined]
 
 
 def _remember_signatures(read: Callable[..., inspect.Signature]) -> Callable[..., inspect.Signature]:

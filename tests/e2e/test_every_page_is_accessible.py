@@ -36,7 +36,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PageWorld]:
 
 @pytest.fixture(scope="module")
 def watched() -> Iterator[Watched]:
-    with open_chromium() as browser, open_page(browser) as opened:
+    with open_chromium() as browser, open_page(browser, AXE_SCRIPT) as opened:
         yield opened
 
 
@@ -54,7 +54,6 @@ def walk(world: PageWorld, watched: Watched) -> Walk:
     found, looks, page = Walk(), Looks(watched.page), watched.page
     for place in PLACES:
         page.goto(world.url + world.address_of(place))
-        page.evaluate(AXE_SCRIPT)
         faults, shots = [], []
         for view in show_views(page):
             faults += [f"{view}: {fault}" for fault in run_axe(page, VIEWS[view])]

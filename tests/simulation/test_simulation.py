@@ -17,7 +17,7 @@ from simulation.invariants import check
 from simulation.world import World
 
 SEEDS = 25
-CHUNKS = 42
+CHUNKS = 40
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -13,6 +13,8 @@ from functools import partial
 from typing import Any, Protocol
 
 import jwt
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from jwt.algorithms import RSAAlgorithm
 
 from hubwright.errors import GitHubRefusedError, GitHubUnavailableError, SettingsError
 from hubwright.github.budget import BudgetGate
@@ -79,7 +81,7 @@ class AppTokens:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._app_id = app_id
-        self._private_key = private_key
+        self._key = _read_key(private_key)
         self._store = store or MemoryTokens()
         self._clock = clock
         self._lock = threading.Lock()
@@ -88,7 +90,6 @@ class AppTokens:
         self._suspended: dict[str, str] = {}
         self._listed_at = 0.0
         self._tokens: dict[int, tuple[str, float]] = {}
-        self._sign()
         self.client = GitHubClient(api_url, self._identify, gate=gate, clock=clock)
         """Asks as the App itself: for `/app`, its installations and its hook's deliveries."""
 
@@ -201,7 +202,15 @@ class AppTokens:
         """Sign the App's own token; it begins a minute ago, because GitHub refuses one from the future."""
         now = int(self._clock())
         claims = {"iat": now - _ALLOWED_DRIFT, "exp": now + _JWT_SECONDS, "iss": self._app_id}
-        try:
-            return jwt.encode(claims, self._private_key, algorithm="RS256")
-        except (ValueError, TypeError, jwt.PyJWTError) as error:
-            raise SettingsError(f"GITHUB__APP_PRIVATE_KEY is not a PEM private key: {type(error).__name__}.") from None
+        return jwt.encode(claims, self._key, algorithm="RS256")
+
+
+def _read_key(text: str) -> RSAPrivateKey:
+    """Once: to check a key takes ten times as long as to sign with it."""
+    try:
+        key = RSAAlgorithm(RSAAlgorithm.SHA256).prepare_key(text)
+    except (ValueError, TypeError, jwt.PyJWTError) as error:
+        raise SettingsError(f"GITHUB__APP_PRIVATE_KEY is not a PEM private key: {type(error).__name__}.") from None
+    if not isinstance(key, RSAPrivateKey):
+        raise SettingsError("GITHUB__APP_PRIVATE_KEY is a public key.")
+    return key
