@@ -14,6 +14,7 @@ import os
 import shutil
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,7 @@ from hubwright.errors import DiskFullError, ExecutorError
 
 _GATE = 'read -r _ && exec "$@" </dev/null'
 _FULL = {errno.ENOSPC, errno.EDQUOT}
+_ENDING = 0.0002  # seconds between two looks; no call waits for a thread's end in the kernel
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,7 +93,7 @@ def _start_apart(start: Start, terminal: int, gate: int, *, may_become: bool = T
 
     thread = threading.Thread(target=go, name="spawn")
     thread.start()
-    thread.join()
+    wait_for_end(thread)
     if outcome:
         return outcome[0]
     problem = errors[0] if errors else ExecutorError("the command can't be started: see the builder's log.")
@@ -100,6 +102,17 @@ def _start_apart(start: Start, terminal: int, gate: int, *, may_become: bool = T
     if isinstance(problem, OSError):
         raise ExecutorError(f"the walls around the command can't be built: {problem.strerror}") from problem
     raise problem
+
+
+def wait_for_end(thread: threading.Thread) -> None:
+    """Until the kernel has no such thread any more; `join` returns while it is still ending.
+
+    A program that wants to die with its parent (`bwrap --die-with-parent`) dies with the thread that has started it:
+    it would be killed in its first moment.
+    """
+    thread.join()
+    while os.path.exists(f"/proc/self/task/{thread.native_id}"):  # noqa: PTH110  mostly false at once
+        time.sleep(_ENDING)
 
 
 def _popen(start: Start, terminal: int, gate: int, owner: tuple[int, int] | None) -> subprocess.Popen[bytes]:
