@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import time
 from collections.abc import Mapping, Set
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -98,9 +99,11 @@ def memory(pid: int) -> dict[str, float]:
 
 def children(pid: int) -> list[int]:
     """The processes that a process started and that live."""
-    return [
-        int(child) for task in Path(f"/proc/{pid}/task").iterdir() for child in (task / "children").read_text().split()
-    ]
+    found: list[int] = []
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        with suppress(FileNotFoundError):  # a thread may end meanwhile; its children are another's then
+            found += map(int, (task / "children").read_text().split())
+    return found
 
 
 def _kilobytes(text: str, name: str) -> int:

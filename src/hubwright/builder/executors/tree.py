@@ -57,20 +57,25 @@ def kill_orphans(since: float, until: float, leaders: Leaders) -> None:
 
 
 def reap_orphans(leaders: Leaders) -> None:
-    """Take the exit codes of orphans that have ended; they would stay in the process table for ever."""
-    if _has_ended_children() and not _has_no_new_privileges(os.getpid()):
+    """Take the exit codes of orphans that have ended; they would stay in the process table for ever.
+
+    When a stage has just ended too, the kernel may tell of its leader alone: then the end of its run takes them.
+    """
+    ended = _find_ended_child()
+    if ended and leaders.exclude([ended]) and not _has_no_new_privileges(os.getpid()):
         for pid in find_orphans(0, math.inf, leaders):
             _reap(pid)
 
 
-def _has_ended_children() -> bool:
-    """Whether any child of ours waits for its exit code to be taken; takes none. Where that can't be asked: maybe."""
+def _find_ended_child() -> int:
+    """A child of ours that waits for its exit code to be taken, 0 without one; takes none. Where one can't ask: -1."""
     if not hasattr(os, "waitid"):
-        return True
+        return -1
     try:
-        return os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+        found = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
     except ChildProcessError:
-        return False
+        return 0
+    return 0 if found is None else found.si_pid
 
 
 def ticks_now() -> int:
