@@ -72,25 +72,30 @@ def main() -> int:
     """Measure, show, and after a whole run write the page."""
     options = _read_options()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what was started is ended on the way out
+    begun = datetime.now(UTC)
     figures = [figure for figure in FIGURES if not options.names or figure.name in options.names]
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
         folder = Path(name)
         folder.chmod(0o755)
         ground = Ground(folder, compile_program(SOURCE, folder), options.quick)
         own = Hubwright()
-        report = Report(f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC", describe(folder), own.name)
+        report = Report(f"{begun:%Y-%m-%d %H:%M} UTC", describe(folder), own.name)
         peers = [] if options.no_peers else _find_peers(report, options.peers)
         for run in range(1 if options.quick else options.runs):
             for figure in figures:
                 if run < figure.runs:
                     _measure(figure, [own, *_variants(figure), *_rivals(figure, peers, options)], ground, report)
-    page = report.write_markdown(figures)
-    print(page)
-    if not options.quick and figures == FIGURES:
-        PAGE.write_text(page)
-        RESULTS.mkdir(exist_ok=True)
-        (RESULTS / f"{datetime.now(UTC):%Y%m%d-%H%M}.json").write_bytes(report.write_json())
+            if not options.quick and figures == FIGURES:
+                _publish(report, begun)
+    print(report.write_markdown(figures))
     return 0
+
+
+def _publish(report: Report, begun: datetime) -> None:
+    """After every run of all figures: one that is broken off in the next half hour has not been for nothing."""
+    PAGE.write_text(report.write_markdown(FIGURES))
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / f"{begun:%Y%m%d-%H%M}.json").write_bytes(report.write_json())
 
 
 def _read_options() -> argparse.Namespace:
