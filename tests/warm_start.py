@@ -18,11 +18,15 @@ import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from threading import Lock
 from typing import IO
 
 from hubwright.__main__ import main
 from hubwright.cli import COMMANDS, load_command
+from hubwright.web.gate import Gate
+from known_routes import share_analyses
+from served import make_app, make_site, make_wishes
 
 _HEAD = 8
 """Bytes of a question's length."""
@@ -165,8 +169,20 @@ def _become(said: int, arguments: list[str], environment: dict[str, str], folder
     return arguments
 
 
+def _analyse_routes() -> None:
+    """Of an application that is thrown away; what FastAPI found out stays."""
+    share_analyses()
+    with (
+        TemporaryDirectory() as folder,
+        make_site(Path(folder)) as site,
+        make_wishes(site, Path(folder)) as wishes,
+    ):
+        make_app(site, Gate(site), wishes)
+
+
 if __name__ == "__main__":
     load_command("hub", COMMANDS["hub"])
+    _analyse_routes()
     wanted = _serve(socket.socket(fileno=int(sys.argv[1])))
     if wanted is not None:
         sys.argv = ["hubwright", *wanted]

@@ -46,7 +46,8 @@ def hub(github: FakeGitHub) -> Iterator[HubProcess]:
         yield hub
 
 
-def read_operations(hub: HubProcess) -> list[Any]:
+@pytest.fixture(scope="module")
+def operations(hub: HubProcess) -> list[Any]:
     """All of the description, but those that stream for ever: they have tests of their own."""
     schema = schemathesis.openapi.from_url(f"{hub.url}/openapi.json")
     found = (result.ok() for result in schema.get_all_operations())
@@ -54,10 +55,12 @@ def read_operations(hub: HubProcess) -> list[Any]:
 
 
 @pytest.mark.parametrize("chunk", range(CHUNKS))
-def test_no_request_of_the_description_is_answered_with_a_fault(hub: HubProcess, chunk: int) -> None:
+def test_no_request_of_the_description_is_answered_with_a_fault(
+    hub: HubProcess, operations: list[Any], chunk: int
+) -> None:
     """R21: what a stranger can think of leads to a 4xx that explains itself, never to a 5xx."""
     faults: list[str] = []
-    for operation in read_operations(hub)[chunk::CHUNKS]:
+    for operation in operations[chunk::CHUNKS]:
         examples = FEW if operation.path.startswith(ALIKE) else EXAMPLES
         for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE):
             for case in make_cases(operation, mode, examples):
@@ -66,10 +69,10 @@ def test_no_request_of_the_description_is_answered_with_a_fault(hub: HubProcess,
     assert "Traceback" not in hub.said
 
 
-def test_definitions_that_the_description_allows_are_kept_or_explained(hub: HubProcess) -> None:
+def test_definitions_that_the_description_allows_are_kept_or_explained(hub: HubProcess, operations: list[Any]) -> None:
     """Whatever the schema lets through is taken, or refused with a pointer to what it can't say; some of each."""
     faults: list[str] = []
-    for operation in read_operations(hub):
+    for operation in operations:
         if operation.path not in DEFINITIONS or operation.method not in {"put", "patch"}:
             continue
         statuses = set()
