@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Row, bindparam, func, select
+from sqlalchemy import ColumnElement, Connection, Row, bindparam, func, literal_column, select
 
 from hubwright.domain.facts import FactKind
 from hubwright.domain.streaks import TELLING, Turn
@@ -29,7 +29,8 @@ _OTHER = (
         build.c.job_id == bindparam("job"),
         build.c.branch == bindparam("branch"),
         # without coalesce() SQLite would take the index of results, which has those of every job
-        func.coalesce(build.c.result, "").in_([result.value for result in TELLING]),
+        # said as literals: SQLAlchemy would write a list of values into the statement anew each time
+        func.coalesce(build.c.result, "").in_([literal_column(f"'{result.value}'") for result in TELLING]),
         func.coalesce(build.c.pull_request, 0) == bindparam("pull"),
         build.c.event != BUILT_FOR_IT,
         build.c.id != bindparam("own"),
