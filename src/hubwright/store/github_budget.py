@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Row, delete, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from hubwright.domain.github_budget import Budget, Figures, Window
@@ -17,6 +17,13 @@ FORGOTTEN_AFTER = 30 * 86400.0
 """Seconds after which a credential that nobody uses any more is forgotten."""
 
 _ZERO = 0.0
+_OF = github_budget.c.name == bindparam("of")
+_LOCK = select(github_budget).where(_OF).with_for_update()
+_CHANGE = (
+    update(github_budget)
+    .where(_OF)
+    .values({column: bindparam(column.name, type_=column.type) for column in github_budget.c if column.name != "name"})
+)
 
 
 def change_budget(connection: Connection, name: str, change: Callable[[Budget], tuple[Budget, T]], now: float) -> T:
@@ -25,8 +32,7 @@ def change_budget(connection: Connection, name: str, change: Callable[[Budget], 
     before = _read_budget(row)
     after, answer = change(before)
     if after != before:
-        statement = update(github_budget).where(github_budget.c.name == name)
-        connection.execute(statement.values(**_write_budget(after), updated_at=now))
+        connection.execute(_CHANGE, {"of": name, **_write_budget(after), "updated_at": now})
     return answer
 
 
@@ -43,7 +49,7 @@ def load_budgets(connection: Connection) -> dict[str, Budget]:
 
 
 def _lock(connection: Connection, name: str) -> Row[Any] | None:
-    return connection.execute(select(github_budget).where(github_budget.c.name == name).with_for_update()).first()
+    return connection.execute(_LOCK, {"of": name}).first()
 
 
 def _add(connection: Connection, name: str, now: float) -> Row[Any]:

@@ -22,7 +22,6 @@ from sqlalchemy import (
     bindparam,
     case,
     func,
-    literal,
     literal_column,
     select,
     true,
@@ -209,12 +208,17 @@ def _end(connection: Connection, table: Table, row_id: int, owner: str, values: 
     """End a row once; in the same transaction its parent has one child less, and the last child makes it due."""
     ended = _release(connection, table, row_id, owner, values)
     if ended and table is task:
-        parent = select(task.c.parent_id).where(task.c.id == row_id).scalar_subquery()
-        freed = (task.c.state == "waiting") & (task.c.children_left == 1)
-        due = case((freed, literal(values["finished_at"], Moment)), else_=task.c.next_try_at)
-        one_less = {"children_left": task.c.children_left - 1, "next_try_at": due}
-        connection.execute(update(task).where(task.c.id == parent).values(one_less))
+        connection.execute(_one_less(), {"row_key": row_id, "ended_at": values["finished_at"]})
     return ended
+
+
+@cache
+def _one_less() -> Any:
+    parent = select(task.c.parent_id).where(task.c.id == bindparam("row_key")).scalar_subquery()
+    freed = (task.c.state == "waiting") & (task.c.children_left == 1)
+    due = case((freed, bindparam("ended_at", type_=Moment())), else_=task.c.next_try_at)
+    one_less = {"children_left": task.c.children_left - 1, "next_try_at": due}
+    return update(task).where(task.c.id == parent).values(one_less)
 
 
 def renew_some(connection: Connection, table: Table, ids: Sequence[int], owner: str, until: float) -> int:

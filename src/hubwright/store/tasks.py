@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, insert, or_, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, func, insert, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from hubwright.errors import NotFoundError
@@ -20,6 +20,12 @@ from hubwright.store.views import bounded
 from hubwright.store.views_values import Page
 
 Payload = Mapping[str, Any]
+
+_HOLD = (
+    update(task)
+    .where(task.c.id == bindparam("row_key"), task.c.lease_owner == bindparam("owner"), task.c.state == "leased")
+    .values(payload=bindparam("known"))
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +116,8 @@ def _insert(
 
 def hold(connection: Connection, held: Held, payload: Payload) -> bool:
     """Renew what the step knows. False when the lease is lost: then nothing may follow from it."""
-    mine = (task.c.id == held.id, task.c.lease_owner == held.owner, task.c.state == "leased")
-    return connection.execute(update(task).where(*mine).values(payload=payload)).rowcount == 1
+    given = {"row_key": held.id, "owner": held.owner, "known": payload}
+    return connection.execute(_HOLD, given).rowcount == 1
 
 
 def release_key(connection: Connection, held: Held) -> None:
