@@ -74,10 +74,14 @@ def walked(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 
 
 def _walk(found: Walked, folder: Path) -> None:
-    values = make_values(SIZE.builds, *_pick(found.url))
+    run, *others = _pick(found.url)
+    values = make_values(SIZE.builds, run, *others)
     long = {f"RETENTION__{what}": "9000" for what in ("BUILDS", "LOGS", "ARTIFACTS", "FACTS", "DELIVERIES")}
     nobody = dict.fromkeys(("GITHUB__API_URL", "GITHUB__CLONE_BASE", "OTEL__ENDPOINT"), "http://127.0.0.1:9")
     with recording() as recorder, whole_hub(folder, found.url, **long, **nobody) as (hub, client):
+        log = hub.site.logs.path(run)
+        log.parent.mkdir(parents=True, exist_ok=True)
+        log.write_bytes(b"0123456\n" * 20_000)  # of that many bytes at least, says its row
         for address in (*find_addresses(hub.app, client.get("/openapi.json").json(), values), *_find_deep(found.url)):
             recorder.during = address
             found.answers[address] = client.get(address, follow_redirects=False)
