@@ -39,8 +39,11 @@ def shelve(app: FastAPI) -> None:
 
 
 def _find_shelf(path: str) -> str:
-    """The first word of a path, and of the API's the first three: version and subject."""
-    words = path.split("/", 4)[1:4]
+    """The first word of a path, and of the API's the first three: version and subject.
+
+    Slashes too many at the end are another route's only in that the router sends whoever asked to the right address.
+    """
+    words = path.rstrip("/").split("/", 4)[1:4]
     return "/".join(words) if words and words[0] == _API else words[0] if words else ""
 
 
