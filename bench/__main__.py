@@ -85,15 +85,15 @@ def main() -> int:
             for figure in figures:
                 if run < figure.runs:
                     _measure(figure, [own, *_variants(figure), *_rivals(figure, peers, options)], ground, report)
-            if not options.quick and figures == FIGURES:
-                _publish(report, begun)
+                    if not options.quick and figures == FIGURES:
+                        _publish(report, begun)
     print(report.write_markdown(figures))
     return 0
 
 
 def _publish(report: Report, begun: datetime) -> None:
-    """After every run of all figures: one that is broken off in the next half hour has not been for nothing."""
-    PAGE.write_text(report.write_markdown(FIGURES))
+    """After every figure: a run that is broken off after an hour has not been for nothing."""
+    PAGE.write_text(report.write_markdown([figure for figure in FIGURES if figure.name in report.results]))
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / f"{begun:%Y%m%d-%H%M}.json").write_bytes(report.write_json())
 

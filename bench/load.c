@@ -156,10 +156,12 @@ static void read_answer(struct connection *c) {
         if (whole_answer(c) == 0 && c->got < ANSWER) return;
         finish(c);
     } else {
+        int idles = c->begun == 0; /* the server ended it for that; it stays in its place among the idle ones */
         close(c->socket);
-        if (c->begun > 0) finish(c);
+        if (!idles) finish(c);
         if (requests >= end) return;
         open_connection(c);
+        if (idles) return;
     }
     c->begun = 0;
     begin_next(c);
