@@ -12,6 +12,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
+from playwright.sync_api import Error as BrowserError
+
 from bench.figures import (
     builds_per_minute,
     bursts,
@@ -151,7 +153,7 @@ def _measure(figure: Figure, systems: list[System], ground: Ground, report: Repo
             said = "done"
         except NotHereError as error:
             said = f"not measured: {error}"
-        except (RuntimeError, TimeoutError, OSError, subprocess.SubprocessError) as error:
+        except (RuntimeError, ValueError, TimeoutError, OSError, subprocess.SubprocessError, BrowserError) as error:
             said = f"FAILED: {error}"
             report.failed[what] = str(error).partition("\n")[0]
         took = time.monotonic() - begun

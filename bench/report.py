@@ -43,12 +43,12 @@ class Report:
 
     def write_markdown(self, figures: list[Figure]) -> str:
         """The page docs/performance.md."""
-        parts = [_HEAD, self._write_conditions()]
+        parts = [_HEAD, self._write_conditions(figures)]
         parts += [self._write_figure(figure) for figure in figures if figure.name in self.results]
         parts += [self._write_goals(figures), NOTES.read_text().strip()]
         return "\n\n".join(parts) + "\n"
 
-    def _write_conditions(self) -> str:
+    def _write_conditions(self, figures: list[Figure]) -> str:
         facts = [f"- {name}: {value}" for name, value in self.machine.items()]
         slow, quick = (f(disk.p50 for disk in self.disks) for f in (max, min))
         worst = max(disk.p99 for disk in self.disks)
@@ -60,6 +60,8 @@ class Report:
         facts.append(f"- took {sum(self.seconds.values()) / 60:.0f} minutes")
         facts += [f"- FAILED: {what}: {why}" for what, why in self.failed.items()]
         facts += [f"- not measured: {name}. {why}" for name, why in self.absent.items()]
+        if missing := [figure.title for figure in figures if figure.name not in self.results]:
+            facts.append(f"- broken off; not measured: {'; '.join(missing)}")
         return "## Where\n\n" + "\n".join(facts)
 
     def _write_figure(self, figure: Figure) -> str:
