@@ -12,7 +12,8 @@ from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.exc import DBAPIError
 
 from hubwright.errors import HubwrightError
-from hubwright.store.database import TRIES, give_way, is_conflict
+from hubwright.store.database import TRIES
+from hubwright.store.writers import give_way, is_conflict
 
 Work = Callable[[Connection], Any]
 

@@ -6,16 +6,18 @@ import asyncio
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Connection, create_engine, event, func, insert, select, text
+from sqlalchemy import Connection, create_engine, event, func, insert, select, text, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.pool import NullPool
 
-from hubwright.store import database as module
-from hubwright.store.database import Database, DatabaseBusyError, is_outage
+from hubwright.store import writers
+from hubwright.store.database import Database
 from hubwright.store.schema import delivery, fact, metadata
+from hubwright.store.writers import DatabaseBusyError, is_outage
 from server_programs import OwnPostgresql
 from waiting import until
 
@@ -176,7 +178,7 @@ def test_closing_finishes_what_waits_and_refuses_what_comes_later(database_url: 
 
 def test_too_many_waiting_writes_are_refused_at_once(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     """A slow disk must not become a full memory."""
-    monkeypatch.setattr(module, "QUEUED_WRITES", 10)
+    monkeypatch.setattr(writers, "QUEUED_WRITES", 10)
     release = threading.Event()
 
     async def ask() -> None:
@@ -267,3 +269,29 @@ def test_another_process_that_holds_sqlite_is_waited_for(sqlite_url: str) -> Non
     until(lambda: kept(first) == {"first", "second"})
     first.close()
     second.close()
+
+
+def test_what_strangers_wait_for_stands_behind_no_lock(postgres_url: str) -> None:
+    """R6: two hubs that write of one repository wait for each other's rows; GitHub must not wait with them."""
+    with closing(Database(postgres_url)) as database, closing(Database(postgres_url)) as other:
+        database.write(lambda connection: keep(connection, ["old"]))
+        lock = update(delivery).where(delivery.c.guid == "old").values(event="ping")
+        ready, release = threading.Event(), threading.Event()
+
+        def hold(connection: Connection) -> None:
+            connection.execute(lock)
+            ready.set()
+            release.wait(30)
+
+        async def ask() -> bool:
+            holding = other.write_soon(hold)
+            await asyncio.to_thread(ready.wait)
+            waiting = database.write_soon(lambda connection: connection.execute(lock).rowcount)
+            await database.write_at_door(keep, "new")
+            waited = not waiting.done()
+            release.set()
+            await asyncio.gather(holding, waiting)
+            return waited
+
+        assert asyncio.run(ask())
+        assert kept(database) == {"old", "new"}

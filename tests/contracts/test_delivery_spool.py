@@ -11,8 +11,9 @@ import pytest
 from hub_parts import rows
 from hubwright.hub.delivery_spool import PORTION, REFUSED, DeliverySpool, read_records
 from hubwright.store import schema
-from hubwright.store.database import Database, DatabaseBusyError
+from hubwright.store.database import Database
 from hubwright.store.deliveries import Incoming
+from hubwright.store.writers import DatabaseBusyError
 
 MB = 1024 * 1024
 

@@ -13,10 +13,11 @@ from sqlalchemy import insert, make_url
 
 from hubwright.errors import HubwrightError, SettingsError, UnprocessableError
 from hubwright.store import schema
-from hubwright.store.database import Database, DatabaseBusyError
+from hubwright.store.database import Database
 from hubwright.store.sql import PARALLEL, Questions
 from hubwright.store.sql_answers import MAX_CELL, Bounds
 from hubwright.store.sql_tables import HIDDEN, READABLE
+from hubwright.store.writers import DatabaseBusyError
 from hubwright.web.sql import EXAMPLES
 from waiting import until
 

@@ -15,8 +15,9 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import NullPool, StaticPool
 
-from hubwright.store.database import GROUP, Database, _answer, _Write
+from hubwright.store.database import Database
 from hubwright.store.schema import metadata
+from hubwright.store.writers import GROUP, Write, _answer
 
 T = TypeVar("T")
 
@@ -92,7 +93,7 @@ class SimulatedDatabase(Database):
         self._server = server
         self._chance = chance
         self._closed = False
-        self._writes: list[_Write] = []
+        self._writes: list[Write] = []
         self._answers: deque[Any] = deque()
         self._loop = asyncio.get_running_loop()
 
@@ -117,7 +118,7 @@ class SimulatedDatabase(Database):
         with self._server.connection.begin():
             return work(self._server.connection)
 
-    def _put(self, write: _Write) -> None:
+    def _put(self, write: Write) -> None:
         self._writes.append(write)
         if len(self._writes) == 1:
             self._loop.call_later(self._while(), self._commit_next)

@@ -19,7 +19,7 @@ from hubwright.hub.roll_call import SEEN_EVERY
 from hubwright.hub.scheduler import Scheduler
 from hubwright.hub.session import SessionSettings
 from hubwright.hub.sessions import Sessions
-from hubwright.store.database import is_outage
+from hubwright.store.writers import is_outage
 from hubwright.wire import Hello, read_message
 from simulation.simulated_database import DatabaseServer, SimulatedDatabase
 from simulation.simulated_network import HubChannel, Line

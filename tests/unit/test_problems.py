@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from hubwright import errors
-from hubwright.store.database import DatabaseBusyError
+from hubwright.store.writers import DatabaseBusyError
 from hubwright.web.problems import PROBLEM_HANDLERS
 
 SECRET = "s3cret-value"

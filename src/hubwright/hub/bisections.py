@@ -28,10 +28,11 @@ from hubwright.hub.plan_rows import keep_plans
 from hubwright.hub.suspects import Spot, plan_suspect, want_suspect
 from hubwright.store import bisections, sights
 from hubwright.store.builders import load_kinds
-from hubwright.store.database import Database, is_outage
+from hubwright.store.database import Database
 from hubwright.store.facts import keep_facts
 from hubwright.store.jobs import load_job_by_id
 from hubwright.store.repos import load_default_branch
+from hubwright.store.writers import is_outage
 
 LOOK_AGAIN = 2.0
 """Seconds between looks while searches go on and nobody tells of a build that has ended: it may have been cancelled."""

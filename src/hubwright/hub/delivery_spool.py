@@ -20,8 +20,9 @@ import msgspec
 import structlog
 from sqlalchemy.exc import DBAPIError
 
-from hubwright.store.database import Database, DatabaseBusyError, is_outage
+from hubwright.store.database import Database
 from hubwright.store.deliveries import Incoming, keep_deliveries
+from hubwright.store.writers import DatabaseBusyError, is_outage
 
 AGAIN_AFTER = 1.0
 """Seconds between two tries to hand over what waits."""

@@ -17,7 +17,7 @@ import structlog
 from structlog.contextvars import bind_contextvars
 
 from hubwright.domain.backoff import backoff
-from hubwright.store.database import is_outage
+from hubwright.store.writers import is_outage
 
 log = structlog.get_logger(__name__)
 

@@ -39,10 +39,11 @@ from hubwright.hub.understanding import Understanding
 from hubwright.hub.understood import Understood
 from hubwright.hub.wishes import MANUAL, read_build_of_wish
 from hubwright.store import queues
-from hubwright.store.database import Database, is_outage
+from hubwright.store.database import Database
 from hubwright.store.deliveries import Ended, end_deliveries, keep_outcome
 from hubwright.store.facts import keep_facts
 from hubwright.store.schema import delivery
+from hubwright.store.writers import is_outage
 
 LEASE = 30.0
 """Seconds after which another process takes what a killed one held; renewed while a large fetch goes on."""

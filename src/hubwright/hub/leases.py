@@ -11,7 +11,8 @@ import structlog
 from sqlalchemy import Table
 
 from hubwright.store import queues
-from hubwright.store.database import Database, is_outage
+from hubwright.store.database import Database
+from hubwright.store.writers import is_outage
 
 logger = structlog.get_logger()
 

@@ -20,9 +20,10 @@ from hubwright.hub.followed_log import Fetch, FollowedLog
 from hubwright.hub.log_seals import seal_keys
 from hubwright.hub.logs import Logs
 from hubwright.storage import Storage
-from hubwright.store.database import Database, is_outage
+from hubwright.store.database import Database
 from hubwright.store.log_places import LogPlace, load_log_place
 from hubwright.store.processes import load_addresses, load_other_addresses
+from hubwright.store.writers import is_outage
 
 PATIENCE = 5.0
 """Seconds that a reader waits for what is there already; what comes later he sees come."""

@@ -22,9 +22,10 @@ from hubwright.hub.loads import FOLLOW_UPS, LOADS
 from hubwright.hub.replica_pages import Asks, Pages, Work
 from hubwright.hub.replica_scans import Scans
 from hubwright.store import queues, tasks
-from hubwright.store.database import Database, is_outage
+from hubwright.store.database import Database
 from hubwright.store.schema import task
 from hubwright.store.tasks import Held, Progress
+from hubwright.store.writers import is_outage
 
 LEASE = 30.0
 """Seconds after which another process takes what a killed one held; renewed while a slow answer comes."""

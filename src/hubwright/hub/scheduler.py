@@ -19,10 +19,11 @@ from hubwright.hub.demand import tell_demand
 from hubwright.hub.roll_call import NOTES_MISSED, SEEN_EVERY, RollCall
 from hubwright.hub.sessions import Sessions
 from hubwright.store import builders, runs
-from hubwright.store.database import Database, is_outage
+from hubwright.store.database import Database
 from hubwright.store.facts import keep_facts
 from hubwright.store.log_places import take_logs
 from hubwright.store.pauses import count_running, load_stops
+from hubwright.store.writers import is_outage
 
 LOOK_AGAIN = 1.0
 """Seconds after which the scheduler looks by itself, whatever hint was lost."""

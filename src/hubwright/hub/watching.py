@@ -18,8 +18,9 @@ from hubwright.errors import GitHubRefusedError, HubwrightError, RateLimitedErro
 from hubwright.hub.lanes import Lanes
 from hubwright.hub.leases import LeaseKeeper
 from hubwright.store import healing, queues
-from hubwright.store.database import Database, is_outage
+from hubwright.store.database import Database
 from hubwright.store.schema import watch
+from hubwright.store.writers import is_outage
 
 LEASE = 30.0
 BATCH = 8

@@ -13,11 +13,12 @@ from hubwright.domain.facts import Fact, FactKind
 from hubwright.domain.figures import WAIT_SECONDS, FactCounts, Series, Times
 from hubwright.reports.fact_counts import CountedFacts
 from hubwright.store import figures
-from hubwright.store.database import Database, is_outage
+from hubwright.store.database import Database
 from hubwright.store.fact_reader import FactLoader
 from hubwright.store.figures import Tally
 from hubwright.store.reports import load_facts
 from hubwright.store.schema import build, run
+from hubwright.store.writers import is_outage
 
 logger = structlog.get_logger()
 

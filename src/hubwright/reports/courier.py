@@ -25,9 +25,10 @@ from hubwright.errors import (
 )
 from hubwright.reports import Gathering, Recalling, Reporter
 from hubwright.store import report_leases, reports
-from hubwright.store.database import Database, is_outage
+from hubwright.store.database import Database
 from hubwright.store.figures import Tally
 from hubwright.store.report_leases import Held, Lease
+from hubwright.store.writers import is_outage
 
 log = structlog.get_logger(__name__)
 

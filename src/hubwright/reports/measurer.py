@@ -12,8 +12,9 @@ from hubwright.outlets.otlp import Collector
 from hubwright.reports.measuring import load_measurements, translate
 from hubwright.reports.metrics import Metrics
 from hubwright.reports.pipeline_counting import NAME, PipelineCounting
-from hubwright.store.database import Database, is_outage
+from hubwright.store.database import Database
 from hubwright.store.duties import give_back_duty, take_duty
+from hubwright.store.writers import is_outage
 
 DUTY = "measurements"
 """Of the hub that tells; another takes over when it has missed its time by half."""

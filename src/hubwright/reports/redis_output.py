@@ -23,11 +23,12 @@ from redis.exceptions import RedisError
 from hubwright.domain.backoff import backoff
 from hubwright.errors import NotFoundError
 from hubwright.reports.redis_keys import Keys
-from hubwright.store.database import Database, is_outage
+from hubwright.store.database import Database
 from hubwright.store.documents import moment
 from hubwright.store.views import load_builds_by_ids, load_run
 from hubwright.store.views_queue import count_runs, load_builders, load_running
 from hubwright.store.views_values import BuilderView
+from hubwright.store.writers import is_outage
 
 PAUSE = 0.1
 """Seconds between two messages of one log, at least."""

@@ -18,10 +18,10 @@ from dataclasses import replace
 from sqlalchemy import make_url
 
 from hubwright.errors import HubwrightError, UnprocessableError
-from hubwright.store.database import DatabaseBusyError
 from hubwright.store.sql_answers import Bounds, Found
 from hubwright.store.sql_postgresql import ask_postgresql
 from hubwright.store.sql_sqlite import ask_sqlite
+from hubwright.store.writers import DatabaseBusyError
 
 MAX_TEXT = 20_000
 """Characters of a question."""

@@ -16,10 +16,10 @@ from psycopg import sql
 from sqlalchemy import make_url
 
 from hubwright.errors import SettingsError, UnprocessableError
-from hubwright.store.database import DatabaseBusyError
 from hubwright.store.engines import POSTGRESQL
 from hubwright.store.sql_answers import MAX_CELL, Bounds, Found, collect
 from hubwright.store.sql_tables import HIDDEN, READABLE
+from hubwright.store.writers import DatabaseBusyError
 
 _LOCK = 0x68756273716C
 _AS_IT_IS = frozenset({16, 20, 21, 23, 26, 700, 701, 1700})  # bool, integers, oid, floats, numeric

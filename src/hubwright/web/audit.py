@@ -13,8 +13,8 @@ from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from hubwright.store.audit import Entry, keep_entries
-from hubwright.store.database import DatabaseBusyError
 from hubwright.store.tokens import BUILDER
+from hubwright.store.writers import DatabaseBusyError
 from hubwright.web.askers import Visit, name_of, visit_of
 from hubwright.web.site import Site
 

@@ -13,7 +13,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from hubwright.errors import HubwrightError, RefusedError, WireError
 from hubwright.hub.sessions import Sessions
-from hubwright.store.database import is_outage
+from hubwright.store.writers import is_outage
 from hubwright.web.gate import Gate
 from hubwright.web.site import Site
 from hubwright.web.uploads import make_upload_routes

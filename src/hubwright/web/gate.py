@@ -14,7 +14,6 @@ from urllib.parse import SplitResult, urlsplit
 from starlette.requests import HTTPConnection
 
 from hubwright.errors import ForbiddenError, UnauthenticatedError
-from hubwright.store.database import DatabaseBusyError
 from hubwright.store.tokens import (
     BUILDER,
     USED_EVERY,
@@ -27,6 +26,7 @@ from hubwright.store.tokens import (
     revoke_token,
     use_login,
 )
+from hubwright.store.writers import DatabaseBusyError
 from hubwright.web.askers import Asker, folders_of, visit_of
 from hubwright.web.rates import Rates
 from hubwright.web.reach import Reach

@@ -14,7 +14,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from hubwright.reports.metrics import CONTENT_TYPE, Metrics
-from hubwright.store.database import is_outage
+from hubwright.store.writers import is_outage
 from hubwright.web.gate import Gate
 from hubwright.web.site import Site
 

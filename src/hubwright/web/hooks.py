@@ -18,8 +18,8 @@ from hubwright.domain.figures import WEBHOOKS
 from hubwright.errors import BadSignatureError, MalformedError, RefusedError, TooLargeError
 from hubwright.github.webhook import LEGACY_PUSH, Delivery, read_delivery
 from hubwright.hub.github_credentials import STALE_AFTER
-from hubwright.store.database import is_outage
 from hubwright.store.deliveries import Incoming, Kept, keep_deliveries
+from hubwright.store.writers import is_outage
 from hubwright.web.problems import answer_outage, answer_refusal, make_problem
 from hubwright.web.site import Site
 
@@ -128,7 +128,7 @@ class Hooks:
         return self._site.webhook_secrets if kept is None else (*self._site.webhook_secrets, *kept.webhook_secrets)
 
     async def _write(self, item: Incoming) -> Kept:
-        kept: Kept = await self._site.database.write_each(keep_deliveries, item)
+        kept: Kept = await self._site.database.write_at_door(keep_deliveries, item)
         return kept
 
     async def _learn_in_time(self) -> None:

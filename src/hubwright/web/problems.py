@@ -34,7 +34,7 @@ from hubwright.errors import (
     TooManyAttemptsError,
     UnreachableRepositoryError,
 )
-from hubwright.store.database import DatabaseBusyError
+from hubwright.store.writers import DatabaseBusyError
 
 RETRY_AFTER = 5
 """Seconds after which one may ask again when the database is away."""

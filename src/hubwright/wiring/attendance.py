@@ -11,8 +11,9 @@ import structlog
 from hubwright import __version__
 from hubwright.hub.dispatcher import InProcessDispatcher
 from hubwright.hub.presence import Presence
-from hubwright.store.database import Database, is_outage
+from hubwright.store.database import Database
 from hubwright.store.processes import Process
+from hubwright.store.writers import is_outage
 from hubwright.wire import WIRE_VERSION
 
 PRESENCE = "presence"

@@ -10,8 +10,9 @@ from functools import partial
 
 import structlog
 
-from hubwright.store.database import Database, is_outage
+from hubwright.store.database import Database
 from hubwright.store.duties import give_back_duty, load_holder, take_duty
+from hubwright.store.writers import is_outage
 from hubwright.wiring.owners import is_gone
 
 LEASE = 30.0

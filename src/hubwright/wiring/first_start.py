@@ -23,12 +23,12 @@ from hubwright.git.commands import Git
 from hubwright.git.mirrors import Mirrors, Origin
 from hubwright.hub.demo import HISTORY, REPOSITORY, DemoRepository, make_demo_repository
 from hubwright.store.birth import create_tables
-from hubwright.store.database import is_outage
 from hubwright.store.deliveries import Incoming, keep_delivery
 from hubwright.store.jobs import keep_job
 from hubwright.store.revision import is_current
 from hubwright.store.schema import delivery, job
 from hubwright.store.tokens import find_token, keep_token
+from hubwright.store.writers import is_outage
 from hubwright.wiring.parts import Parts, mirrors_folder
 
 CLI_TOKEN = "cli-token"  # noqa: S105  the file's name

@@ -24,9 +24,10 @@ from hubwright.domain.scheduling import BuilderKind, suits
 from hubwright.errors import SettingsError
 from hubwright.hub.fleet import revoke
 from hubwright.store.builders import keep_on_demand, load_builder
-from hubwright.store.database import Database, is_outage
+from hubwright.store.database import Database
 from hubwright.store.runs import count_waiting, is_holding
 from hubwright.store.tokens import find_token, load_token
+from hubwright.store.writers import is_outage
 from hubwright.wire import WIRE_VERSION, Hello
 from hubwright.wiring.first_start import LOCAL_BUILDER, FirstStart
 from hubwright.wiring.parts import mirrors_folder

@@ -11,9 +11,10 @@ from pathlib import Path
 import structlog
 from sqlalchemy import Connection
 
-from hubwright.store.database import Database, is_outage
+from hubwright.store.database import Database
 from hubwright.store.queues import load_owners, take_back
 from hubwright.store.schema import delivery, report, task, watch
+from hubwright.store.writers import is_outage
 
 _QUEUES = (delivery, report, task, watch)
 

@@ -22,8 +22,9 @@ from hubwright.hub.logs import Logs
 from hubwright.hub.presence import Presence
 from hubwright.outlets.peers import Peers
 from hubwright.storage import Storage
-from hubwright.store.database import Database, is_outage
+from hubwright.store.database import Database
 from hubwright.store.processes import Process
+from hubwright.store.writers import is_outage
 from hubwright.wiring.attendance import PRESENCE, describe_process
 from hubwright.wiring.secret_keys import keys_of
 
