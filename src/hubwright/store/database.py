@@ -1,6 +1,6 @@
 """The door to the database: many readers, and writers in fair queues with group commit (`store.writers`).
 
-All writes of a process go through one thread; on PostgreSQL those that GitHub waits for have another.
+All writes of a process go through one thread; on PostgreSQL webhooks, for which GitHub waits, have another.
 """
 
 from __future__ import annotations
@@ -33,7 +33,10 @@ class Database:
         self.dialect = make_url(url).get_backend_name()
         self._writer_engine = open_engine(url, size=1, begin="BEGIN IMMEDIATE")
         self.engine = open_engine(url, size=readers, begin="BEGIN", isolation="AUTOCOMMIT")
-        for engine in (self._writer_engine, self.engine):
+        door_engine = self._writer_engine
+        if self.dialect != "sqlite":  # there writers wait for rows that others lock, other hubs too
+            door_engine = open_engine(url, size=1, begin="BEGIN")
+        for engine in {self._writer_engine, door_engine, self.engine}:
             engine.update_execution_options(**(given or {}))
         self.engine.update_execution_options(**{MEMORY: {}})
         self._apart = self.engine
@@ -42,9 +45,8 @@ class Database:
         self._readers = ThreadPoolExecutor(readers, thread_name_prefix="reader")
         self._writer = Writer(self._writer_engine, "writer")
         self._door = self._writer
-        if self.dialect != "sqlite":  # there writers wait for rows that others lock, other hubs too
-            self._door_engine = open_engine(url, size=1, begin="BEGIN")
-            self._door = Writer(self._door_engine, "writer-at-door")
+        if door_engine is not self._writer_engine:
+            self._door = Writer(door_engine, "writer-at-door")
 
     @property
     def folder(self) -> Path | None:
