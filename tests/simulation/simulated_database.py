@@ -17,7 +17,7 @@ from sqlalchemy.pool import NullPool, StaticPool
 
 from hubwright.store.database import Database
 from hubwright.store.schema import metadata
-from hubwright.store.writers import GROUP, Write, _answer
+from hubwright.store.writers import GROUP, First, Write, Writer, _answer
 
 T = TypeVar("T")
 
@@ -84,41 +84,22 @@ class DatabaseServer:
         self.connection.close()
 
 
-class SimulatedDatabase(Database):
-    """A hub's door to the server: writes are grouped, committed and answered as the real writer thread does it."""
+class SimulatedWriter(Writer):
+    """Writes are grouped, committed and answered as the real writer's thread does it; time passes in the loop."""
 
     def __init__(self, server: DatabaseServer, chance: Random) -> None:
-        self.url = "sqlite://"
-        self.dialect = "sqlite"
         self._server = server
         self._chance = chance
-        self._closed = False
         self._writes: list[Write] = []
         self._answers: deque[Any] = deque()
         self._loop = asyncio.get_running_loop()
 
-    @contextmanager
-    def reading(self) -> Iterator[Connection]:
-        """As the real one."""
-        self._server.check()
-        with self._server.connection.begin():
-            yield self._server.connection
+    def is_here(self) -> bool:
+        """There is one thread: what asks for a write inside a write would wait for ever, and the seed would tell."""
+        return False
 
-    async def read(self, work: Callable[[Connection], T]) -> T:
-        """As the real one: the answer may be old when it comes."""
-        await asyncio.sleep(self._chance.uniform(0.0005, 0.005))
-        with self.reading() as connection:
-            answer = work(connection)
-        await asyncio.sleep(self._chance.uniform(0.0005, 0.005))
-        return answer
-
-    def write(self, work: Callable[[Connection], T]) -> T:
-        """At once."""
-        self._server.check()
-        with self._server.connection.begin():
-            return work(self._server.connection)
-
-    def _put(self, write: Write) -> None:
+    def put(self, write: Write) -> None:
+        """As the real one, and nothing is ever too much."""
         self._writes.append(write)
         if len(self._writes) == 1:
             self._loop.call_later(self._while(), self._commit_next)
@@ -145,3 +126,37 @@ class SimulatedDatabase(Database):
 
     def _let_go(self) -> None:
         pass
+
+
+class SimulatedDatabase(Database):
+    """A hub's door to the server."""
+
+    def __init__(self, server: DatabaseServer, chance: Random) -> None:
+        self.url = "sqlite://"
+        self.dialect = "sqlite"
+        self._server = server
+        self._chance = chance
+        self._writer = self._door = SimulatedWriter(server, chance)
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """As the real one."""
+        self._server.check()
+        with self._server.connection.begin():
+            yield self._server.connection
+
+    async def read(self, work: Callable[[Connection], T]) -> T:
+        """As the real one: the answer may be old when it comes."""
+        await asyncio.sleep(self._chance.uniform(0.0005, 0.005))
+        with self.reading() as connection:
+            answer = work(connection)
+        await asyncio.sleep(self._chance.uniform(0.0005, 0.005))
+        return answer
+
+    def write(self, work: Callable[[Connection], T], first: tuple[First, Any] | None = None) -> T:
+        """At once."""
+        self._server.check()
+        with self._server.connection.begin():
+            if first is not None:
+                first[0](self._server.connection, [first[1]])
+            return work(self._server.connection)
