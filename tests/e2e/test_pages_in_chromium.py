@@ -121,6 +121,25 @@ def test_a_live_log_grows_and_survives_a_restart_without_gap_or_double(page: Pag
         assert first > 0
 
 
+def test_new_lines_are_counted_whoever_tells_of_them(page: Page, tmp_path: Path) -> None:
+    """The page as it is now may be fetched before the stream says "so many lines": the reader hears of them all the same."""
+    seed = Seed(tmp_path)
+    ids = seed_week(seed)
+    seed.close()
+    run = ids["live_run"]
+    with serving(tmp_path) as (address, site):
+        page.route(
+            re.compile("/stream"),
+            lambda route: route.fulfill(content_type="text/event-stream", body="event: facts\ndata: 1\n\n"),
+        )
+        page.goto(f"{address}/builds/{ids['running']}/runs/{run}")
+        expect(page.locator("#log")).to_contain_text("cc -c parser.c")
+        site.logs.append(run, site.logs.size(run), b"first\r\nsecond\r\n")
+        expect(page.locator("#new-lines")).to_contain_text("2 new lines")
+        site.logs.append(run, site.logs.size(run), b"third\r\n")
+        expect(page.locator("#new-lines")).to_contain_text("3 new lines")
+
+
 def test_any_line_of_a_long_log_is_reached_at_once(page: Page, week: tuple[Path, dict[str, int]]) -> None:
     """Woodpecker#6875, Concourse#1917: 100,000 lines must not hang the tab; only what is near is in the page."""
     with serving(week[0]) as (address, _):

@@ -226,6 +226,7 @@ export class LogView {
     if (!fresh || fresh.dataset.run !== this.root.dataset.run) return;
     const following = this.stays();
     this.root.dataset.growing = fresh.dataset.growing;
+    const before = this.total;
     this.total = Math.max(this.total, Number(fresh.dataset.lines));
     const list = this.root.querySelector(".stages");
     for (const element of fresh.querySelectorAll(".stage")) {
@@ -241,6 +242,7 @@ export class LogView {
     this.root.querySelector(".waiting")?.remove();
     this.folds.load();
     if (following) this.bottom();
+    else if (this.total > before && this.stages.at(-1)?.element.open) this.count(this.unseen + this.total - before);
   }
 
   update(stage, element, following) {
