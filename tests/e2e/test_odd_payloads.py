@@ -51,9 +51,9 @@ def ledger(hub: HubProcess) -> list[dict[str, Any]]:
 
 
 def is_open(delivery: dict[str, Any]) -> bool:
-    """Whether it has not been understood; what is to be built waits for its repository, which is nowhere."""
+    """Whether nobody has looked at it; what is to be built waits for its repository, which is nowhere, and says so."""
     to_build = delivery["event"] in {"push", "pull_request", "merge_group"}
-    return delivery["state"] not in {"done", "failed"} and not to_build
+    return delivery["state"] not in {"done", "failed"} and not (to_build and delivery["error"])
 
 
 def find_problems(database_url: str, odd: Odd) -> list[str]:
