@@ -122,7 +122,7 @@ def test_a_live_log_grows_and_survives_a_restart_without_gap_or_double(page: Pag
 
 
 def test_new_lines_are_counted_whoever_tells_of_them(page: Page, tmp_path: Path) -> None:
-    """The page as it is now may be fetched before the stream says "so many lines": the reader hears of them all the same."""
+    """The page may be fetched anew before the stream says "so many lines": the reader hears of them all the same."""
     seed = Seed(tmp_path)
     ids = seed_week(seed)
     seed.close()
