@@ -12,8 +12,11 @@ import json
 import random
 import signal
 import threading
+import time
+import uuid
 import warnings
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import structlog
@@ -48,6 +51,12 @@ RING_INTERVAL = 0.005
 
 RECONCILE = 5.0
 """Seconds between beat's rounds."""
+
+HINTS_SPACED = {"facts": 0.25}
+"""Seconds between two hints for queues that something happens to all the time: nobody sees when they are drained."""
+
+RINGS_SPACED = {"facts": 0.05, "room": 0.05}
+"""The same for rings: of facts for people who look at pages of other hubs, of room that runs leave."""
 
 PATIENCE = 2.0
 """Seconds a broker may take to accept a connection."""
@@ -162,10 +171,10 @@ class CeleryDispatcher:
 
     def __init__(self, broker_url: str) -> None:
         self._app = make_celery(broker_url, (), self.wake)
-        self._sender = _Sender("hints", broker_url, HINT_INTERVAL, self._send)
+        self._sender = _Sender("hints", broker_url, Pace(HINT_INTERVAL, HINTS_SPACED), self._send)
 
     def wake(self, queue: str) -> None:
-        """Send a hint soon, from another thread; many wakes within HINT_INTERVAL are one."""
+        """Send a hint soon, from another thread; many wakes within HINT_INTERVAL (HINTS_SPACED) are one."""
         self._sender.put(queue)
 
     def start(self) -> None:
@@ -185,36 +194,41 @@ class CeleryDispatcher:
 
 
 class Rings:
-    """Rings of every process for every process: each topic published anywhere reaches `on_ring` everywhere.
+    """Rings of every process for all others: each topic published anywhere reaches `on_ring` everywhere else.
 
-    `on_ring` is called in a thread of ours. Rings are hints: while the broker is away they are lost.
+    `on_ring` is called in a thread of ours; without it nothing is heard. Rings are hints: while the broker is away
+    they are lost.
     """
 
-    def __init__(self, broker_url: str, on_ring: Callable[[str], None]) -> None:
+    def __init__(self, broker_url: str, on_ring: Callable[[str], None] | None) -> None:
         self._exchange = Exchange("hubwright.rings", "fanout", durable=False)
-        self._sender = _Sender("rings", broker_url, RING_INTERVAL, self._send)
+        self._sender = _Sender("rings", broker_url, Pace(RING_INTERVAL, RINGS_SPACED), self._send)
+        self._name = uuid.uuid4().hex
         self._broker_url = broker_url
         self._on_ring = on_ring
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._run, name="rings-in", daemon=True)
 
     def publish(self, topic: str) -> None:
-        """Ring everywhere, here too. Never blocks, never fails."""
+        """Ring everywhere else. Never blocks, never fails."""
         self._sender.put(topic)
 
     def start(self) -> None:
         """Connect to the broker, and again whenever it was away."""
         self._sender.start()
-        self._thread.start()
+        if self._on_ring is not None:
+            self._thread.start()
 
     def stop(self, timeout: float = 10.0) -> None:
         """Disconnect."""
         self._ending.set()
         self._sender.stop(timeout)
-        self._thread.join(timeout)
+        if self._on_ring is not None:
+            self._thread.join(timeout)
 
     def _send(self, connection: Any, topics: list[str]) -> None:
-        Producer(connection, self._exchange).publish(json.dumps(topics), content_type="text/plain")
+        words, by = json.dumps(topics), {"by": self._name}
+        Producer(connection, self._exchange).publish(words, content_type="text/plain", headers=by)
 
     def _run(self) -> None:
         failures = 0
@@ -238,18 +252,29 @@ class Rings:
                 continue
 
     def _receive(self, message: Any) -> None:
+        if self._on_ring is None or message.headers.get("by") == self._name:
+            return
         for topic in json.loads(message.body):
             self._on_ring(topic)
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How often is sent: `interval` are the seconds between two messages, `spaced` those between two of one name."""
+
+    interval: float
+    spaced: Mapping[str, float]
 
 
 class _Sender:
     """A thread that sends names through a broker, together what came together; while it is away they wait."""
 
-    def __init__(self, name: str, broker_url: str, interval: float, send: Callable[[Any, list[str]], None]) -> None:
+    def __init__(self, name: str, broker_url: str, pace: Pace, send: Callable[[Any, list[str]], None]) -> None:
         self._name = name
         self._broker_url = broker_url
-        self._interval = interval
+        self._pace = pace
         self._send = send
+        self._due: dict[str, float] = {}  # when a spaced name may be sent again
         self._lock = threading.Lock()
         self._names: dict[str, None] = {}
         self._woken = threading.Event()
@@ -285,14 +310,29 @@ class _Sender:
 
     def _send_all(self, connection: Any) -> None:
         while True:
-            self._woken.wait()
+            self._woken.wait(self._until_due())
             self._woken.clear()
-            with self._lock:
-                names, self._names = list(self._names), {}
-            if names:
+            if names := self._take_due():
                 self._send_or_keep(connection, names)
-            if self._ending.wait(self._interval) and not self._names:
+            if self._ending.wait(self._pace.interval) and not self._names:
                 return
+
+    def _until_due(self) -> float | None:
+        """Seconds until the first of the names that wait; None while none does."""
+        with self._lock:
+            due = [self._due.get(name, 0.0) for name in self._names]
+        return max(0.0, min(due) - time.monotonic()) if due else None
+
+    def _take_due(self) -> list[str]:
+        """The names whose time has come; at the end all."""
+        now = time.monotonic()
+        with self._lock:
+            names = [name for name in self._names if self._ending.is_set() or self._due.get(name, 0.0) <= now]
+            for name in names:
+                del self._names[name]
+                if name in self._pace.spaced:
+                    self._due[name] = now + self._pace.spaced[name]
+        return names
 
     def _send_or_keep(self, connection: Any, names: list[str]) -> None:
         try:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from statistics import median
 
@@ -17,7 +18,7 @@ import pytest
 import drains
 from cpu_time import costs_less_than
 from hubwright.hub.dispatcher import Dispatcher, InProcessDispatcher
-from hubwright.tasks import TASK, CeleryDispatcher, Rings, make_celery
+from hubwright.tasks import RINGS_SPACED, TASK, CeleryDispatcher, Rings, make_celery
 from server_programs import valkey_at
 from waiting import until
 
@@ -100,6 +101,20 @@ def test_a_wake_costs_microseconds(party: Party) -> None:
             party.dispatcher.wake("plain")
 
 
+def test_only_the_first_of_many_wakes_of_a_spaced_queue_is_at_once() -> None:
+    """What each look costs is paid a few times a second however much happens; and nothing that happens is left out."""
+    begun: list[float] = []
+    spaced = InProcessDispatcher({"q": lambda: begun.append(time.monotonic())}, reconcile=60, spaced={"q": 0.4})
+    spaced.start()
+    until(lambda: begun, what="the first drain")
+    while (last := time.monotonic()) < begun[0] + 1:
+        spaced.wake("q")
+        time.sleep(0.001)
+    until(lambda: begun[-1] > last, what="a drain after the last wake")
+    spaced.stop(5)
+    assert min(later - earlier for earlier, later in pairwise(begun)) >= 0.4
+
+
 def test_stopping_waits_for_the_drain_that_runs(tmp_path: Path) -> None:
     """Work that has begun ends in order; nothing is drained afterwards."""
     ended: list[float] = []
@@ -167,27 +182,49 @@ def test_a_broker_that_goes_away_is_told_by_beat_in_one_sentence(free_port: int,
     assert "Traceback" not in said.read_text()
 
 
-def test_rings_reach_every_process(broker_url: str) -> None:
-    """What one publishes all hear, the publisher too, over both brokers."""
+def test_rings_reach_every_other_process(broker_url: str) -> None:
+    """What one publishes all others hear, over both brokers; it knows already, and who only rings hears nothing."""
     heard: list[list[str]] = [[], []]
-    rings = [Rings(broker_url, heard[0].append), Rings(broker_url, heard[1].append)]
+    rings = [Rings(broker_url, heard[0].append), Rings(broker_url, heard[1].append), Rings(broker_url, None)]
     for ring in rings:
         ring.start()
 
     def both_hear() -> bool:
         rings[0].publish("runs")
         rings[1].publish("log:1")
-        return all({"runs", "log:1"} <= set(topics) for topics in heard)
+        rings[2].publish("all")
+        return {"log:1", "all"} <= set(heard[0]) and {"runs", "all"} <= set(heard[1])
 
     until(both_hear, what="a ring everywhere")
     for ring in rings:
         ring.stop(5)
+    assert "runs" not in heard[0]
+    assert "log:1" not in heard[1]
+
+
+def test_rings_of_facts_are_few_and_the_last_one_is_heard(broker_url: str) -> None:
+    """Each one has all hubs look; what happens between two is one more, however much it is."""
+    heard: list[float] = []
+    hearing, ringing = Rings(broker_url, lambda _topic: heard.append(time.monotonic())), Rings(broker_url, None)
+    hearing.start()
+    ringing.start()
+    until(lambda: ringing.publish("facts") or heard, what="the first ring")
+    before, begun = len(heard), time.monotonic()
+    while (last := time.monotonic()) < begun + 1:
+        ringing.publish("facts")
+        time.sleep(0.001)
+    until(lambda: heard[-1] > last, what="the ring for the last")
+    assert len(heard) - before <= 2 + (time.monotonic() - begun) / RINGS_SPACED["facts"]
+    for rings in (hearing, ringing):
+        rings.stop(5)
 
 
 def test_rings_come_back_with_the_broker(tmp_path: Path, free_port: int) -> None:
     """A broker may be restarted at any time: rings are lost meanwhile and go on afterwards."""
     heard: list[str] = []
-    rings = Rings(f"redis://127.0.0.1:{free_port}/0", heard.append)
+    hearing = Rings(f"redis://127.0.0.1:{free_port}/0", heard.append)
+    rings = Rings(f"redis://127.0.0.1:{free_port}/0", None)
+    hearing.start()
     rings.start()
 
     def hears(topic: str) -> bool:
@@ -200,6 +237,7 @@ def test_rings_come_back_with_the_broker(tmp_path: Path, free_port: int) -> None
     with valkey_at(free_port, tmp_path):
         until(lambda: hears("after"), what="a ring after the restart")
         rings.stop(5)
+        hearing.stop(5)
 
 
 def _seconds(work: Callable[[], object]) -> float:

@@ -83,9 +83,9 @@ def test_a_log_lies_with_its_hub_until_it_is_sealed(kept: Database) -> None:
     assert ask(kept, load_unsealed, "bb") == []
     kept.write(partial(log_places.take_logs, numbers=[2, 3], place="bb"))
     assert ask(kept, load_unsealed, "aa") == [1]
-    kept.write(partial(log_places.keep_sealed, number=3, place="aa"))
+    kept.write(partial(log_places.keep_sealed, numbers=[3], place="aa"))
     assert ask(kept, load_unsealed, "bb") == [3]
-    kept.write(partial(log_places.keep_sealed, number=3, place="bb"))
+    kept.write(partial(log_places.keep_sealed, numbers=[3], place="bb"))
     assert ask(kept, load_log_place, 3) == LogPlace("finished", None, 30)
     assert ask(kept, load_log_place, 2) == LogPlace("running", "bb", 20)
     assert ask(kept, load_log_place, 4) is None

@@ -16,19 +16,19 @@ import pytest
 from starlette.applications import Starlette
 
 from hubwright.domain.peer_words import Piece, Question
-from hubwright.errors import OutletError
+from hubwright.errors import OutletError, StorageError
 from hubwright.hub import log_copies
 from hubwright.hub.bell import Bell
 from hubwright.hub.log_adoption import PAUSE, LogAdoption
 from hubwright.hub.log_copies import LogCopies
 from hubwright.hub.log_reading import AnyLogs
-from hubwright.hub.log_seals import LogSeals, seal_keys
+from hubwright.hub.log_seals import AGAIN, LogSeals, seal_keys
 from hubwright.hub.logs import Logs
 from hubwright.hub.sealing import Keys, make_key
 from hubwright.outlets.peers import Peers
 from hubwright.storage import Storage
 from hubwright.store.database import Database
-from hubwright.store.log_places import load_log_place, take_logs
+from hubwright.store.log_places import load_log_place, load_unsealed, take_logs
 from hubwright.store.processes import Process, begin_process, end_process
 from hubwright.store.schema import run
 from hubwright.web.peers import make_peer_route
@@ -314,6 +314,31 @@ def test_logs_of_a_time_with_one_hub_are_sealed_too(world: World) -> None:
                 assert b.logs.read(number, 0, 99) == text
 
     asyncio.run(play())
+
+
+def test_what_the_store_took_before_it_went_away_is_sealed(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Logs are sealed together; the rest is tried again later, and a run that said nothing waits for no store."""
+    for number in (RUN, 11, 12):
+        if number != RUN:
+            world.rows.keep_run(number, 7, platform=f"p{number}", state="running", log_at="aa")
+        if number != 11:
+            world.a.append(number, 0, b"said\n")
+        world.end(number)
+    storage = Storage(world.storage)
+    put = storage.put_whole
+
+    async def put_few(key: str, content: bytes) -> None:
+        if key == seal_keys(12)[0]:
+            raise StorageError("The store went away.")
+        await put(key, content)
+
+    monkeypatch.setattr(storage, "put_whole", put_few)
+    assert LogSeals(world.database, storage, world.a, lambda: NOW, world.a.make_copy).drain() == NOW + AGAIN
+    assert [world.a.is_copy(number) for number in (RUN, 12)] == [True, False]
+    with world.database.reading() as connection:
+        assert load_unsealed(connection, "aa") == [12]
+    world.seal()
+    assert world.a.is_copy(12)
 
 
 def test_threads_read_what_lies_elsewhere(world: World) -> None:

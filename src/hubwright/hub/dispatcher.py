@@ -48,6 +48,7 @@ class InProcessDispatcher:
     """One thread per queue. Without a hint it looks after `reconcile` seconds, then ever more seldom, up to `idle`.
 
     `gathered`: seconds for which the hints of a queue are gathered before it is drained, where nobody waits for that.
+    `spaced`: seconds from the beginning of a drain until hints begin another: only the first of many is at once.
     `on_failure` is called with the queue whose drain has failed.
     """
 
@@ -58,11 +59,13 @@ class InProcessDispatcher:
         reconcile: float = 1.0,
         idle: float = 5.0,
         gathered: Mapping[str, float] | None = None,
+        spaced: Mapping[str, float] | None = None,
         on_failure: Callable[[str], None] = lambda _queue: None,
     ) -> None:
         self._loops = {queue: _Loop(queue, drain, (reconcile, idle), on_failure) for queue, drain in drains.items()}
-        for queue, seconds in (gathered or {}).items():
-            self._loops[queue].gathered = seconds
+        for queue, loop in self._loops.items():
+            loop.gathered = (gathered or {}).get(queue, 0.0)
+            loop.spaced = (spaced or {}).get(queue, 0.0)
 
     def wake(self, queue: str) -> None:
         """Drain `queue` now, in its thread. A queue that is not ours is somebody else's: nothing happens."""
@@ -94,6 +97,7 @@ class _Loop:
     ) -> None:
         self.queue = queue
         self.gathered = 0.0
+        self.spaced = 0.0
         self.thread = threading.Thread(target=self._run, name=f"drain-{queue}", daemon=True)
         self._drain = drain
         self._reconcile, self._idle = pauses
@@ -114,6 +118,7 @@ class _Loop:
         failures = 0
         while not self._ending.is_set():
             self._woken.clear()  # before the drain looks: a wake from here on means another look
+            begun = time.monotonic()
             try:
                 due = self._drain()
             except Exception as error:  # noqa: BLE001  the thread must outlive every failure
@@ -124,8 +129,8 @@ class _Loop:
                 continue
             failures = 0
             woken = self._woken.wait(self._until(due, pause))
-            if woken and self.gathered:
-                self._ending.wait(self.gathered)
+            if woken:
+                self._ending.wait(max(self.gathered, begun + self.spaced - time.monotonic()))
             pause = self._reconcile if woken else min(self._idle, 2 * pause)
 
     @staticmethod

@@ -6,7 +6,7 @@ Which logs are due is a column of their rows, so that a crash or a store that is
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from hubwright.errors import StorageError
 from hubwright.hub.logs import Logs
 from hubwright.storage import Storage
 from hubwright.store.database import Database
-from hubwright.store.log_places import keep_sealed, load_unsealed
+from hubwright.store.log_places import PORTION, keep_sealed, load_unsealed
 
 SEALED = "run-logs"
 """The folder of the object store."""
@@ -54,11 +54,11 @@ class LogSeals:
 
     def drain(self) -> float | None:
         """Seal all that is due; when to look again."""
-        while runs := self._load():
-            try:
-                for run in runs:
-                    self._seal(run)
-            except StorageError as error:
+        more = True
+        while more:
+            runs = self._load()
+            more = len(runs) == PORTION
+            if runs and (error := self._seal(runs)) is not None:
                 log.warning("logs_not_sealed", error=str(error))
                 return self._clock() + AGAIN
         return None
@@ -67,21 +67,42 @@ class LogSeals:
         with self._database.reading() as connection:
             return load_unsealed(connection, self._logs.place)
 
-    def _seal(self, run: int) -> None:
-        """Raises StorageError. A run that said nothing has nothing to seal."""
-        size = self._logs.size(run)
-        if size:
-            asyncio.run(self._put(run, size))
-        self._database.write(partial(keep_sealed, number=run, place=self._logs.place))
-        if size:
-            self._on_sealed(run)
+    def _seal(self, runs: Sequence[int]) -> StorageError | None:
+        """In their order; what the store says where it stops taking them."""
+        sealed, error = asyncio.run(self._put_each(runs))
+        if sealed:
+            self._database.write(partial(keep_sealed, numbers=list(sealed), place=self._logs.place))
+        for run, size in sealed.items():
+            if size:
+                self._on_sealed(run)
+        return error
+
+    async def _put_each(self, runs: Sequence[int]) -> tuple[dict[int, int], StorageError | None]:
+        """The sizes of those that are sealed. A run that said nothing has nothing to seal."""
+        sealed: dict[int, int] = {}
+        try:
+            for run in runs:
+                size = self._logs.size(run)
+                if size:
+                    await self._put(run, size)
+                sealed[run] = size
+        except StorageError as error:
+            return sealed, error
+        return sealed, None
 
     async def _put(self, run: int, size: int) -> None:
         log_key, times_key = seal_keys(run)
         times, _ = self._logs.read_times(run, 0, 0)
         if times:
-            await self._storage.put(times_key, _read_file(self._logs.path(run).with_suffix(".times"), times))
-        await self._storage.put(log_key, _read_file(self._logs.path(run), size))
+            await self._put_file(times_key, self._logs.path(run).with_suffix(".times"), times)
+        await self._put_file(log_key, self._logs.path(run), size)
+
+    async def _put_file(self, key: str, path: Path, size: int) -> None:
+        if size > _BLOCK:
+            await self._storage.put(key, _read_file(path, size))
+            return
+        with path.open("rb") as file:
+            await self._storage.put_whole(key, file.read(size))
 
 
 async def _read_file(path: Path, size: int) -> AsyncIterator[bytes]:

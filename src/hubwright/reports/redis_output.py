@@ -21,11 +21,10 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from hubwright.domain.backoff import backoff
-from hubwright.errors import NotFoundError
 from hubwright.reports.redis_keys import Keys
+from hubwright.store import read_model
 from hubwright.store.database import Database
 from hubwright.store.documents import moment
-from hubwright.store.views import load_builds_by_ids, load_run
 from hubwright.store.views_queue import count_runs, load_builders, load_running
 from hubwright.store.views_values import BuilderView
 from hubwright.store.writers import is_outage
@@ -144,15 +143,14 @@ class RedisOutput:
 
     def _follow(self, run: int, start: int) -> _Followed | None:
         with self._database.reading() as connection:
-            try:
-                view = load_run(connection, run)
-            except NotFoundError:
-                return None
-            (build,) = load_builds_by_ids(connection, [view.build_id])
-        fields = {"type": "log", "run": run, "build": build.id, "platform": view.platform, "builder": view.builder}
-        channels = [self._keys.build(build.job, build.number)]
-        if view.builder is not None:
-            channels.append(self._keys.node(view.builder))
+            place = read_model.load_place(connection, run)
+        if place is None:
+            return None
+        fields = {"type": "log", "run": run}
+        fields |= {"build": place.build, "platform": place.platform, "builder": place.builder}
+        channels = [self._keys.build(place.job, place.number)]
+        if place.builder is not None:
+            channels.append(self._keys.node(place.builder))
         followed = self._followed[run] = _Followed(tuple(channels), fields, start)
         if len(self._followed) > FOLLOWED:
             self._followed.popitem(last=False)

@@ -26,7 +26,7 @@ _UNSEALED = (
     .limit(PORTION)
 )
 _HOMELESS = (run.c.state == literal_column("'finished'"), run.c.log_at.is_(None))
-_SEALED = update(run).where(run.c.id == _RUN, run.c.log_at == _PLACE).values(log_at=None)
+_SEALED = update(run).where(run.c.id.in_(bindparam("ids", expanding=True)), run.c.log_at == _PLACE).values(log_at=None)
 
 
 class LogPlace(NamedTuple):
@@ -80,6 +80,6 @@ def adopt_logs(connection: Connection, numbers: Sequence[int], place: str) -> No
     connection.execute(update(run).where(run.c.id.in_(numbers), *_HOMELESS).values(log_at=place))
 
 
-def keep_sealed(connection: Connection, number: int, place: str) -> None:
-    """The log is in the object store."""
-    connection.execute(_SEALED, {"run_key": number, "place": place})
+def keep_sealed(connection: Connection, numbers: Sequence[int], place: str) -> None:
+    """These logs are in the object store."""
+    connection.execute(_SEALED, {"ids": numbers, "place": place})

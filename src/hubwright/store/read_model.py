@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, bindparam, func, select
 
 from hubwright.domain.job_paths import folders_of
 from hubwright.store.jobs import load_effectives
-from hubwright.store.schema import build, builder, fact, folder, job, link
+from hubwright.store.schema import build, builder, fact, folder, job, link, run
 from hubwright.store.views import load_rows
 
 _PARENT = job.alias("parent")
@@ -20,6 +20,12 @@ _NEWEST = (
     .where(build.c.job_id == bindparam("job_key"))
     .order_by(build.c.number.desc())
     .limit(bindparam("most"))
+)
+_PLACE = (
+    select(build.c.id, job.c.path, build.c.number, run.c.platform, run.c.builder)
+    .join(build, build.c.id == run.c.build_id)
+    .join(job, job.c.id == build.c.job_id)
+    .where(run.c.id == bindparam("run_key"))
 )
 _STAMPED = ("version", "enabled", "repository", "paused_at", "closed_at")
 
@@ -40,6 +46,22 @@ class Recent:
     path: str
     numbers: tuple[int, ...]
     ids: tuple[int, ...]
+
+
+class RunPlace(NamedTuple):
+    """Where a run is: its build by id, job and number, its platform, and the builder that has it."""
+
+    build: int
+    job: str
+    number: int
+    platform: str
+    builder: str | None
+
+
+def load_place(connection: Connection, number: int) -> RunPlace | None:
+    """Of a run by its id; None when there is no such run."""
+    row = connection.execute(_PLACE, {"run_key": number}).first()
+    return None if row is None else RunPlace(*row)
 
 
 def load_tree(connection: Connection) -> Tree:

@@ -55,6 +55,11 @@ from hubwright.wiring.supervisor import Supervisor
 GATHERED = 0.25
 """Seconds for which facts are gathered for them: most say nothing to them, and nobody waits for those that do."""
 
+ROOM = "room"
+"""The topic of rings that tell of ended runs. A hub that doesn't know it yet looks by itself each second."""
+
+SPACED = 0.25
+"""Seconds between two looks at what is new for them: all that happens meanwhile is one look, of each hub."""
 
 GARBAGE = 10_000
 """New objects after which the youngest are looked through for garbage; Python's 700 are fewer than a page has."""
@@ -135,6 +140,7 @@ class Hub:
         self._housekeeping = InProcessDispatcher(
             self._house_drains(),
             gathered=dict.fromkeys((*OUTLETS, FIGURES), GATHERED),
+            spaced=dict.fromkeys((REDIS, SEALS), SPACED),
             on_failure=self.parts.note_failure,
         )
         self.gate = Gate(self.site)
@@ -193,13 +199,10 @@ class Hub:
             self._scale.ring(queue)
 
     def _note_room(self) -> None:
-        """Builders may have become free; for other hubs that is a wake as any."""
-        if self._scheduler is not None:
-            self._scheduler.wake_for_room()
-        if self._builder is not None:
-            self._builder.wake()
+        """Builders may have become free, and a platform may have room for those of other hubs."""
+        self._hear(ROOM)
         if self._scale is not None:
-            self._scale.ring("runs")
+            self._scale.ring(ROOM)
 
     def _wake_for_people(self, queue: str) -> None:
         """What people do with builds may make room for others, or be for the limits to judge."""
@@ -211,6 +214,10 @@ class Hub:
         """A wake of this process or a ring of another."""
         if queue == "runs" and self._scheduler is not None:
             self._scheduler.wake()
+            if self._builder is not None:
+                self._builder.wake()
+        elif queue == ROOM and self._scheduler is not None:
+            self._scheduler.wake_for_room()
             if self._builder is not None:
                 self._builder.wake()
         elif queue == "builders" and self._scheduler is not None:

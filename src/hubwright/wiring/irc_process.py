@@ -85,7 +85,8 @@ class _Process:
         self._parts.close()
 
     def _wake(self, queue: str) -> None:
-        """What is new here is for hubs and workers."""
+        """What is new here is for hubs and workers, and for who is told of it on IRC."""
+        self._hear(queue)
         if self._scale is not None:
             if queue != "runs":
                 self._scale.dispatcher.wake(queue)

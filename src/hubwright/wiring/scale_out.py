@@ -17,7 +17,7 @@ class ScaleOut:
         self._rings = rings
 
     def ring(self, topic: str) -> None:
-        """Tell every hub that there is news of a topic."""
+        """Tell every other process that there is news of a topic."""
         self._rings.publish(topic)
 
     def start(self) -> None:
@@ -29,7 +29,7 @@ class ScaleOut:
         self._rings.stop()
 
 
-def open_scale_out(broker_url: str, on_ring: Callable[[str], None]) -> ScaleOut:
-    """The dispatcher that hands work to Celery workers, and the rings of all hubs."""
+def open_scale_out(broker_url: str, on_ring: Callable[[str], None] | None) -> ScaleOut:
+    """The dispatcher that hands work to Celery workers, and the rings of all others, where somebody hears them."""
     tasks = load_tasks()
     return ScaleOut(tasks.CeleryDispatcher(broker_url), tasks.Rings(broker_url, on_ring))

@@ -28,7 +28,7 @@ def run_worker(settings: Settings) -> int:
     prepare_ground(settings)
     check_keys(settings)
     tasks = load_tasks()
-    scale = open_scale_out(broker_url, _hear_nothing)
+    scale = open_scale_out(broker_url, None)  # it has nobody to show news to
     parts: Parts = open_parts(settings, lambda queue: _wake(scale, queue))
     scale.dispatcher.start()
     scale.start()
@@ -71,7 +71,3 @@ def _wake(scale: ScaleOut, queue: str) -> None:
         scale.dispatcher.wake(queue)
     if queue in {"runs", "facts"}:
         scale.ring(queue)
-
-
-def _hear_nothing(_topic: str) -> None:
-    """A worker has nobody to show news to."""
