@@ -55,8 +55,8 @@ def open_engine(url: str, *, size: int, begin: str, isolation: str | None = None
         for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=10000", "foreign_keys=ON"):
             connection.execute(f"PRAGMA {pragma}")
 
-    def start(connection: PoolProxiedConnection) -> None:
-        connection.cursor().execute(begin)
+    def start(dbapi_connection: PoolProxiedConnection) -> None:
+        dbapi_connection.cursor().execute(begin)
 
     # not as a listener: an engine that has one looks for others at each statement, which is a quarter of its time
     engine.dialect.do_begin = start  # type: ignore[method-assign]
