@@ -12,6 +12,7 @@ import pytest
 
 from builder_process import hub_and_builder, is_alive, scenario
 from hub_stand_in import TOKEN, payload
+from hubwright.builder.executors.cgroups import Groups
 from hubwright.wire import Do, Event, Job
 from hubwright.wire import Tests as Cases
 
@@ -54,6 +55,22 @@ async def test_the_first_failure_ends_the_rest_except_those_that_ask(tmp_path: P
         assert told.stage_results() == {0: "failure", 1: "skip", 2: "success", 3: "success"}
         assert b"swept" in told.log
         assert b"mourned" in told.log
+
+
+@scenario
+async def test_a_run_is_in_every_control_group_that_is_made_for_it(tmp_path: Path) -> None:
+    """Outside of one of them it would have no limit there, and be found by nobody at its end."""
+    async with hub_and_builder(tmp_path) as (hub, _):
+        made = "find /sys/fs/cgroup -maxdepth 5 -name \"hubwright-*-$HUBWRIGHT_RUN\" | sed 's/^/made /'"
+        told = await hub.build(payload({"name": "one", "run": f"{made}; sed 's/^/in /' /proc/self/cgroup"}))
+        result = await hub.result(told)
+
+        assert result.result == "success"
+        lines = told.log.decode().splitlines()
+        folders = {line for line in lines if line.startswith("made ")}
+        within = {line for line in lines if line.startswith("in ") and "/hubwright-" in line}
+        assert len(folders) == len(within)
+        assert bool(within) == Groups().usable
 
 
 @scenario

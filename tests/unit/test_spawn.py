@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import threading
+from pathlib import Path
 
+from hubwright.builder.executors.low_numbers import LowNumbers
 from hubwright.builder.executors.spawn import wait_for_end
 
 
@@ -15,3 +19,59 @@ def test_a_thread_that_has_started_a_command_is_gone_for_the_kernel_too() -> Non
         thread.start()
         wait_for_end(thread)
         assert not os.path.exists(f"/proc/self/task/{thread.native_id}")  # noqa: PTH110  as there
+
+
+PROGRAM = """
+import os, sys
+from pathlib import Path
+from hubwright.builder.executors.low_numbers import LowNumbers
+from hubwright.builder.executors.spawn import Start, spawn
+shows = ("/bin/sh", "-c", 'for file in /proc/$$/fd/*; do echo "open ${file##*/}"; done')
+with LowNumbers(len(sys.argv) - 1).opened(sys.argv[1:]) as numbers:
+    start = Start(argv=shows, env={"PATH": os.defpath}, directory=Path("/"), doors=numbers)
+    sys.exit(spawn(start, 1).wait())
+"""
+
+
+def run_through(*doors: str) -> tuple[int, list[str]]:
+    """The exit code and the output of a command that shows which files it has open, from a builder of its own.
+
+    A test runner has files open under all low numbers.
+    """
+    done = subprocess.run([sys.executable, "-c", PROGRAM, *doors], stdout=subprocess.PIPE, check=False)
+    return done.returncode, done.stdout.decode().splitlines()
+
+
+def test_a_command_goes_through_its_doors_before_it_begins_and_can_not_open_them_again(tmp_path: Path) -> None:
+    """With a door of its group in hand it could take other processes in, or come back when it was put elsewhere."""
+    doors = [str(tmp_path / name) for name in ("cpu", "memory")]
+    for door in doors:
+        Path(door).touch()
+
+    assert run_through(*doors) == run_through() != (0, [])
+    assert [Path(door).read_text() for door in doors] == ["0\n", "0\n"]
+
+
+def test_what_a_door_refuses_is_not_begun(tmp_path: Path) -> None:
+    """A command outside of its group would have no limits."""
+    code, output = run_through("/dev/full")
+
+    assert (code, output[-1]) == (126, "The command was not let into its control group.")
+
+
+def test_too_many_doors_are_none(tmp_path: Path) -> None:
+    """Who has not gone in by itself is taken in by the builder; half of the doors would help nobody."""
+    files = [str(tmp_path / str(number)) for number in range(9)]
+    with LowNumbers(9).opened(files) as numbers:
+        assert numbers == ()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_low_numbers_lead_nowhere_when_nobody_has_them(tmp_path: Path) -> None:
+    """A door that stayed open would keep its group from ending."""
+    numbers = LowNumbers(7)
+    door = tmp_path / "door"
+    door.touch()
+    with numbers.opened([str(door)]) as lent:
+        assert [os.get_inheritable(number) for number in lent] == [False] * len(lent)
+    assert door.resolve() not in [file.resolve() for file in Path("/proc/self/fd").iterdir()]

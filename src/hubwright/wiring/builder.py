@@ -14,7 +14,7 @@ import structlog
 
 from hubwright.builder.agent import Agent, Identity, WorkDir
 from hubwright.builder.connection import Hub
-from hubwright.builder.executors import Furnishing
+from hubwright.builder.executors import Executor, Furnishing
 from hubwright.builder.executors.choice import choose_executor
 from hubwright.builder.executors.terms import Policy
 from hubwright.builder.joining import Membership, join_hub, load_membership
@@ -65,26 +65,30 @@ def serve_builder(options: BuilderOptions) -> None:
     work_dir = WorkDir(options.work_dir)
     hide_from_builds()
     try:
-        _serve_as_member(options, work_dir)
+        # Before the event loop: it keeps low numbers of open files, which the loop would take.
+        executor, warning = choose_executor(options.executor, (work_dir.path, options.mirrors), options.policy)
+        if warning:
+            log.warning("executor_fallback", executor=executor.name, reason=warning)
+        _serve_as_member(options, work_dir, executor)
     finally:
         work_dir.release()
 
 
-def _serve_as_member(options: BuilderOptions, work_dir: WorkDir) -> None:
+def _serve_as_member(options: BuilderOptions, work_dir: WorkDir, executor: Executor) -> None:
     """With the token that was given, or the own one; one that the hub no longer takes is replaced by joining anew."""
     if options.hub.token:
-        asyncio.run(_serve(options, work_dir))
+        asyncio.run(_serve(options, work_dir, executor))
         return
     member = load_membership(work_dir.path)
     if member is None:
-        asyncio.run(_serve(_join(options), work_dir))
+        asyncio.run(_serve(_join(options), work_dir, executor))
         return
     try:
-        asyncio.run(_serve(_as_member(options, member), work_dir))
+        asyncio.run(_serve(_as_member(options, member), work_dir, executor))
     except UnauthenticatedError:
         if options.join is None:
             raise
-        asyncio.run(_serve(_join(options), work_dir))
+        asyncio.run(_serve(_join(options), work_dir, executor))
 
 
 def _join(options: BuilderOptions) -> BuilderOptions:
@@ -105,10 +109,7 @@ def _as_member(options: BuilderOptions, member: Membership) -> BuilderOptions:
     return replace(options, identity=identity, hub=Hub(options.hub.url, member.token))
 
 
-async def _serve(options: BuilderOptions, work_dir: WorkDir) -> None:
-    executor, warning = choose_executor(options.executor, (work_dir.path, options.mirrors), options.policy)
-    if warning:
-        log.warning("executor_fallback", executor=executor.name, reason=warning)
+async def _serve(options: BuilderOptions, work_dir: WorkDir, executor: Executor) -> None:
     uploads = Uploads(options.hub.url, options.hub.token)
     mirrors = Mirrors(options.mirrors, Git(options.protocols))
     tools = Tools(

@@ -114,14 +114,16 @@ class BubblewrapExecutor:
                 calls = stack.enter_context(_memory_file(program))
                 own += ["--seccomp", str(calls.fileno())]
                 files.append(calls.fileno())
+            doors = stack.enter_context(cell.doors())
             start = Start(
                 argv=(self._program, *own, "--", *command.argv),
                 env=_OWN_ENVIRONMENT | {MARKER: workspace.marker},
                 directory=workspace.root,
                 files=files,
                 owner=cell.owner,
+                doors=doors,
                 ulimits=self._cells.ulimits(count_processes=True),
-                admit=cell.admit,
+                admit=partial(cell.admit, doors),
                 confine=None if self._scope is None else partial(_confine, self._scope),
             )
             return self._cells.leaders.follow(partial(OnTerminal, start, write, partial(_judge, status)))

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import resource
 import stat
-from contextlib import suppress
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,10 +52,14 @@ class Cell:
         """Whether all its processes are found in two ways, by user and by group: nobody has to look at all others'."""
         return self.group is not None and self.user is not None and self.user.lock is not None
 
-    def admit(self, pid: int) -> None:
+    def doors(self) -> AbstractContextManager[tuple[int, ...]]:
+        """By which its processes come in; none where they can't by themselves. Raises OSError."""
+        return nullcontext(()) if self.group is None else self.group.doors()
+
+    def admit(self, doors: Sequence[int], pid: int) -> None:
         """Take a process in, and make it the kernel's first choice when memory is short. Raises OSError."""
         if self.group is not None:
-            self.group.admit(pid)
+            self.group.admit(pid, entered=bool(doors))
         with suppress(OSError):
             write_whole(f"/proc/{pid}/oom_score_adj", _FIRST_TO_DIE)
 

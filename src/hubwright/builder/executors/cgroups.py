@@ -10,11 +10,12 @@ import os
 import signal
 import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from operator import attrgetter
 from pathlib import Path
 
 from hubwright.builder.executors.hierarchies import Place, find_places, find_roots, list_members
+from hubwright.builder.executors.low_numbers import LowNumbers
 from hubwright.builder.executors.terms import Spent
 from hubwright.builder.kernel_files import make_folder, read_whole, write_whole
 from hubwright.domain.limits import Limits
@@ -28,8 +29,9 @@ _PAUSE = 0.02
 class Group:
     """The processes of one run, in every hierarchy that there is."""
 
-    def __init__(self, places: tuple[Place, ...]) -> None:
+    def __init__(self, places: tuple[Place, ...], numbers: LowNumbers) -> None:
         self._places = places
+        self._numbers = numbers
 
     def limit(self, limits: Limits) -> None:
         """Set what can be set. Raises OSError."""
@@ -37,10 +39,18 @@ class Group:
             for name, value in _settings(place, limits):
                 write_whole(f"{place.folder}/{name}", value)
 
-    def admit(self, pid: int) -> None:
-        """Take a process in; what it starts from now on is in too. Raises OSError."""
+    def doors(self) -> AbstractContextManager[tuple[int, ...]]:
+        """Open files in which a process writes "0" to be in all of version 1; none where it can't be. Raises OSError.
+
+        It waits for nothing so, while a process that is taken in by another one waits for every processor to pause.
+        """
+        return self._numbers.opened([f"{place.folder}/tasks" for place in self._places if not place.unified])
+
+    def admit(self, pid: int, *, entered: bool = False) -> None:
+        """Take a process in that may have `entered` by the doors; what it starts then is in too. Raises OSError."""
         for place in self._places:
-            write_whole(f"{place.folder}/cgroup.procs", str(pid))
+            if place.unified or not entered:
+                write_whole(f"{place.folder}/cgroup.procs", str(pid))
 
     def spent(self) -> Spent:
         """What the run used so far."""
@@ -108,6 +118,7 @@ class Groups:
         """Look at what is there; a machine without control groups, or where they are not ours, has no places."""
         self._places = tuple(find_places(process))
         self._roots = tuple(find_roots(process))
+        self._numbers = LowNumbers(sum(not place.unified for place in self._places))
 
     @property
     def usable(self) -> bool:
@@ -121,8 +132,8 @@ class Groups:
 
     def open(self, name: str, limits: Limits) -> Group | None:
         """A group for a run with these limits; None where there can't be one."""
-        places = tuple(place.below(f"{_PREFIX}{_owner(os.getpid())}-{name}") for place in self._places)
-        group = Group(places)
+        places = tuple(place.below(f"{_PREFIX}{_owner(os.getpid())}-{name}") for place in _needed(self._places))
+        group = Group(places, self._numbers)
         try:
             for place in places:
                 make_folder(place.folder)
@@ -141,7 +152,7 @@ class Groups:
         if not self._roots:
             return None
         path = f"{_PREFIX}{_owner(os.getpid())}-{name}"
-        group = Group(tuple(place.below(path) for place in self._roots))
+        group = Group(tuple(place.below(path) for place in self._roots), self._numbers)
         try:
             for place in self._roots:
                 if place.controllers:
@@ -160,7 +171,13 @@ class Groups:
                 owner = name.removeprefix(_PREFIX).partition("-")[0]
                 pid = owner.partition(".")[0]
                 if pid.isascii() and pid.isdigit() and _owner(int(pid)) != owner:
-                    Group(tuple(place.below(name) for place in places)).close()
+                    Group(tuple(place.below(name) for place in places), self._numbers).close()
+
+
+def _needed(places: tuple[Place, ...]) -> tuple[Place, ...]:
+    """Without version 2 where it limits nothing and version 1 can hold a group still: either is enough to end one."""
+    freezes = any(place.freezes for place in places)
+    return tuple(place for place in places if place.controllers or place.freezes or not freezes)
 
 
 def _owner(pid: int) -> str:

@@ -58,16 +58,18 @@ class ProcessExecutor:
             raise ExecutorError(
                 "This builder can't keep a stage from the network: it has neither a sandbox nor seccomp."
             )
-        start = Start(
-            argv=command.argv,
-            env=command.env,
-            directory=command.directory,
-            owner=cell.owner,
-            ulimits=self._cells.ulimits(count_processes=_is_alone(cell)),
-            admit=cell.admit,
-            confine=partial(_confine, self._rules.get(workspace.marker), program),
-        )
-        return self._cells.leaders.follow(partial(OnTerminal, start, write))
+        with cell.doors() as doors:
+            start = Start(
+                argv=command.argv,
+                env=command.env,
+                directory=command.directory,
+                owner=cell.owner,
+                doors=doors,
+                ulimits=self._cells.ulimits(count_processes=_is_alone(cell)),
+                admit=partial(cell.admit, doors),
+                confine=partial(_confine, self._rules.get(workspace.marker), program),
+            )
+            return self._cells.leaders.follow(partial(OnTerminal, start, write))
 
     def spent(self, workspace: Workspace) -> Spent:
         """What the run used so far."""

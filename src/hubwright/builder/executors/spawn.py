@@ -3,6 +3,9 @@
 A shell of fixed text waits for a line on its stdin, and becomes the program. So nothing of the program happens outside
 the group, and the builder is never forked by Python code.
 
+A process that another one puts into a group of version 1 waits for all processors of the machine, some 10 ms; one that
+goes in by itself waits for nothing (cgroup_procs_write_start in the kernel). So the shell is given the groups' files.
+
 To start a process as another user, Python copies the whole of this one first, which takes milliseconds. So the thread
 that starts it becomes that user instead, as long as the user runs nothing that could lay hands on the thread.
 """
@@ -24,6 +27,7 @@ from hubwright.builder.executors.traces import runs_anything
 from hubwright.errors import DiskFullError, ExecutorError
 
 _GATE = 'read -r _ && exec "$@" </dev/null'
+_REFUSED = "{ echo The command was not let into its control group.; exit 126; }"
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 _ENDING = 0.0002  # seconds between two looks; no call waits for a thread's end in the kernel
 
@@ -32,8 +36,9 @@ _ENDING = 0.0002  # seconds between two looks; no call waits for a thread's end 
 class Start:
     """What to start. `files` are open in it; `owner` is the user and group it becomes.
 
-    `ulimits` is shell text of ours before the gate. `admit` is given the process's number while it waits. `confine`
-    makes walls around the thread that starts it, which it inherits.
+    `doors` are files with numbers below ten that take in who writes "0" into them: that is the first it does, and it
+    closes them. `ulimits` is shell text of ours before the gate. `admit` is given the process's number while it waits.
+    `confine` makes walls around the thread that starts it, which it inherits.
     """
 
     argv: Sequence[str]
@@ -41,6 +46,7 @@ class Start:
     directory: Path
     files: Sequence[int] = ()
     owner: tuple[int, int] | None = None
+    doors: Sequence[int] = ()
     ulimits: str = ""
     admit: Callable[[int], None] | None = None
     confine: Callable[[], None] | None = None
@@ -117,7 +123,7 @@ def wait_for_end(thread: threading.Thread) -> None:
 
 def _popen(start: Start, terminal: int, gate: int, owner: tuple[int, int] | None) -> subprocess.Popen[bytes]:
     uid, gid = owner if owner is not None else (None, None)
-    argv = ["/bin/sh", "-c", start.ulimits + _GATE, "hubwright", *start.argv]
+    argv = ["/bin/sh", "-c", _write_entry(start.doors) + start.ulimits + _GATE, "hubwright", *start.argv]
     try:
         return subprocess.Popen(
             argv,
@@ -127,7 +133,7 @@ def _popen(start: Start, terminal: int, gate: int, owner: tuple[int, int] | None
             stdout=terminal,
             stderr=terminal,
             start_new_session=True,
-            pass_fds=start.files,
+            pass_fds=(*start.files, *start.doors),
             user=uid,
             group=gid,
             extra_groups=None if owner is None else [],
@@ -141,3 +147,12 @@ def _popen(start: Start, terminal: int, gate: int, owner: tuple[int, int] | None
         raise ExecutorError(f"{os.fsdecode(missing)} can't be started: {error.strerror}") from error
     except ValueError as error:  # a NUL in an argument or a variable
         raise ExecutorError(f"the command can't be started: {error}") from error
+
+
+def _write_entry(doors: Sequence[int]) -> str:
+    """Shell text: go through the doors, and close them."""
+    if not doors:
+        return ""
+    entries = " && ".join(f"echo 0 >&{door}" for door in doors)
+    closing = " ".join(f"{door}>&-" for door in doors)
+    return f"{{ {entries}; }} || {_REFUSED}; exec {closing}; "
