@@ -80,6 +80,22 @@ def test_what_is_put_whole_is_got_and_replaces(url: str) -> None:
     run(scenario())
 
 
+def test_what_is_put_whole_lies_where_what_is_put_in_pieces_does(url: str) -> None:
+    """A folder's small files are written past obstore: both ways must mean the same file by a key."""
+
+    async def scenario() -> None:
+        storage = Storage(url)
+        for key in ("top", "jobs/team/app~/1/build.json", "jobs/a b/ü%20+@=,/2/log.txt"):
+            await storage.put_whole(key, b"whole")
+            assert await read(storage, key) == b"whole"
+            await storage.put(key, pieces(b"in pieces"))
+            await storage.put_whole(key, b"again")
+            assert await read(storage, key) == b"again"
+        assert len(await keys(storage, "jobs")) == 2
+
+    run(scenario())
+
+
 def test_a_part_is_read_without_the_rest(url: str) -> None:
     async def scenario() -> None:
         storage = Storage(url)

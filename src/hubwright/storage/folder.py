@@ -2,18 +2,54 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterable
 from contextlib import suppress
+from io import BufferedWriter
 from pathlib import Path
 
 MARKER = ".hubwright-storage"
 """A file in the folder; where it is missing, the file server's share is not mounted, and nothing is written."""
 
+DRAFTS = 1000
+"""Drafts of one file at a time, and tries to begin one, at most."""
+
 
 def are_one(one: Path, other: Path) -> bool:
     """Whether they are links to the same file: then rename(2) does nothing, and obstore's copy leaves its draft."""
     return other.exists() and one.exists() and other.samefile(one)
+
+
+def write_file(path: Path, content: bytes) -> None:
+    """Put a file there whole, or not at all, as obstore does it: its draft becomes the file. Raises OSError.
+
+    obstore itself hands it to other threads, which takes longer than the kernel does.
+    """
+    draft, file = _open_draft(path)
+    try:
+        with file:
+            file.write(content)
+        draft.replace(path)
+    except OSError:
+        with suppress(OSError):
+            draft.unlink()
+        raise
+
+
+def _open_draft(path: Path) -> tuple[Path, BufferedWriter]:
+    """A new file beside `path`. Raises OSError."""
+    for number in range(1, DRAFTS):
+        draft = Path(f"{path}#{number}")
+        try:
+            return draft, draft.open("xb")
+        except FileNotFoundError:
+            # who deletes files removes folders that are empty, at any moment; the next try tells what stays wrong
+            with suppress(FileNotFoundError, FileExistsError):
+                path.parent.mkdir(parents=True, exist_ok=True)
+        except FileExistsError:
+            continue  # somebody else's who writes the same, or left by a process that was killed
+    raise FileExistsError(errno.EEXIST, "There are too many drafts of it.", str(path))
 
 
 def delete_files(folder: Path, keys: Iterable[str]) -> None:

@@ -21,7 +21,7 @@ from obstore.store import AzureStore, GCSStore, LocalStore, ObjectStore, S3Store
 
 from hubwright.errors import NotFoundError, SettingsError, StorageError
 from hubwright.storage.feed import Feed
-from hubwright.storage.folder import MARKER, are_one, delete_files, drop_drafts
+from hubwright.storage.folder import MARKER, are_one, delete_files, drop_drafts, write_file
 
 READ_CHUNK = 256 * 1024
 """Bytes a download is cut into."""
@@ -100,10 +100,16 @@ class Storage:
                     await writing
 
     async def put_whole(self, key: str, content: bytes) -> None:
-        """Keep `content`, which is small, under `key`, replacing what was there. Raises StorageError."""
+        """Keep `content`, which is small, under `key`, replacing what was there. Raises StorageError.
+
+        In a folder it is written at once, and the caller's loop with all that is in it waits for the file system.
+        """
         async with self._writers:
             await self._check_folder()
             with _explained():
+                if self._folder is not None:
+                    write_file(self._folder / key, content)
+                    return
                 async with asyncio.timeout(self._stalled):
                     await obstore.put_async(self._store, key, content, use_multipart=False)
 
