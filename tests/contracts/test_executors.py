@@ -19,6 +19,7 @@ from hubwright.builder.executors.bubblewrap import BubblewrapExecutor
 from hubwright.builder.executors.choice import choose_executor
 from hubwright.builder.executors.process import ProcessExecutor
 from hubwright.builder.executors.terms import Containers, Policy, Terms
+from hubwright.builder.executors.traces import runs_anything
 from hubwright.builder.workspace import Workspace
 from hubwright.errors import ExecutorError, SettingsError
 from servers import url_of
@@ -232,6 +233,15 @@ class TestSandbox:
         with pytest.raises(ExecutorError, match="sandbox"):
             await running.finished
         await running.kill(0)
+
+    @scenario
+    async def test_nothing_of_a_sandbox_waits_for_somebody_to_take_its_exit_code(self, sandbox: Place) -> None:
+        """Its user would still run something: the next run would look through all processes for it, twice."""
+        owner = sandbox.workspace.root.stat().st_uid
+        assert [await sandbox.run("true"), await sandbox.run("true")] == [0, 0]
+        await asyncio.to_thread(sandbox.executor.destroy, sandbox.workspace)
+
+        assert owner == os.geteuid() or not runs_anything(owner)
 
     @scenario
     async def test_secrets_are_not_in_the_process_list(self, sandbox: Place) -> None:

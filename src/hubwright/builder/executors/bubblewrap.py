@@ -6,12 +6,13 @@ https://github.com/containers/bubblewrap
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import stat
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -22,15 +23,18 @@ from hubwright.builder.executors.cells import Cell, Cells
 from hubwright.builder.executors.landlock import enter_rules, make_scope
 from hubwright.builder.executors.seccomp import make_filter
 from hubwright.builder.executors.spawn import Start
-from hubwright.builder.executors.syscalls import PR_SET_NO_NEW_PRIVS, prctl
+from hubwright.builder.executors.syscalls import PR_SET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS, prctl
 from hubwright.builder.executors.system import ETC, LINKS, WHOLE
 from hubwright.builder.executors.terminal import OnTerminal
 from hubwright.builder.executors.terms import Spent, Terms
+from hubwright.builder.executors.tree import reap_child
 from hubwright.builder.executors.users import Users
 from hubwright.builder.workspace import Workspace
 from hubwright.errors import ExecutorError
 
 _NOBODY = "65534"
+_INNER = re.compile(rb'"child-pid": (\d+)')
+_PATIENCE = 1.0  # seconds for the kernel to take a sandbox down
 _OWN_ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
 
 
@@ -65,6 +69,9 @@ class BubblewrapExecutor:
         self._policy = cells.policy
         self._system = tuple(_system_options(cells.policy.readable))
         self._scope = _find_scope(program) if cells.policy.landlock else None
+        self._inner: dict[str, list[int]] = {}  # by run: the first processes of its sandboxes
+        with suppress(OSError):
+            prctl(PR_SET_CHILD_SUBREAPER, 1)  # they become our children when `bwrap` ends, a moment before they do
 
     def probe(self, folders: Sequence[Path], users: Users | None) -> None:
         """Start a sandbox with these folders in it. Raises ExecutorError when this machine can't."""
@@ -126,7 +133,10 @@ class BubblewrapExecutor:
                 admit=partial(cell.admit, doors),
                 confine=None if self._scope is None else partial(_confine, self._scope),
             )
-            return self._cells.leaders.follow(partial(OnTerminal, start, write, partial(_judge, status)))
+            inner = self._inner.setdefault(workspace.marker, [])
+            self._inner[workspace.marker] = [pid for pid in inner if not reap_child(pid)]
+            judge = partial(_judge, status, self._inner[workspace.marker].append)
+            return self._cells.leaders.follow(partial(OnTerminal, start, write, judge))
 
     def spent(self, workspace: Workspace) -> Spent:
         """What the run used so far."""
@@ -134,6 +144,8 @@ class BubblewrapExecutor:
 
     def destroy(self, workspace: Workspace) -> None:
         """Kill what is left, in whatever sandbox."""
+        for pid in self._inner.pop(workspace.marker, ()):
+            reap_child(pid, _PATIENCE)  # else its user would still run something, and all processes be looked through
         self._cells.close(workspace)
 
     def sweep(self, prefix: str) -> None:
@@ -181,12 +193,14 @@ def _memory_file(content: bytes) -> BinaryIO:
     return file
 
 
-def _judge(status: BinaryIO, code: int) -> int:
+def _judge(status: BinaryIO, tell_inner: Callable[[int], None], code: int) -> int:
     """The command's exit code. Raises ExecutorError when bwrap ended before there was a command."""
     with status:
         status.seek(0)
-        began = b"exit-code" in status.read()
-    if code == 1 and not began:
+        said = status.read()
+    if (found := _INNER.search(said)) is not None:
+        tell_inner(int(found.group(1)))
+    if code == 1 and b"exit-code" not in said:
         raise ExecutorError("The sandbox or the program in it could not be started: the log says why.")
     return code
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import select
 import signal
 import time
 from collections.abc import Callable
@@ -65,6 +66,22 @@ def reap_orphans(leaders: Leaders) -> None:
     if ended and leaders.exclude([ended]) and not _has_no_new_privileges(os.getpid()):
         for pid in find_orphans(0, math.inf, leaders):
             _reap(pid)
+
+
+def reap_child(pid: int, patience: float = 0.0) -> bool:
+    """Take the exit code of a process when it ends within so many seconds; whether it is no child of ours any more."""
+    with suppress(OSError):
+        descriptor = os.pidfd_open(pid)
+        try:
+            ending = select.poll()
+            ending.register(descriptor, select.POLLIN)
+            ending.poll(patience * 1000)
+        finally:
+            os.close(descriptor)
+    try:
+        return os.waitpid(pid, os.WNOHANG)[0] == pid
+    except ChildProcessError:
+        return True
 
 
 def _find_ended_child() -> int:
