@@ -8,7 +8,7 @@ into the copy in the same transaction, before all else: so all processes lock ro
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -181,10 +181,8 @@ class Intake:
             for some in part_pulls(things):
                 limited: list[bool] = []
                 looks = [look_around(some[0].event, some[0].circle)]
-                if self._keep(partial(self._understand_all, some, looks, limited)):
-                    self._wake("runs")
-                    if limited:
-                        self._wake(ADMISSION)
+                if self._keep(partial(self._understand_all, some, looks, limited)) and limited:
+                    self._wake(ADMISSION)
         finally:
             self._leases.release(taken.row.id for taken in things)
 
@@ -192,12 +190,12 @@ class Intake:
         """Write what was understood; while the database is away, wait for it. False when that was in vain."""
         self._pressure.yield_to_doors()
         portions: list[list[Step]] = []
-        leaves_open: bool | None = None
+        steps: list[Step] | None = None
         while not self._lanes.closing:
             try:
-                if leaves_open is None:
-                    portions = [understand()]
-                    leaves_open = any(step.taken.told.follow_ups for step in portions[0])
+                if steps is None:
+                    steps = understand()
+                    portions = [steps]
                 while portions:
                     portions[:1] = self._write(portions[0])
             except Exception as error:
@@ -206,11 +204,17 @@ class Intake:
                 logger.warning("deliveries_wait_for_database", error=str(error).partition("\n")[0])
                 self._lanes.pause(1.0)
             else:
-                self._wake("facts")
-                if leaves_open:
-                    self._wake(FOLLOW_UPS)
+                self._wake_for(steps)
                 return True
         return False
+
+    def _wake_for(self, steps: Sequence[Step]) -> None:
+        """The scheduler first: a builder waits for it, and those who follow facts are many threads in its way."""
+        if any(step.seen is None for step in steps):
+            self._wake("runs")
+        self._wake("facts")
+        if any(step.taken.told.follow_ups for step in steps):
+            self._wake(FOLLOW_UPS)
 
     def _understand_all(self, some: list[Taken], looks: list[Looks], limited: list[bool]) -> list[Step]:
         """`looks` has what is known already, for the first time alone: when it is done again, that may be long ago."""

@@ -117,15 +117,16 @@ class Scheduler:
             return
         lease = partial(_lease_for, free=free, stops=stops, now=self._clock(), place=self._sessions.place)
         rows, doubted = await self._database.write_soon(lease)
+        sending = asyncio.gather(*map(self._sessions.assign, rows), return_exceptions=True)
         if rows:
+            await asyncio.sleep(0)  # orders go out before all are woken who follow facts
             self._on_facts()
             if stops.narrows:
                 self.wake_for_room()  # others may be due now that a platform is full
         if doubted:
             self._on_doubt()
             self.wake_for_room()  # their builders may take others
-        outcomes = await asyncio.gather(*map(self._sessions.assign, rows), return_exceptions=True)
-        for row, outcome in zip(rows, outcomes, strict=True):
+        for row, outcome in zip(rows, await sending, strict=True):
             if isinstance(outcome, WireError):  # as it is, nobody can ever run it
                 await self._database.write_soon(partial(_end, row=row, why=str(outcome), now=self._clock()))
                 self._on_facts()
