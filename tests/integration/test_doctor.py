@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import text, update
 
 from collector_server import receiving_otlp
 from fake_github import FakeGitHub
@@ -363,10 +363,25 @@ def test_runs_that_wait_for_a_builder_that_is_not_there(folder: Path) -> None:
         is_well(check_builders(settings(folder)), "3 builders there, 2 of release 0.0.9")
 
 
-def come(served: Served, name: str, release: str) -> None:
+def test_builders_that_the_next_wire_would_leave_outside(folder: Path) -> None:
+    """A hub takes them one version long; who hears of it when they are refused has an evening without builds."""
+    with served_site(folder) as served:
+        come(served, "new", __version__)
+        is_well(check_builders(settings(folder)), "1 builder there")
+        come(served, "old-1", "0.0.9", wire=WIRE_VERSION - 1)
+        is_told(
+            check_builders(settings(folder)), WARN, f"1 builder speaks version {WIRE_VERSION - 1} of the wire: old-1"
+        )
+        come(served, "old-2", "0.0.9", wire=WIRE_VERSION - 1)
+        is_told(check_builders(settings(folder)), WARN, ": old-1, old-2")
+        served.site.database.write(lambda connection: connection.execute(update(schema.builder).values(wire=None)))
+        is_well(check_builders(settings(folder)), "3 builders there")
+
+
+def come(served: Served, name: str, release: str, wire: int = WIRE_VERSION) -> None:
     """A builder that is started when it is needed."""
     hello = Hello(
-        wire=WIRE_VERSION, name=name, platform="freebsd-arm64", version=release, instance="", labels=(), slots=1,
+        wire=wire, name=name, platform="freebsd-arm64", version=release, instance="", labels=(), slots=1,
         executor="process",
     )  # fmt: skip
     served.site.database.write(lambda connection: keep_on_demand(connection, hello=hello, now=time.time()))

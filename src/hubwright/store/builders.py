@@ -133,6 +133,7 @@ def _row(hello: Hello, token_id: int | None, now: float) -> dict[str, object]:
         "connected_at": now,
         "seen_at": now,
         "once": hello.once,
+        "wire": hello.wire,
     }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import Connection, create_engine, inspect, text
 from sqlalchemy.pool import NullPool
 
-HEAD = "0016"
+HEAD = "0017"
 """The newest migration in `migrations/versions`."""
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -25,6 +25,7 @@ from hubwright.errors import ExecutorError, SettingsError
 from hubwright.store.builders import AWAY, ON_DEMAND
 from hubwright.store.runs import count_waiting
 from hubwright.store.schema import builder
+from hubwright.wire import WIRE_VERSION
 from hubwright.wiring.checks_database import ask_database
 from hubwright.wiring.checks_machine import find_existing
 
@@ -38,6 +39,7 @@ _BUILDERS = (
         builder.c.seen_at,
         builder.c.skew,
         builder.c.version,
+        builder.c.wire,
     )
     .order_by(builder.c.name)
     .limit(MOST)
@@ -47,6 +49,7 @@ SKEW = 30.0
 """Seconds that a builder's clock may be off."""
 
 _RELEASES = 5
+_NAMED = 5
 QUIET = 60.0
 """Seconds beyond two notes after which a builder counts as gone."""
 
@@ -112,12 +115,16 @@ def _make_policy(settings: Settings) -> Policy:
 
 
 class _Builder(NamedTuple):
-    """One that is there, or is started when it is needed; `skew` in seconds, `release` as it says itself."""
+    """One that is there, or is started when it is needed; `skew` in seconds, `release` as it says itself.
+
+    `wire` is None for one that came before hubs noted it.
+    """
 
     name: str
     kind: BuilderKind
     skew: float
     release: str
+    wire: int | None
 
 
 class _Crowd(NamedTuple):
@@ -142,18 +149,34 @@ def check_builders(settings: Settings) -> Sight:
         for one in crowd.builders
         if abs(one.skew) > SKEW
     ]
-    return join_sights(sights)
+    return join_sights([*sights, *_judge_wires(crowd.builders)])
+
+
+def _judge_wires(builders: Sequence[_Builder]) -> Iterator[Sight]:
+    """Those that this release still lets in, and the next one that brings a new version of the wire will not."""
+    older = [one.name for one in builders if one.wire is not None and one.wire < WIRE_VERSION]
+    if older:
+        speak = "speaks" if len(older) == 1 else "speak"
+        names = ", ".join(older[:_NAMED]) + (", …" if len(older) > _NAMED else "")
+        seen = f"{word_count(len(older), 'builder')} {speak} version {WIRE_VERSION - 1} of the wire: {names}"
+        yield doubtful(seen, "upgrade them: hubs take builders of the version before, and no older ones")
 
 
 def _name_releases(builders: Sequence[_Builder]) -> str:
-    """Those that are not ours. Which wire they speak is judged when they come: a hub refuses what is too far away."""
+    """Those that are not ours."""
     others = Counter(one.release for one in builders if one.release != __version__)
     return "".join(f", {count} of release {release}" for release, count in sorted(others.items())[:_RELEASES])
 
 
 def _load_crowd(connection: Connection, since: float) -> _Crowd:
     builders = [
-        _Builder(row.name, BuilderKind(platform=row.platform, labels=tuple(row.labels)), row.skew or 0.0, row.version)
+        _Builder(
+            row.name,
+            BuilderKind(platform=row.platform, labels=tuple(row.labels)),
+            row.skew or 0.0,
+            row.version,
+            row.wire,
+        )
         for row in connection.execute(_BUILDERS)
         if row.state == ON_DEMAND or (row.state != AWAY and (row.seen_at or 0.0) >= since)
     ]

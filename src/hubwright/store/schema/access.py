@@ -25,6 +25,7 @@ builder = Table(
     Column("lag", Float),  # seconds of a ping's way there and back
     Column("skew", Float),  # seconds that its clock is ahead of the hub's
     Column("once", Boolean, nullable=False, server_default=text("false")),  # it takes one run and ends for ever
+    Column("wire", Integer),  # the version of the wire that it spoke when it came last; null: it has not come since
 )
 
 builder_kind = Table(  # so that a platform that is new is noticed, once
