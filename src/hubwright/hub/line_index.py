@@ -79,8 +79,9 @@ class LineIndex:
         lines: list[tuple[int, bytes]] = []
         at = begin = self.offset_of(run, first)
         rest = b""
-        while len(lines) < count and (block := self._logs.read(run, at, _BLOCK // 4)):
-            *whole, tail = block.split(b"\n")
+        most = _PIECE * min(count, 16)
+        while len(lines) < count and (block := self._logs.read(run, at, most)):
+            *whole, tail = block.split(b"\n", count - len(lines))
             for line in whole:
                 lines.append((begin, (rest + line)[:LONGEST_LINE]))
                 at += len(line) + 1
