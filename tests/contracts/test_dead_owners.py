@@ -78,7 +78,7 @@ def test_work_of_the_dead_is_taken_back(database: Database, *, alive: bool) -> N
     """R14: else a delivery waits until the end of a lease that nobody will end. SQLite has one process at a time."""
     own = make_owner()
     number = claim(database, "elsewhere-1-0badcafe" if alive else owner_of(dead_process()))
-    take_back_from_the_dead(database, own, NOW)
+    take_back_from_the_dead(database, own)
     with database.reading() as connection:
         on_sqlite = connection.dialect.name == "sqlite"
     assert state(database, number) == ("leased" if alive and not on_sqlite else "waiting")
@@ -87,6 +87,6 @@ def test_work_of_the_dead_is_taken_back(database: Database, *, alive: bool) -> N
 def test_a_stop_hands_back_its_own_and_nothing_else(database: Database) -> None:
     own = make_owner()
     ours, theirs = claim(database, own), claim(database, owner_of(dead_process()))
-    hand_back(database, own, NOW)
+    hand_back(database, own)
     assert (state(database, ours), state(database, theirs)) == ("waiting", "leased")
     assert claim(database, own)  # it can be claimed again at once

@@ -64,11 +64,16 @@ def join_tries(sent: Iterable[Sent]) -> list[Sent]:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Recorded:
-    """What GitHub has kept of a delivery: the event's name, the body, and the headers that matter."""
+    """What GitHub has kept of a delivery: the event's name, its payload, and the headers that matter."""
 
     event: str
-    body: bytes
+    payload: dict[str, Any]
     headers: Mapping[str, str]
+
+    @property
+    def body(self) -> bytes:
+        """The payload as a webhook brings it."""
+        return orjson.dumps(self.payload)
 
 
 def read_request(document: Any) -> Recorded | None:
@@ -80,4 +85,4 @@ def read_request(document: Any) -> Recorded | None:
         return None
     told = request.get("headers") if isinstance(request, dict) else None
     named = {key.lower(): text for key, text in told.items() if isinstance(text, str)} if isinstance(told, dict) else {}
-    return Recorded(event=event, body=orjson.dumps(payload), headers=read_headers(named))
+    return Recorded(event=event, payload=payload, headers=read_headers(named))

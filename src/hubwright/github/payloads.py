@@ -49,6 +49,21 @@ def read_event(event: str, payload: dict[str, Any]) -> Event:
     return reader(payload) if reader else _read_other(event, payload)
 
 
+def name_repository(event: str, payload: dict[str, Any]) -> str | None:
+    """Return the repository (owner/name) whose events have an order, in which this is one.
+
+    None where that means nothing, as for all that starts nothing, and where the delivery can't be read.
+    """
+    if event not in _READERS:
+        return None
+    try:
+        if event == LEGACY_PUSH:
+            return read_legacy_push(payload).repository.full_name
+        return read_repository(_object(payload, "repository")).full_name
+    except MalformedError:
+        return None
+
+
 def read_push(payload: dict[str, Any]) -> Push:
     """Read event `push`. Raises MalformedError."""
     return _read_moved_ref(payload, read_repository(_object(payload, "repository")))

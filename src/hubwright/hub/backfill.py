@@ -103,7 +103,8 @@ def _keep(connection: Connection, questions: list[Incoming]) -> int:
 def _ask(job: Job | Row[Any], mark: str, now: float) -> Incoming:
     owner, _, name = job.repository.partition("/")
     question = Backfill(repository=Repository(id=job.repository_id, owner=owner, name=name), job_path=job.path)
-    return Incoming(f"{BACKFILL} {job.id} {mark}", BACKFILL, MANUAL, orjson.dumps(asdict(question)), now)
+    body = orjson.dumps(asdict(question))
+    return Incoming(f"{BACKFILL} {job.id} {mark}", BACKFILL, MANUAL, body, now, repository=job.repository)
 
 
 def read_backfill(document: dict[str, Any]) -> Backfill:

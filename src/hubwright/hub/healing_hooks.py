@@ -23,6 +23,7 @@ from hubwright.github.hook_deliveries import (
     read_request,
     read_sent,
 )
+from hubwright.github.payloads import name_repository
 from hubwright.hub.healing import GitHubSide, Rhythm
 from hubwright.hub.watching import Looked
 from hubwright.store import healing
@@ -258,7 +259,10 @@ class HookLooks:
         if found is None:
             self._note(hole, None, "GitHub no longer has its body.")
             return
-        incoming = Incoming(hole.guid, found.event, healing.GITHUB, found.body, self._clock(), found.headers)
+        repository = name_repository(found.event, found.payload)
+        incoming = Incoming(
+            hole.guid, found.event, healing.GITHUB, found.body, self._clock(), found.headers, repository
+        )
 
         def keep(connection: Any) -> None:
             keep_delivery(connection, incoming)

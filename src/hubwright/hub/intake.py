@@ -2,8 +2,9 @@
 
 A batch is what waits; nothing is waited for. Those of a batch that only tell news are written together; those that
 lead to more go into the lane of their repository, and all that is behind them there: deliveries of one repository are
-understood in their order, and a repository that does not answer delays no other. What a delivery tells of GitHub goes
-into the copy in the same transaction, before all else: so all processes lock rows in one order.
+understood in their order, at several hubs too, of which one at a time claims them (`store.delivery_lanes`); and a
+repository that does not answer delays no other. What a delivery tells of GitHub goes into the copy in the same
+transaction, before all else: so all processes lock rows in one order.
 """
 
 from __future__ import annotations
@@ -41,6 +42,7 @@ from hubwright.hub.wishes import MANUAL, read_build_of_wish
 from hubwright.store import queues
 from hubwright.store.database import Database
 from hubwright.store.deliveries import Ended, end_deliveries, keep_outcome
+from hubwright.store.delivery_lanes import claim_deliveries
 from hubwright.store.facts import keep_facts
 from hubwright.store.schema import delivery
 from hubwright.store.writers import is_outage
@@ -59,6 +61,9 @@ LANES = 16
 
 TOGETHER = 16
 """Deliveries of one repository that are written in one transaction, when so many wait."""
+
+LOOK_AGAIN = 0.05
+"""Seconds until it is looked again whether another process is done with what is due here."""
 
 INSIDE = 256
 """Deliveries that are held in memory at once; the others wait as rows."""
@@ -107,27 +112,33 @@ class Intake:
         self._leases.close()
 
     def drain(self) -> float | None:
-        """Take all that is due; when the next is due, Unix seconds, or None."""
-        while self._take():
-            pass
-        with self._database.reading() as connection:
-            return queues.next_due(connection, delivery)
+        """Take all that is due; when the next is due, Unix seconds, or None.
 
-    def _take(self) -> bool:
+        What another process claims or has the lane of is looked at again soon: it may be ours by then.
+        """
+        while not self._lanes.closing:
+            taken = self._take()
+            if taken == BATCH:
+                continue
+            with self._database.reading() as connection:
+                due = queues.next_due(connection, delivery)
+            now = self._clock()
+            if due is None or due > now:
+                return due
+            if not taken:
+                return now + LOOK_AGAIN
+        return None
+
+    def _take(self) -> int:
+        """Claim a batch and begin with it; how many those were."""
         self._pressure.yield_to_doors()
-        claim = partial(
-            queues.claim,
-            table=delivery,
-            owner=self._owner,
-            now=self._clock(),
-            lease_seconds=LEASE,
-            limit=BATCH,
-        )
+        now = self._clock()
+        claim = partial(claim_deliveries, owner=self._owner, now=now, lease_seconds=LEASE, limit=BATCH)
         rows = self._database.write(claim)
         with self._leases.holding(row.id for row in rows):
             for some in form_portions(rows):
                 self._take_in(some)
-        return len(rows) == BATCH and not self._lanes.closing
+        return len(rows)
 
     def _take_in(self, rows: list[Row[Any]]) -> None:
         """Write what only tells news, together; have the others understood in their lanes."""
@@ -302,7 +313,7 @@ class Intake:
 
     def _give_up(self, row: Row[Any], why: str, waiting: list[int], connection: Connection, now: float) -> None:
         queues.give_up(connection, delivery, row.id, self._owner, now, why)
-        keep_outcome(connection, row.id, None, why)
+        keep_outcome(connection, row.id, row.repository, why)
         if row.source == MANUAL and (build_id := read_build_of_wish(row.guid)) is not None:
             waiting = [build_id]
         for build_id in waiting:

@@ -26,7 +26,7 @@ from hubwright.domain.repos import PullRequestEvent, Push
 from hubwright.errors import MalformedError
 from hubwright.github.heads import BRANCHES, PULLS, TAGS, Head, form_event, kind_of, name_found
 from hubwright.github.hook_deliveries import KEPT_FOR
-from hubwright.github.payloads import is_skipped, read_event
+from hubwright.github.payloads import is_skipped, name_repository, read_event
 from hubwright.github.requests import form_path
 from hubwright.hub.followers import Circle, close_gone, find_followers, load_circle
 from hubwright.hub.healing import HOOKS, GitHubSide, Rhythm
@@ -70,11 +70,11 @@ class _Sight:
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """A head that is to be built, and the body of the event that would have told of it."""
+    """A head that is to be built, and the event that would have told of it."""
 
     head: Head
     guid: str
-    body: bytes
+    event: dict[str, Any]
 
 
 class HeadLooks:
@@ -178,7 +178,7 @@ class HeadLooks:
         message = (event.get("head_commit") or {}).get("message") or ""
         if sight.hooked and is_skipped(message):
             return None
-        return _Found(head, name_found(place.repository.id or 0, head), orjson.dumps(event))
+        return _Found(head, name_found(place.repository.id or 0, head), event)
 
 
 def _polled(jobs: Sequence[DefinedJob]) -> list[DefinedJob]:
@@ -277,9 +277,14 @@ def _keep_found(connection: Connection, watch_id: int, found: Sequence[_Found], 
     """Have the heads understood as if a delivery had come."""
     if not found:
         return
-    keep_deliveries(connection, [Incoming(one.guid, one.head.event, COMPARED, one.body, now) for one in found])
+    keep_deliveries(connection, [_form_incoming(one, now) for one in found])
     for one in found:
         healing.keep_compared(connection, watch_id, one.guid, one.head.event, now)
+
+
+def _form_incoming(one: _Found, now: float) -> Incoming:
+    name = name_repository(one.head.event, one.event)
+    return Incoming(one.guid, one.head.event, COMPARED, orjson.dumps(one.event), now, repository=name)
 
 
 def _refresh(connection: Connection, place: Place, listings: Sequence[str], now: float) -> None:

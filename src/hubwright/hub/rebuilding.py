@@ -185,7 +185,8 @@ def _form_delivery(job: Job, push: Push, now: float) -> Incoming:
     """Named by what it tells: the same head of the same ref is found once."""
     told = f"{job.id} {push.ref} {push.before if push.deleted else ''} {push.after}"
     body: bytes = msgspec.json.encode(push)
-    return Incoming(f"{MOVED} {sha256(told.encode()).hexdigest()[:40]}", MOVED, MANUAL, body, now)
+    guid = f"{MOVED} {sha256(told.encode()).hexdigest()[:40]}"
+    return Incoming(guid, MOVED, MANUAL, body, now, repository=push.repository.full_name)
 
 
 def _roll() -> float:

@@ -161,7 +161,7 @@ class Wishes:
 def keep_wish(connection: Connection, build_id: int, wish: Manual, now: float) -> None:
     """Have a build planned, which waits without runs."""
     guid = f"{MANUAL} {build_id} {now}"  # with a blank, which no webhook's delivery id can have
-    keep_delivery(connection, Incoming(guid, MANUAL, MANUAL, orjson.dumps(asdict(wish)), now))
+    _keep(connection, guid, MANUAL, wish, now)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -197,7 +197,12 @@ def ask_later(connection: Connection, job: DefinedJob, later: Later, now: float)
         parameters=values,
         event=later.event,
     )
-    keep_delivery(connection, Incoming(guid, later.event, MANUAL, orjson.dumps(asdict(wish)), now))
+    _keep(connection, guid, later.event, wish, now)
+
+
+def _keep(connection: Connection, guid: str, event: str, wish: Manual, now: float) -> None:
+    body = orjson.dumps(asdict(wish))
+    keep_delivery(connection, Incoming(guid, event, MANUAL, body, now, repository=wish.repository.full_name))
 
 
 def read_build_of_wish(guid: str) -> int | None:

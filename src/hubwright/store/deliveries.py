@@ -36,12 +36,15 @@ _END = (
         outcome=bindparam("said"),
     )
 )
-_COLUMNS = "guid, event, source, received_at, body, headers, state, attempts, next_try_at"
+_COLUMNS = "guid, event, source, received_at, body, headers, repository, state, attempts, next_try_at"
 
 
 @dataclass(frozen=True, slots=True)
 class Incoming:
-    """A delivery to keep; `body` is JSON, `received_at` Unix seconds, `headers` those of its request that matter."""
+    """A delivery to keep; `body` is JSON, `received_at` Unix seconds, `headers` those of its request that matter.
+
+    `repository` is the one among whose deliveries it has its order; None: it has none.
+    """
 
     guid: str
     event: str
@@ -49,6 +52,7 @@ class Incoming:
     body: bytes
     received_at: float
     headers: Mapping[str, str] | None = None
+    repository: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +84,7 @@ def _insert_new(connection: Connection, items: Sequence[Incoming]) -> dict[str, 
     """One statement for all, by the driver itself: this is the hottest write of the hub."""
     on_postgres = connection.dialect.name == "postgresql"
     mark = "%s" if on_postgres else "?"
-    row = f"({', '.join([mark] * 6)}, 'waiting', 0, {mark})"
+    row = f"({', '.join([mark] * 7)}, 'waiting', 0, {mark})"
     sql = (
         f"INSERT INTO delivery ({_COLUMNS}) VALUES {', '.join([row] * len(items))} "  # noqa: S608  only our own marks
         "ON CONFLICT (guid) DO NOTHING RETURNING guid, id"
@@ -90,7 +94,8 @@ def _insert_new(connection: Connection, items: Sequence[Incoming]) -> dict[str, 
     for item in items:
         moment = write_moment(item.received_at)
         headers = orjson.dumps(item.headers).decode() if item.headers else None
-        values += (item.guid, item.event, item.source, moment, zlib.compress(item.body, 1), headers, at_once)
+        body = zlib.compress(item.body, 1)
+        values += (item.guid, item.event, item.source, moment, body, headers, item.repository, at_once)
     return {row.guid: row.id for row in connection.exec_driver_sql(sql, tuple(values))}
 
 

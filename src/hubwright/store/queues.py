@@ -19,6 +19,7 @@ from sqlalchemy import (
     Connection,
     Row,
     Table,
+    Update,
     bindparam,
     case,
     func,
@@ -61,26 +62,26 @@ def claim(
 
 def _claim_some(table: Table, *where: ColumnElement[bool]) -> Any:
     now: BindParameter[float] = bindparam("now", type_=Moment())
-    until: BindParameter[float] = bindparam("until", type_=Moment())
     due = (
         select(table.c.id)
-        .where(_open(table), table.c.next_try_at <= now, _childless(table), *where)
+        .where(is_open(table), table.c.next_try_at <= now, _childless(table), *where)
         .order_by(table.c.next_try_at, table.c.id)
         .limit(bindparam("most"))
         .with_for_update(skip_locked=True)
         .cte("due")  # a CTE is run once; an IN (SELECT … LIMIT) may be run again by PostgreSQL and lock more rows
     )
-    return (
-        update(table)
-        .where(table.c.id.in_(select(due.c.id)))
-        .values(
-            state="leased",
-            lease_owner=bindparam("owner"),
-            lease_until=until,
-            next_try_at=until,
-            attempts=table.c.attempts + 1,
-        )
-        .returning(*table.c)
+    return form_lease(table).where(table.c.id.in_(select(due.c.id))).returning(*table.c)
+
+
+def form_lease(table: Table) -> Update:
+    """The statement that leases rows to `owner` until `until`, and counts the attempt; which rows is the caller's."""
+    until: BindParameter[float] = bindparam("until", type_=Moment())
+    return update(table).values(
+        state="leased",
+        lease_owner=bindparam("owner"),
+        lease_until=until,
+        next_try_at=until,
+        attempts=table.c.attempts + 1,
     )
 
 
@@ -118,21 +119,21 @@ def renew(connection: Connection, table: Table, row_id: int, owner: str, until: 
 
 def load_owners(connection: Connection, table: Table) -> set[str]:
     """Who holds rows of the queue."""
-    held = select(table.c.lease_owner).where(_open(table), table.c.state == "leased").distinct()
+    held = select(table.c.lease_owner).where(is_open(table), table.c.state == "leased").distinct()
     return {owner for owner in connection.execute(held).scalars() if owner is not None}
 
 
-def take_back(connection: Connection, table: Table, owner: str, now: float) -> int:
-    """Everything that `owner`, who is gone, still holds is due at once; how many rows."""
-    held = (_open(table), table.c.state == "leased", table.c.lease_owner == owner)
+def take_back(connection: Connection, table: Table, owner: str) -> int:
+    """Everything that `owner`, who is gone, still holds is due at once, before all that came later; how many rows."""
+    held = (is_open(table), table.c.state == "leased", table.c.lease_owner == owner)
     return connection.execute(
-        update(table).where(*held).values(state="waiting", next_try_at=now, lease_until=None)
+        update(table).where(*held).values(state="waiting", next_try_at=AT_ONCE, lease_until=None)
     ).rowcount
 
 
 def count_open(connection: Connection, table: Table, where: Sequence[ColumnElement[bool]] = ()) -> int:
     """How many rows have not ended."""
-    return int(connection.execute(select(func.count()).select_from(table).where(_open(table), *where)).scalar_one())
+    return int(connection.execute(select(func.count()).select_from(table).where(is_open(table), *where)).scalar_one())
 
 
 def next_due(connection: Connection, table: Table, where: Sequence[ColumnElement[bool]] = ()) -> float | None:
@@ -143,7 +144,7 @@ def next_due(connection: Connection, table: Table, where: Sequence[ColumnElement
 
 
 def _first_due(table: Table, *where: ColumnElement[bool]) -> Any:
-    return select(func.min(table.c.next_try_at)).where(_open(table), _childless(table), *where)
+    return select(func.min(table.c.next_try_at)).where(is_open(table), _childless(table), *where)
 
 
 @cache
@@ -182,8 +183,8 @@ def _insert_new(connection: Connection) -> Any:
     return dialect.insert(task).on_conflict_do_nothing(index_elements=[task.c.key])
 
 
-def _open(table: Table) -> ColumnElement[bool]:
-    """Said in the words of the partial index, so that it is used."""
+def is_open(table: Table) -> ColumnElement[bool]:
+    """Whether a row has not ended, said in the words of the partial index, so that it is used."""
     return table.c.state.in_([literal_column("'waiting'"), literal_column("'leased'")])
 
 

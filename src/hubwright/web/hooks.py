@@ -16,6 +16,7 @@ from starlette.types import Receive, Scope, Send
 
 from hubwright.domain.figures import WEBHOOKS
 from hubwright.errors import BadSignatureError, MalformedError, RefusedError, TooLargeError
+from hubwright.github.payloads import name_repository
 from hubwright.github.webhook import LEGACY_PUSH, Delivery, read_delivery
 from hubwright.hub.github_credentials import STALE_AFTER
 from hubwright.store.deliveries import Incoming, Kept, keep_deliveries
@@ -69,9 +70,7 @@ class Hooks:
             return problem, "refused"
         try:
             delivery, source = await self._read(scope, receive)
-            kept = await self._keep(
-                Incoming(delivery.guid, delivery.event, source, delivery.body, self._site.clock(), delivery.headers)
-            )
+            kept = await self._keep(_form_incoming(delivery, source, self._site.clock()))
         except RefusedError as error:
             outcome = "unsigned" if isinstance(error, BadSignatureError) else "refused"
             return answer_refusal(Request(scope), error), outcome
@@ -180,6 +179,11 @@ def _bounded(body: bytes, bound: int) -> bytes:
     if len(body) > bound:
         raise TooLargeError(f"The body is larger than {bound} bytes.")
     return body
+
+
+def _form_incoming(delivery: Delivery, source: str, now: float) -> Incoming:
+    repository = name_repository(delivery.event, delivery.payload)
+    return Incoming(delivery.guid, delivery.event, source, delivery.body, now, delivery.headers, repository)
 
 
 def _accepted(delivery: Delivery, kept: Kept | None) -> bytes:

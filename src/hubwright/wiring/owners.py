@@ -26,32 +26,32 @@ def make_owner() -> str:
     return f"{_machine()}-{os.getpid()}-{secrets.token_hex(4)}"
 
 
-def take_back_from_the_dead(database: Database, own: str, now: float) -> None:
+def take_back_from_the_dead(database: Database, own: str) -> None:
     """Whatever a killed process of this machine held is due at once. Call it before this process begins to work.
 
     Of processes elsewhere nothing is known: what they held comes back when their leases end.
     """
-    count = database.write(partial(_take_back, own=own, now=now))
+    count = database.write(partial(_take_back, own=own))
     if count:
         logger.info("work_taken_back", rows=count)
 
 
-def hand_back(database: Database, own: str, now: float) -> None:
+def hand_back(database: Database, own: str) -> None:
     """What this process claimed and has not begun is due at once, for others or for its next start."""
     try:
-        database.write(lambda connection: sum(take_back(connection, table, own, now) for table in _QUEUES))
+        database.write(lambda connection: sum(take_back(connection, table, own) for table in _QUEUES))
     except Exception as error:
         if not is_outage(error):
             raise
         logger.warning("work_not_handed_back", error=str(error).partition("\n")[0])
 
 
-def _take_back(connection: Connection, own: str, now: float) -> int:
+def _take_back(connection: Connection, own: str) -> int:
     count = 0
     on_sqlite = connection.dialect.name == "sqlite"  # such a database belongs to one process at a time
     for table in _QUEUES:
         gone = [owner for owner in load_owners(connection, table) if on_sqlite or is_gone(owner, own)]
-        count += sum(take_back(connection, table, owner, now) for owner in gone)
+        count += sum(take_back(connection, table, owner) for owner in gone)
     return count
 
 

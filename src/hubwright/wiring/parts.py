@@ -121,7 +121,7 @@ class Parts:
 
     def take_back(self) -> None:
         """Have at once what a killed process of this machine was about to do. Call it before the first drain."""
-        take_back_from_the_dead(self.database, self.owner, time.time())
+        take_back_from_the_dead(self.database, self.owner)
 
     def close(self) -> None:
         """Let what is being done end, then close everything."""
@@ -131,7 +131,7 @@ class Parts:
         self.healing.close()
         self.rebuilder.close()
         self.relay.close()
-        hand_back(self.database, self.owner, time.time())
+        hand_back(self.database, self.owner)
         self.mirrors.close()
         self.github.close()
         self.counting.close()
