@@ -78,3 +78,17 @@ def check_views(hub: HubProcess, number: int) -> None:
     assert timed.splitlines()[-1].endswith("Z first line 199")
     build = hub.get(f"runs/{number}")["build"]
     assert "first line 150" in hub.client.get(f"/builds/{build}/runs/{number}").text
+
+
+@pytest.mark.timeout(120)
+def test_pushes_that_come_to_two_hubs_by_turns_are_understood_in_their_order(make: Make, common: Installation) -> None:
+    """A balancer gives each webhook to another hub; numbers of builds still rise as the branch did."""
+    repository = make({".hubwright.yml": "stages:\n- check: 'true'\n"})
+    pushes = [repository.push({"turn": str(number)}) for number in range(40)]
+    with common.hub("a") as a, common.hub("b") as b:
+        for number, push in enumerate(pushes):
+            (a, b)[number % 2].deliver("push", push)
+        builds = until(lambda: len(found := b.builds(repository)) == len(pushes) and found, what="a build of each push")
+    assert [one["sha"] for one in sorted(builds, key=lambda one: int(one["number"]))] == [
+        push["after"] for push in pushes
+    ]
