@@ -294,7 +294,7 @@ def test_whatever_is_claimed_committed_and_lost_the_order_of_a_repository_is_kep
     run_state_machine_as_test(  # type: ignore[no-untyped-call]
         OnServer,
         settings=settings(
-            max_examples=40,
+            max_examples=25,
             stateful_step_count=25,
             phases=[Phase.generate],  # to shrink an example would take minutes
             deadline=None,

@@ -126,7 +126,8 @@ class Intake:
             if due is None or due > now:
                 return due
             if not taken:
-                return now + LOOK_AGAIN
+                self._lanes.pause(LOOK_AGAIN)  # not to be woken by each delivery that joins a lane held elsewhere
+                return now
         return None
 
     def _take(self) -> int:

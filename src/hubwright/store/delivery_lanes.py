@@ -9,7 +9,20 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-from sqlalchemy import CTE, BindParameter, Connection, Row, bindparam, exists, literal_column, or_, select, tuple_
+from sqlalchemy import (
+    CTE,
+    BindParameter,
+    ColumnElement,
+    Connection,
+    FromClause,
+    Row,
+    bindparam,
+    func,
+    literal_column,
+    or_,
+    select,
+    tuple_,
+)
 
 from hubwright.store import queues
 from hubwright.store.moments import Moment
@@ -17,10 +30,10 @@ from hubwright.store.queues import AT_ONCE, form_lease, is_open
 from hubwright.store.schema import delivery
 
 AHEAD = 4
-"""Times `limit` of due rows that are looked at: others may be claiming the first of them in this moment."""
+"""Times `limit` of due rows that are looked at: the first of them may be others', or claimed in this moment."""
 
 _NOW: BindParameter[float] = bindparam("now", type_=Moment())
-_FRESH: BindParameter[float] = bindparam("fresh", type_=Moment())
+_LEASED: ColumnElement[str] = literal_column("'leased'")
 
 
 def claim_deliveries(
@@ -40,48 +53,74 @@ def claim_deliveries(
 @cache
 def _claim(limit: int) -> Any:
     """Built once: that costs more than to run it. The bounds are numbers in it, so that no plan has to guess them."""
-    candidate = _form_candidates(limit * AHEAD)
-    locked = (
-        select(delivery.c.id, delivery.c.repository, delivery.c.next_try_at)
-        .where(delivery.c.id.in_(select(candidate.c.id)), is_open(delivery), delivery.c.next_try_at <= _NOW)
-        .order_by(delivery.c.next_try_at, delivery.c.id)
-        .limit(literal_column(str(limit)))
-        .with_for_update(skip_locked=True)
-        .cte("locked")
+    held = _form_held()
+    due = _form_due(held, limit * AHEAD)
+    locked = _form_locked(held, due, limit)
+    mine = due.c.id.in_(select(locked.c.id))
+    all_before = func.bool_and(mine | due.c.repository.is_(None)).over(
+        partition_by=due.c.repository, order_by=(due.c.next_try_at, due.c.id)
     )
-    missed = (  # in another's hands since this statement began
-        select(candidate.c.repository, candidate.c.next_try_at, candidate.c.id)
-        .where(candidate.c.repository.is_not(None), candidate.c.id.not_in(select(locked.c.id)))
-        .cte("missed")
-    )
-    before = tuple_(missed.c.next_try_at, missed.c.id) < tuple_(locked.c.next_try_at, locked.c.id)
-    behind = exists().where(missed.c.repository == locked.c.repository, before)
-    return form_lease(delivery).where(delivery.c.id.in_(select(locked.c.id).where(~behind))).returning(*delivery.c)
+    looked = select(due.c.id, mine.label("mine"), all_before.label("all_before")).where(_is_free(due, held)).subquery()
+    # what stands behind one that could not be locked stays: that is another's since this statement began
+    chosen = select(looked.c.id).where(looked.c.mine, looked.c.all_before)
+    return form_lease(delivery).where(delivery.c.id.in_(chosen)).returning(*delivery.c)
 
 
-def _form_candidates(most: int) -> CTE:
-    """What is due of lanes that nobody else holds, longest due first."""
-    held = (
+def _form_held() -> CTE:
+    """What is leased, also by those whose leases have run out."""
+    fresh: BindParameter[float] = bindparam("fresh", type_=Moment())
+    return (
         select(delivery.c.repository, delivery.c.next_try_at, delivery.c.lease_owner)
         .where(
             is_open(delivery),
-            delivery.c.next_try_at > _FRESH,  # what waits for its first try is no part of this look at the index
-            delivery.c.state == literal_column("'leased'"),
+            delivery.c.next_try_at > fresh,  # what waits for its first try is no part of this look at the index
+            delivery.c.state == _LEASED,
             delivery.c.repository.is_not(None),
         )
         .cte("held")
     )
-    elsewhere = select(held.c.repository).where(held.c.next_try_at > _NOW, held.c.lease_owner != bindparam("owner"))
-    lost = select(held.c.repository).where(held.c.next_try_at <= _NOW)
-    first = or_(delivery.c.state == literal_column("'leased'"), delivery.c.repository.not_in(lost))
+
+
+def _form_due(held: CTE, most: int) -> CTE:
+    """The first of what is due, longest due first."""
     return (
         select(delivery.c.id, delivery.c.repository, delivery.c.next_try_at)
-        .where(
-            is_open(delivery),
-            delivery.c.next_try_at <= _NOW,
-            or_(delivery.c.repository.is_(None), delivery.c.repository.not_in(elsewhere) & first),
-        )
+        .where(is_open(delivery), delivery.c.next_try_at <= _NOW, _is_next(held))
         .order_by(delivery.c.next_try_at, delivery.c.id)
         .limit(literal_column(str(most)))
-        .cte("candidate")
+        .cte("due")
     )
+
+
+def _form_locked(held: CTE, due: CTE, most: int) -> CTE:
+    """Those of them that are free, and that nobody else has locked.
+
+    They are not looked for by their numbers: PostgreSQL can't know how few these are, and would compare all with all.
+    """
+    last = (
+        select(due.c.next_try_at, due.c.id)
+        .order_by(due.c.next_try_at.desc(), due.c.id.desc())
+        .limit(literal_column("1"))
+        .scalar_subquery()
+    )
+    among = tuple_(delivery.c.next_try_at, delivery.c.id) <= last
+    return (
+        select(delivery.c.id)
+        .where(is_open(delivery), delivery.c.next_try_at <= _NOW, among, _is_next(held), _is_free(delivery, held))
+        .order_by(delivery.c.next_try_at, delivery.c.id)
+        .limit(literal_column(str(most)))
+        .with_for_update(skip_locked=True)
+        .cte("locked")
+    )
+
+
+def _is_next(held: CTE) -> ColumnElement[bool]:
+    """Whether nothing is left in the row's lane, by a process that is gone, that must be claimed before it."""
+    left = select(held.c.repository).where(held.c.next_try_at <= _NOW)
+    return or_(delivery.c.repository.is_(None), delivery.c.state == _LEASED, delivery.c.repository.not_in(left))
+
+
+def _is_free(row: FromClause, held: CTE) -> ColumnElement[bool]:
+    """Whether nobody else holds the row's lane."""
+    elsewhere = select(held.c.repository).where(held.c.next_try_at > _NOW, held.c.lease_owner != bindparam("owner"))
+    return or_(row.c.repository.is_(None), row.c.repository.not_in(elsewhere))
