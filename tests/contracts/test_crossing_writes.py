@@ -13,11 +13,14 @@ import pytest
 from sqlalchemy import Connection, update
 
 from github_items import issue, label
+from hubwright.domain.facts import Fact, FactKind
 from hubwright.github.records import read_page
 from hubwright.hub.loads import LOADS
 from hubwright.hub.replica import Replica
 from hubwright.store.database import Database
+from hubwright.store.facts import keep_facts
 from hubwright.store.replica import keep_records
+from hubwright.store.reports import load_facts
 from hubwright.store.schema import gh_label
 from load_parts import ISSUES, Yard, open_yard
 
@@ -58,6 +61,51 @@ def test_the_victim_of_crossing_pages_is_done_again(databases: tuple[Database, D
         answers = [threads.submit(getattr(one, way), partial(keep, *pages)) for one, pages in crossing]
 
         assert [answer.result(30) for answer in answers] == [1, 2]
+
+
+def test_who_tells_facts_waits_for_nothing_while_others_wait_for_him(databases: tuple[Database, Database]) -> None:
+    """Facts are numbered under one lock for all: two writes that tell some and want the same row never cross."""
+    databases[0].write(lambda it: keep_records(it, read_labels(1), via="api", now=NOW))
+    begun: list[int] = []
+    both = threading.Barrier(2)
+    fact = Fact(kind=FactKind.BUILDER_JOINED, at=NOW)
+    renew = update(gh_label).where(gh_label.c.id == label(1)["id"]).values(description="renewed")
+
+    def tell_first(connection: Connection) -> None:
+        begun.append(1)
+        keep_facts(connection, [fact])
+        both.wait(10)
+        connection.execute(renew)
+
+    def tell_last(connection: Connection) -> None:
+        begun.append(2)
+        connection.execute(renew)
+        both.wait(10)
+        keep_facts(connection, [fact])
+
+    with ThreadPoolExecutor(2) as threads:
+        for answer in [
+            threads.submit(one.write, tell) for one, tell in zip(databases, (tell_first, tell_last), strict=True)
+        ]:
+            answer.result(30)
+    assert sorted(begun) == [1, 2]
+    with databases[0].reading() as connection:
+        assert len(load_facts(connection, 0, 10)) == 2
+
+
+def test_what_a_failed_write_told_is_not_told(databases: tuple[Database, Database]) -> None:
+    """Facts of a group wait for its end, and those of a write that fails go with it, not with the next one."""
+    told = Fact(kind=FactKind.BUILDER_JOINED, at=NOW)
+
+    def fail(connection: Connection) -> None:
+        keep_facts(connection, [told])
+        raise ValueError("too bad")
+
+    with pytest.raises(ValueError, match="too bad"):
+        databases[0].write(fail)
+    databases[0].write(lambda connection: keep_facts(connection, [told]))
+    with databases[0].reading() as connection:
+        assert len(load_facts(connection, 0, 10)) == 1
 
 
 def test_two_hubs_load_the_same_pages_at_once(databases: tuple[Database, Database]) -> None:

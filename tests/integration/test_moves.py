@@ -296,6 +296,8 @@ def test_every_run_ends_once_and_the_build_is_as_its_newest_attempts(shared: Liv
                     moves.apply_messages(connection, [Told(row.builder, message, lives.clock())])
         check(connection)
         assert all(one.state == "finished" for one in store_runs.load_newest(connection, build))
+
+    def look_back(connection: Connection) -> None:
         finished = schema.fact.select().where(schema.fact.c.build_id == build, schema.fact.c.kind == "RunFinished")
         told = [one.run_id for one in connection.execute(finished)]
         assert len(told) == len(set(told))
@@ -303,3 +305,16 @@ def test_every_run_ends_once_and_the_build_is_as_its_newest_attempts(shared: Liv
         assert set(told) == {one.id for one in attempts}
 
     lives.database.write(live)
+    lives.database.write(look_back)
+
+
+def test_builds_of_a_branch_that_end_in_one_transaction_go_on_from_each_other(lives: Lives) -> None:
+    """Many ends are written together: the second of a branch has the first before it, which no fact tells of yet."""
+    first, second = (lives.build(sha * 40) for sha in "ab")
+    (one,), (two,) = lives.runs(first), lives.runs(second)
+    lives.start(one)
+    lives.start(two)
+    tell(lives, ended(one, 1, result="failure"), ended(two, 1, result="failure"))
+    broken, still = (fact.data["streak"] for fact in facts_of(lives, "BuildFinished"))
+    assert (broken["turn"], broken["since"]) == ("broken", first)
+    assert (still["turn"], still["since"]) == ("still-failing", first)

@@ -73,15 +73,13 @@ def apply_messages(connection: Connection, items: list[Told]) -> list[Applied]:
     """Apply builders' messages, once each however often they come; a message under a stale lease changes nothing."""
     rows = runs.load_runs(connection, list({item.message.run for item in items}))
     standings = {row.id: _Standing(row, row.seq, row.log_size, row.state == runs.RUNNING) for row in rows}
-    facts: list[Fact] = []
-    answers = [_apply(connection, standings.get(item.message.run), item, facts) for item in items]
+    answers = [_apply(connection, standings.get(item.message.run), item) for item in items]
     moved = [one for one in standings.values() if one.seq != one.row.seq]
     runs.keep_progress(connection, [(one.row.id, one.seq, one.log) for one in moved])
-    keep_facts(connection, facts)
     return answers
 
 
-def _apply(connection: Connection, standing: _Standing | None, told: Told, facts: list[Fact]) -> Applied:
+def _apply(connection: Connection, standing: _Standing | None, told: Told) -> Applied:
     message = told.message
     if (
         standing is None
@@ -95,25 +93,19 @@ def _apply(connection: Connection, standing: _Standing | None, told: Told, facts
     if message.seq > standing.seq + 1:
         return Applied(held=True, gap=True)
     standing.seq = message.seq
-    return _move(connection, standing, told, facts)
+    return _move(connection, standing, told)
 
 
-def _move(connection: Connection, standing: _Standing, told: Told, facts: list[Fact]) -> Applied:
+def _move(connection: Connection, standing: _Standing, told: Told) -> Applied:
+    """Each tells its facts at once: what ends next on the branch goes on from them."""
     match told.message:
         case Job() as message:
             stage = stages.start_stage(connection, message)
-            facts.append(_fact(FactKind.STAGE_STARTED, standing.row, message.at, stage=stage))
+            keep_facts(connection, [_fact(FactKind.STAGE_STARTED, standing.row, message.at, stage=stage)])
         case ResultMessage(stage=int()) as message:
             stage = stages.finish_stage(connection, message)
-            facts.append(
-                _fact(
-                    FactKind.STAGE_FINISHED,
-                    standing.row,
-                    message.at,
-                    stage=stage,
-                    result=read_result(message.result).value,
-                )
-            )
+            said = {"stage": stage, "result": read_result(message.result).value}
+            keep_facts(connection, [_fact(FactKind.STAGE_FINISHED, standing.row, message.at, **said)])
             standing.log = max(standing.log, message.log)
         case ResultMessage() as message:
             standing.log = max(standing.log, message.log)
@@ -121,7 +113,7 @@ def _move(connection: Connection, standing: _Standing, told: Told, facts: list[F
             if message.recording is not None:
                 inquest.keep_told(connection, standing.row, message.recording, told.at)
             ends = _end(connection, standing.row, message, told)
-            facts += ends
+            keep_facts(connection, ends)
             searched, admits = any(map(concerns_searches, ends)), standing.row.group is not None
             return Applied(held=True, ended=True, searched=searched, admits=admits)
         case Tests() as message:

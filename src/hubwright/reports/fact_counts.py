@@ -81,7 +81,7 @@ class CountedFacts:
             return kept
 
         try:
-            return self._database.write(keep)
+            return self._database.write_apart(keep)
         except BaseException:
             self._beside.give_back(beside)
             raise

@@ -134,7 +134,7 @@ class Relay:
             reports.keep_reports,
             name=reporter.name, before=cursor, cursor=facts[-1][0], reports=made,
         )  # fmt: skip
-        if self._database.write(keep):
+        if self._database.write_apart(keep):  # beside others' cursors a group could meet another one crosswise
             self._cursors[reporter.name] = facts[-1][0]
             return len(made), len(facts) == BATCH
         self._cursors.pop(reporter.name, None)  # another process was quicker: the next look tells where the cursor is

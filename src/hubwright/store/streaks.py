@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Connection, Row, bindparam, func, literal_
 from hubwright.domain.facts import FactKind
 from hubwright.domain.streaks import TELLING, Turn
 from hubwright.store.bisections import BUILT_FOR_IT
+from hubwright.store.facts import find_gathered
 from hubwright.store.repos import find_repository
 from hubwright.store.schema import build, fact, gh_commit
 from hubwright.store.views import MAX_PAGE
@@ -63,8 +64,16 @@ def load_before(connection: Connection, row: Row[Any] | BuildView) -> Before:
     found = connection.execute(_BEFORE, of_line).one()
     if found.other is not None and found.other > row.id:
         return Before(None, late=True)
-    again = found.own_end is not None and found.own_end.get("streak")
-    return Before(found.own_end if again else found.other_end, late=False)
+    own_end = _find_gathered_end(connection, row.id) or found.own_end
+    if own_end is not None and own_end.get("streak"):
+        return Before(own_end, late=False)
+    return Before(_find_gathered_end(connection, found.other) or found.other_end, late=False)
+
+
+def _find_gathered_end(connection: Connection, number: int | None) -> dict[str, Any] | None:
+    """What the fact says that tells of this build's end, where it has ended in this transaction."""
+    told = None if number is None else find_gathered(connection, FactKind.BUILD_FINISHED, number)
+    return None if told is None else dict(told.data)
 
 
 def load_streaks(connection: Connection, builds: Sequence[int]) -> dict[int, dict[str, Any]]:

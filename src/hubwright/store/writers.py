@@ -11,7 +11,7 @@ import asyncio
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from itertools import groupby
@@ -21,6 +21,7 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
 from hubwright.errors import HubwrightError
+from hubwright.store.facts import gathering_facts
 
 First = Callable[[Connection, list[Any]], None]
 
@@ -67,7 +68,7 @@ class Write:
     first: tuple[First, Any] | None = None
 
 
-_Answers = list[tuple[Write, Any, BaseException | None]]
+_Answers = Sequence[tuple[Write, Any, BaseException | None]]
 
 
 class Writer:
@@ -123,8 +124,10 @@ class Writer:
             connection = self._hold()
             with connection.begin():
                 begun = True
-                _perform_first(connection, group)
-                return [(write, answer, None) for write, answer in _perform(connection, group)]
+                with gathering_facts(connection):
+                    _perform_first(connection, group)
+                    answers = [(write, answer, None) for write, answer in _perform(connection, group)]
+            return answers
         except Exception as error:  # noqa: BLE001  the thread must outlive every failure; each goes to its owner
             self._let_go()  # whatever state it is in, the next group gets a sound one
             if is_conflict(error) and tries > 1:
