@@ -26,6 +26,9 @@ DAY = 86_400.0
 PAGE = 200
 """Commits that are looked for together."""
 
+_GONE = (0, 0, 0)
+"""What there is of a commit whose builds went since they were loaded."""
+
 BUILDS_OF_COMMIT = 50
 """Builds of a commit that are looked at, the newest."""
 
@@ -83,14 +86,29 @@ class BuildTeller:
     def tell_commits(self, connection: Connection, builds: Sequence[BuildView], queued: Iterable[int]) -> list[Command]:
         """The commits of builds: those that `queued` brought for the first time, and how all fare."""
         new = set(queued)
-        first = read_model.find_first_builds(connection, sorted({one.sha for one in builds if one.id in new}))
-        fresh = {one.sha: one for one in builds if first.get(one.sha) == one.id}
-        known = {one.sha for one in builds if one.sha in fresh or self._client.exists(self._keys.commit(one.sha))}
+        by_sha: dict[str, list[BuildView]] = {}
+        for build in sorted(builds, key=lambda one: -one.id):
+            by_sha.setdefault(build.sha, []).append(build)
+        stamps = read_model.find_builds_of_commits(connection, sorted(by_sha))
+        fresh = {one.sha: one for one in builds if one.id in new and stamps.get(one.sha, _GONE)[0] == one.id}
+        known = self._find_known(by_sha.keys() - fresh.keys()) | fresh.keys()
         commands, gone = self._add_commits(list(fresh.values()))
         platforms = read_model.load_platforms(connection) if known else {}
         for sha in sorted(known - gone):
-            commands += self._tell_outcomes(connection, sha, platforms)
+            all_here = (
+                stamps.get(sha, _GONE)[2] == len(by_sha[sha]) <= BUILDS_OF_COMMIT
+            )  # of most commits there is one build
+            commands += self._tell_outcomes(connection, sha, platforms, by_sha[sha] if all_here else None)
         return commands
+
+    def _find_known(self, shas: Iterable[str]) -> set[str]:
+        """The commits of these that are told of."""
+        asked = sorted(shas)
+        with self._client.pipeline(transaction=False) as pipe:
+            for sha in asked:
+                pipe.exists(self._keys.commit(sha))
+            found = pipe.execute() if asked else []
+        return {sha for sha, there in zip(asked, found, strict=True) if there}
 
     def tell_every_commit(self, connection: Connection) -> Iterable[list[Command]]:
         """All commits anew, the newest that there is room for; in steps."""
@@ -186,8 +204,16 @@ class BuildTeller:
         fields = [part for pair in write_commit_fields(build).items() for part in pair]
         return [("DEL", key), ("HSET", key, *fields), ("EXPIREAT", key, self._until(build.queued_at))]
 
-    def _tell_outcomes(self, connection: Connection, sha: str, platforms: dict[str, str]) -> list[Command]:
-        builds = load_builds(connection, BuildFilter(sha=sha), BUILDS_OF_COMMIT).items
+    def _tell_outcomes(
+        self,
+        connection: Connection,
+        sha: str,
+        platforms: dict[str, str],
+        builds: Sequence[BuildView] | None = None,
+    ) -> list[Command]:
+        """`builds`: all of the commit, the newest first, where they are loaded."""
+        if builds is None:
+            builds = load_builds(connection, BuildFilter(sha=sha), BUILDS_OF_COMMIT).items
         told = write_outcomes(builds, platforms)
         listed = self._keys.platforms(sha)
         until = self._until(builds[0].queued_at) if builds else 0

@@ -38,6 +38,9 @@ SHARE = 50.0
 LONGEST = 300.0
 """Seconds between two comparisons of the largest trees."""
 
+FACTS = 200
+"""Facts that are told in one step."""
+
 COMMITS_LOOK = 50.0
 """Seconds between two comparisons of the commits with their builds."""
 
@@ -120,10 +123,10 @@ class RedisView:
         return mark if at is not None and at == mark.at else None
 
     def _tell_facts(self, mark: Mark) -> None:
-        after = mark.fact
-        while True:
+        after, more = mark.fact, True
+        while more:  # what comes meanwhile waits for the next look
             with self._database.reading() as connection:
-                facts = load_facts(connection, after)
+                facts = load_facts(connection, after, FACTS)
                 if not facts:
                     return
                 builds = load_builds_by_ids(connection, {fact.build_id for fact in facts if fact.build_id is not None})
@@ -132,7 +135,7 @@ class RedisView:
                 ]
                 commands = self._builds.tell_builds(connection, builds)
                 commands += self._builds.tell_commits(connection, builds, queued)
-            after = facts[-1].id
+            after, more = facts[-1].id, len(facts) == FACTS
             self._writer.write([*commands, *self._publish(facts, builds)], Mark(after, facts[-1].at))
 
     def _publish(self, facts: Sequence[FactView], builds: Iterable[BuildView]) -> list[Command]:

@@ -129,11 +129,6 @@ def load_job_ids(connection: Connection, paths: Sequence[str]) -> list[int]:
     return list(connection.execute(select(job.c.id).where(job.c.path.in_(paths))).scalars())
 
 
-def find_first_builds(connection: Connection, shas: Sequence[str]) -> dict[str, int]:
-    """The first build of each commit."""
-    return {sha: first for sha, (first, _, _) in find_builds_of_commits(connection, shas).items()}
-
-
 def find_builds_of_commits(connection: Connection, shas: Sequence[str]) -> dict[str, tuple[int, int, int]]:
     """Of each commit that has builds its first, its newest and how many they are."""
     of_commit = (
