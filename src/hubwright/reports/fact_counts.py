@@ -48,7 +48,10 @@ class CountedFacts:
         self._database.write(begin)
 
     def drain(self) -> Iterator[list[Fact]]:
-        """Count every new fact; gives those that this process was the first to count, when that is kept."""
+        """Count every new fact; gives those that this process was the first to count, when that is kept.
+
+        Where another process was quicker it is left to it: that one goes on, and what it misses the next look finds.
+        """
         more = True
         while more:
             mine, more = self._count_batch()
@@ -69,7 +72,7 @@ class CountedFacts:
         newest = rows[-1][0]
         kept = self._keep(cursor, newest, counts)
         self._cursor = newest if kept else None
-        return (facts if kept else []), (not kept or len(rows) == BATCH)
+        return (facts, len(rows) == BATCH) if kept else ([], False)
 
     def _keep(self, cursor: int, newest: int, counts: dict[Series, float]) -> bool:
         """Move the cursor and add the counts. False when another hub has counted them."""

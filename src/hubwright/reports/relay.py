@@ -137,8 +137,8 @@ class Relay:
         if self._database.write_apart(keep):  # beside others' cursors a group could meet another one crosswise
             self._cursors[reporter.name] = facts[-1][0]
             return len(made), len(facts) == BATCH
-        self._cursors.pop(reporter.name, None)  # another process was quicker: the next look tells where the cursor is
-        return 0, True
+        self._cursors.pop(reporter.name, None)  # another process was quicker and goes on; the next look tells how far
+        return 0, False
 
     def drain_reports(self) -> float | None:
         """Send what is due, and what becomes due meanwhile; the Unix time at which more will be, None: nothing waits.
