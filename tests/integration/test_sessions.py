@@ -13,6 +13,7 @@ from sqlalchemy import Connection, insert, update
 from build_lives import Clock, Lives
 from builder_process import scenario
 from hub_parts import Floor, held, make_hello, open_floor, rows
+from hubwright.domain.jobs import JobSettings
 from hubwright.domain.traces import TraceIds
 from hubwright.errors import ForbiddenError, GitHubUnavailableError, WireError
 from hubwright.hub import session as session_module
@@ -351,6 +352,19 @@ async def test_a_run_goes_without_a_token_when_github_gives_none(database: Datab
         assert orders[0].payload.uploads == f"http://hub/api/v1/runs/{first}/artifacts"
         assert orders[0].payload.secrets == {}
         assert "the-token" not in str(floor.row(first).assignment)
+
+
+@scenario
+async def test_no_token_is_asked_for_where_nothing_is_fetched_with_one(database: Database, tmp_path: Path) -> None:
+    """Asking takes a thread, perhaps GitHub, and what a builder has no use for it is not given."""
+    asked: list[str] = []
+    async with open_floor(database, tmp_path, Clock(), token_of=asked.append) as floor:
+        lives = Lives(database, floor.clock, settings=JobSettings(checkout=False))
+        (run,) = lives.runs(lives.build("a" * 40, recipe="stages: [build: make]"))
+        channel = await floor.connect()
+        await floor.step()
+        order = await channel.until(Do, order="build", run=run)
+        assert (order.payload.source.token, asked) == (None, [])
 
 
 @scenario

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from typing import Any
+from urllib.parse import urlsplit
 
 import msgspec
 import structlog
@@ -15,7 +16,7 @@ from hubwright.errors import HubwrightError
 from hubwright.hub.secrets import NOTHING, Handed
 from hubwright.hub.session import SessionSettings
 from hubwright.store.database import Database
-from hubwright.wire import Payload
+from hubwright.wire import Payload, Source
 
 TOKEN_WITHIN = 10.0
 """Seconds that a run waits for GitHub to give its token."""
@@ -36,7 +37,7 @@ class Completing:
         payload = msgspec.convert(row.assignment, Payload)
         handed = await self._open_secrets(row.job, payload)
         source = payload.source
-        if self._settings.token_of is not None and row.clone_url is None:
+        if row.clone_url is None and _is_fetched_by_token(source):
             source = msgspec.structs.replace(source, token=await self._find_token(source.repository))
         uploads = f"{self._settings.uploads}/api/v1/runs/{row.id}/artifacts"
         warnings = (*payload.warnings, *handed.warnings)
@@ -75,3 +76,8 @@ class Completing:
         except (HubwrightError, TimeoutError) as error:
             logger.warning("no_token_for_run", repository=repository, error=str(error) or "GitHub is slow")
             return None
+
+
+def _is_fetched_by_token(source: Source) -> bool:
+    """Others need none, and their order waits for no thread."""
+    return source.checkout and urlsplit(source.clone_url).scheme == "https"
