@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 
 import psycopg
 import pytest
@@ -19,15 +19,41 @@ from hubwright.store.sql_answers import MAX_CELL, Bounds
 from hubwright.store.sql_tables import HIDDEN, READABLE
 from hubwright.store.writers import DatabaseBusyError
 from hubwright.web.sql import EXAMPLES
+from tables import fresh_postgres, with_tables
 from waiting import until
 
 NOW = 1_790_000_000.0
 CANARY = "canary-4711"
 
 
+@pytest.fixture(scope="module")
+def kept_postgres_url() -> Iterator[str]:
+    """A PostgreSQL database for all questions that are to change nothing: what one leaves behind, the others tell."""
+    with fresh_postgres("postgresql") as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def kept_sqlite_url(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The same of SQLite."""
+    return with_tables(f"sqlite:///{tmp_path_factory.mktemp('kept')}/hubwright.db")
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def kept(request: pytest.FixtureRequest) -> Iterator[Questions]:
+    """Questions to it, with a job and a token, on both."""
+    url = request.getfixturevalue("kept_sqlite_url" if request.param == "sqlite" else "kept_postgres_url")
+    with closing(Database(str(url))) as database:
+        yield fill(database)
+
+
 @pytest.fixture
 def asked(database: Database) -> Questions:
-    """Questions to a database that has a job and a token."""
+    """Questions to a database that has a job and a token, and that the test may change."""
+    return fill(database)
+
+
+def fill(database: Database) -> Questions:
     job = {"path": "team/app", "repository": "team/app", "settings": {"note": "é"}, "created_at": NOW}
     token = {"name": "t", "role": "admin", "hash": CANARY, "created_at": NOW}
     database.write(lambda connection: connection.execute(insert(schema.job), job))
@@ -35,26 +61,26 @@ def asked(database: Database) -> Questions:
     return Questions(database.url, Bounds(rows=100, seconds=5))
 
 
-def test_values_look_the_same_on_both_databases(asked: Questions) -> None:
+def test_values_look_the_same_on_both_databases(kept: Questions) -> None:
     """A script must not care which database the hub has."""
-    found = asked.ask("SELECT id, path, created_at, NULL AS missing, 2.5 AS number FROM job; ")
+    found = kept.ask("SELECT id, path, created_at, NULL AS missing, 2.5 AS number FROM job; ")
 
     assert found.columns == ("id", "path", "created_at", "missing", "number")
     assert found.rows == [(1, "team/app", "2026-09-21T14:13:20.000000Z", None, 2.5)]
     assert found.cut is None
-    assert asked.ask("WITH t AS (SELECT 1 AS a) SELECT count(*) FROM t").rows == [(1,)]
-    assert asked.ask("SELECT a.id, b.id FROM job a, job b").columns == ("id", "id")
-    assert asked.ask("SELECT path FROM job WHERE path LIKE '%app' -- a remark").rows == [("team/app",)]
+    assert kept.ask("WITH t AS (SELECT 1 AS a) SELECT count(*) FROM t").rows == [(1,)]
+    assert kept.ask("SELECT a.id, b.id FROM job a, job b").columns == ("id", "id")
+    assert kept.ask("SELECT path FROM job WHERE path LIKE '%app' -- a remark").rows == [("team/app",)]
 
 
 @pytest.mark.parametrize("name", sorted(EXAMPLES))
-def test_each_example_of_the_page_is_answered(asked: Questions, name: str) -> None:
+def test_each_example_of_the_page_is_answered(kept: Questions, name: str) -> None:
     """They are what people begin with; a column that is renamed must not break them, nor one database's words."""
-    assert asked.ask(EXAMPLES[name]).columns
+    assert kept.ask(EXAMPLES[name]).columns
 
 
 @pytest.mark.parametrize("table", sorted(HIDDEN))
-def test_a_closed_table_is_closed(asked: Questions, table: str) -> None:
+def test_a_closed_table_is_closed(kept: Questions, table: str) -> None:
     """Tokens, sealed secrets, GitHub's answers: not a row, not a count, not through a table expression."""
     for text in (
         f"SELECT * FROM {table}",
@@ -64,13 +90,13 @@ def test_a_closed_table_is_closed(asked: Questions, table: str) -> None:
         f"SELECT 1 FROM job WHERE EXISTS (SELECT 1 FROM {table})",
     ):
         with pytest.raises(UnprocessableError):
-            asked.ask(text)
+            kept.ask(text)
 
 
-def test_every_open_table_can_be_read(asked: Questions) -> None:
+def test_every_open_table_can_be_read(kept: Questions) -> None:
     """What docs/replica.md promises."""
     for table in sorted(READABLE):
-        asked.ask(f"SELECT * FROM {table}")
+        kept.ask(f"SELECT * FROM {table}")
 
 
 CHANGES = (
@@ -96,12 +122,12 @@ CHANGES = (
 
 
 @pytest.mark.parametrize("text", CHANGES)
-def test_nothing_is_changed(asked: Questions, text: str) -> None:
+def test_nothing_is_changed(kept: Questions, text: str) -> None:
     """Read-only for real: by the connection, not by looking at the text."""
     with pytest.raises(UnprocessableError):
-        asked.ask(text)
+        kept.ask(text)
 
-    assert asked.ask("SELECT path FROM job").rows == [("team/app",)]
+    assert kept.ask("SELECT path FROM job").rows == [("team/app",)]
 
 
 SQLITE_TRICKS = (
@@ -139,14 +165,10 @@ SQLITE_TRICKS = (
 
 
 @pytest.mark.parametrize("text", SQLITE_TRICKS)
-def test_sqlites_side_doors_are_shut(sqlite_url: str, text: str) -> None:
+def test_sqlites_side_doors_are_shut(kept_sqlite_url: str, text: str) -> None:
     """Other files, the schema, extensions, and the tables behind functions."""
-    database = Database(sqlite_url)
-    try:
-        with pytest.raises(UnprocessableError):
-            Questions(sqlite_url, Bounds()).ask(text)
-    finally:
-        database.close()
+    with pytest.raises(UnprocessableError):
+        Questions(kept_sqlite_url, Bounds()).ask(text)
 
 
 POSTGRESQL_TRICKS = (
@@ -191,14 +213,10 @@ POSTGRESQL_TRICKS = (
 
 
 @pytest.mark.parametrize("text", POSTGRESQL_TRICKS)
-def test_postgresqls_side_doors_are_shut(postgres_url: str, text: str) -> None:
+def test_postgresqls_side_doors_are_shut(kept_postgres_url: str, text: str) -> None:
     """A role that is only set can be reset within the question; a login of its own can't."""
-    database = Database(postgres_url)
-    try:
-        with pytest.raises(UnprocessableError):
-            Questions(postgres_url, Bounds()).ask(text)
-    finally:
-        database.close()
+    with pytest.raises(UnprocessableError):
+        Questions(kept_postgres_url, Bounds()).ask(text)
 
 
 def test_functions_that_write_whole_schemas_leave_out_what_is_closed(postgres_url: str) -> None:
@@ -242,15 +260,15 @@ def test_samples_of_a_closed_tables_values_are_closed_too(asked: Questions, data
             asked.ask("SELECT * FROM sqlite_stat1")
 
 
-def test_an_answer_ends_at_its_bound_of_rows_and_says_so(asked: Questions) -> None:
+def test_an_answer_ends_at_its_bound_of_rows_and_says_so(kept: Questions) -> None:
     """A million rows are neither held nor sent."""
     many = "WITH RECURSIVE n(a) AS (SELECT 1 UNION ALL SELECT a + 1 FROM n WHERE a < 5000) SELECT a FROM n ORDER BY a"
-    found = asked.ask(many)
-    fewer = asked.ask(many, rows=7)
+    found = kept.ask(many)
+    fewer = kept.ask(many, rows=7)
 
     assert (len(found.rows), found.cut) == (100, "rows")
     assert (fewer.rows, fewer.cut) == ([(number,) for number in range(1, 8)], "rows")
-    assert len(asked.ask(many, rows=1_000_000).rows) == 100
+    assert len(kept.ask(many, rows=1_000_000).rows) == 100
 
 
 def test_long_values_and_long_answers_are_cut(asked: Questions, database: Database) -> None:
