@@ -30,7 +30,7 @@ _UNPLANNED = (
 MAX_HELD = 10_000
 """Running runs that are looked at, at most."""
 
-_BUILDER_COLUMNS = [column for column in builder.c if column.name not in {"instance", "token_id", "once"}]
+_BUILDER_COLUMNS = [column for column in builder.c if column.name not in {"instance", "token_id", "once", "wire"}]
 
 
 def load_builders(connection: Connection, limit: int = 200, cursor: str | None = None) -> Page[BuilderView]:
