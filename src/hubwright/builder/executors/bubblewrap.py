@@ -11,7 +11,7 @@ import shutil
 import stat
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from contextlib import ExitStack, suppress
 from functools import partial
 from importlib.util import find_spec
@@ -22,6 +22,7 @@ from hubwright.builder.executors import MARKER, Command, Running
 from hubwright.builder.executors.cells import Cell, Cells
 from hubwright.builder.executors.landlock import enter_rules, make_scope
 from hubwright.builder.executors.seccomp import make_filter
+from hubwright.builder.executors.small_files import find_small, opened_small
 from hubwright.builder.executors.spawn import Start
 from hubwright.builder.executors.syscalls import PR_SET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS, prctl
 from hubwright.builder.executors.system import ETC, LINKS, WHOLE
@@ -34,6 +35,8 @@ from hubwright.errors import ExecutorError
 
 _NOBODY = "65534"
 _INNER = re.compile(rb'"child-pid": (\d+)')
+_FOLLOWED = ("resolv.conf", "hosts")
+"""What a stage sees change while it runs: files of `/etc` that programs of the machine write anew in their place."""
 _PATIENCE = 1.0  # seconds for the kernel to take a sandbox down
 _OWN_ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
 
@@ -67,7 +70,8 @@ class BubblewrapExecutor:
         self._program = program
         self._cells = cells
         self._policy = cells.policy
-        self._system = tuple(_system_options(cells.policy.readable))
+        self._copied = find_small(f"/etc/{name}" for name in ETC if name not in _FOLLOWED)
+        self._system = tuple(_system_options(cells.policy.readable, self._copied))
         self._scope = _find_scope(program) if cells.policy.landlock else None
         self._inner: dict[str, list[int]] = {}  # by run: the first processes of its sandboxes
         with suppress(OSError):
@@ -106,16 +110,19 @@ class BubblewrapExecutor:
         cell = self._cells.get(workspace)
         network = command.network and self._policy.allows_network(cell.terms)
         options = [*self._walls(network=network), *_own_options(workspace, cell)]
-        options += ["--remount-ro", "/", "--chdir", str(command.directory), "--clearenv"]
+        options += ["--chdir", str(command.directory), "--clearenv"]
         for key, value in command.env.items():
             options += ["--setenv", key, value]
         # Options go through a file: the environment has secrets, and ps shows arguments. bwrap's own environment has
         # nothing of the build's.
         with ExitStack() as stack:
+            copies = stack.enter_context(opened_small(self._copied))
+            options += [word for file, number in copies.items() for word in ("--file", str(number), file)]
+            options += ["--remount-ro", "/"]
             listing = stack.enter_context(_memory_file(b"".join(os.fsencode(word) + b"\0" for word in options)))
             status = _memory_file(b"")
             own = ["--args", str(listing.fileno()), "--json-status-fd", str(status.fileno())]
-            files = [listing.fileno(), status.fileno()]
+            files = [listing.fileno(), status.fileno(), *copies.values()]
             program = make_filter(network=True) if self._policy.seccomp else None
             if program is not None:
                 calls = stack.enter_context(_memory_file(program))
@@ -205,8 +212,8 @@ def _judge(status: BinaryIO, tell_inner: Callable[[int], None], code: int) -> in
     return code
 
 
-def _system_options(readable: Sequence[Path]) -> Iterator[str]:
-    """The parts of the machine that every build may read, and empty places to write."""
+def _system_options(readable: Sequence[Path], copied: Container[str] = ()) -> Iterator[str]:
+    """The parts of the machine that every build may read, and empty places to write; without what is `copied`."""
     for name in (*WHOLE, *map(str, readable)):
         yield from ("--ro-bind-try", name, name)
     for name in LINKS:
@@ -217,6 +224,6 @@ def _system_options(readable: Sequence[Path]) -> Iterator[str]:
             yield from ("--ro-bind", name, name)
     for name in ETC:
         path = Path("/etc", name)
-        if path.exists():
+        if str(path) not in copied and path.exists():
             yield from ("--ro-bind", str(path), str(path))
     yield from ("--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp", "--tmpfs", "/run", "--tmpfs", "/var/tmp")  # noqa: S108  fresh ones
