@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -233,6 +234,14 @@ class TestSandbox:
         with pytest.raises(ExecutorError, match="sandbox"):
             await running.finished
         await running.kill(0)
+
+    @scenario
+    async def test_the_machines_small_files_are_there_to_read_and_not_to_change(self, sandbox: Place) -> None:
+        """They are copies that the build's user owns: what keeps them as they are is that their folder is read-only."""
+        shutil.copy("/etc/passwd", sandbox.workspace.tree / "wanted")
+        assert await sandbox.run("cmp /etc/passwd wanted") == 0
+        assert await sandbox.run("echo evil:x:0:0::/:/bin/sh >> /etc/passwd") != 0
+        assert await sandbox.run("rm -f /etc/passwd") != 0
 
     @scenario
     async def test_nothing_of_a_sandbox_waits_for_somebody_to_take_its_exit_code(self, sandbox: Place) -> None:
