@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from hubwright.domain.repos import NO_COMMIT, Other, PullRequestEvent, Push, RefEvent
 from hubwright.errors import MalformedError
-from hubwright.github.payloads import MAX_COMMITS, is_skipped, read_event
+from hubwright.github.payloads import MAX_COMMITS, is_skipped, name_repository, read_event
 from hubwright.github.webhook import LEGACY_PUSH
 from payload_corpus import all_payloads
 
@@ -93,6 +93,18 @@ def test_every_recorded_payload_is_read() -> None:
     assert kinds[Push] == events["push"] + events["merge_group"] == 9
     assert kinds[PullRequestEvent] == events["pull_request"]
     assert kinds[RefEvent] == events["create"] + events["delete"]
+
+
+def test_whose_a_delivery_is_is_known_without_reading_all_of_it() -> None:
+    """All that may lead to more has its order among the deliveries of the repository that it is read to be about."""
+    named = [(name_repository(event, payload), read_event(event, payload)) for event, payload in all_payloads()]
+    assert all(read.repository and name == read.repository.full_name for name, read in named if name)
+    assert not [read for name, read in named if name is None and not isinstance(read, Other)]
+    assert name_repository("push", push()) == "o/r"
+    assert name_repository(LEGACY_PUSH, LEGACY) == "defunkt/github"
+    assert name_repository("star", push()) is None
+    for odd in ({}, {"repository": []}, {"repository": {"full_name": "o/r\n"}}, {"repository": {"full_name": "o"}}):
+        assert name_repository("push", odd) is None
 
 
 def test_the_corpus_holds_no_address_of_a_person() -> None:
