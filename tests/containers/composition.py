@@ -95,7 +95,7 @@ def composed(compose: Sequence[str], engine: str, folder: Path) -> Iterator[Comp
     (folder / ".env").write_text("".join(f"{name}={value}\n" for name, value in values.items()))
     it = Composition(compose, engine, folder, "hubwright-walk")
     try:
-        it.run("up", "-d")
+        it.run("up", "-d", seconds=600)
         yield it
     except BaseException:
         print(it.run("ps"))

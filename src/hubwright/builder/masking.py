@@ -23,11 +23,15 @@ _ADDED = 100  # values that a run may add
 _HELD = 64 * 1024  # bytes held back at most; only a log made of escapes comes to that
 _ESCAPED = {"%0A": "\n", "%0D": "\r", "%25": "%"}
 
-# CSI, OSC and the other escapes of a terminal; https://invisible-island.net/xterm/ctlseqs/ctlseqs.html
+# CSI, OSC, DCS and its like, the other escapes of a terminal, and an ESC that begins none: what `strip_escapes` takes
+# out of a log, but bounded. https://invisible-island.net/xterm/ctlseqs/ctlseqs.html
 _ESCAPE = re.compile(
-    rb"(\x1b(?:\[[0-?]{0,256}[ -/]{0,8}[@-~]|\][^\x07\x1b\n]{0,4096}(?:\x07|\x1b\\)|[ -/]{0,8}[0-Z\\^-~]))"
+    rb"(\x1b(?:\[[0-?]{0,256}[ -/]{0,8}[@-~]|\][^\x07\x1b\n]{0,4096}(?:\x07|\x1b\\)?"
+    rb"|[PX^_][^\x1b\n]{0,4096}(?:\x1b\\)?|[ -/]{0,8}[0-~]?))"
 )
-_BEGUN = re.compile(rb"\x1b(?:\[[0-?]{0,256}[ -/]{0,8}|\][^\x07\x1b\n]{0,4096}\x1b?|[ -/]{0,8})\Z")
+_BEGUN = re.compile(
+    rb"\x1b(?:\[[0-?]{0,256}[ -/]{0,8}|\][^\x07\x1b\n]{0,4096}\x1b?|[PX^_][^\x1b\n]{0,4096}\x1b?|[ -/]{0,8})\Z"
+)
 _COLOUR = re.compile(rb"\x1b\[[0-9;:]{0,40}m")
 
 Span = tuple[int, int]
