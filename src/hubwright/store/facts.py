@@ -28,11 +28,12 @@ _ORDER_LOCK = 0x48554257
 def gathering_facts(connection: Connection) -> Iterator[None]:
     """What is kept in the block is added when it ends, and not at all when it fails."""
     gathered: list[Fact] = []
-    connection.info[_GATHERED] = gathered
+    info = connection.info  # of a connection that breaks meanwhile it can't be had any more
+    info[_GATHERED] = gathered
     try:
         yield
     finally:
-        del connection.info[_GATHERED]
+        info.pop(_GATHERED, None)
     _add(connection, gathered)
 
 
