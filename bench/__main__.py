@@ -1,4 +1,4 @@
-"""`python -m bench [FIGURE…] [--quick] [--no-peers] [--runs N]`."""
+"""`python -m bench [FIGURE…] [--quick] [--no-peers] [--runs N] [--go-on FILE]`."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from playwright.sync_api import Error as BrowserError
 
@@ -81,23 +82,28 @@ def main() -> int:
         folder.chmod(0o755)
         ground = Ground(folder, compile_program(SOURCE, folder), options.quick)
         own = Hubwright()
-        report = Report(f"{begun:%Y-%m-%d %H:%M} UTC", describe(folder), own.name)
+        report = _begin_report(options, f"{begun:%Y-%m-%d %H:%M} UTC", describe(folder), own.name)
         peers = [] if options.no_peers else _find_peers(report, options.peers)
         for run in range(1 if options.quick else options.runs):
             for figure in figures:
                 if run < figure.runs:
                     _measure(figure, [own, *_variants(figure), *_rivals(figure, peers, options)], ground, report)
-                    if not options.quick and figures == FIGURES:
-                        _publish(report, begun)
+                    if not options.quick and (options.go_on or figures == FIGURES):
+                        _publish(report, options.go_on or RESULTS / f"{begun:%Y%m%d-%H%M}.json")
     print(report.write_markdown(figures))
     return 0
 
 
-def _publish(report: Report, begun: datetime) -> None:
+def _begin_report(options: argparse.Namespace, *words: Any) -> Report:
+    """A fresh one, or that of a run that was broken off: what is measured now is another run of the same."""
+    return Report.read_json(options.go_on.read_bytes()) if options.go_on else Report(*words)
+
+
+def _publish(report: Report, results: Path) -> None:
     """After every figure: a run that is broken off after an hour has not been for nothing."""
     PAGE.write_text(report.write_markdown(FIGURES))
     RESULTS.mkdir(exist_ok=True)
-    (RESULTS / f"{begun:%Y%m%d-%H%M}.json").write_bytes(report.write_json())
+    results.write_bytes(report.write_json())
 
 
 def _read_options() -> argparse.Namespace:
@@ -108,6 +114,12 @@ def _read_options() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="one small run; nothing is written")
     parser.add_argument("--no-peers", action="store_true", help="Hubwright alone")
     parser.add_argument("--runs", type=int, default=2, help="runs whose median counts (2)")
+    parser.add_argument(
+        "--go-on",
+        type=Path,
+        metavar="FILE",
+        help="add to the results of a run of this commit, on this machine",
+    )
     parser.add_argument(
         "--peers", type=Path, default=Path(tempfile.gettempdir()) / "bench-peers", help="where peers are installed"
     )
@@ -151,6 +163,7 @@ def _measure(figure: Figure, systems: list[System], ground: Ground, report: Repo
         try:
             report.add(figure, system.name, figure.measure(system, ground))
             said = "done"
+            report.failed.pop(what, None)
         except NotHereError as error:
             said = f"not measured: {error}"
         except (RuntimeError, ValueError, TimeoutError, OSError, subprocess.SubprocessError, BrowserError) as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from statistics import median
+from typing import Self
 
 import orjson
 
@@ -36,6 +37,12 @@ class Report:
     def add(self, figure: Figure, system: str, values: Values) -> None:
         """Keep what one run of one figure gave."""
         self.results.setdefault(figure.name, {}).setdefault(system, []).append(values)
+
+    @classmethod
+    def read_json(cls, content: bytes) -> Self:
+        """What `write_json` wrote, to go on with."""
+        known = orjson.loads(content)
+        return cls(**known | {"disks": [Disk(**disk) for disk in known["disks"]]})
 
     def write_json(self) -> bytes:
         """All values of all runs."""

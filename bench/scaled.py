@@ -56,10 +56,14 @@ class ScaledHubwright(Hubwright):
 
     def stop(self) -> None:
         """End everything, the servers last."""
-        for name in reversed(list(self._parts)):
-            end(self._parts.pop(name))
+        self.rest()
         if self._servers is not None:
             self._servers.stop()
+
+    def rest(self) -> None:
+        """End hubs, builders, worker and beat."""
+        for name in reversed(list(self._parts)):
+            end(self._parts.pop(name))
 
     def kill(self) -> None:
         """SIGKILL to every hub."""

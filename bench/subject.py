@@ -70,6 +70,10 @@ class Hubwright:
         """End hub and builder."""
         end(self._process)
 
+    def rest(self) -> None:
+        """As `stop`: there is nothing beside them."""
+        self.stop()
+
     def kill(self) -> None:
         """SIGKILL to the hub; its builder goes when it notices."""
         assert self._process is not None

@@ -61,6 +61,9 @@ class System(Protocol):
     def stop(self) -> None:
         """End every process."""
 
+    def rest(self) -> None:
+        """End its programs, so that `start_again` can begin them; servers beside them go on."""
+
     def kill(self) -> None:
         """SIGKILL to the server alone; its builders go when they notice."""
 

@@ -14,7 +14,7 @@ def measure(system: System, ground: Ground) -> Values:
     settle, watch = (4, 4) if ground.quick else (30, 20)
     with ground.running(system, Work()):
         values = {"ready, empty": system.ready_after}
-        system.stop()
+        system.rest()
         values["ready"] = system.start_again()
         time.sleep(settle)
         found = system.processes()

@@ -107,6 +107,10 @@ class Buildbot:
         self._workers = []
         end(self._master)
 
+    def rest(self) -> None:
+        """As `stop`: there is nothing beside them."""
+        self.stop()
+
     def kill(self) -> None:
         """SIGKILL to the master."""
         assert self._master is not None

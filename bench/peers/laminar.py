@@ -78,6 +78,10 @@ class Laminar:
             end(process)
         self._processes = []
 
+    def rest(self) -> None:
+        """As `stop`: there is nothing beside them."""
+        self.stop()
+
     def kill(self) -> None:
         """SIGKILL to both, as one server."""
         for process in self._processes:

@@ -168,7 +168,7 @@ def test_a_kill_in_mid_upload_to_s3(
 def test_builds_go_on_when_s3_hangs(github: FakeGitHub, make: Make, folder: Path, store: OwnS3) -> None:
     """The stage waits for as long as the limits say, one sentence tells why; the file goes when the store is back."""
     repository, other = make({".hubwright.yml": "stages: [a: 'true']\n"}), make()
-    with hub_on(store, folder, github, ARTIFACTS__STALLED="1") as hub:
+    with hub_on(store, folder, github, ARTIFACTS__STALLED="3") as hub:
         store.freeze()
         start_build(hub, repository, 20 * MB)
         run = hub.begun(repository, b"went on", seconds=60)["id"]
