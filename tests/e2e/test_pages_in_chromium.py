@@ -11,8 +11,6 @@ import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 from sqlalchemy import update
 
-from hubwright.hub.bell import Bell
-from hubwright.hub.logs import Logs
 from hubwright.store import schema
 from seed import ADMIN, Seed, seed_week, serving, tell
 
@@ -77,67 +75,6 @@ def test_the_failing_line_is_one_click_from_home(page: Page, week: tuple[Path, d
         expect(line).to_be_in_viewport()
         expect(page.locator("#log #stage-1")).to_have_attribute("open", "")
         assert page.title().startswith("✕ core/engine #38")
-
-
-def test_a_live_log_grows_and_survives_a_restart_without_gap_or_double(page: Page, tmp_path: Path) -> None:
-    """The viewer is told "there is more" and fetches it; a cut stream finds its place again (peers.md: resume)."""
-    seed = Seed(tmp_path)
-    ids = seed_week(seed)
-    seed.close()
-    run = ids["live_run"]
-    with serving(tmp_path) as (address, site):
-        page.goto(f"{address}/builds/{ids['running']}/runs/{run}")
-        expect(page.locator("#log")).to_contain_text("cc -c parser.c")
-        page.keyboard.press("G")
-        first = site.logs.size(run)
-        for number in range(1, 1301):
-            site.logs.append(run, site.logs.size(run), f"fresh {number}\r\n".encode())
-        site.logs.append(run, site.logs.size(run), b"half a li")
-        expect(page.locator("#log")).to_contain_text("half a li")
-        expect(page.locator("#log .l").last).to_be_in_viewport()  # it follows
-        page.evaluate("scrollTo(0, 0)")
-        site.logs.append(run, site.logs.size(run), b"ne, now whole\r\n")
-        expect(page.locator("#new-lines")).to_be_hidden()
-        site.logs.append(run, site.logs.size(run), b"one more\r\n")
-        expect(page.locator("#new-lines")).to_contain_text("1 new line")
-        port = int(address.rpartition(":")[2])
-    page.wait_for_timeout(50)
-    away = Logs(tmp_path / "logs", Bell())
-    for number in range(1301, 1801):
-        away.append(run, away.size(run), f"fresh {number}\r\n".encode())
-    away.close()
-    with serving(tmp_path, port) as (_, site):
-        site.logs.append(run, site.logs.size(run), b"after the cut\r\n")
-        page.keyboard.press("G")
-        expect(page.locator("#log .l").last).to_contain_text("after the cut", timeout=15_000)
-        page.evaluate("document.querySelector('#stage-1').scrollIntoView()")  # what is far away is fetched when near
-        wait_until(lambda: len(numbers(page)) >= 1_800)
-        shown = numbers(page)
-        text = page.eval_on_selector_all("#log .l > span", "spans => spans.map(span => span.textContent)")
-        assert shown == list(range(shown[0], shown[0] + len(shown)))
-        assert [line for line in text if line.startswith("half")] == ["half a line, now whole"]
-        fresh = [int(line.split()[1]) for line in text if line.startswith("fresh")]
-        assert fresh == list(range(fresh[0], 1801))
-        assert first > 0
-
-
-def test_new_lines_are_counted_whoever_tells_of_them(page: Page, tmp_path: Path) -> None:
-    """The page may be fetched anew before the stream says "so many lines": the reader hears of them all the same."""
-    seed = Seed(tmp_path)
-    ids = seed_week(seed)
-    seed.close()
-    run = ids["live_run"]
-    with serving(tmp_path) as (address, site):
-        page.route(
-            re.compile("/stream"),
-            lambda route: route.fulfill(content_type="text/event-stream", body="event: facts\ndata: 1\n\n"),
-        )
-        page.goto(f"{address}/builds/{ids['running']}/runs/{run}")
-        expect(page.locator("#log")).to_contain_text("cc -c parser.c")
-        site.logs.append(run, site.logs.size(run), b"first\r\nsecond\r\n")
-        expect(page.locator("#new-lines")).to_contain_text("2 new lines")
-        site.logs.append(run, site.logs.size(run), b"third\r\n")
-        expect(page.locator("#new-lines")).to_contain_text("3 new lines")
 
 
 def test_any_line_of_a_long_log_is_reached_at_once(page: Page, week: tuple[Path, dict[str, int]]) -> None:

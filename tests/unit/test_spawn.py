@@ -8,6 +8,8 @@ import sys
 import threading
 from pathlib import Path
 
+import pytest
+
 from hubwright.builder.executors.low_numbers import LowNumbers
 from hubwright.builder.executors.spawn import wait_for_end
 
@@ -27,18 +29,20 @@ from pathlib import Path
 from hubwright.builder.executors.low_numbers import LowNumbers
 from hubwright.builder.executors.spawn import Start, spawn
 shows = ("/bin/sh", "-c", 'for file in /proc/$$/fd/*; do echo "open ${file##*/}"; done')
+late = (lambda pid: os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)) if "LATE" in os.environ else None
 with LowNumbers(len(sys.argv) - 1).opened(sys.argv[1:]) as numbers:
-    start = Start(argv=shows, env={"PATH": os.defpath}, directory=Path("/"), doors=numbers)
+    start = Start(argv=shows, env={"PATH": os.defpath}, directory=Path("/"), doors=numbers, admit=late)
     sys.exit(spawn(start, 1).wait())
 """
 
 
-def run_through(*doors: str) -> tuple[int, list[str]]:
+def run_through(*doors: str, **more: str) -> tuple[int, list[str]]:
     """The exit code and the output of a command that shows which files it has open, from a builder of its own.
 
-    A test runner has files open under all low numbers.
+    A test runner has files open under all low numbers. With LATE the builder opens the gate when the command has ended.
     """
-    done = subprocess.run([sys.executable, "-c", PROGRAM, *doors], stdout=subprocess.PIPE, check=False)
+    asked = [sys.executable, "-c", PROGRAM, *doors]
+    done = subprocess.run(asked, stdout=subprocess.PIPE, check=False, env={**os.environ, **more})
     return done.returncode, done.stdout.decode().splitlines()
 
 
@@ -52,9 +56,10 @@ def test_a_command_goes_through_its_doors_before_it_begins_and_can_not_open_them
     assert [Path(door).read_text() for door in doors] == ["0\n", "0\n"]
 
 
-def test_what_a_door_refuses_is_not_begun(tmp_path: Path) -> None:
-    """A command outside of its group would have no limits."""
-    code, output = run_through("/dev/full")
+@pytest.mark.parametrize("more", [{}, {"LATE": "1"}], ids=["", "the builder comes late"])
+def test_what_a_door_refuses_is_not_begun(more: dict[str, str]) -> None:
+    """A command outside of its group would have no limits. It may have ended before its builder opens the gate."""
+    code, output = run_through("/dev/full", **more)
 
     assert (code, output[-1]) == (126, "The command was not let into its control group.")
 

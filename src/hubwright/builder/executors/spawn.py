@@ -19,6 +19,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -68,7 +69,8 @@ def spawn(start: Start, terminal: int) -> subprocess.Popen[bytes]:
     try:
         if start.admit is not None:
             start.admit(process.pid)
-        os.write(outer, b"\n")
+        with suppress(BrokenPipeError):  # it was refused at a door and has ended, which its exit code tells
+            os.write(outer, b"\n")
     except OSError as error:
         process.kill()
         process.wait()

@@ -8,6 +8,7 @@ const CHUNK = 1000;
 const CHUNKS = 500;   // chunks laid out per stage: browsers can't scroll further than some 17 million pixels
 const KEPT = 40;      // chunks with content
 const ROW = 20;       // px, as in the style
+const AGAIN = [500, 1000, 2000, 5000, 10000]; // ms until lines are asked for again that the hub could not give
 
 class Stage {
   constructor(element, view) {
@@ -158,23 +159,35 @@ export class LogView {
   }
 
   load(chunk) {
-    if (chunk.have >= chunk.last) return Promise.resolve();
+    if (chunk.have >= chunk.last || chunk.waits) return Promise.resolve();
+    chunk.again = true;
     if (!this.loading.has(chunk)) {
-      this.loading.set(chunk, this.fetch(chunk).catch(() => {}).finally(() => {
+      this.loading.set(chunk, this.fetch(chunk).catch(() => this.loadLater(chunk)).finally(() => {
         this.loading.delete(chunk);
-        if (this.stays()) this.bottom();
+        if (this.stays()) this.scrollToEnd();
       }));
     }
     return this.loading.get(chunk);
   }
 
+  loadLater(chunk) { // the hub starts again, the connection broke: nothing else would ask once the log is still
+    chunk.failures = (chunk.failures ?? 0) + 1;
+    chunk.waits = true;
+    setTimeout(() => {
+      chunk.waits = false;
+      if (this.visible.has(chunk)) this.load(chunk);
+    }, AGAIN[Math.min(chunk.failures, AGAIN.length) - 1]);
+  }
+
   async fetch(chunk) { // until the chunk has all its lines; only whole lines count, an unfinished one is fetched again
     let last = -1;
-    while (chunk.have < chunk.last && chunk.have !== last) {
+    while (chunk.have < chunk.last && (chunk.have !== last || chunk.again)) {
       last = chunk.have;
+      chunk.again = false; // set when it grows while the hub answers
       const count = chunk.first + CHUNK - 1 - chunk.have;
       const answer = await fetch(`${this.root.dataset.fragment}?from_line=${chunk.have + 1}&lines=${count}`);
-      if (!answer.ok) return;
+      if (!answer.ok) throw new Error(answer.statusText);
+      chunk.failures = 0;
       const part = document.createRange().createContextualFragment(await answer.text());
       for (const line of [...chunk.element.children]) if (number(line) > chunk.have) line.remove();
       chunk.element.append(...[...part.children].filter((line) => number(line) <= chunk.last));
@@ -260,7 +273,8 @@ export class LogView {
   // moving about
   scrolled() {
     const end = document.documentElement.scrollHeight - innerHeight - scrollY < 24;
-    this.following = end && this.root.dataset.growing === "1";
+    if (end) this.following = this.root.dataset.growing === "1";
+    else this.stays(); // the end may have gone on while the browser told of our own scrolling
     this.at = scrollY;
     if (end) this.count(0);
   }
@@ -274,9 +288,13 @@ export class LogView {
     const stage = this.stages.at(-1);
     if (stage && this.root.dataset.growing === "1") { stage.element.open = true; stage.layout(this.total); }
     this.count(0);
+    this.scrollToEnd();
+    this.following = this.root.dataset.growing === "1";
+  }
+
+  scrollToEnd() {
     scrollTo(0, document.documentElement.scrollHeight);
     this.at = scrollY;
-    this.following = this.root.dataset.growing === "1";
   }
 
   async show(first, last) {
