@@ -253,6 +253,12 @@ class TestSandbox:
         children = psutil.Process().children()  # ours alone: the user is free, and tests beside this one may have it
         assert [child for child in children if owner == child.uids().real != os.geteuid()] == []
 
+    def test_the_sandbox_that_is_tried_first_leaves_nothing_behind(self, folder: Path) -> None:
+        """The first run gets the same user, and would look through all processes for what that still runs."""
+        before = set(psutil.Process().children())
+        assert choose_executor("bubblewrap", (folder,), Policy())[1] is None
+        assert set(psutil.Process().children()) <= before
+
     @scenario
     async def test_secrets_are_not_in_the_process_list(self, sandbox: Place) -> None:
         """The sandbox's options hold the environment; they go through a file."""

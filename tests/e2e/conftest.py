@@ -8,12 +8,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.sync_api import expect
 
 from builder_process import open_folder
 from fake_github import FakeGitHub
 from fake_repository import FakeRepository
 from git_repositories import Files
 from hub_process import GREEN, SAID, HubProcess, Make, living
+
+expect.set_options(timeout=20_000)
+"""Milliseconds that a page has to become what a test expects: Playwright's five seconds are few where five Chromiums
+share two processors."""
 
 
 @pytest.hookimpl(wrapper=True)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
+import subprocess
 import time
 from contextvars import copy_context
 from pathlib import Path
@@ -44,6 +47,21 @@ def test_a_pulled_leash_ends_git_and_its_children_at_once(tmp_path: Path) -> Non
         until(lambda: not is_alive(pid), 5)
 
     asyncio.run(check())
+
+
+def test_a_leash_is_pulled_whole_when_one_git_ends_in_that_moment() -> None:
+    """Whoever waits for it may have got its end, and not told it yet: the others on the leash must end all the same."""
+    leash = Leash()
+    with (
+        subprocess.Popen(["true"], start_new_session=True) as ended,
+        subprocess.Popen(["sleep", "60"], start_new_session=True) as going,
+        leash.holding(ended),
+        leash.holding(going),
+    ):
+        os.waitpid(ended.pid, 0)
+        ended.poll = lambda: None  # type: ignore[method-assign]  what it says while another thread waits for it
+        leash.pull()
+        assert going.wait(20) == -signal.SIGKILL
 
 
 def test_what_is_started_on_a_pulled_leash_ends_at_once(tmp_path: Path) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -11,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from hubwright.builder.executors.low_numbers import LowNumbers
-from hubwright.builder.executors.spawn import wait_for_end
+from hubwright.builder.executors.spawn import Start, spawn, wait_for_end
+from hubwright.errors import ExecutorError
 
 
 def test_a_thread_that_has_started_a_command_is_gone_for_the_kernel_too() -> None:
@@ -62,6 +65,30 @@ def test_what_a_door_refuses_is_not_begun(more: dict[str, str]) -> None:
     code, output = run_through("/dev/full", **more)
 
     assert (code, output[-1]) == (126, "The command was not let into its control group.")
+
+
+def test_who_is_killed_before_its_group_has_it_tells_so_by_its_exit_code() -> None:
+    """The kernel knows of no such process then; that its group could not take it in would be told of the machine."""
+
+    def come_late(pid: int) -> None:
+        os.kill(pid, signal.SIGKILL)
+        os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+        raise ProcessLookupError(errno.ESRCH, "No such process")
+
+    start = Start(argv=("/bin/true",), env={"PATH": os.defpath}, directory=Path("/"), admit=come_late)
+    assert spawn(start, 1).wait() == -signal.SIGKILL
+
+
+def test_who_is_not_found_and_lives_is_not_begun(tmp_path: Path) -> None:
+    """Outside of its group it would have no limits: it ends at the gate."""
+
+    def lose(_pid: int) -> None:
+        raise ProcessLookupError(errno.ESRCH, "No such process")
+
+    argv = ("/bin/sh", "-c", f"echo > {tmp_path}/begun")
+    with pytest.raises(ExecutorError, match="can't be put into its group: No such process"):
+        spawn(Start(argv=argv, env={"PATH": os.defpath}, directory=Path("/"), admit=lose), 1)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_too_many_doors_are_none(tmp_path: Path) -> None:

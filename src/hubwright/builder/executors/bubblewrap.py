@@ -83,18 +83,20 @@ class BubblewrapExecutor:
         for folder in folders:
             folder.mkdir(parents=True, exist_ok=True)
             binds += ["--ro-bind", str(folder), str(folder)]
-        argv = [self._program, *self._walls(network=True), *binds, "--", "/usr/bin/env", "true"]
         user = None if users is None else users.take()
         uid, gid = (None, None) if user is None else (user.number, user.group)
         groups: list[int] | None = None if user is None else []
+        status = _memory_file(b"")
+        argv = [self._program, "--json-status-fd", str(status.fileno()), *self._walls(network=True), *binds]
         try:
             done = subprocess.run(
-                argv, env=_OWN_ENVIRONMENT, capture_output=True, timeout=20, check=False,
-                user=uid, group=gid, extra_groups=groups,
+                [*argv, "--", "/usr/bin/env", "true"], env=_OWN_ENVIRONMENT, capture_output=True, timeout=20,
+                check=False, user=uid, group=gid, extra_groups=groups, pass_fds=(status.fileno(),),
             )  # fmt: skip
         except (OSError, subprocess.TimeoutExpired) as error:
             raise ExecutorError(f"bubblewrap can't be started here ({error}).") from error
         finally:
+            _take_status(status, partial(reap_child, patience=_PATIENCE))  # else the first run would find it
             if users is not None and user is not None:
                 users.give_back(user)
         if done.returncode:
@@ -200,16 +202,22 @@ def _memory_file(content: bytes) -> BinaryIO:
     return file
 
 
-def _judge(status: BinaryIO, tell_inner: Callable[[int], None], code: int) -> int:
+def _judge(status: BinaryIO, tell_inner: Callable[[int], object], code: int) -> int:
     """The command's exit code. Raises ExecutorError when bwrap ended before there was a command."""
+    said = _take_status(status, tell_inner)
+    if code == 1 and b"exit-code" not in said:
+        raise ExecutorError("The sandbox or the program in it could not be started: the log says why.")
+    return code
+
+
+def _take_status(status: BinaryIO, tell_inner: Callable[[int], object]) -> bytes:
+    """What bwrap has told of itself; the sandbox's first process, which may have to be reaped, is told on."""
     with status:
         status.seek(0)
         said = status.read()
     if (found := _INNER.search(said)) is not None:
         tell_inner(int(found.group(1)))
-    if code == 1 and b"exit-code" not in said:
-        raise ExecutorError("The sandbox or the program in it could not be started: the log says why.")
-    return code
+    return said
 
 
 def _system_options(readable: Sequence[Path], copied: Container[str] = ()) -> Iterator[str]:

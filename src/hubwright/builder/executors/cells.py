@@ -113,6 +113,7 @@ class Cells:
             kill_marked(workspace.marker)
         if cell is not None and cell.group is not None:
             cell.group.close()
+        reap_orphans(self.leaders)  # else their user would still run something, and all processes be looked through
         if cell is not None and cell.user is not None and self._users is not None:
             self._users.give_back(cell.user)
         _unmount_below(workspace.root)

@@ -68,7 +68,7 @@ def spawn(start: Start, terminal: int) -> subprocess.Popen[bytes]:
         os.close(inner)
     try:
         if start.admit is not None:
-            start.admit(process.pid)
+            _admit(start.admit, process.pid)
         with suppress(BrokenPipeError):  # it was refused at a door and has ended, which its exit code tells
             os.write(outer, b"\n")
     except OSError as error:
@@ -78,6 +78,15 @@ def spawn(start: Start, terminal: int) -> subprocess.Popen[bytes]:
     finally:
         os.close(outer)
     return process
+
+
+def _admit(admit: Callable[[int], None], pid: int) -> None:
+    """Take it in. Raises OSError; not when it has ended meanwhile, killed or refused at a door: its exit code tells."""
+    try:
+        admit(pid)
+    except ProcessLookupError:
+        if os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
+            raise
 
 
 def _start_apart(start: Start, terminal: int, gate: int, *, may_become: bool = True) -> subprocess.Popen[bytes]:
