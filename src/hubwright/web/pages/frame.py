@@ -24,6 +24,7 @@ from hubwright.web.pages.navigation import group_places
 from hubwright.web.pages.places import find_section
 from hubwright.web.shapes import SHAPES
 from hubwright.web.site import Site
+from hubwright.web.template_code import KeptCode, find_folder
 
 HEADERS = {
     "Content-Security-Policy": "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
@@ -46,16 +47,7 @@ class Frame:
     def __init__(self, site: Site, gate: Gate, assets: Assets) -> None:
         self.site = site
         self._gate = gate
-        self.templates = Environment(
-            loader=DictLoader(_read_templates()),
-            autoescape=True,
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-            auto_reload=False,
-            cache_size=-1,
-        )
-        self.templates.filters.update(_FILTERS)
+        self.templates = make_templates(find_folder())
         self.templates.globals.update(
             asset=assets.address,
             shapes=SHAPES,
@@ -95,10 +87,33 @@ class Frame:
         await self._gate.check_reader(request)
 
 
+def make_templates(kept: Path) -> Environment:
+    """All of them, with our filters; what they are compiled to is kept in a folder."""
+    templates = Environment(
+        loader=DictLoader(_read_templates()),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+        cache_size=-1,
+        bytecode_cache=KeptCode(kept),
+    )
+    templates.filters.update(_FILTERS)
+    return templates
+
+
+def compile_templates() -> None:
+    """Have all of them compiled and kept, where a hub itself may not write later."""
+    templates = make_templates(find_folder())
+    for name in templates.list_templates():
+        templates.get_template(name)
+
+
 def _read_templates() -> dict[str, str]:
     """All sources by name, so that an upgrade of the files beneath a hub changes no page of it.
 
-    Each is compiled when it is first shown: all of them at the start would cost every process half a second.
+    Each is compiled when it is first shown, if it was not yet: all of them at the start would cost a second.
     """
     files = (path for path in sorted(_TEMPLATES.rglob("*")) if path.is_file())
     return {path.relative_to(_TEMPLATES).as_posix(): path.read_text("utf-8") for path in files}
