@@ -11,13 +11,16 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
+import obstore
 import pytest
+from obstore.store import MemoryStore
 
 import servers
 from builder_process import open_folder
 from copied_files import copy_files, in_rclone
 from hubwright.errors import NotFoundError, SettingsError, StorageError
 from hubwright.storage import MARKER, PART, Storage
+from hubwright.storage.store import PANIC
 from hung_mount import hanging
 from s3_server import OwnS3, s3_environment, unfinished
 from server_programs import free_block
@@ -420,6 +423,24 @@ def test_drafts_of_writes_that_never_ended_go(tmp_path: Path) -> None:
         assert [path.name for path in (tmp_path / "s").iterdir()] == [MARKER]  # no empty folders either
 
     run(scenario())
+
+
+def test_a_task_of_the_store_that_breaks_off_is_told_in_one_sentence(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """When a hub stops, obstore's tasks end under those who wait for them; its exception can't be imported."""
+    memory = MemoryStore()
+
+    async def break_off(_store: object, _key: str) -> None:
+        reader = await obstore.open_reader_async(memory, "key")
+        await reader.read(2**63)  # more than Rust can make room for: a real panic, in a task of the runtime
+
+    obstore.put(memory, "key", b"content")
+    storage = Storage(f"file://{tmp_path}/storage")
+    monkeypatch.setattr(obstore, "head_async", break_off)
+    with pytest.raises(StorageError, match="broke off") as told:
+        run(storage.size("key"))
+    assert type(told.value.__cause__).__name__ == PANIC
 
 
 def test_an_unmounted_share_is_not_written_into(tmp_path: Path) -> None:

@@ -44,6 +44,9 @@ LOOK_HOLDS = 0.1
 STALLED = 60.0
 """Seconds after which a store that takes or gives nothing is given up."""
 
+PANIC = "RustPanic"
+"""The class of what obstore raises when a task of its own breaks off, as when the process ends; nobody can import it."""
+
 _SIGNING = S3Store | GCSStore | AzureStore
 
 
@@ -245,6 +248,10 @@ def _explained() -> Iterator[None]:
         raise StorageError("The storage does not answer; try again later.") from error
     except (BaseError, OSError) as error:
         raise StorageError(f"The storage failed: {_short(error)}") from error
+    except Exception as error:
+        if type(error).__name__ != PANIC:
+            raise
+        raise StorageError("The storage broke off, as it does when this process stops; try again.") from error
 
 
 def _short(error: Exception) -> str:
