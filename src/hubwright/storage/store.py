@@ -45,7 +45,7 @@ STALLED = 60.0
 """Seconds after which a store that takes or gives nothing is given up."""
 
 PANIC = "RustPanic"
-"""The class of what obstore raises when a task of its own breaks off, as when the process ends; nobody can import it."""
+"""The class of what obstore raises when one of its tasks breaks off, as when the process ends; nobody can import it."""
 
 _SIGNING = S3Store | GCSStore | AzureStore
 
