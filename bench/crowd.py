@@ -157,3 +157,12 @@ class Crowd:
                 task = asyncio.create_task(self.pretence.build(socket, message))
                 building.add(task)
                 task.add_done_callback(building.discard)
+
+
+def make_crowds(hooks: Sequence[str], tokens: Sequence[str], pretence: Pretence | None = None) -> list[Crowd]:
+    """The builders shared out evenly over the hubs, which are named by where pushes go."""
+    shares = [len(tokens) * number // len(hooks) for number in range(len(hooks) + 1)]
+    return [
+        Crowd(hook.removesuffix("/hooks/github"), tokens[first:last], first=first, pretence=pretence)
+        for hook, first, last in zip(hooks, shares, shares[1:], strict=False)
+    ]

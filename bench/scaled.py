@@ -37,7 +37,7 @@ class ScaledHubwright(Hubwright):
         super().start(folder, work)
 
     def start_again(self) -> float:
-        """Start every part on what is there; the seconds until the first hub answers."""
+        """Start every part that does not run on what is there; the seconds until the first hub answers."""
         begun = time.perf_counter()
         ready = begun
         for number, port in enumerate(self._ports, 1):
@@ -66,24 +66,28 @@ class ScaledHubwright(Hubwright):
             end(self._parts.pop(name))
 
     def kill(self) -> None:
-        """SIGKILL to every hub."""
-        for name, process in self._parts.items():
-            if name.startswith("hub"):
-                process.kill()
-                process.wait()
+        """SIGKILL to the hub that pushes go to; another one goes on."""
+        process = self._parts.pop("hub")
+        process.kill()
+        process.wait()
 
     @property
     def hooks(self) -> list[str]:
         """Of every hub."""
         return [f"http://127.0.0.1:{port}/hooks/github" for port in self._ports]
 
-    def find_stream(self, sha: str) -> str | None:
-        """At the last hub: a log that another one receives is shown there too."""
-        found = super().find_stream(sha)
-        return None if found is None else found.replace(f":{self.port}/", f":{self._ports[-1]}/")
+    @property
+    def reader(self) -> str:
+        """The last one: what another one receives is shown there too."""
+        return _name("hub", self.hubs)
+
+    @property
+    def reader_port(self) -> int:
+        """Of the last hub."""
+        return self._ports[-1]
 
     def processes(self) -> dict[str, int]:
-        """Of every part, and PostgreSQL."""
+        """Of every part that runs, and PostgreSQL."""
         assert self._servers is not None
         return {name: process.pid for name, process in self._parts.items()} | {"database": self._servers.database_pid}
 
@@ -94,12 +98,16 @@ class ScaledHubwright(Hubwright):
         return self._servers.database_url
 
     def _begin(self, name: str, *words: str, **more: str) -> None:
+        if name in self._parts:
+            return
         environment = self._environment() | {f"HUBWRIGHT_{key}": value for key, value in more.items()}
         environment["HUBWRIGHT_DATA_DIR"] = str(self._folder / name.replace(" ", ""))
         with (self._folder / "log").open("ab") as log:
             self._parts[name] = subprocess.Popen([PROGRAM, *words], env=environment, stdout=log, stderr=log)
 
     def _begin_builder(self, name: str, port: int) -> None:
+        if name in self._parts:
+            return
         engine = create_engine(self.database_url)
         with engine.begin() as connection:
             token = keep_token(connection, secrets.token_urlsafe(32), name=name, role="builder", now=time.time())

@@ -91,6 +91,16 @@ class Hubwright:
         return [self.hook]
 
     @property
+    def reader(self) -> str:
+        """The hub that readers are at, by its name in `processes`."""
+        return "hub"
+
+    @property
+    def reader_port(self) -> int:
+        """Where it is asked."""
+        return self.port
+
+    @property
     def database_url(self) -> str:
         """SQLAlchemy's."""
         return f"sqlite:///{self._folder}/data/hubwright.db"
@@ -130,7 +140,7 @@ class Hubwright:
     def find_stream(self, sha: str) -> str | None:
         """Server-sent events."""
         run = self.find_run(sha)
-        return f"http://127.0.0.1:{self.port}/api/v1/runs/{run['id']}/log/stream" if run else None
+        return f"http://127.0.0.1:{self.reader_port}/api/v1/runs/{run['id']}/log/stream" if run else None
 
     def log_addresses(self, sha: str) -> list[str]:
         """With and without escapes."""

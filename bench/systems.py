@@ -65,7 +65,7 @@ class System(Protocol):
         """End its programs, so that `start_again` can begin them; servers beside them go on."""
 
     def kill(self) -> None:
-        """SIGKILL to the server alone; its builders go when they notice."""
+        """SIGKILL to the server alone, of several hubs to the one at `hook`; its builders go when they notice."""
 
     @property
     def hook(self) -> str:

@@ -7,7 +7,7 @@ import random
 import time
 from dataclasses import dataclass
 
-from bench.crowd import Crowd, Pretence, make_tokens
+from bench.crowd import Pretence, make_crowds, make_tokens
 from bench.load import quantile
 from bench.machine import memory, spent_by_kind
 from bench.measure import Figure, Ground, Row, Values, send_push
@@ -46,12 +46,8 @@ def measure(system: System, ground: Ground) -> Values:
 
 
 async def _live(system: Hubwright, tokens: list[str], stretches: tuple[Stretch, ...]) -> Values:
-    shares = [len(tokens) * number // len(system.hooks) for number in range(len(system.hooks) + 1)]
     pretence = Pretence(lambda: 0.0)
-    crowds = [
-        Crowd(hook.removesuffix("/hooks/github"), tokens[first:last], first=first, pretence=pretence)
-        for hook, first, last in zip(system.hooks, shares, shares[1:], strict=False)
-    ]
+    crowds = make_crowds(system.hooks, tokens, pretence)
     values: Values = {}
     try:
         for crowd in crowds:

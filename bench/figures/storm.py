@@ -6,7 +6,7 @@ import asyncio
 import time
 from http.client import HTTPConnection
 
-from bench.crowd import Crowd, make_tokens
+from bench.crowd import make_crowds, make_tokens
 from bench.load import quantile
 from bench.machine import memory
 from bench.measure import Figure, Ground, Row, Values
@@ -17,31 +17,38 @@ PATIENCE = 120.0
 
 
 def measure(system: System, ground: Ground) -> Values:
-    """Connect them all, kill the hub, start it again, and wait until all are back."""
+    """Connect them all, kill a hub, start it again unless there is another one, and wait until all are back."""
     if not isinstance(system, Hubwright):
         raise NotHereError("its builders can't be imitated")
     count = ground.count(system, 500, slow=500, quick=200)
-    with ground.running(system, Work(builder=False)) as folder:
-        tokens = make_tokens(f"sqlite:///{folder}/data/hubwright.db", count)
+    with ground.running(system, Work(builder=False)):
+        tokens = make_tokens(system.database_url, count)
         values = asyncio.run(_storm(system, tokens))
-        values |= {f"hub {kind}": amount for kind, amount in memory(system.processes()["hub"]).items() if kind == "rss"}
-        return values
+        return values | {"hub rss": memory(system.processes()[system.reader])["rss"]}
 
 
 async def _storm(system: Hubwright, tokens: list[str]) -> Values:
-    crowd = Crowd(f"http://127.0.0.1:{system.port}", tokens)
-    crowd.start()
+    crowds = make_crowds(system.hooks, tokens)
+    crowd = crowds[0]  # those of the hub that is killed
     try:
-        first = await crowd.until_here(len(tokens), PATIENCE)
+        begun = time.perf_counter()
+        for one in crowds:
+            one.start()
+        for one in crowds:
+            await one.until_here(len(one.tokens), PATIENCE)
+        first = time.perf_counter() - begun
         await asyncio.to_thread(system.kill)
         await crowd.until_here(0, PATIENCE)
         crowd.welcomes.clear()
-        await asyncio.to_thread(system.start_again)
-        asking = asyncio.create_task(asyncio.to_thread(_ask_until, system.port, time.monotonic() + 10))
-        again = await crowd.until_here(len(tokens), PATIENCE)
+        if len(crowds) == 1:
+            await asyncio.to_thread(system.start_again)
+        crowd.url = crowds[-1].url
+        asking = asyncio.create_task(asyncio.to_thread(_ask_until, system.reader_port, time.monotonic() + 10))
+        again = await crowd.until_here(len(crowd.tokens), PATIENCE)
         slowest = await asking
     finally:
-        await crowd.stop()
+        for one in crowds:
+            await one.stop()
     took = sorted(crowd.welcomes)
     return {
         "first": first,
@@ -71,7 +78,8 @@ FIGURE = Figure(
     title="A storm of builders",
     how="500 builders (connections of one process, with the real builder's pauses) are connected when the hub is "
     "killed and started again. Counted from its first answer until all are welcomed: a builder that was refused "
-    "waits up to half a minute, so this is their patience more than the hub's work.",
+    "waits up to half a minute, so this is their patience more than the hub's work. Of two hubs, with 250 each, one is "
+    "killed and stays away, and its builders go to the other one, as a balancer would send them.",
     rows=(
         Row("first", "all connected, at first", "s", 2),
         Row("again", "all connected again", "s", 2, 35),
@@ -81,5 +89,6 @@ FIGURE = Figure(
         Row("hub rss", "memory of the hub afterwards (RSS)", "MB", 0, 200),
     ),
     measure=measure,
+    scaled=True,
     runs=2,
 )
