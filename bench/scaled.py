@@ -35,6 +35,8 @@ class ScaledHubwright(Hubwright):
         self._servers = Servers(folder, broker=self.hubs > 1)
         self._ports = [free_port() for _ in range(self.hubs)]
         super().start(folder, work)
+        if self.hubs > 1:  # it understands the pushes
+            until(self._has_worker, READY, "the worker was not there", 0.05)
 
     def start_again(self) -> float:
         """Start every part that does not run on what is there; the seconds until the first hub answers."""
@@ -138,6 +140,9 @@ class ScaledHubwright(Hubwright):
     def _has_builder(self) -> bool:
         items = orjson.loads(self.ask("GET", "/api/v1/builders"))["items"]
         return sum(builder.get("state") not in ("away", "offline") for builder in items) == self.hubs
+
+    def _has_worker(self) -> bool:
+        return self._count("SELECT count(*) FROM process WHERE kind = 'worker'") > 0
 
     def _count(self, query: str) -> int:
         engine = create_engine(self.database_url)

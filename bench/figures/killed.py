@@ -36,7 +36,7 @@ def measure(system: System, ground: Ground) -> Values:
                 values |= {"slowest": max(values["slowest"], now - ready), "gap": max(values["gap"], now - killed)}
             else:
                 values["lost"] += 1
-            if not alone:  # what was to be done, the others have done
+            if not alone:  # the others have done its work
                 system.start_again()
     return values
 
@@ -59,7 +59,7 @@ FIGURE = Figure(
     title="SIGKILL right after the reply",
     how="A push is sent; as soon as its reply is read the server gets SIGKILL and is started again. Lost is a push "
     f"whose build is not queued within {PATIENCE:.0f} s of the start ({IMPATIENCE:.0f} s for the peers). Of two hubs "
-    "only the one that replied is killed, and it stays away until the other one has queued the build.",
+    "only the one that replied is killed, and it stays away until the build is queued, which the worker does.",
     rows=(
         Row("times", "times"),
         Row("lost", "builds lost", "", 0, 0),
