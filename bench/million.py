@@ -53,8 +53,8 @@ def main() -> None:
             commits = make_repository(Path(name, "clones/octo/app1.git"), options.starts, "true")
             settings["GITHUB__CLONE_BASE"] = f"file://{name}/clones"
             with HubProcess(Path(name), ("hub",), settings=settings) as hub:
-                until_calm(hub)
-                for line in _tell_pages(list(measure_pages(hub, options.url))) if options.pages else ():
+                until_calm([hub])
+                for line in _tell_pages(list(measure_pages([hub], options.url))) if options.pages else ():
                     print(line, flush=True)
                 for line in measure_starts(hub, commits):
                     print(line, flush=True)
@@ -84,15 +84,16 @@ class Page:
         return _share(self.taken, 0.95)
 
 
-def measure_pages(hub: HubProcess, url: str, times: int = TIMES) -> Iterator[Page]:
-    """Every address, so many times each."""
-    for address in _addresses(hub, url):
-        taken, before = [], hub_cpu(hub)
-        for _ in range(times):
+def measure_pages(hubs: Sequence[HubProcess], url: str, times: int = TIMES) -> Iterator[Page]:
+    """Every address, so many times each, of the hubs in turn."""
+    for address in _addresses(hubs[0], url):
+        taken, before = [], hub_cpu(hubs)
+        for number in range(times):
+            client = hubs[number % len(hubs)].client
             begun = time.perf_counter()
-            status = hub.client.get(address, follow_redirects=False, headers={"Accept": "text/html,*/*"}).status_code
+            status = client.get(address, follow_redirects=False, headers={"Accept": "text/html,*/*"}).status_code
             taken.append(time.perf_counter() - begun)
-        yield Page(address, status, sorted(taken), (hub_cpu(hub) - before) / times)
+        yield Page(address, status, sorted(taken), (hub_cpu(hubs) - before) / times)
 
 
 def summarize(pages: Sequence[Page]) -> dict[str, float]:
@@ -136,7 +137,7 @@ def measure_starts(hub: HubProcess, commits: Sequence[str]) -> Iterator[str]:
     """From asking for a build of a commit to the answer with its row, a few times a second and as fast as it goes."""
     process = _process(hub)
     for title, pause in (("five a second", 0.2), ("as fast as it goes", 0.0)):
-        until_calm(hub)
+        until_calm([hub])
         taken, before = [], _cpu(process)
         for sha in commits:
             time.sleep(pause)
@@ -181,18 +182,18 @@ def _one(connection: Connection, query: str, **values: Any) -> Any:
     return connection.execute(text(query), values).scalar()
 
 
-def until_calm(hub: HubProcess) -> None:
-    """What it does first after a start, such as a look at what is old, is not to be measured."""
+def until_calm(hubs: Sequence[HubProcess]) -> None:
+    """What a hub does first after a start, such as a look at what is old, is not to be measured."""
     deadline, calm = time.monotonic() + 180, 0
     while time.monotonic() < deadline and calm < CALM:
-        before = hub_cpu(hub)
+        before = hub_cpu(hubs)
         time.sleep(3)
-        calm = calm + 1 if hub_cpu(hub) - before < 0.1 else 0
+        calm = calm + 1 if hub_cpu(hubs) - before < 0.1 * len(hubs) else 0
 
 
-def hub_cpu(hub: HubProcess) -> float:
-    """Processor seconds of the hub so far."""
-    return _cpu(_process(hub))
+def hub_cpu(hubs: Sequence[HubProcess]) -> float:
+    """Processor seconds of the hubs so far, all together."""
+    return sum(_cpu(_process(hub)) for hub in hubs)
 
 
 def _process(hub: HubProcess) -> psutil.Process:

