@@ -56,7 +56,7 @@ def _filled(system: Hubwright, ground: Ground, folder: Path) -> Iterator[tuple[d
     try:
         values = {} if done.exists() else _fill(servers.database_url, ground)
         done.touch()
-        broker = {"BROKER_URL": servers.broker_url, "REDIS_URL": servers.broker_url} if servers.broker_url else {}
+        broker = {"BROKER_URL": servers.broker_url} if servers.broker_url else {}
         yield {"DATABASE_URL": servers.database_url, **broker}, values
     finally:
         servers.stop()
@@ -106,7 +106,7 @@ FIGURE = Figure(
     how="A database with 1,000,000 builds of 5,000 jobs and 200,000 copies ([what is in it](performance-jobs.md)). "
     f"Every GET address with every filter, lists at their beginning, middle and end too, is asked for "
     f"{TIMES} times in a row, of two hubs in turn. One PostgreSQL is filled for both, and the second side finds it as "
-    "the first one left it.",
+    "the first one left it; Valkey rings between its hubs, and no [read model](redis.md#figures) is filled there.",
     rows=(
         Row("addresses", "addresses"),
         Row("p50", "p50 of all answers", "ms", 1, 20),
