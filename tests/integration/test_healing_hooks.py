@@ -171,6 +171,23 @@ def test_a_look_that_is_stopped_in_mid_list_ends_later_and_says_so(ward: Ward, f
     assert len(hook.asked) == len(set(hook.asked)) == 8
 
 
+def test_who_wants_it_now_does_not_have_asked_again_for_what_is_on_its_way(ward: Ward) -> None:
+    """GitHub sends within seconds; what did not come by then is asked for without any longer pause."""
+    hook = ward.hook(PLACE)
+    (guid,) = miss(ward, hook, ward.repository(), 1)
+    hook.reaches = False
+    times = []
+    for later in (0, 5, 10, 10):
+        ward.clock.ahead += later
+        ward.look()
+        times.append(len(ward.asked("/attempts", "POST")))
+    assert times == [1, 1, 1, 2]
+
+    ward.clock.ahead += 10  # far from the two minutes until the third time, which takes it from GitHub's own list
+    ward.look()
+    assert guid in ward.ledger()
+
+
 def test_a_limit_that_is_used_up_in_mid_list_is_waited_for(ward: Ward) -> None:
     """GitHub's own figures say so: the hour's limit is over, and the look goes on when it begins anew."""
     repository = ward.repository()

@@ -43,14 +43,11 @@ ASKED_AT_ONCE = 50
 ASKING = 30.0
 """Seconds for which one look goes on to ask: after a long outage comparing the list again takes long."""
 
-PAUSES = (20.0, 120.0, 600.0, 3600.0, 21_600.0)
+PAUSES = (healing.AWAITED, 120.0, 600.0, 3600.0, 21_600.0)
 """Seconds after the first, the second … time that a delivery was asked for; the last one goes on."""
 
 FETCH_AFTER = 2
 """Times that a delivery is asked for before its body is read from GitHub's own list."""
-
-AWAITED = 20.0
-"""Seconds after it was asked for in which a delivery is awaited."""
 
 LOOK_FOR_ANSWER = 2.0
 """Seconds between looks into the ledger while a delivery is awaited."""
@@ -110,7 +107,7 @@ class HookLooks:
         due = float(told["compared_at"] + self._rhythm.heal)
         if next_try is None:
             return due
-        awaited = 0 <= now - told.get("asked_at", 0.0) < AWAITED
+        awaited = 0 <= now - told.get("asked_at", 0.0) < healing.AWAITED
         return min(due, max(now, next_try), now + LOOK_FOR_ANSWER if awaited else due)
 
     def _compare(self, row: Row[Any], told: dict[str, Any]) -> None:

@@ -31,6 +31,9 @@ _OF_HEADS = ("push", "pull_request", MERGE_GROUP)
 LOADED = ("branches", "hooks", "issues", "pulls")
 """Lists that are loaded of repositories which are to be kept as GitHub has them."""
 
+AWAITED = 20.0
+"""Seconds after it was asked for in which a delivery may be on its way."""
+
 _PORTION = 500
 
 
@@ -130,10 +133,13 @@ def have_watches(connection: Connection, kinds: Sequence[str], wanted: Iterable[
 
 
 def ask_for_look(connection: Connection, kinds: Sequence[str], now: float) -> int:
-    """Have everything of such kinds looked at now, and what is missing asked for; how many watches."""
+    """Have everything of such kinds looked at now, and what is missing asked for; how many watches.
+
+    What is to be asked for within `AWAITED` seconds anyway has just been: it may be on its way.
+    """
     ours = update(watch).where(watch.c.what.in_(kinds))
     connection.execute(ours.values(asked_at=now))
-    missing = (missed_delivery.c.recovered_at.is_(None), missed_delivery.c.next_try_at > now)
+    missing = (missed_delivery.c.recovered_at.is_(None), missed_delivery.c.next_try_at > now + AWAITED)
     connection.execute(update(missed_delivery).where(*missing).values(next_try_at=now))
     return connection.execute(ours.where(watch.c.state == "waiting").values(next_try_at=now)).rowcount
 
