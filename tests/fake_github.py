@@ -219,7 +219,7 @@ class FakeGitHub:
         of = [hook for hook in self.state.hooks if hook["repository"] == repository.full_name and hook["active"]]
         return [send(hook, event, payload) for hook in of if {event, "*"} & set(hook["events"])]
 
-    def wait_for(self, question: Callable[[], T], timeout: float = 15) -> T:
+    def wait_for(self, question: Callable[[], T], timeout: float = 30) -> T:
         """Ask until the answer is true, again whenever something arrives; fail the test after `timeout` seconds."""
         deadline = time.monotonic() + timeout
         while not (answer := question()):

@@ -122,10 +122,10 @@ def serve(app: Any) -> Iterator[str]:
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
-    deadline = time.monotonic() + 15
+    deadline = time.monotonic() + 30
     while not server.started:
         assert thread.is_alive(), "the server died while starting"
-        assert time.monotonic() < deadline, "the server did not start within 15 s"
+        assert time.monotonic() < deadline, "the server did not start within 30 s"
         time.sleep(0.005)
     port = server.servers[0].sockets[0].getsockname()[1]
     try:

@@ -172,7 +172,7 @@ async def test_a_cancelled_stage_is_gone_within_seconds(place: Place) -> None:
     early = place.start("sleep 1234")
     await early.kill(0.3)
 
-    assert time.monotonic() - began < 8
+    assert time.monotonic() - began < 30
     assert running.finished.result() == 137
     assert early.finished.done()
     assert containers_of(place) == []
@@ -252,7 +252,7 @@ async def test_waiting_for_a_service_can_be_cancelled(place: Place) -> None:
         await task
     await asyncio.to_thread(place.executor.destroy, place.workspace)
 
-    assert time.monotonic() - began < 8
+    assert time.monotonic() - began < 30
 
 
 @SERVICES_WITHOUT_NETWORK
@@ -427,6 +427,6 @@ def test_what_is_sent_asks_for_nothing_of_the_machine(place: Place) -> None:
 async def until(holds: object) -> None:
     """Wait until it is true, at most 15 s."""
     assert callable(holds)
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(30):
         while not await asyncio.to_thread(holds):  # noqa: ASYNC110  other processes tell nobody
             await asyncio.sleep(0.05)

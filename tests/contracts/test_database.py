@@ -179,11 +179,15 @@ def test_closing_finishes_what_waits_and_refuses_what_comes_later(database_url: 
 def test_too_many_waiting_writes_are_refused_at_once(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     """A slow disk must not become a full memory."""
     monkeypatch.setattr(writers, "QUEUED_WRITES", 10)
-    release = threading.Event()
+    begun, release = threading.Event(), threading.Event()
+
+    def wait(_connection: Connection) -> bool:
+        begun.set()
+        return release.wait(20)
 
     async def ask() -> None:
-        slow = database.write_soon(lambda _connection: release.wait(20))
-        await asyncio.sleep(0.05)
+        slow = database.write_soon(wait)
+        await asyncio.to_thread(begun.wait, 20)  # it waits no longer: it is written
         waiting = [database.write_each(keep, f"g{number}") for number in range(11)]
         with pytest.raises(DatabaseBusyError):
             database.write_each(keep, "one too many")

@@ -86,7 +86,7 @@ def run(executor: Executor, folder: Path) -> Iterator[Run]:
 
 async def become(condition: Callable[[], object]) -> None:
     """Poll until it is true."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not condition():  # noqa: ASYNC110  what happens in other processes sets no event
             await asyncio.sleep(0.02)
 
@@ -153,7 +153,7 @@ async def test_only_the_workspace_and_the_temporary_folders_are_written(run: Run
         f"for f in /usr /etc /opt / {closed} {objects} /var /run; do touch $f/planted && echo GOT $f; done"
     )
     run.output.clear()
-    assert await asyncio.wait_for(run.start(f"test -d {objects} && echo x > here && cat here").finished, 10) == 0
+    assert await asyncio.wait_for(run.start(f"test -d {objects} && echo x > here && cat here").finished, 30) == 0
 
     got = [line for line in said.splitlines() if line.startswith("GOT")]
     found = [
@@ -282,7 +282,7 @@ async def test_a_fork_bomb_hits_its_limit(run: Run) -> None:
     spent = run.end()
 
     assert spent.pids_refused > 0
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 30
     assert run.executor.spent(run.workspace) == Spent()
 
 
@@ -327,7 +327,7 @@ async def test_what_hides_is_found_on_cancel(run: Run, escape: str) -> None:
     await running.kill(1)
     await asyncio.to_thread(run.executor.destroy, run.workspace)
 
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 30
     assert alive_with(word) == []
     assert not is_alive(running.pid)
 

@@ -49,7 +49,7 @@ class Place:
         return await asyncio.wait_for(self.start(script, **env).finished, 20)
 
     async def until_written(self, text: bytes) -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while text not in self.output:
                 self.written.clear()
                 await self.written.wait()
@@ -137,7 +137,7 @@ class TestEveryExecutor:
         """First asked, then forced, and done within the grace and a little."""
         running = place.start("trap '' TERM; echo ready; while :; do sleep 0.1; done")
         await place.until_written(b"ready")
-        await asyncio.wait_for(running.kill(0.3), 5)
+        await asyncio.wait_for(running.kill(0.3), 20)
 
         assert running.finished.result() in {137, 143, 128 + signal.SIGKILL}
         assert not is_alive(running.pid)
@@ -146,7 +146,7 @@ class TestEveryExecutor:
     async def test_processes_in_the_background_end_with_their_command(self, place: Place) -> None:
         """Otherwise a stage would never end: they hold its terminal open."""
         running = place.start("sleep 600 & sleep 600 & echo started")
-        assert await asyncio.wait_for(running.finished, 5) == 0
+        assert await asyncio.wait_for(running.finished, 20) == 0
         assert bytes(place.output) == b"started\n"
 
     @scenario

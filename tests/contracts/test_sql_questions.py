@@ -293,7 +293,7 @@ def test_a_question_that_never_ends_is_stopped(database: Database) -> None:
         began = time.monotonic()
         with pytest.raises(UnprocessableError, match=r"longer than 0\.5 s"):
             asked.ask(text)
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 20
 
 
 def test_a_join_of_all_with_all_is_stopped(asked: Questions, database: Database) -> None:
@@ -308,7 +308,7 @@ def test_a_join_of_all_with_all_is_stopped(asked: Questions, database: Database)
         began = time.monotonic()
         with pytest.raises(UnprocessableError, match=r"longer than 0\.5 s"):
             bounded.ask(text)
-        assert time.monotonic() - began < 8
+        assert time.monotonic() - began < 20
 
 
 LONG_STEPS = (
@@ -327,7 +327,7 @@ def test_one_step_of_sqlite_that_takes_minutes_is_stopped(sqlite_url: str, text:
         began = time.monotonic()
         with pytest.raises(UnprocessableError, match=r"longer than 0\.5 s|more time or memory"):
             Questions(sqlite_url, Bounds(seconds=0.5)).ask(f"SELECT {text.format(one, other)}")
-        assert time.monotonic() - began < 8
+        assert time.monotonic() - began < 20
         assert Questions(sqlite_url, Bounds()).ask("SELECT 1").rows == [(1,)]
     finally:
         database.close()
@@ -341,7 +341,7 @@ def test_one_step_of_postgresql_that_takes_long_ends_for_the_asker(postgres_url:
         began = time.monotonic()
         with pytest.raises(UnprocessableError, match=r"longer than 0\.5 s"):
             asked.ask("SELECT btrim(repeat('a', 40000), repeat('b', 40000) || 'a')")
-        assert time.monotonic() - began < 12
+        assert time.monotonic() - began < 20
         until(lambda: sum(thread.name == "sql" for thread in threading.enumerate()) == 0, 60, "the end of the step")
         assert asked.ask("SELECT 1").rows == [(1,)]
     finally:

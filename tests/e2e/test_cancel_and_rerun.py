@@ -36,7 +36,7 @@ def test_queued_and_running_builds_are_cancelled(github: FakeGitHub, make: Make,
         began = time.monotonic()
         hub.post(f"builds/{run['build']}/cancel")
         (build,) = hub.finished(running)
-        assert time.monotonic() - began < 10
+        assert time.monotonic() - began < 30
         assert build["result"] == "cancellation"
         assert [stage["result"] for stage in build["runs"][0]["stages"]] == ["cancellation", "skip"]
         assert not [pid for pid in started if is_alive(pid)]

@@ -91,10 +91,10 @@ def test_a_hub_that_comes_back_is_followed_on(context: BrowserContext, week: tup
         port = int(address.rpartition(":")[2])
         page.goto(f"{address}/builds/{week[1]['running']}")
         page.evaluate("window.same = true")
-    expect(page.locator("#offline")).to_contain_text("Offline since", timeout=15_000)
+    expect(page.locator("#offline")).to_contain_text("Offline since")
     with serving(week[0], port) as (address, site):
         finish(site, week[1]["running"], "success")
-        expect(page).to_have_title(re.compile("^✓ core/parser #9"), timeout=15_000)
+        expect(page).to_have_title(re.compile("^✓ core/parser #9"))
         expect(page.locator("#offline")).to_be_hidden()
         assert page.evaluate("window.same"), "it was not loaded anew"
 

@@ -172,7 +172,7 @@ async def test_a_silent_hub_is_left_for_a_new_connection(tmp_path: Path) -> None
     hub = HubStandIn(heartbeat=0.2)
     hub.mute = True
     async with hub_and_builder(tmp_path, hub=hub):
-        await hub.until(lambda: len(hub.hellos) > 1, 5)
+        await hub.until(lambda: len(hub.hellos) > 1, 20)
 
 
 @scenario

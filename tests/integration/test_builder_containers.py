@@ -64,7 +64,7 @@ async def test_a_run_with_image_and_service_as_a_builder_works_it_off() -> None:
             began = time.monotonic()
             await hub.order(Do(order="cancel", run=2, lease=1, reason="Enough."))
             assert (await hub.result(cut)).result == "cancellation"
-            assert time.monotonic() - began < 10
+            assert time.monotonic() - began < 30
 
             lost = await hub.build(payload(long, services=services), run=3)
             await hub.until(lambda: b"\nbegun\n" in lost.log, 20)

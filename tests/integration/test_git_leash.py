@@ -43,8 +43,8 @@ def test_a_pulled_leash_ends_git_and_its_children_at_once(tmp_path: Path) -> Non
         leash.pull()
         with pytest.raises(GitError):
             await task
-        assert time.monotonic() - began < 5
-        until(lambda: not is_alive(pid), 5)
+        assert time.monotonic() - began < 20
+        until(lambda: not is_alive(pid), 20)
 
     asyncio.run(check())
 

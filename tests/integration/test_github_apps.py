@@ -198,9 +198,8 @@ def test_an_installation_does_not_wait_for_anothers_token(github: FakeGitHub, ke
         github.fail_next(1, status=0, latency=3)
         slow = pool.submit(tokens, "octo")
         github.wait_for(lambda: not github.state.faults)
-        began = time.monotonic()
         assert tokens("umbrella").token
-        assert time.monotonic() - began < 2
+        assert not slow.done()
         assert slow.result().token
 
 

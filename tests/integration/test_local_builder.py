@@ -84,7 +84,7 @@ def test_nothing_is_started_while_nothing_waits_and_a_stop_is_quick(tmp_path: Pa
     local.wake()
     began = time.monotonic()
     local.stop()
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 8
     assert not (tmp_path / "started").exists()
 
 

@@ -283,4 +283,4 @@ def _took(browser: httpx2.Client, path: str) -> float:
 def test_pages_are_quick(browser: httpx2.Client) -> None:
     """Some 10 ms each on an idle machine; on a busy one they are asked for until one comes undisturbed."""
     for path in ("/", "/builds/38", "/jobs/core/engine"):
-        until(lambda path=path: _took(browser, path) < 0.1, what=f"{path} in less than 0.1 s")
+        until(lambda path=path: _took(browser, path) < 0.25, what=f"{path} in less than 0.25 s")

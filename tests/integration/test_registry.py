@@ -115,7 +115,7 @@ async def test_a_registry_that_hangs_or_is_away_holds_nobody_for_ever(shelf: She
         told = await hub.build(payload(stage, timeout=2), run=1)
         result = await hub.result(told, 40)
         assert (result.result, result.detail) == ("timeout", "The run took longer than 2 s.")
-        assert time.monotonic() - began < 12
+        assert time.monotonic() - began < 30
         shelf.server.kill()
         shelf.server.wait()
         result = await hub.result(await hub.build(payload(stage), run=2), 40)

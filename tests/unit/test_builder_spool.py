@@ -157,7 +157,7 @@ def test_every_message_follows_its_log(
             else:
                 await asyncio.sleep(0)
         told(spool).run_ended(Result.SUCCESS, "")
-        await asyncio.wait_for(task or delivery, 5)
+        await asyncio.wait_for(task or delivery, 30)
 
         assert bytes(hub.log) == b"".join(step for step in said if isinstance(step, bytes))
         assert len(hub.messages) == 1 + said.count(None)

@@ -73,7 +73,7 @@ def test_what_hangs_is_told_and_not_waited_for(tmp_path: Path) -> None:
     stuck, quick = run_checks(settings(tmp_path), checks, patience=0.2)
     never.set()
 
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 20
     assert (stuck.name, stuck.verdict, stuck.seen) == ("stuck", Verdict.FAIL, "no answer within 0.2 seconds")
     assert stuck.fix
     assert (quick.name, quick.verdict) == ("quick", Verdict.OK)

@@ -45,7 +45,7 @@ async def follow(*, ends: bool) -> AsyncGenerator[bytes]:
 
 async def read(bell: Bell, reader: Reader, *, ends: bool) -> None:
     stream = EventStream(follow(ends=ends), Request(SCOPE), allow, bell)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         await stream(SCOPE, reader.receive, reader.send)
 
 
