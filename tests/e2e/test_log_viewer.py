@@ -132,6 +132,17 @@ def test_a_search_goes_over_the_whole_log(page: Page, site: tuple[str, str, Logs
     expect(page.locator("#found-count")).to_contain_text("unterminated subpattern")
 
 
+def test_a_search_that_got_no_answer_is_asked_again(page: Page, site: tuple[str, str, Logs, int]) -> None:
+    """The hub starts again: Enter would else go to the next hit of a search that has none."""
+    page.goto(site[0])
+    page.evaluate("window.real = fetch; window.fetch = async () => { window.fetch = real; throw new TypeError(); }; 0")
+    page.get_by_label("Search the whole log").fill("Needle")
+    page.keyboard.press("Enter")
+    assert page.evaluate("fetch === real")
+    page.keyboard.press("Enter")
+    expect(page.locator("#found-count")).to_have_text("10 lines found")
+
+
 def test_lines_are_picked_and_copied(page: Page, site: tuple[str, str, Logs, int]) -> None:
     """ux.md 1.2.4: click and shift-click, plain text with real newlines."""
     page.goto(f"{site[0]}?line=1")

@@ -5,6 +5,7 @@ import { morph } from "./morph.js";
 const PAUSE = 400; // ms between two fetches of the page
 const RETRY = [500, 1000, 2000, 5000, 10000];
 const AWAY = 20000; // ms between two looks of a hidden tab that has no stream
+const PATIENCE = 60000; // ms for an answer; a connection that died without a word would be waited for without end
 const HIDDEN = 3; // streams of hidden tabs: browsers have six connections to a host without HTTP/2, for all tabs together
 
 let source = null;
@@ -26,6 +27,9 @@ export function startLive(everywhere) { // `everywhere`: news are wanted on page
   const pill = document.querySelector("#offline");
   const news = everywhere && address.includes("?") ? "&news=1" : "";
   const connect = () => {
+    clearTimeout(timer);
+    source?.close();
+    if (ended) return;
     source = new EventSource(address + news);
     source.addEventListener("open", () => {
       if (failures) refresh(); // what happened meanwhile
@@ -63,9 +67,15 @@ async function turn(connect) { // a hidden tab keeps its stream while it has one
     refresh();
     return;
   }
-  if (await sit(mine) || mine !== seat) return;
+  const seated = await sit(mine);
+  if (mine !== seat || ended) return;
+  if (seated) {
+    if (source.readyState === EventSource.CLOSED) connect(); // it was about to, when the tab was hidden
+    return;
+  }
+  clearTimeout(timer);
   source.close();
-  const look = () => { refresh(); timer = setTimeout(look, AWAY); };
+  const look = () => { if (ended) return; refresh(); timer = setTimeout(look, AWAY); };
   timer = setTimeout(look, AWAY);
 }
 
@@ -77,6 +87,7 @@ async function sit(mine) { // whether there was a seat; it is kept until the tab
         return lock && new Promise((leave) => {
           const check = () => { if (!document.hidden || mine !== seat) leave(); };
           document.addEventListener("visibilitychange", check, { once: true });
+          check();
         });
       });
     });
@@ -92,7 +103,8 @@ async function refresh() {
   fetching = true;
   tellNews();
   try {
-    const answer = await fetch(location.pathname + location.search, { headers: { Accept: "text/html" } });
+    const signal = AbortSignal.timeout(PATIENCE);
+    const answer = await fetch(location.pathname + location.search, { headers: { Accept: "text/html" }, signal });
     if (answer.ok && document.body.dataset.stream) merge(new DOMParser().parseFromString(await answer.text(), "text/html"));
   } catch { /* the stream's own error shows it */ }
   await new Promise((done) => setTimeout(done, PAUSE));

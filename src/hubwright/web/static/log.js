@@ -8,6 +8,7 @@ const CHUNK = 1000;
 const CHUNKS = 500;   // chunks laid out per stage: browsers can't scroll further than some 17 million pixels
 const KEPT = 40;      // chunks with content
 const ROW = 20;       // px, as in the style
+const PATIENCE = 60000; // ms for an answer: a connection may die without a word
 const AGAIN = [500, 1000, 2000, 5000, 10000]; // ms until lines are asked for again that the hub could not give
 
 class Stage {
@@ -185,7 +186,8 @@ export class LogView {
       last = chunk.have;
       chunk.again = false; // set when it grows while the hub answers
       const count = chunk.first + CHUNK - 1 - chunk.have;
-      const answer = await fetch(`${this.root.dataset.fragment}?from_line=${chunk.have + 1}&lines=${count}`);
+      const address = `${this.root.dataset.fragment}?from_line=${chunk.have + 1}&lines=${count}`;
+      const answer = await fetch(address, { signal: AbortSignal.timeout(PATIENCE) });
       if (!answer.ok) throw new Error(answer.statusText);
       chunk.failures = 0;
       const part = document.createRange().createContextualFragment(await answer.text());

@@ -30,7 +30,8 @@ export class Search {
     [this.text, this.asked] = [text, String(this.query)];
     const asked = this.asked;
     const answer = await fetch(`${this.view.root.dataset.parts}/search?${asked}`).catch(() => null);
-    if (!answer?.ok || asked !== this.asked) return;
+    if (asked !== this.asked) return;
+    if (!answer?.ok) { this.asked = null; return; } // who presses Enter again asks again
     this.place.replaceChildren(document.createRange().createContextualFragment(await answer.text()));
     this.take();
     if (!this.form.elements.around.checked) this.step(1);
