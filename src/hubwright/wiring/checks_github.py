@@ -18,7 +18,6 @@ from hubwright.domain.github_budget import Figures
 from hubwright.domain.github_hooks import DOOR, HookState
 from hubwright.domain.github_tokens import find_lacks
 from hubwright.errors import GitHubError, GitHubRefusedError, HubwrightError
-from hubwright.github.apps import AppTokens
 from hubwright.github.client import GitHubClient
 from hubwright.github.requests import form_path
 from hubwright.hub.github_credentials import APP, TOKEN
@@ -29,6 +28,7 @@ from hubwright.store.healing_figures import load_figures
 from hubwright.store.views_names import load_newest_repositories
 from hubwright.wiring.checks_database import ask_database
 from hubwright.wiring.checks_keys import find_kept
+from hubwright.wiring.extras import load_app_tokens
 from hubwright.wiring.github import GitHubAccess, make_app_hook, make_hooks, make_setup, open_github
 
 FEW_REQUESTS = 200
@@ -86,7 +86,7 @@ def _ask_with_token(url: str, token: str) -> Sight:
 
 
 def _ask_as_app(settings: Settings, number: str, private_key: str) -> Sight:
-    with closing(AppTokens(settings.github.api_url, number, private_key)) as tokens:
+    with closing(load_app_tokens()(settings.github.api_url, number, private_key)) as tokens:
         owners = tokens.fetch_installations()
     seen = f"{settings.github.api_url} takes the key of App {number}"
     if not owners:
@@ -143,7 +143,7 @@ def _compare_scopes(settings: Settings, url: str, token: str) -> Sight:
 def _compare_permissions(settings: Settings, number: str, private_key: str) -> Sight:
     github = settings.github
     wanted = form_manifest("", host="", comments=github.comment != "off", issues=github.issue != "off")
-    with closing(AppTokens(github.api_url, number, private_key)) as tokens:
+    with closing(load_app_tokens()(github.api_url, number, private_key)) as tokens:
         given = tokens.client.get("/app", remember=False).json["permissions"]
     lacks = [
         f"{name}: {right}"
