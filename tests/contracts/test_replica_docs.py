@@ -15,6 +15,7 @@ from hubwright.store.moments import Moment
 from hubwright.store.sql import Questions
 from hubwright.store.sql_answers import Bounds
 from hubwright.store.sql_tables import GITHUB, HIDDEN, READABLE
+from hubwright.wiring.questions import make_questions
 
 PAGE = (Path(__file__).parents[2] / "docs" / "replica.md").read_text()
 QUERIES = re.findall(r"^```sql\n(.+?)^```$", PAGE, re.MULTILINE | re.DOTALL)
@@ -111,7 +112,7 @@ def seeded(database: Database) -> Questions:
     ]  # fmt: skip
     for table, row in (*gh, *own):
         database.write(lambda connection, table=table, row=row: connection.execute(insert(table), row))
-    return Questions(database.url, Bounds())
+    return make_questions(database.url, Bounds())
 
 
 EXPECTED = {

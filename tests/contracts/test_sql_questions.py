@@ -19,6 +19,7 @@ from hubwright.store.sql_answers import MAX_CELL, Bounds
 from hubwright.store.sql_tables import HIDDEN, READABLE
 from hubwright.store.writers import DatabaseBusyError
 from hubwright.web.sql import EXAMPLES
+from hubwright.wiring.questions import make_questions
 from tables import fresh_postgres, with_tables
 from waiting import until
 
@@ -58,7 +59,7 @@ def fill(database: Database) -> Questions:
     token = {"name": "t", "role": "admin", "hash": CANARY, "created_at": NOW}
     database.write(lambda connection: connection.execute(insert(schema.job), job))
     database.write(lambda connection: connection.execute(insert(schema.token), token))
-    return Questions(database.url, Bounds(rows=100, seconds=5))
+    return make_questions(database.url, Bounds(rows=100, seconds=5))
 
 
 def test_values_look_the_same_on_both_databases(kept: Questions) -> None:
@@ -168,7 +169,7 @@ SQLITE_TRICKS = (
 def test_sqlites_side_doors_are_shut(kept_sqlite_url: str, text: str) -> None:
     """Other files, the schema, extensions, and the tables behind functions."""
     with pytest.raises(UnprocessableError):
-        Questions(kept_sqlite_url, Bounds()).ask(text)
+        make_questions(kept_sqlite_url, Bounds()).ask(text)
 
 
 POSTGRESQL_TRICKS = (
@@ -216,7 +217,7 @@ POSTGRESQL_TRICKS = (
 def test_postgresqls_side_doors_are_shut(kept_postgres_url: str, text: str) -> None:
     """A role that is only set can be reset within the question; a login of its own can't."""
     with pytest.raises(UnprocessableError):
-        Questions(kept_postgres_url, Bounds()).ask(text)
+        make_questions(kept_postgres_url, Bounds()).ask(text)
 
 
 def test_functions_that_write_whole_schemas_leave_out_what_is_closed(postgres_url: str) -> None:
@@ -227,7 +228,7 @@ def test_functions_that_write_whole_schemas_leave_out_what_is_closed(postgres_ur
         job = {"path": "team/app", "repository": "team/app", "settings": {}, "created_at": NOW}
         database.write(lambda connection: connection.execute(insert(schema.token), token))
         database.write(lambda connection: connection.execute(insert(schema.job), job))
-        asked = Questions(postgres_url, Bounds())
+        asked = make_questions(postgres_url, Bounds())
         for text in ("schema_to_xml('public', true, true, '')", "database_to_xml(true, true, '')"):
             (found,) = asked.ask(f"SELECT {text}").rows[0]
             assert "<job" in str(found)
@@ -240,7 +241,7 @@ def test_what_a_function_makes_besides_is_gone_with_the_question(postgres_url: s
     """Before PostgreSQL 16 large objects can be made in a read-only transaction; ours is rolled back."""
     database = Database(postgres_url)
     try:
-        asked = Questions(postgres_url, Bounds())
+        asked = make_questions(postgres_url, Bounds())
         for text in ("SELECT lo_from_bytea(0, 'x')", "SELECT lo_create(4711)", "SELECT pg_advisory_lock(4711)"):
             with suppress(UnprocessableError):
                 asked.ask(text)
@@ -275,7 +276,7 @@ def test_long_values_and_long_answers_are_cut(asked: Questions, database: Databa
     """R20: a log in a column must not fill the memory."""
     long = "repeat('é', 300000)" if database.dialect == "postgresql" else "replace(hex(zeroblob(150000)), '0', 'é')"
     (cell,) = asked.ask(f"SELECT {long}").rows[0]
-    small = Questions(database.url, Bounds(rows=1000, size=1000))
+    small = make_questions(database.url, Bounds(rows=1000, size=1000))
     found = small.ask("WITH RECURSIVE n(a) AS (SELECT 1 UNION ALL SELECT a + 1 FROM n WHERE a < 500) SELECT a FROM n")
 
     assert cell == "é" * MAX_CELL + "…"
@@ -284,7 +285,7 @@ def test_long_values_and_long_answers_are_cut(asked: Questions, database: Databa
 
 def test_a_question_that_never_ends_is_stopped(database: Database) -> None:
     """The time is the database's own; nothing is left running."""
-    asked = Questions(database.url, Bounds(seconds=0.5))
+    asked = make_questions(database.url, Bounds(seconds=0.5))
     endless = "WITH RECURSIVE n(a) AS (SELECT 1 UNION ALL SELECT a + 1 FROM n) SELECT count(*) FROM n"
     texts = [endless]
     if database.dialect == "postgresql":
@@ -298,7 +299,7 @@ def test_a_question_that_never_ends_is_stopped(database: Database) -> None:
 
 def test_a_join_of_all_with_all_is_stopped(asked: Questions, database: Database) -> None:
     """A forgotten condition: ten thousand rows three times over, counted or sorted."""
-    bounded = Questions(database.url, Bounds(seconds=0.5))
+    bounded = make_questions(database.url, Bounds(seconds=0.5))
     many = "WITH RECURSIVE n(a) AS (SELECT 1 UNION ALL SELECT a + 1 FROM n WHERE a < 10000)"
     for text in (
         f"{many} SELECT count(*) FROM n AS x, n AS y, n AS z",
@@ -326,9 +327,9 @@ def test_one_step_of_sqlite_that_takes_minutes_is_stopped(sqlite_url: str, text:
         one, other = (f"replace(hex(zeroblob(1000000)), '0', '{letter}')" for letter in "ab")
         began = time.monotonic()
         with pytest.raises(UnprocessableError, match=r"longer than 0\.5 s|more time or memory"):
-            Questions(sqlite_url, Bounds(seconds=0.5)).ask(f"SELECT {text.format(one, other)}")
+            make_questions(sqlite_url, Bounds(seconds=0.5)).ask(f"SELECT {text.format(one, other)}")
         assert time.monotonic() - began < 20
-        assert Questions(sqlite_url, Bounds()).ask("SELECT 1").rows == [(1,)]
+        assert make_questions(sqlite_url, Bounds()).ask("SELECT 1").rows == [(1,)]
     finally:
         database.close()
 
@@ -337,7 +338,7 @@ def test_one_step_of_postgresql_that_takes_long_ends_for_the_asker(postgres_url:
     """The server can't be stopped in it; its place stays taken until it is done, so nobody can take more than three."""
     database = Database(postgres_url)
     try:
-        asked = Questions(postgres_url, Bounds(seconds=0.5))
+        asked = make_questions(postgres_url, Bounds(seconds=0.5))
         began = time.monotonic()
         with pytest.raises(UnprocessableError, match=r"longer than 0\.5 s"):
             asked.ask("SELECT btrim(repeat('a', 40000), repeat('b', 40000) || 'a')")
@@ -354,14 +355,14 @@ def test_sqlite_may_not_fill_the_memory(sqlite_url: str) -> None:
     try:
         cells = ", ".join(f"hex(zeroblob(15000000 + {number}))" for number in range(60))
         with pytest.raises(UnprocessableError, match="memory"):
-            Questions(sqlite_url, Bounds()).ask(f"SELECT {cells}")
+            make_questions(sqlite_url, Bounds()).ask(f"SELECT {cells}")
     finally:
         database.close()
 
 
 def test_too_many_questions_at_once_are_refused(database: Database) -> None:
     """S45: questions have places of their own; a build never waits behind them."""
-    asked = Questions(database.url, Bounds(seconds=3))
+    asked = make_questions(database.url, Bounds(seconds=3))
     endless = "WITH RECURSIVE n(a) AS (SELECT 1 UNION ALL SELECT a + 1 FROM n) SELECT count(*) FROM n"
 
     def ask() -> None:
@@ -390,7 +391,7 @@ def test_a_login_that_could_read_secrets_is_refused(postgres_url: str) -> None:
     database = Database(postgres_url)
     try:
         with pytest.raises(SettingsError, match="not safe"):
-            Questions(postgres_url, Bounds(), postgres_url).ask("SELECT 1")
+            make_questions(postgres_url, Bounds(), postgres_url).ask("SELECT 1")
     finally:
         database.close()
 
@@ -420,15 +421,15 @@ def test_a_hub_that_may_make_no_role_says_what_to_set(postgres_url: str, plain_l
     try:
         login = plain_login(f"plain_{make_url(postgres_url).database}")
         with pytest.raises(SettingsError, match="SQL__DATABASE_URL"):
-            Questions(login, Bounds()).ask("SELECT 1")
+            make_questions(login, Bounds()).ask("SELECT 1")
         role = make_url(login).username
         database.write(lambda connection: connection.exec_driver_sql(f"GRANT SELECT ON job, build TO {role}"))
-        assert Questions(login, Bounds(), login).ask("SELECT count(*) FROM job").rows == [(0,)]
+        assert make_questions(login, Bounds(), login).ask("SELECT count(*) FROM job").rows == [(0,)]
         with pytest.raises(UnprocessableError):
-            Questions(login, Bounds(), login).ask("SELECT * FROM token")
+            make_questions(login, Bounds(), login).ask("SELECT * FROM token")
         database.write(lambda connection: connection.exec_driver_sql(f"GRANT SELECT (name) ON token TO {role}"))
         with pytest.raises(SettingsError, match="token"):
-            Questions(login, Bounds(), login).ask("SELECT 1")
+            make_questions(login, Bounds(), login).ask("SELECT 1")
     finally:
         database.close()
 
@@ -437,6 +438,6 @@ def test_a_database_that_is_away_is_told_in_a_sentence(free_port: int) -> None:
     """No traceback, and the address is not told with its password."""
     url = f"postgresql+psycopg://hub:geheim@127.0.0.1:{free_port}/x"
     with pytest.raises(HubwrightError) as told:
-        Questions(url, Bounds()).ask("SELECT 1")
+        make_questions(url, Bounds()).ask("SELECT 1")
 
     assert "geheim" not in str(told.value)

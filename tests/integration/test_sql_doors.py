@@ -15,7 +15,6 @@ from fastapi import FastAPI
 from structlog.testing import capture_logs
 
 import command_line
-from hubwright.store.sql import Questions
 from hubwright.store.sql_answers import Bounds
 from hubwright.store.tokens import keep_session, keep_token
 from hubwright.web.assets import Assets
@@ -24,6 +23,7 @@ from hubwright.web.pages.frame import Frame
 from hubwright.web.problems import PROBLEM_HANDLERS
 from hubwright.web.site import Site
 from hubwright.web.sql import SqlDoors
+from hubwright.wiring.questions import make_questions
 from served import NOW, Rows, make_site, serve, served_site
 
 ADMIN = {"Authorization": "Bearer admin-secret"}
@@ -36,7 +36,9 @@ def hub(tmp_path: Path) -> Iterator[Hub]:
     with make_site(tmp_path) as site:
         Rows(site.database).keep_job(path="=cmd()<b>\x1b[31m", repository="team/app")
         gate = Gate(site)
-        doors = SqlDoors(gate, Frame(site, gate, Assets()), Questions(site.database.url, Bounds(rows=5, seconds=2)))
+        doors = SqlDoors(
+            gate, Frame(site, gate, Assets()), make_questions(site.database.url, Bounds(rows=5, seconds=2))
+        )
         app = FastAPI(exception_handlers=PROBLEM_HANDLERS)
         doors.make_router().add_to(app)
         app.router.routes.extend(doors.routes())
@@ -189,7 +191,7 @@ def test_a_hub_without_a_safe_login_says_what_to_set(tmp_path: Path, postgres_ur
     """The answer is 503 with the setting's name, no traceback."""
     with make_site(tmp_path) as site:
         gate = Gate(site)
-        questions = Questions(postgres_url, Bounds(), postgres_url)
+        questions = make_questions(postgres_url, Bounds(), postgres_url)
         app = FastAPI(exception_handlers=PROBLEM_HANDLERS)
         SqlDoors(gate, Frame(site, gate, Assets()), questions).make_router().add_to(app)
         with serve(app) as url:

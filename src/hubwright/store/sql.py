@@ -15,12 +15,8 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import replace
 
-from sqlalchemy import make_url
-
 from hubwright.errors import HubwrightError, UnprocessableError
 from hubwright.store.sql_answers import Bounds, Found
-from hubwright.store.sql_postgresql import ask_postgresql
-from hubwright.store.sql_sqlite import ask_sqlite
 from hubwright.store.writers import DatabaseBusyError
 
 MAX_TEXT = 20_000
@@ -34,15 +30,12 @@ GRACE = 5.0
 
 
 class Questions:
-    """Answers SQL. `reader_url` is a login of PostgreSQL that may read no secrets; without one a role is made.
+    """Answers SQL. `ask` asks one database, as `ask_sqlite` and `ask_postgresql` do; `bounds` are the most of any."""
 
-    `bounds` are the most that any question may have.
-    """
-
-    def __init__(self, url: str, bounds: Bounds, reader_url: str | None = None) -> None:
+    def __init__(self, ask: Callable[[str, Bounds], Found], bounds: Bounds) -> None:
         self.bounds = bounds
         self._free = threading.BoundedSemaphore(PARALLEL)
-        self._ask = _make_asker(url, reader_url)
+        self._ask = ask
 
     def ask(self, text: str, *, rows: int | None = None) -> Found:
         """The answer to one SELECT, at most `rows` of it. Blocks.
@@ -82,10 +75,3 @@ class Questions:
         else:
             self._free.release()
             answer.set_result(replace(found, seconds=round(time.monotonic() - began, 3)))
-
-
-def _make_asker(url: str, reader_url: str | None) -> Callable[[str, Bounds], Found]:
-    if make_url(url).get_backend_name() == "sqlite":
-        path = make_url(url).database or ""
-        return lambda question, bounds: ask_sqlite(path, question, bounds)
-    return lambda question, bounds: ask_postgresql(url, reader_url, question, bounds)

@@ -19,8 +19,7 @@ from hubwright.errors import HubwrightError, SettingsError
 from hubwright.store.database import Database
 from hubwright.store.report_troubles import count_given_up
 from hubwright.store.revision import HEAD, is_ready, load_revision
-from hubwright.store.sql import Questions
-from hubwright.wiring.questions import open_questions
+from hubwright.wiring.questions import make_questions, open_questions
 
 OLDEST_SQLITE = (3, 35)
 """The first that answers RETURNING: https://www.sqlite.org/lang_returning.html"""
@@ -205,8 +204,8 @@ def check_sql(settings: Settings) -> Sight:
     """Can people's questions in SQL be answered?"""
     if is_unmade(settings) or ask_database(settings, load_revision) is None:
         return well("not known: there is no database yet, or it does not answer")
-    questions = open_questions(settings)
-    quick = Questions(settings.database_url, replace(questions.bounds, seconds=5.0), settings.sql.database_url)
+    bounds = replace(open_questions(settings).bounds, seconds=5.0)
+    quick = make_questions(settings.database_url, bounds, settings.sql.database_url)
     try:
         quick.ask("SELECT 1")
     except SettingsError as error:

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from hubwright.errors import SettingsError
 from hubwright.github.client import GitHubClient
 from hubwright.github.credentials import Credential
+from hubwright.store.sql_answers import Bounds, Found
 
 
 def load_tasks() -> Any:
@@ -95,3 +96,10 @@ def load_app_tokens() -> Callable[..., AppAccess]:
     apps = importlib.import_module("hubwright.github.apps")  # noqa: TID251  only those with an App need it
     made: Callable[..., AppAccess] = apps.AppTokens
     return made
+
+
+def load_postgresql_asker() -> Callable[[str, str | None, str, Bounds], Found]:
+    """The function `ask_postgresql`; its client costs 9 MB that a hub on SQLite does without."""
+    module = importlib.import_module("hubwright.store.sql_postgresql")  # noqa: TID251  only PostgreSQL needs it
+    ask: Callable[[str, str | None, str, Bounds], Found] = module.ask_postgresql
+    return ask
