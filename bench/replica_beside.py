@@ -26,10 +26,10 @@ from typing import Any
 import orjson
 import psutil
 
+from bench.installation import Installation, running
 from bench.replica_load import count_rows
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
-from hub_process import HubProcess
 from recorded import GITHUB, Exchange, github3_tapes
 from replay_server import ReplayServer
 
@@ -165,12 +165,13 @@ def _measure(wish: Wish, replay: ReplayServer, python: Path, folder: Path) -> di
     return found | {f"github-to-sqlite, {turn}": told for turn, told in zip(TURNS, peer, strict=True)}
 
 
-def load_twice(wish: Wish, replay: ReplayServer, folder: Path) -> list[Told]:
-    """By a hub of its own in the new `folder`."""
-    folder.mkdir(parents=True)
+def load_twice(
+    wish: Wish, replay: ReplayServer, folder: Path, where: Mapping[str, str] | None = None, hubs: int = 1
+) -> list[Told]:
+    """By hubs of its own in `folder`; `where` are the settings that name a database there, and the broker."""
     settings = {"GITHUB__API_URL": replay.url, "GITHUB__TOKEN": "ghp_bench", "GITHUB__POINTS_PER_MINUTE": "1000000"}
-    with HubProcess(folder, ("hub",), settings=settings) as hub:
-        return [_count_answers(replay, lambda: _load(hub, wish.door)) for _ in TURNS]
+    with running(hubs, folder, {**settings, **(where or {})}) as installation:
+        return [_count_answers(replay, lambda: _load(installation, wish.door)) for _ in TURNS]
 
 
 def run_twice(wish: Wish, replay: ReplayServer, python: Path, folder: Path) -> list[Told]:
@@ -188,18 +189,18 @@ def _count_answers(replay: ReplayServer, load: Callable[[], Told]) -> Told:
     return replace(told, full=states.count(200), same=states.count(304))
 
 
-def _load(hub: HubProcess, door: str) -> Told:
-    assert hub.process is not None
-    process = psutil.Process(hub.process.pid)
-    rows, spent, begun = count_rows(hub), _spent(process), time.perf_counter()
-    location = hub.client.post(f"/load{door}").raise_for_status().headers["location"]
-    while (state := hub.client.get(location).json())["state"] not in {"done", "failed"}:
+def _load(installation: Installation, door: str) -> Told:
+    """Asked for at the first hub, looked after at the last; the cost is that of all processes."""
+    first, last = installation.hubs[0], installation.hubs[-1]
+    processes = [psutil.Process(pid) for pid in installation.pids()]
+    rows, spent, begun = count_rows(first), sum(map(_spent, processes)), time.perf_counter()
+    location = first.client.post(f"/load{door}").raise_for_status().headers["location"]
+    while (state := last.client.get(location).json())["state"] not in {"done", "failed"}:
         time.sleep(0.01)
     seconds = time.perf_counter() - begun
     assert state["state"] == "done", state
-    return Told(
-        seconds, _spent(process) - spent, _read_peak(Path(f"/proc/{process.pid}/status")), 0, 0, count_rows(hub) - rows
-    )
+    memory = max(_read_peak(Path(f"/proc/{process.pid}/status")) for process in processes)
+    return Told(seconds, sum(map(_spent, processes)) - spent, memory, 0, 0, count_rows(first) - rows)
 
 
 def _run(python: Path, replay: ReplayServer, wish: Wish, folder: Path) -> Told:

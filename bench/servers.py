@@ -41,6 +41,12 @@ class Servers:
         self._database.end()
         self._broker.end()
 
+    @property
+    def settings(self) -> dict[str, str]:
+        """What tells a hub where they are."""
+        broker = {"BROKER_URL": self.broker_url} if self.broker_url else {}
+        return {"DATABASE_URL": self.database_url, **broker}
+
     def _start_postgresql(self) -> tuple[str, int]:
         """With its own defaults: `fsync` and `synchronous_commit` are on."""
         folder, binaries, port = self._database.folder, postgresql_binaries()[0], free_port()

@@ -36,6 +36,7 @@ class Hubwright:
     def __init__(self, executor: str = "process") -> None:
         self.executor = executor
         self.name = "Hubwright" if executor == "process" else f"Hubwright, {executor}"
+        self.hubs = 1
         self.port = 0
         self.ready_after = 0.0
         self._folder = Path()

@@ -5,10 +5,11 @@ from __future__ import annotations
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
+from bench.installation import running
 from bench.measure import Figure, Ground, Row, Values
 from bench.million import LONG, Page, hub_cpu, measure_pages, summarize, until_calm
 from bench.scaled import ScaledHubwright
@@ -17,9 +18,8 @@ from bench.seed_world import Size
 from bench.servers import Servers
 from bench.subject import Hubwright
 from bench.systems import NotHereError, System
-from hubwright.hub.sealing import make_key
 
-from hub_process import HubProcess, Program  # isort: skip  bench.million has found it
+from hub_process import HubProcess  # isort: skip  bench.million has found it
 
 TIMES = 10
 
@@ -31,12 +31,14 @@ def measure(system: System, ground: Ground) -> Values:
     with tempfile.TemporaryDirectory(dir=ground.folder) as name:
         folder = Path(name)
         folder.chmod(0o755)
-        count = system.hubs if isinstance(system, ScaledHubwright) else 1
-        with _filled(system, ground, folder) as (settings, values), _running(count, folder, settings) as hubs:
-            if not ground.quick:
-                until_calm(hubs)
-            pages = list(measure_pages(hubs, settings["DATABASE_URL"], count if ground.quick else TIMES))
-            idle = _watch(hubs, 2 if ground.quick else 10)
+        with _filled(system, ground, folder) as (where, values):
+            settings = {**LONG, **where, "GITHUB__API_URL": "http://127.0.0.1:9"}
+            with running(system.hubs, folder, settings) as installation:
+                if not ground.quick:
+                    until_calm(installation.hubs)
+                times = system.hubs if ground.quick else TIMES
+                pages = list(measure_pages(installation.hubs, where["DATABASE_URL"], times))
+                idle = _watch(installation.hubs, 2 if ground.quick else 10)
     return values | {"idle": idle, **summarize(pages), **_name_slowest(pages)}
 
 
@@ -56,8 +58,7 @@ def _filled(system: Hubwright, ground: Ground, folder: Path) -> Iterator[tuple[d
     try:
         values = {} if done.exists() else _fill(servers.database_url, ground)
         done.touch()
-        broker = {"BROKER_URL": servers.broker_url} if servers.broker_url else {}
-        yield {"DATABASE_URL": servers.database_url, **broker}, values
+        yield servers.settings, values
     finally:
         servers.stop()
 
@@ -66,24 +67,6 @@ def _fill(url: str, ground: Ground) -> Values:
     begun = time.perf_counter()
     seed(url, Size(jobs=50, copies=200, builds=2_000) if ground.quick else Size(), say=lambda _: None)
     return {"filled": time.perf_counter() - begun}
-
-
-@contextmanager
-def _running(count: int, folder: Path, settings: Mapping[str, str]) -> Iterator[list[HubProcess]]:
-    """So many hubs, each with a folder of its own; two with a worker and the beat."""
-    shared = {"STORAGE_URL": (folder / "storage").as_uri(), "SECRETS__KEYS": make_key()}
-    whole = {**LONG, **shared, **settings, "GITHUB__API_URL": "http://127.0.0.1:9"}
-    with ExitStack() as running:
-        hubs = [
-            running.enter_context(HubProcess(folder / f"hub-{number}", ("hub",), settings=whole))
-            for number in range(count)
-        ]
-        for name in ("worker", "beat") if count > 1 else ():
-            environment = {**hubs[0].environment, "HUBWRIGHT_DATA_DIR": str(folder / name)}
-            program = Program(folder / name, name, (name,), environment)
-            running.callback(program.end)
-            program.begin()
-        yield hubs
 
 
 def _watch(hubs: Sequence[HubProcess], seconds: float) -> float:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from subprocess import CalledProcessError
 
 from bench.measure import Figure, Ground, Row, Values
 from bench.replica_beside import PEER, Told, install, load_twice, make_answers, make_wishes, run_twice
+from bench.scaled import ScaledHubwright
+from bench.servers import Servers
 from bench.subject import Hubwright
 from bench.systems import NotHereError, System
 
@@ -41,11 +45,26 @@ def measure(system: System | GithubToSqlite, ground: Ground) -> Values:
             if isinstance(system, GithubToSqlite):
                 told = run_twice(wish, replay, system.python, folder)
             elif isinstance(system, Hubwright):
-                told = load_twice(wish, replay, folder)
+                with _databases(system, folder) as where:
+                    told = load_twice(wish, replay, folder, where, system.hubs)
             else:
                 raise NotHereError("it has no copy of GitHub")
             values |= _name(number, told)
     return values
+
+
+@contextmanager
+def _databases(system: Hubwright, folder: Path) -> Iterator[dict[str, str]]:
+    """Settings that name what the hubs are to have in the new `folder`; one alone makes its SQLite itself."""
+    folder.mkdir()
+    if not isinstance(system, ScaledHubwright):
+        yield {}
+        return
+    servers = Servers(folder, broker=system.hubs > 1)
+    try:
+        yield servers.settings
+    finally:
+        servers.stop()
 
 
 def _name(number: int, told: list[Told]) -> Values:
@@ -75,9 +94,11 @@ FIGURE = Figure(
     title="The copy of GitHub",
     how="One server replays the same answers to both, each with a database of its own "
     "([more](performance-replica.md)). Hubwright is a running hub that is asked through its door; the other "
-    "is a command whose start is in its times.",
+    "is a command whose start is in its times. Of two hubs the first is asked and the second tells when it "
+    "is done; the worker loads, and the processor time is that of all processes.",
     rows=_rows(),
     measure=measure,
+    scaled=True,
     runs=2,
     limits=("commit",),
     rivals=(GithubToSqlite,),
