@@ -107,8 +107,9 @@ class Slurm:
             async with asyncio.timeout(PATIENCE):
                 said, faults = await process.communicate(written.encode())
         except TimeoutError:
-            process.kill()
-            await process.wait()
+            if process.returncode is None:  # it may have ended in that moment
+                process.kill()
+                await process.wait()
             raise ClusterError(f"{argv[0]} did not end within {PATIENCE:.0f} seconds.") from None
         if process.returncode:
             lines = faults.decode(errors="replace").strip().splitlines()
