@@ -22,6 +22,9 @@ from tempfile import TemporaryDirectory
 from threading import Lock
 from typing import IO
 
+import httpx2
+import uvicorn
+
 from hubwright.__main__ import main
 from hubwright.cli import COMMANDS, load_command
 from hubwright.web.gate import Gate
@@ -169,20 +172,26 @@ def _become(said: int, arguments: list[str], environment: dict[str, str], folder
     return arguments
 
 
-def _analyse_routes() -> None:
-    """Of an application that is thrown away; what FastAPI found out stays."""
+def _begin() -> None:
+    """As a hub would, with an application that is thrown away: what FastAPI found out stays.
+
+    So do the modules that only who serves loads, or who asks a first question.
+    """
     share_analyses()
     with (
         TemporaryDirectory() as folder,
         make_site(Path(folder)) as site,
         make_wishes(site, Path(folder)) as wishes,
     ):
-        make_app(site, Gate(site), wishes)
+        served = uvicorn.Config(make_app(site, Gate(site), wishes), log_config=None)
+        served.load()
+        served.get_loop_factory()
+    httpx2.Client().close()
 
 
 if __name__ == "__main__":
     load_command("hub", COMMANDS["hub"])
-    _analyse_routes()
+    _begin()
     wanted = _serve(socket.socket(fileno=int(sys.argv[1])))
     if wanted is not None:
         sys.argv = ["hubwright", *wanted]
