@@ -80,7 +80,7 @@ def check_views(hub: HubProcess, number: int) -> None:
     assert "first line 150" in hub.client.get(f"/builds/{build}/runs/{number}").text
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 def test_pushes_that_come_to_two_hubs_by_turns_are_understood_in_their_order(make: Make, common: Installation) -> None:
     """A balancer gives each webhook to another hub; numbers of builds still rise as the branch did."""
     repository = make({".hubwright.yml": "stages:\n- check: 'true'\n"})
