@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 from sqlalchemy import Connection, event
 
 from hubwright.domain.facts import Fact, FactKind
@@ -74,3 +76,29 @@ def test_a_full_batch_is_not_taken_for_all(database: Database) -> None:
     assert followed.read(0, limit=5) == [0, 1, 2, 3, 4]
     assert followed.read(0, limit=100) == [0, 1, 2, 3, 4]
     assert followed.read(0, limit=2) == [0, 1]
+
+
+def test_drains_that_are_woken_together_read_once(database: Database) -> None:
+    """Whoever comes while another reads waits for that, and has it too."""
+    followed = Followed(database)
+    followed.happen(1, 2)
+    found: list[int] = []
+    second = threading.Event()
+
+    def load() -> None:
+        with database.reading() as connection:
+            found.extend(number for number, _ in followed.reader.load(connection, 0, 100))
+
+    def hold_up(*_: object) -> None:
+        if other.ident is None:
+            other.start()
+            second.wait(0.2)  # in vain: the other one is not let in
+        else:
+            second.set()
+
+    other = threading.Thread(target=load)
+    event.listen(database.engine, "before_cursor_execute", hold_up)
+    load()
+    other.join()
+    assert found == [1, 2, 1, 2]
+    assert len(followed.asked) == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -33,6 +34,7 @@ class FactReader:
     def __init__(self) -> None:
         self._heard = object()
         self._read: _Read | None = None
+        self._reading = threading.Lock()  # drains are woken together: who comes second has what the first reads
 
     def note(self) -> None:
         """There are new facts. Costs nothing; call it before drains are woken."""
@@ -40,12 +42,13 @@ class FactReader:
 
     def load(self, connection: Connection, after: int, limit: int) -> Facts:
         """As `load_facts`, out of memory where another drain has read the same."""
-        heard, known = self._heard, self._read
-        if known is not None and known.heard is heard and known.after <= after:
-            there = [one for one in known.facts if one[0] > after]
-            if there and len(there) < limit:
-                return there
-        facts = load_facts(connection, after, limit)
-        if facts and len(facts) < limit:
-            self._read = _Read(heard, after, facts)
-        return facts
+        with self._reading:
+            heard, known = self._heard, self._read
+            if known is not None and known.heard is heard and known.after <= after:
+                there = [one for one in known.facts if one[0] > after]
+                if there and len(there) < limit:
+                    return there
+            facts = load_facts(connection, after, limit)
+            if facts and len(facts) < limit:
+                self._read = _Read(heard, after, facts)
+            return facts
