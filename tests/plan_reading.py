@@ -133,6 +133,7 @@ def _read_postgresql(connection: Connection, one: Asked) -> Iterator[str]:
     connection.exec_driver_sql(
         "SET LOCAL enable_seqscan = off"
     )  # small tables are rightly read whole; large ones are not
+    connection.exec_driver_sql("SET LOCAL jit = off")  # for what that makes of the costs, each would be compiled first
     explain = f"EXPLAIN (ANALYZE, TIMING OFF, FORMAT JSON) {one.statement}"
     told = connection.exec_driver_sql(explain, one.values).scalar_one()
     plan = (json.loads(told) if isinstance(told, str) else told)[0]["Plan"]
