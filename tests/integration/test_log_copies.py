@@ -66,9 +66,10 @@ class World:
         one = Process(**told, version="0", wire=2, started_at=NOW, seen_at=NOW)
         self.database.write(partial(begin_process, one=one))
 
-    def seal(self) -> None:
-        """Hub a seals what has ended."""
-        LogSeals(self.database, Storage(self.storage), self.a, time.time, self.a.make_copy).drain()
+    def seal(self, logs: Logs | None = None) -> None:
+        """Hub a, unless the logs of another are named, seals what has ended."""
+        logs = logs or self.a
+        LogSeals(self.database, Storage(self.storage), logs, time.time, logs.make_copy).drain()
 
 
 @pytest.fixture
@@ -174,6 +175,19 @@ async def test_what_is_sealed_needs_no_hub(world: World) -> None:
         assert await b.copies.bring(RUN)
         assert b.logs.read(RUN, 0, 99) == b"all of it\n"
         assert b.logs.load_times(RUN, 0, 10) == world.a.load_times(RUN, 0, 10)
+
+
+@played
+async def test_what_the_hub_before_sealed_in_the_same_folder_is_shown_once(world: World) -> None:
+    """It lived on for a moment beside this one, which had cleared the folder of copies by then: R1, nothing doubled."""
+    async with Reader(world) as b:
+        before = Logs(b.logs.root, Bell(), place="bb")
+        before.append(RUN, 0, b"all of it\n")
+        world.note(state="finished", log_at="bb", log_size=10)
+        await asyncio.to_thread(world.seal, before)
+        before.close()
+        assert await b.copies.bring(RUN)
+        assert b.logs.read(RUN, 0, 99) == b"all of it\n"
 
 
 @played

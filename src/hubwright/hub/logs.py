@@ -133,8 +133,9 @@ class Logs:
         return self._copied.get(run, True)
 
     def begin_copy(self, run: int) -> None:
-        """Have an empty copy; what was here of the log goes."""
+        """Have an empty copy; what was here of the log goes, a copy too that a process before left in the folder."""
         self._close(run)
+        self._copied[run] = False
         self.remove(run)
         self._copied[run] = False
 
