@@ -50,7 +50,7 @@ MEMORY = Path("/dev/shm")
 a tenth of the time there. Durability is not what a server without fsync is asked for."""
 
 ROOM = 6 << 30
-"""Bytes of memory that have to be free for that; a run takes a fifth of it."""
+"""Bytes of memory that have to be free for that: two servers keep a gigabyte of log each, beside the databases."""
 
 
 def open_run() -> Path | None:
