@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Browser, Page, expect
 
 from builder_process import open_folder
+from chromium import open_chromium
 from fake_github import FakeGitHub
 from fake_repository import FakeRepository
 from git_repositories import Files
@@ -71,3 +72,23 @@ def make(github: FakeGitHub) -> Make:
         return github.create_repository(f"octo/r{next(_numbers)}", files, **more)
 
     return create
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A Chromium of this module's own."""
+    with open_chromium() as opened:
+        yield opened
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """A page that fails the test for anything that reaches the browser's console as an error."""
+    context = browser.new_context(viewport={"width": 1280, "height": 800})
+    page = context.new_page()
+    complaints: list[str] = []
+    page.on("console", lambda message: message.type == "error" and complaints.append(message.text))
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    yield page
+    context.close()
+    assert [text for text in complaints if "net::" not in text] == []  # the server goes before the page

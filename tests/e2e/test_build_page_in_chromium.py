@@ -9,7 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from kept_files import keep, keep_build
 from quiet_hub import WholeHub, open_whole_hub
@@ -22,14 +22,6 @@ REPORT = b"""<!doctype html><title>Coverage</title><link rel="stylesheet" href="
 <script>document.title = "ran"; document.cookie = "a=b"</script>
 <form action="/builds/1/rerun" method="post"><button>Take the prize</button></form>"""
 MARK = b'<svg xmlns="http://www.w3.org/2000/svg" width="40" height="40"><script>1</script><circle r="9"/></svg>'
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

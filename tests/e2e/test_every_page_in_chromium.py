@@ -8,7 +8,7 @@ from urllib.parse import unquote, urlsplit
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from chromium import open_chromium, open_page
+from chromium import open_page
 from hostile_names import HOSTILE_LOG, MARK
 from hubwright.web.pages.places import PLACES, find_place
 from page_world import ELSEWHERE, PageWorld, open_page_world
@@ -31,12 +31,6 @@ addEventListener("focusin", ({target}) => {
 """
 
 COUNT_CALLS = f"window.calls = 0; window.{MARK} = () => calls++; window.alert = () => calls++;"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with open_chromium() as opened:
-        yield opened
 
 
 @pytest.fixture(scope="module")

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page
 from test_live_pages_in_chromium import finish
 
-from chromium import open_chromium, open_page
+from chromium import open_page
 from seed import Seed, seed_week, serving
 from waiting import until
 
@@ -24,12 +23,6 @@ window.living = () => streams.filter((one) => one.readyState !== 2).length;
 TAKE_SEATS = """() => Promise.all([0, 1, 2].map((place) => new Promise((taken) => {
   navigator.locks.request(`stream-${place}`, () => { taken(); return new Promise(() => 0); });
 })))"""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with open_chromium() as opened:
-        yield opened
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from hubwright.hub.bell import Bell
 from hubwright.hub.logs import Logs
@@ -53,14 +53,6 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str, L
     with serving(folder) as (address, served):
         live = f"{address}/builds/{ids['running']}/runs/{ids['live_run']}"
         yield f"{address}/builds/{build}/runs/{run}", live, served.logs, ids["live_run"]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 
-import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from chromium import open_chromium, open_page
+from chromium import open_page
 from command_line import run
 from fake_github import FakeGitHub
 from hub_process import ADMIN, HubProcess, Make
@@ -23,12 +21,6 @@ RECIPE = "stages:\n- build: cc -c -o ring.o ring.c\n- test: echo all is well\n"
 GOOD = "int tall;\nint main(void) { return tall; }\n"
 BAD = "int tall;\nint main(void) { return tail; }\n"
 LINES = 700
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with open_chromium() as opened:
-        yield opened
 
 
 def test_a_newcomer_goes_from_empty_to_green_to_broken_to_fixed(

@@ -3,39 +3,16 @@
 from __future__ import annotations
 
 import re
-import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 from sqlalchemy import update
 
 from hubwright.store import schema
 from seed import ADMIN, Seed, seed_week, serving, tell
 
 LONG = 100_000
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    """A page that fails the test for anything that reaches the browser's console as an error."""
-    context = browser.new_context(viewport={"width": 1280, "height": 800})
-    page = context.new_page()
-    complaints: list[str] = []
-    page.on("console", lambda message: message.type == "error" and complaints.append(message.text))
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    yield page
-    context.close()
-    assert [text for text in complaints if "net::" not in text] == []  # the server goes before the page
 
 
 @pytest.fixture(scope="module")
@@ -49,13 +26,6 @@ def week(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, int]
     ids["long_run"] = seed.run(ids["long"], [("build", "finished", "success", output)], 500, finished_at=seed.now)
     seed.close()
     return folder, ids
-
-
-def wait_until(holds: Callable[[], bool], seconds: float = 30.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < deadline, "it did not come true in time"
-        time.sleep(0.03)
 
 
 def numbers(page: Page) -> list[int]:

@@ -135,7 +135,7 @@ class Logs:
     def begin_copy(self, run: int) -> None:
         """Have an empty copy; what was here of the log goes, a copy too that a process before left in the folder."""
         self._close(run)
-        self._copied[run] = False
+        self._copied[run] = False  # so that both places are cleared
         self.remove(run)
         self._copied[run] = False
 

@@ -1,11 +1,11 @@
 // One event stream per tab. It carries no data, only "facts" (the page has changed), "log" (so many lines now) and "news"
 // (something happened elsewhere); what is shown is fetched again, so a cut stream can neither lose nor double anything.
+import { ask } from "./asking.js";
 import { morph } from "./morph.js";
 
 const PAUSE = 400; // ms between two fetches of the page
 const RETRY = [500, 1000, 2000, 5000, 10000];
 const AWAY = 20000; // ms between two looks of a hidden tab that has no stream
-const PATIENCE = 60000; // ms for an answer; a connection that died without a word would be waited for without end
 const HIDDEN = 3; // streams of hidden tabs: browsers have six connections to a host without HTTP/2, for all tabs together
 
 let source = null;
@@ -103,8 +103,7 @@ async function refresh() {
   fetching = true;
   tellNews();
   try {
-    const signal = AbortSignal.timeout(PATIENCE);
-    const answer = await fetch(location.pathname + location.search, { headers: { Accept: "text/html" }, signal });
+    const answer = await ask(location.pathname + location.search, { headers: { Accept: "text/html" } });
     if (answer.ok && document.body.dataset.stream) merge(new DOMParser().parseFromString(await answer.text(), "text/html"));
   } catch { /* the stream's own error shows it */ }
   await new Promise((done) => setTimeout(done, PAUSE));

@@ -1,5 +1,6 @@
 // The log viewer: stages hold chunks of 1,000 lines, fetched when they come near the window and emptied when far away.
 // A chunk is { element, first, last, have }: the lines it is for, and the last one that is shown whole.
+import { ask } from "./asking.js";
 import { Folds } from "./log_folds.js";
 import { Picked, Times } from "./log_lines.js";
 import { Errors, Search } from "./log_search.js";
@@ -8,7 +9,6 @@ const CHUNK = 1000;
 const CHUNKS = 500;   // chunks laid out per stage: browsers can't scroll further than some 17 million pixels
 const KEPT = 40;      // chunks with content
 const ROW = 20;       // px, as in the style
-const PATIENCE = 60000; // ms for an answer: a connection may die without a word
 const AGAIN = [500, 1000, 2000, 5000, 10000]; // ms until lines are asked for again that the hub could not give
 
 class Stage {
@@ -186,8 +186,7 @@ export class LogView {
       last = chunk.have;
       chunk.again = false; // set when it grows while the hub answers
       const count = chunk.first + CHUNK - 1 - chunk.have;
-      const address = `${this.root.dataset.fragment}?from_line=${chunk.have + 1}&lines=${count}`;
-      const answer = await fetch(address, { signal: AbortSignal.timeout(PATIENCE) });
+      const answer = await ask(`${this.root.dataset.fragment}?from_line=${chunk.have + 1}&lines=${count}`);
       if (!answer.ok) throw new Error(answer.statusText);
       chunk.failures = 0;
       const part = document.createRange().createContextualFragment(await answer.text());

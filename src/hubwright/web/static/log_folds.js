@@ -1,5 +1,5 @@
 // Groups that the build marked in its output: folded when they ended well, by the reader's hand otherwise.
-const PATIENCE = 60000; // ms for an answer: a connection may die without a word
+import { ask } from "./asking.js";
 
 export class Folds {
   constructor(view) {
@@ -21,7 +21,7 @@ export class Folds {
     this.loading = true;
     const total = this.view.total;
     try {
-      const answer = await fetch(`${this.view.root.dataset.parts}/groups`, { signal: AbortSignal.timeout(PATIENCE) });
+      const answer = await ask(`${this.view.root.dataset.parts}/groups`);
       if (answer.ok) {
         this.groups = (await answer.json()).groups;
         this.upto = total;

@@ -1,4 +1,6 @@
 // Search over the whole log, done by the server; and the way from one line with an error to the next.
+import { ask } from "./asking.js";
+
 export class Search {
   constructor(view) {
     this.view = view;
@@ -29,7 +31,7 @@ export class Search {
     if (text === this.text && String(this.query) === this.asked) { this.step(1); return; }
     [this.text, this.asked] = [text, String(this.query)];
     const asked = this.asked;
-    const answer = await fetch(`${this.view.root.dataset.parts}/search?${asked}`).catch(() => null);
+    const answer = await ask(`${this.view.root.dataset.parts}/search?${asked}`).catch(() => null);
     if (asked !== this.asked) return;
     if (!answer?.ok) { this.asked = null; return; } // who presses Enter again asks again
     this.place.replaceChildren(document.createRange().createContextualFragment(await answer.text()));
@@ -119,7 +121,7 @@ export class Errors {
   async step(way) { // to the next or previous line of the whole log that tells an error
     if (this.upto !== this.view.total) {
       const total = this.view.total;
-      const answer = await fetch(`${this.view.root.dataset.parts}/errors`).catch(() => null);
+      const answer = await ask(`${this.view.root.dataset.parts}/errors`).catch(() => null);
       if (answer?.ok) { this.lines = (await answer.json()).lines; this.upto = total; }
     }
     const known = this.lines?.length ? this.lines : [Number(this.view.root.dataset.error)].filter(Boolean);

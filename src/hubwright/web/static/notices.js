@@ -1,5 +1,6 @@
 // Desktop notifications, for who has asked for them by a button: that a build has ended which is watched, or one's own.
 // What was asked for is remembered in this browser; any open page of the hub tells it, the same thing once.
+import { ask } from "./asking.js";
 import { onNews } from "./live.js";
 
 const LIMIT = 50; // builds that are watched at once
@@ -49,7 +50,7 @@ async function look() {
   const query = new URLSearchParams(builds.map((build) => ["build", build]));
   if (mine) query.set("mine", "1");
   if (after !== undefined) query.set("after", after);
-  const answer = await fetch(`/fragments/ended?${query}`).catch(() => null);
+  const answer = await ask(`/fragments/ended?${query}`).catch(() => null);
   if (!answer?.ok) return;
   const told = await answer.json();
   const notices = read(); // another tab may have told the same meanwhile
